@@ -1,0 +1,25 @@
+//! The `Bun.secrets` API over the operating system's own credential store.
+//!
+//! The crate is a Node-API addon first: [`binding`] is the only file that knows it. Everything
+//! else is a plain Rust core that could serve another front:
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`credential`] | [`Key`](credential::Key) and [`Secret`](credential::Secret): what is stored, under which name |
+//! | [`error`] | the one error type, with its codes and messages |
+//! | [`executor`] | the thread that does the input and output |
+//! | [`store`] | the [`Store`](store::Store) trait and one implementation an operating system |
+//!
+//! Dependencies point one way: binding → store → credential, error.
+
+#[cfg(not(target_os = "linux"))]
+compile_error!("os-secrets has a store for Linux only so far");
+
+pub mod binding;
+#[forbid(unsafe_code)]
+pub mod credential;
+#[forbid(unsafe_code)]
+pub mod error;
+#[forbid(unsafe_code)]
+pub mod executor;
+pub mod store;

@@ -1,0 +1,170 @@
+//! What can go wrong with one message, before anyone decides what it means for the call.
+
+use std::borrow::Cow;
+
+use zbus::DBusError;
+
+use crate::error::Error;
+
+/// The outcome of a message that did not succeed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The connection, the service or our session with it is gone: connect again and repeat.
+    Lost(String),
+    /// The bus knows nobody of the name that was called.
+    Unowned(String),
+    /// The service answered with an error.
+    Refused {
+        /// The method that was called.
+        operation: &'static str,
+        /// The D-Bus error's name.
+        name: String,
+        /// Its text.
+        message: String,
+    },
+    /// The call ends with this.
+    Final(Error),
+}
+
+/// The longest text of a service that goes into a message, in characters.
+const MAX_TEXT: usize = 300;
+
+impl Fault {
+    /// A reply that is not what the specification says.
+    pub fn malformed(what: impl Into<Cow<'static, str>>) -> Self {
+        Self::Final(Error::Malformed(what.into()))
+    }
+
+    /// Reads a failure of zbus, or an error reply that it received.
+    pub fn from_call(operation: &'static str, error: zbus::Error) -> Self {
+        let (name, message) = match &error {
+            zbus::Error::FDO(error) => match &**error {
+                zbus::fdo::Error::ZBus(error) => return Self::from_call(operation, error.clone()),
+                error => (error.name().to_string(), error.description().unwrap_or_default()),
+            },
+            zbus::Error::MethodError(name, text, _) => {
+                (name.to_string(), text.as_deref().unwrap_or_default())
+            }
+            zbus::Error::InputOutput(error) if error.kind() == std::io::ErrorKind::TimedOut => {
+                return Self::Final(Error::Timeout(operation));
+            }
+            zbus::Error::InputOutput(error) => return Self::Lost(error.to_string()),
+            error => return Self::malformed(format!("{operation} with what is no valid reply ({error})")),
+        };
+        let message = readable(message);
+        match name.as_str() {
+            "org.freedesktop.DBus.Error.ServiceUnknown" | "org.freedesktop.DBus.Error.NameHasNoOwner" => {
+                Self::Unowned(format!("{message} ({name})"))
+            }
+            "org.freedesktop.DBus.Error.NoReply"
+            | "org.freedesktop.DBus.Error.Disconnected"
+            | "org.freedesktop.Secret.Error.NoSession" => Self::Lost(format!("{message} ({name})")),
+            "org.freedesktop.DBus.Error.AccessDenied" => {
+                Self::Final(Error::AccessDenied(format!("{operation}: {message} ({name})").into()))
+            }
+            _ => Self::Refused { operation, name: readable(&name), message },
+        }
+    }
+
+    /// Whether the call may succeed on a new connection.
+    pub fn is_lost(&self) -> bool {
+        matches!(self, Self::Lost(_) | Self::Unowned(_))
+    }
+
+    /// Whether the object is locked and must be unlocked first.
+    pub fn is_locked(&self) -> bool {
+        matches!(self, Self::Refused { name, .. } if name == "org.freedesktop.Secret.Error.IsLocked")
+    }
+
+    /// Whether the object that was addressed does not exist (any more). Services say so in many ways.
+    pub fn is_absent(&self) -> bool {
+        matches!(self, Self::Refused { name, .. } if matches!(
+            name.as_str(),
+            "org.freedesktop.Secret.Error.NoSuchObject"
+                | "org.freedesktop.DBus.Error.UnknownObject"
+                | "org.freedesktop.DBus.Error.UnknownMethod"
+                | "org.freedesktop.DBus.Error.UnknownInterface"
+        ))
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Self::Final(error)
+    }
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Lost(reason) | Fault::Unowned(reason) => Self::Lost(reason),
+            Fault::Refused { operation, name, message } => Self::Service { operation, name, message },
+            Fault::Final(error) => error,
+        }
+    }
+}
+
+/// A text from outside, on one line and not longer than a message should be.
+fn readable(text: &str) -> String {
+    let mut readable: String =
+        text.chars().take(MAX_TEXT).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if text.chars().nth(MAX_TEXT).is_some() {
+        readable.push('…');
+    }
+    readable
+}
+
+#[cfg(test)]
+mod tests {
+    use zbus::fdo;
+
+    use super::*;
+
+    fn fault(error: fdo::Error) -> Fault {
+        Fault::from_call("GetSecret", zbus::Error::FDO(Box::new(error)))
+    }
+
+    #[test]
+    fn a_lost_connection_is_told_from_a_refusal() {
+        for lost in [
+            fdo::Error::ServiceUnknown("x".into()),
+            fdo::Error::NameHasNoOwner("x".into()),
+            fdo::Error::NoReply("x".into()),
+            fdo::Error::Disconnected("x".into()),
+        ] {
+            assert!(fault(lost).is_lost());
+        }
+        let broken = std::io::Error::from(std::io::ErrorKind::BrokenPipe);
+        assert!(Fault::from_call("x", zbus::Error::from(broken)).is_lost());
+        assert!(!fault(fdo::Error::Failed("x".into())).is_lost());
+    }
+
+    #[test]
+    fn a_deadline_and_a_denial_are_final() {
+        let late = std::io::Error::from(std::io::ErrorKind::TimedOut);
+        assert_eq!(
+            Fault::from_call("GetSecret", zbus::Error::from(late)),
+            Fault::Final(Error::Timeout("GetSecret"))
+        );
+        let denied = Error::from(fault(fdo::Error::AccessDenied("not you".into())));
+        assert_eq!(denied.code(), "ERR_SECRETS_ACCESS_DENIED");
+        assert!(denied.to_string().contains("GetSecret: not you"));
+    }
+
+    #[test]
+    fn an_absent_object_is_recognized() {
+        assert!(fault(fdo::Error::UnknownMethod("x".into())).is_absent());
+        assert!(fault(fdo::Error::UnknownObject("x".into())).is_absent());
+        assert!(!fault(fdo::Error::Failed("x".into())).is_absent());
+        assert!(!fault(fdo::Error::UnknownMethod("x".into())).is_locked());
+    }
+
+    #[test]
+    fn long_and_many_lined_texts_are_tamed() {
+        let Fault::Refused { message, .. } = fault(fdo::Error::Failed("a\nb\u{1b}".repeat(1000))) else {
+            panic!("not refused");
+        };
+        assert_eq!(message.chars().count(), 301);
+        assert!(message.starts_with("a b a b") && message.ends_with('…'));
+    }
+}

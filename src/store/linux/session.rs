@@ -1,0 +1,86 @@
+//! A session with the service: the agreement on how secrets travel.
+
+use zbus::{Connection, OwnedObjectPath, names::OwnedUniqueName};
+
+use super::{
+    crypto::{AesKey, KeyPair, Sealed},
+    fault::Fault,
+    wire::{self, WireSecret, algorithm},
+};
+use crate::{credential::Secret, error::Error};
+
+/// Key exchanges until one is not ambiguous; four of four are so once in four thousand million.
+const EXCHANGES: usize = 4;
+
+/// An open session.
+pub struct Session {
+    path: OwnedObjectPath,
+    /// `None` in a plain session, for a service that offers no encryption.
+    key: Option<AesKey>,
+}
+
+impl Session {
+    /// Opens a session with the service on this connection: encrypted, and plain only where the
+    /// service says that it does not support encryption.
+    pub async fn open(connection: &Connection) -> Result<(OwnedUniqueName, Self), Fault> {
+        match Self::open_encrypted(connection).await {
+            Err(Fault::Refused { name, .. }) if name == "org.freedesktop.DBus.Error.NotSupported" => {
+                let (service, _, path) =
+                    wire::open_session(connection, algorithm::PLAIN, algorithm::no_input()).await?;
+                Ok((service, Self { path, key: None }))
+            }
+            opened => opened,
+        }
+    }
+
+    async fn open_encrypted(connection: &Connection) -> Result<(OwnedUniqueName, Self), Fault> {
+        let mut exchange = 1;
+        loop {
+            let pair = KeyPair::generate()?;
+            let input = algorithm::public_number(pair.public_bytes());
+            let (service, output, path) = wire::open_session(connection, algorithm::ENCRYPTED, input).await?;
+            let peer: Vec<u8> = output
+                .try_into()
+                .map_err(|_| Fault::malformed("OpenSession with a public number that is no bytes"))?;
+            let agreement = pair
+                .agree(&peer)
+                .ok_or_else(|| Fault::malformed("OpenSession with an impossible public number"))?;
+            if agreement.ambiguous && exchange < EXCHANGES {
+                exchange += 1;
+                wire::Wire::new(connection.clone(), service).close_session(&path).await?;
+                continue;
+            }
+            return Ok((service, Self { path, key: Some(agreement.key) }));
+        }
+    }
+
+    /// The session's object.
+    pub fn path(&self) -> &OwnedObjectPath {
+        &self.path
+    }
+
+    /// Puts a secret into the form in which it travels.
+    pub fn seal(&self, secret: &Secret) -> Result<WireSecret, Error> {
+        let (parameters, value) = match &self.key {
+            Some(key) => {
+                let sealed = key.seal(secret)?;
+                (sealed.parameters, sealed.value)
+            }
+            None => (Vec::new(), secret.expose().to_vec()),
+        };
+        Ok(WireSecret { session: self.path.clone(), parameters, value, content_type: "text/plain".into() })
+    }
+
+    /// Takes a secret out of the form in which it travelled.
+    pub fn unseal(&self, secret: WireSecret) -> Result<Secret, Fault> {
+        if secret.session != self.path {
+            return Err(Fault::malformed("GetSecret with a secret of another session"));
+        }
+        match &self.key {
+            Some(key) => key
+                .open(Sealed { parameters: secret.parameters, value: secret.value })
+                .ok_or_else(|| Fault::malformed("GetSecret with a secret that cannot be decrypted")),
+            None => Ok(Secret::new(secret.value)),
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! Where credentials lie: the [`Store`] trait, and one implementation an operating system.
+
+use std::{future::Future, pin::Pin};
+
+use crate::{
+    credential::{Key, Secret},
+    error::Error,
+};
+
+#[cfg(target_os = "linux")]
+pub mod linux;
+
+/// The operating system's own store.
+#[cfg(target_os = "linux")]
+pub use linux::SecretService as OsStore;
+
+/// A call in progress. It is to be polled on the thread of [`executor`](crate::executor).
+pub type Call<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
+
+/// A place that holds credentials.
+///
+/// Calls may run at once, in any number. Each answers for the store as it is when the call reaches
+/// it; two calls on one key that overlap take effect in some order.
+pub trait Store: Send + Sync {
+    /// Reads a credential: `None` only where there is no such credential.
+    fn get<'a>(&'a self, key: &'a Key) -> Call<'a, Option<Secret>>;
+
+    /// Stores a credential, in place of one that was there. An empty value deletes, and is no
+    /// error where there was nothing.
+    fn set<'a>(&'a self, key: &'a Key, value: &'a Secret) -> Call<'a, ()>;
+
+    /// Deletes a credential; whether there was one.
+    fn delete<'a>(&'a self, key: &'a Key) -> Call<'a, bool>;
+}
