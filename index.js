@@ -85,28 +85,33 @@ function asked(method, args) {
   return [service, name];
 }
 
-// Methods, not functions: they have no prototype and cannot be called with `new`, as Bun's. The
-// named parameters give them Bun's `length`.
+// Methods, not functions: they have no prototype and cannot be called with `new`, as Bun's.
 const methods = {
-  get(options, ...rest) {
-    return native.get(...asked("get", arguments));
+  get(...args) {
+    return native.get(...asked("get", args));
   },
-  set(options, second, ...rest) {
-    const strings = [options, second, rest[0]];
-    const positional = strings.every((argument) => typeof argument === "string");
+  set(...args) {
+    const [first, second, third] = args;
+    const positional = [first, second, third].every((argument) => typeof argument === "string");
     const { service, name, value } = positional
-      ? { service: options, name: second, value: rest[0] }
-      : setting(options, second);
+      ? { service: first, name: second, value: third }
+      : setting(first, second);
     check(service, name, value);
     return native.set(service, name, value);
   },
-  delete(options, ...rest) {
-    return native.delete(...asked("delete", arguments));
+  delete(...args) {
+    return native.delete(...asked("delete", args));
   },
 };
 
 const secrets = {};
-for (const [name, value] of Object.entries(methods)) {
+for (const [name, length] of [
+  ["get", 1],
+  ["set", 2],
+  ["delete", 1],
+]) {
+  // The number of parameters that Bun's have, too.
+  const value = Object.defineProperty(methods[name], "length", { value: length });
   Object.defineProperty(secrets, name, { value, enumerable: true });
 }
 

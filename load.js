@@ -36,7 +36,9 @@ function load() {
 
 function failure(failures) {
   const broken = failures.find(({ absent }) => !absent);
-  const tried = failures.map(({ path, error, absent }) => `  ${path}: ${absent ? "not there" : error?.message}`);
+  const tried = failures.map(
+    ({ path, error, absent }) => `  ${path}: ${absent ? "not there" : error?.message}`,
+  );
   const error = new Error(
     [
       `os-secrets cannot load its native binary for ${platform}-${arch}${libc()}.`,

@@ -1,0 +1,67 @@
+// We and the real Bun.secrets do the same, whatever is done to us: one list of cases, run by Bun's
+// own implementation, and by ours under every runtime.
+
+const assert = require("node:assert/strict");
+const { join } = require("node:path");
+const { after, before, describe, it } = require("node:test");
+const cases = require("./differential/cases.js");
+const { items } = require("./support/items.js");
+const { bun, runtimes } = require("./support/runtimes.js");
+const { startSession } = require("./support/session.js");
+
+const runner = join(__dirname, "differential", "run.js");
+const sentinel = { service: "sentinel", name: "name", value: "is never touched" };
+
+/** The outcomes of one list of cases, in a session of its own, and what the store then holds. */
+async function outcomes(t, [command, ...args], implementation, list) {
+  const session = await startSession(t);
+  const { service, name, value } = sentinel;
+  const keep = `Bun.secrets.set(${JSON.stringify({ service, name, value })})`;
+  assert.equal((await session.run(bun, ["-e", keep])).code, 0);
+  const { code, stdout, stderr } = await session.run(command, [...args, runner, implementation, list]);
+  assert.equal(code, 0, stderr);
+  return { outcomes: JSON.parse(stdout), items: await items(session) };
+}
+
+for (const list of ["misuse", "use"]) {
+  describe(`${cases[list].length} cases of ${list}`, () => {
+    let expected;
+    before(async () => {
+      expected = await outcomes(after, [bun], "bun", list);
+      assert.equal(Object.keys(expected.outcomes).length, cases[list].length);
+    });
+
+    for (const [name, runtime] of Object.entries(runtimes)) {
+      it(`os-secrets under ${name} does what Bun.secrets does`, async (t) => {
+        const actual = await outcomes((stop) => t.after(stop), runtime, "os-secrets", list);
+        for (const [label, outcome] of Object.entries(expected.outcomes)) {
+          assert.deepEqual(actual.outcomes[label], outcome, `${label}: expected ${JSON.stringify(outcome)}`);
+        }
+        assert.deepEqual(Object.keys(actual.outcomes), Object.keys(expected.outcomes));
+        const kept = ({ collection, label, attributes, contentType, secret }) =>
+          JSON.stringify({ collection, label, attributes, contentType, secret });
+        assert.deepEqual(actual.items.map(kept).sort(), expected.items.map(kept).sort());
+      });
+    }
+  });
+}
+
+describe("misuse", () => {
+  it("is refused in the same tick, and leaves the store alone", async (t) => {
+    const { outcomes: all, items: left } = await outcomes(
+      (stop) => t.after(stop),
+      runtimes["Node 20"],
+      "os-secrets",
+      "misuse",
+    );
+    for (const [label, outcome] of Object.entries(all)) {
+      for (const one of [outcome].flat().filter((part) => typeof part === "object")) {
+        assert.ok("sync" in one, `${label}: ${JSON.stringify(one)}`);
+      }
+    }
+    assert.deepEqual(
+      left.map(({ label, secret }) => [label, secret]),
+      [["sentinel/name", sentinel.value]],
+    );
+  });
+});

@@ -1,0 +1,46 @@
+// Runs the cases against one implementation and prints their outcomes as JSON:
+// run.js <bun|os-secrets> <misuse|use>
+
+const cases = require("./cases.js");
+
+const [implementation, list] = process.argv.slice(2);
+// What stands on Object.prototype while a case runs must not be what is under test.
+const secrets = implementation === "bun" ? globalThis.Bun.secrets : require("../..").secrets;
+
+/** An error as far as it is the same in every engine: the engines word their own differently. */
+function describe(error) {
+  if (typeof error !== "object" || error === null) return { thrown: error };
+  const own = error.code !== undefined || error instanceof RangeError;
+  return {
+    class: error.constructor.name,
+    name: error.name,
+    isError: error instanceof Error,
+    code: error.code ?? null,
+    message: own ? error.message : "the engine's own",
+  };
+}
+
+function attempt(call) {
+  let promise;
+  try {
+    promise = call();
+  } catch (error) {
+    return { sync: describe(error) };
+  }
+  if (!(promise instanceof Promise)) return { returned: String(promise) };
+  return promise.then(
+    (value) => ({ type: typeof value, value: value ?? null }),
+    (error) => ({ rejected: describe(error) }),
+  );
+}
+
+async function main() {
+  const outcomes = {};
+  for (const [number, [label, body]] of cases[list].entries()) {
+    if (label in outcomes) throw new Error(`two cases are called ${label}`);
+    outcomes[label] = await body({ secrets, attempt, service: `case-${number}` });
+  }
+  process.stdout.write(JSON.stringify(outcomes));
+}
+
+main();

@@ -1,0 +1,97 @@
+// The items are Bun's, to the last attribute: each implementation reads, replaces and deletes what
+// the other wrote, and so do clients that know neither.
+
+const assert = require("node:assert/strict");
+const { after, before, describe, it } = require("node:test");
+const { secretsIn } = require("./support/client.js");
+const { items } = require("./support/items.js");
+const { bun, runtimes } = require("./support/runtimes.js");
+const { startSession } = require("./support/session.js");
+
+const key = { service: "interop", name: "a name/with a slash" };
+const attributes = { "xdg:schema": "com.oven-sh.bun.Secret", service: key.service, account: key.name };
+
+describe("credentials are shared with Bun.secrets", () => {
+  let session;
+  let ours;
+  let theirs;
+  before(async () => {
+    session = await startSession(after);
+    ours = secretsIn(session, runtimes["Node 20"], "os-secrets");
+    theirs = secretsIn(session, [bun], "bun");
+  });
+
+  it("Bun reads what we wrote, and we what Bun wrote", async () => {
+    for (const [writer, reader] of [
+      [ours, theirs],
+      [theirs, ours],
+    ]) {
+      for (const value of ["plain", "Zürich 👋", "a\nb", "x".repeat(10_000)]) {
+        await writer.set({ ...key, value });
+        assert.equal(await reader.get(key), value);
+      }
+      assert.equal(await reader.delete(key), true);
+      assert.equal(await writer.get(key), null);
+      assert.equal(await writer.delete(key), false);
+    }
+  });
+
+  it("the items are equal, and replacing leaves one", async () => {
+    await theirs.set({ ...key, value: "by Bun" });
+    const [first, ...others] = await items(session);
+    assert.deepEqual(others, []);
+    await ours.set({ ...key, value: "by us" });
+    const [second, ...more] = await items(session);
+    assert.deepEqual(more, []);
+    assert.deepEqual(second, { ...first, secret: "by us", path: second.path });
+    assert.equal(second.label, `${key.service}/${key.name}`);
+    assert.equal(second.contentType, "text/plain");
+    // libsecret's own attribute aside, there are no others than these.
+    assert.deepEqual(second.attributes, attributes);
+
+    await ours.delete(key);
+    await ours.set({ ...key, value: "by us, anew" });
+    const [third] = await items(session);
+    assert.deepEqual(third, { ...first, secret: "by us, anew", path: third.path });
+    await theirs.set({ ...key, value: "by Bun, anew" });
+    assert.equal((await items(session)).length, 1);
+    assert.equal(await ours.get(key), "by Bun, anew");
+    await ours.delete(key);
+  });
+
+  it("secret-tool finds ours, and we find secret-tool's", async () => {
+    const pairs = Object.entries(attributes).flat();
+    await ours.set({ ...key, value: "for secret-tool" });
+    const { stdout } = await session.run("secret-tool", ["lookup", ...pairs]);
+    assert.equal(stdout, "for secret-tool");
+    const store = ["store", "--label=anything", ...pairs];
+    const { code, stderr } = await session.run("secret-tool", store, { input: "from secret-tool" });
+    assert.equal(code, 0, stderr);
+    assert.equal(await ours.get(key), "from secret-tool");
+    assert.equal((await items(session)).length, 1);
+    await ours.delete(key);
+  });
+
+  it("items of other schemas are left alone", async () => {
+    const pairs = ["service", key.service, "account", key.name];
+    await session.run("secret-tool", ["store", "--label=another", ...pairs], { input: "another" });
+    assert.equal(await ours.get(key), null);
+    assert.equal(await ours.delete(key), false);
+    await ours.set({ ...key, value: "ours" });
+    await ours.delete(key);
+    assert.equal(await theirs.get(key), null);
+    assert.deepEqual(
+      (await items(session)).map(({ secret }) => secret),
+      ["another"],
+    );
+    await session.run("secret-tool", ["clear", ...pairs]);
+  });
+
+  it("a value that is not UTF-8 text is an error, not a wrong string", async () => {
+    const pairs = Object.entries(attributes).flat();
+    const input = Buffer.from([0x66, 0xff, 0xfe]);
+    await session.run("secret-tool", ["store", "--label=bytes", ...pairs], { input });
+    await assert.rejects(ours.get(key), { code: "ERR_SECRETS_INVALID_DATA", name: "Error" });
+    assert.equal(await ours.delete(key), true);
+  });
+});

@@ -1,0 +1,36 @@
+// Where the runtimes lie that the tests run under.
+
+const { execFileSync } = require("node:child_process");
+const { existsSync } = require("node:fs");
+const { join } = require("node:path");
+
+const root = join(__dirname, "..", "..");
+
+/** The first of several places that holds a program which runs. */
+function find(name, places) {
+  for (const path of places.map((place) => join(root, place))) {
+    if (!existsSync(path)) continue;
+    try {
+      execFileSync(path, ["--version"], { stdio: "ignore" });
+      return path;
+    } catch {
+      // npm leaves a placeholder where it does not let a package's script put the program in place.
+    }
+  }
+  throw new Error(`${name} is not installed: run npm test, which installs it`);
+}
+
+const node = (version) => find(`Node ${version}`, [`__test__/runtimes/node_modules/node${version}/bin/node`]);
+const bun = find("Bun", ["node_modules/bun/bin/bun.exe", "node_modules/@oven/bun-linux-x64/bin/bun"]);
+const deno = find("Deno", ["node_modules/@deno/linux-x64-glibc/deno"]);
+
+/** Each runtime: its command, and what comes before the file to run. */
+const runtimes = {
+  "Node 20": [node(20)],
+  "Node 22": [node(22)],
+  "Node 24": [node(24)],
+  Bun: [bun],
+  Deno: [deno, "run", "--quiet", "--allow-all", "--no-lock"],
+};
+
+module.exports = { bun, root, runtimes };

@@ -1,0 +1,155 @@
+// A private session: its own bus, home and keyring, so that no test touches the store of whoever
+// runs it. Stopped at the end of the test; processes are ended by their id.
+
+const { spawn } = require("node:child_process");
+const { once } = require("node:events");
+const { mkdtempSync, mkdirSync, rmSync, writeFileSync } = require("node:fs");
+const { tmpdir } = require("node:os");
+const { join } = require("node:path");
+
+/** Lists no service directories: nothing can be activated but what the test starts. */
+const BUS_CONFIGURATION = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <type>session</type>
+  <listen>unix:path=SOCKET</listen>
+  <auth>EXTERNAL</auth>
+  <policy context="default">
+    <allow send_destination="*" eavesdrop="true"/>
+    <allow eavesdrop="true"/>
+    <allow own="*"/>
+    <allow user="*"/>
+  </policy>
+</busconfig>
+`;
+
+/** Waits for a process to print a line that matches, and gives the match. */
+async function printed(child, stream, pattern) {
+  let text = "";
+  const ended = once(child, "exit").then(([code]) => {
+    throw new Error(`${child.spawnfile} ended with ${code} before it printed ${pattern}: ${text}`);
+  });
+  const found = (async () => {
+    for await (const chunk of child[stream]) {
+      text += chunk;
+      const match = pattern.exec(text);
+      if (match) return match;
+    }
+    return ended;
+  })();
+  return Promise.race([found, ended]);
+}
+
+class Session {
+  #children = new Set();
+  #directory = mkdtempSync(join(tmpdir(), "os-secrets-test-"));
+  /** The environment for whatever runs in the session. */
+  env;
+
+  constructor() {
+    const at = (name) => {
+      const path = join(this.#directory, name);
+      mkdirSync(path, { mode: 0o700 });
+      return path;
+    };
+    this.env = {
+      PATH: process.env.PATH,
+      LANG: "C.UTF-8",
+      HOME: at("home"),
+      XDG_CONFIG_HOME: at("config"),
+      XDG_DATA_HOME: at("data"),
+      XDG_CACHE_HOME: at("cache"),
+      XDG_RUNTIME_DIR: at("run"),
+      DBUS_SESSION_BUS_ADDRESS: `unix:path=${join(this.#directory, "bus")}`,
+    };
+  }
+
+  /** The session's own folder. */
+  get directory() {
+    return this.#directory;
+  }
+
+  /** Starts a program in the session; it is killed when the session stops. */
+  start(command, args, options = {}) {
+    const child = spawn(command, args, { env: this.env, stdio: "pipe", ...options });
+    this.#children.add(child);
+    child.once("exit", () => this.#children.delete(child));
+    return child;
+  }
+
+  /** Runs a program in the session to its end: { code, signal, stdout, stderr }. */
+  async run(command, args, { input = "", env = {}, cwd } = {}) {
+    const child = this.start(command, args, { env: { ...this.env, ...env }, cwd });
+    const texts = { stdout: "", stderr: "" };
+    for (const name of ["stdout", "stderr"]) {
+      child[name].setEncoding("utf8").on("data", (text) => {
+        texts[name] += text;
+      });
+    }
+    // A program may end without reading what it was given.
+    child.stdin.on("error", () => {});
+    child.stdin.end(input);
+    const [code, signal] = await once(child, "close");
+    return { code, signal, ...texts };
+  }
+
+  async startBus() {
+    const configuration = join(this.#directory, "bus.conf");
+    writeFileSync(configuration, BUS_CONFIGURATION.replace("SOCKET", join(this.#directory, "bus")));
+    const bus = this.start("dbus-daemon", ["--nofork", "--print-address", `--config-file=${configuration}`]);
+    await printed(bus, "stdout", /^unix:.*\n/);
+    return bus;
+  }
+
+  /** Starts gnome-keyring; with a password the login keyring is unlocked, or made. */
+  async startKeyring({ password = "" } = {}) {
+    const unlock = password === null ? [] : ["--unlock"];
+    const keyring = this.start("gnome-keyring-daemon", ["--foreground", ...unlock, "--components=secrets"]);
+    keyring.stdin.end(password === null ? "" : password || "\n");
+    keyring.stdout.resume();
+    keyring.stderr.resume();
+    await this.waitForOwner();
+    return keyring;
+  }
+
+  /** Waits until somebody provides the Secret Service. */
+  async waitForOwner() {
+    for (let tries = 0; tries < 200; tries++) {
+      const { stdout } = await this.run("dbus-send", [
+        "--session",
+        "--print-reply",
+        "--dest=org.freedesktop.DBus",
+        "/org/freedesktop/DBus",
+        "org.freedesktop.DBus.NameHasOwner",
+        "string:org.freedesktop.secrets",
+      ]);
+      if (stdout.includes("boolean true")) return;
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+    throw new Error("nothing provides org.freedesktop.secrets");
+  }
+
+  /** Ends a program and waits until it is gone. */
+  async end(child, signal = "SIGKILL") {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const gone = once(child, "exit");
+    child.kill(signal);
+    await gone;
+  }
+
+  async stop() {
+    await Promise.all([...this.#children].map((child) => this.end(child)));
+    rmSync(this.#directory, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+/** A session with a bus and an unlocked gnome-keyring; stopped after the test or suite. */
+async function startSession(after, { keyring = true } = {}) {
+  const session = new Session();
+  after(() => session.stop());
+  await session.startBus();
+  if (keyring) await session.startKeyring();
+  return session;
+}
+
+module.exports = { Session, startSession };

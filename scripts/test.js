@@ -1,0 +1,23 @@
+// npm test: installs what the tests need, builds, and runs all of them. Arguments name the test
+// files to run instead of all.
+
+const { readdirSync } = require("node:fs");
+const { join } = require("node:path");
+const { build, ensureDebian, ensureNodeModules, ensureRust, root, run } = require("./tools.js");
+
+ensureRust();
+ensureDebian({
+  "dbus-daemon": "dbus-daemon",
+  "dbus-send": "dbus-bin",
+  "gnome-keyring-daemon": "gnome-keyring",
+  "secret-tool": "libsecret-tools",
+});
+ensureNodeModules();
+ensureNodeModules(join(root, "__test__", "runtimes"));
+build();
+
+const chosen = process.argv.slice(2);
+if (chosen.length === 0) run("cargo", ["test", "--locked"]);
+const all = readdirSync(join(root, "__test__")).filter((name) => name.endsWith(".test.js"));
+const files = chosen.length > 0 ? chosen : all.map((name) => join("__test__", name));
+run(process.execPath, ["--test", "--test-concurrency=2", ...files]);

@@ -1,0 +1,79 @@
+// What the scripts share: each makes sure of something that a fresh clone lacks. Only Node's own
+// modules are used here, because nothing else is installed yet.
+
+const { spawnSync } = require("node:child_process");
+const { createHash } = require("node:crypto");
+const { copyFileSync, existsSync, readFileSync, renameSync, writeFileSync } = require("node:fs");
+const { delimiter, join } = require("node:path");
+
+const root = join(__dirname, "..");
+
+/** Ends the script with a message for the person. */
+function fail(message) {
+  console.error(`\n${message}`);
+  process.exit(1);
+}
+
+/** Runs a command in the repository and shows what it prints; ends the script where it fails. */
+function run(command, args, options = {}) {
+  console.log(`$ ${[command, ...args].join(" ")}`);
+  const { status, error, signal } = spawnSync(command, args, { cwd: root, stdio: "inherit", ...options });
+  if (error) fail(`${command} cannot be run: ${error.message}`);
+  if (status !== 0) fail(`${command} failed with ${signal ?? `exit code ${status}`}.`);
+}
+
+function isInstalled(program) {
+  return process.env.PATH.split(delimiter).some((directory) => existsSync(join(directory, program)));
+}
+
+/** Installs Debian packages that are missing, given as { program: packages }; as root only. */
+function ensureDebian(programs) {
+  const missing = Object.entries(programs).filter(([program]) => !isInstalled(program));
+  if (missing.length === 0) return;
+  const packages = [...new Set(missing.flatMap(([, names]) => names.split(" ")))];
+  const command = `apt-get install ${packages.join(" ")}`;
+  if (process.getuid() !== 0 || !isInstalled("apt-get")) {
+    fail(
+      `Missing programs: ${missing.map(([program]) => program).join(", ")}. On Debian, run: sudo ${command}`,
+    );
+  }
+  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+  run("apt-get", ["update", "-qq"], { env });
+  run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...packages], { env });
+}
+
+/** Installs what a package-lock.json says, unless that has been done for this very lock file. */
+function ensureNodeModules(directory = root) {
+  const lock = createHash("sha256")
+    .update(readFileSync(join(directory, "package-lock.json")))
+    .digest("hex");
+  const stamp = join(directory, "node_modules", ".installed-lock");
+  if (existsSync(stamp) && readFileSync(stamp, "utf8") === lock) return;
+  run("npm", ["ci", "--no-audit", "--no-fund"], { cwd: directory });
+  writeFileSync(stamp, lock);
+}
+
+/** Makes sure of Rust, which only its own installer brings, and of the linker it calls. */
+function ensureRust() {
+  if (!isInstalled("cargo")) fail("Missing program: cargo. Install Rust 1.89 or later: https://rustup.rs");
+  ensureDebian({ cc: "gcc libc6-dev" });
+}
+
+/** The folder of the platform package for this machine. */
+function platformPackage() {
+  const folder = join(root, "npm", `${process.platform}-${process.arch}-gnu`);
+  if (!existsSync(folder)) fail(`os-secrets has no package for ${process.platform}-${process.arch} yet.`);
+  return folder;
+}
+
+/** Builds the addon into its platform package. */
+function build() {
+  ensureRust();
+  run("cargo", ["build", "--release", "--locked", "--lib"]);
+  const binary = join(platformPackage(), "os-secrets.node");
+  // Replaced in one step: a process that has the old one loaded keeps it whole.
+  copyFileSync(join(root, "target", "release", "libos_secrets.so"), `${binary}.new`);
+  renameSync(`${binary}.new`, binary);
+}
+
+module.exports = { build, ensureDebian, ensureNodeModules, ensureRust, fail, platformPackage, root, run };
