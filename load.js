@@ -12,8 +12,8 @@ const targets = platform === "linux" ? [`linux-${arch}-gnu`, `linux-${arch}-musl
 function libc() {
   if (platform !== "linux") return "";
   const header = process.report?.getReport?.()?.header;
-  if (!header) return ", C library unknown";
-  return header.glibcVersionRuntime ? `, glibc ${header.glibcVersionRuntime}` : ", no glibc (musl?)";
+  if (!header) return " (C library unknown)";
+  return header.glibcVersionRuntime ? " (glibc)" : " (not glibc, probably musl)";
 }
 
 function load() {

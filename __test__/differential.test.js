@@ -3,8 +3,9 @@
 
 const assert = require("node:assert/strict");
 const { join } = require("node:path");
-const { after, before, describe, it } = require("node:test");
+const { before, describe, it } = require("node:test");
 const cases = require("./differential/cases.js");
+const { secretsIn } = require("./support/client.js");
 const { items } = require("./support/items.js");
 const { bun, runtimes } = require("./support/runtimes.js");
 const { startSession } = require("./support/session.js");
@@ -13,27 +14,29 @@ const runner = join(__dirname, "differential", "run.js");
 const sentinel = { service: "sentinel", name: "name", value: "is never touched" };
 
 /** The outcomes of one list of cases, in a session of its own, and what the store then holds. */
-async function outcomes(t, [command, ...args], implementation, list) {
-  const session = await startSession(t);
-  const { service, name, value } = sentinel;
-  const keep = `Bun.secrets.set(${JSON.stringify({ service, name, value })})`;
-  assert.equal((await session.run(bun, ["-e", keep])).code, 0);
-  const { code, stdout, stderr } = await session.run(command, [...args, runner, implementation, list]);
-  assert.equal(code, 0, stderr);
-  return { outcomes: JSON.parse(stdout), items: await items(session) };
+async function outcomes([command, ...args], implementation, list) {
+  const session = await startSession();
+  try {
+    await secretsIn(session, [bun], "bun").set(sentinel);
+    const { code, stdout, stderr } = await session.run(command, [...args, runner, implementation, list]);
+    assert.equal(code, 0, stderr);
+    return { outcomes: JSON.parse(stdout), items: await items(session) };
+  } finally {
+    await session.stop();
+  }
 }
 
 for (const list of ["misuse", "use"]) {
   describe(`${cases[list].length} cases of ${list}`, () => {
     let expected;
     before(async () => {
-      expected = await outcomes(after, [bun], "bun", list);
+      expected = await outcomes([bun], "bun", list);
       assert.equal(Object.keys(expected.outcomes).length, cases[list].length);
     });
 
     for (const [name, runtime] of Object.entries(runtimes)) {
-      it(`os-secrets under ${name} does what Bun.secrets does`, async (t) => {
-        const actual = await outcomes((stop) => t.after(stop), runtime, "os-secrets", list);
+      it(`os-secrets under ${name} does what Bun.secrets does`, async () => {
+        const actual = await outcomes(runtime, "os-secrets", list);
         for (const [label, outcome] of Object.entries(expected.outcomes)) {
           assert.deepEqual(actual.outcomes[label], outcome, `${label}: expected ${JSON.stringify(outcome)}`);
         }
@@ -47,13 +50,8 @@ for (const list of ["misuse", "use"]) {
 }
 
 describe("misuse", () => {
-  it("is refused in the same tick, and leaves the store alone", async (t) => {
-    const { outcomes: all, items: left } = await outcomes(
-      (stop) => t.after(stop),
-      runtimes["Node 20"],
-      "os-secrets",
-      "misuse",
-    );
+  it("is refused in the same tick, and leaves the store alone", async () => {
+    const { outcomes: all, items: left } = await outcomes(runtimes["Node 20"], "os-secrets", "misuse");
     for (const [label, outcome] of Object.entries(all)) {
       for (const one of [outcome].flat().filter((part) => typeof part === "object")) {
         assert.ok("sync" in one, `${label}: ${JSON.stringify(one)}`);

@@ -16,10 +16,12 @@ describe("credentials are shared with Bun.secrets", () => {
   let ours;
   let theirs;
   before(async () => {
-    session = await startSession(after);
+    session = await startSession();
     ours = secretsIn(session, runtimes["Node 20"], "os-secrets");
     theirs = secretsIn(session, [bun], "bun");
   });
+
+  after(() => session.stop());
 
   it("Bun reads what we wrote, and we what Bun wrote", async () => {
     for (const [writer, reader] of [

@@ -143,13 +143,17 @@ class Session {
   }
 }
 
-/** A session with a bus and an unlocked gnome-keyring; stopped after the test or suite. */
-async function startSession(after, { keyring = true } = {}) {
+/** A session with a bus and, unless told otherwise, an unlocked gnome-keyring. */
+async function startSession({ keyring = true } = {}) {
   const session = new Session();
-  after(() => session.stop());
-  await session.startBus();
-  if (keyring) await session.startKeyring();
-  return session;
+  try {
+    await session.startBus();
+    if (keyring) await session.startKeyring();
+    return session;
+  } catch (error) {
+    await session.stop();
+    throw error;
+  }
 }
 
-module.exports = { Session, startSession };
+module.exports = { startSession };

@@ -1,0 +1,39 @@
+// What must compile, and, marked with @ts-expect-error, what must not. Never run.
+
+import osSecrets, { type ErrorCode, type Secrets, type SetOptions, secrets } from "os-secrets";
+
+const read: string | null = await secrets.get({ service: "s", name: "n" });
+const readPositional: string | null = await secrets.get("s", "n");
+const nothing: Promise<void> = secrets.set({ service: "s", name: "n", value: "v" });
+const wasThere: boolean = await secrets.delete({ service: "s", name: "n" });
+const wasTherePositional: boolean = await secrets.delete("s", "n");
+await secrets.set("s", "n", "v");
+await secrets.set({ service: "s", name: "n" }, "v");
+await secrets.set({ service: "s", name: "n", persist: "local", allowUnrestrictedAccess: true, value: "v" });
+await secrets.set({ service: "s", name: "n", persist: undefined, value: "v" });
+
+// As in Bun's documentation: options that carry more than the method needs.
+const options: SetOptions = { service: "s", name: "n", value: "v" };
+await secrets.delete(options);
+
+const same: Secrets = osSecrets.secrets;
+const code: ErrorCode = "ERR_SECRETS_USER_CANCELED";
+
+// @ts-expect-error a value is needed
+await secrets.set({ service: "s", name: "n" });
+// @ts-expect-error a name is needed
+await secrets.get({ service: "s" });
+// @ts-expect-error a name is needed
+await secrets.get("s");
+// @ts-expect-error values are text
+await secrets.set("s", "n", new Uint8Array());
+// @ts-expect-error no such word
+await secrets.set({ service: "s", name: "n", value: "v", persist: "session" });
+// @ts-expect-error the methods stay what they are
+secrets.get = same.get;
+// @ts-expect-error it may be null
+const certain: string = await secrets.get("s", "n");
+// @ts-expect-error no such code
+const unknown: ErrorCode = "ERR_OTHER";
+
+export { certain, code, nothing, read, readPositional, same, unknown, wasThere, wasTherePositional };
