@@ -17,7 +17,9 @@ const sentinel = { service: "sentinel", name: "name", value: "is never touched" 
 async function outcomes([command, ...args], implementation, list) {
   const session = await startSession();
   try {
-    await secretsIn(session, [bun], "bun").set(sentinel);
+    const client = secretsIn(session, [bun], "bun");
+    await client.set(sentinel);
+    await client.close();
     const { code, stdout, stderr } = await session.run(command, [...args, runner, implementation, list]);
     assert.equal(code, 0, stderr);
     return { outcomes: JSON.parse(stdout), items: await items(session) };

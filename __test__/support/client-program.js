@@ -1,18 +1,15 @@
-// The program behind client.js: reads one call from standard input, prints its outcome as JSON.
+// The program behind client.js: a line of standard input is a call, a line of output its outcome.
+
+const { createInterface } = require("node:readline");
 
 const secrets = process.argv[2] === "bun" ? globalThis.Bun.secrets : require("../..").secrets;
 
-let input = "";
-process.stdin.setEncoding("utf8");
-process.stdin.on("data", (text) => {
-  input += text;
-});
-process.stdin.on("end", async () => {
-  const { method, parameters } = JSON.parse(input);
+createInterface(process.stdin).on("line", async (line) => {
+  const { id, method, parameters } = JSON.parse(line);
+  const answer = (outcome) => process.stdout.write(`${JSON.stringify({ id, ...outcome })}\n`);
   try {
-    const value = await secrets[method](...parameters);
-    process.stdout.write(JSON.stringify({ value }));
+    answer({ value: await secrets[method](...parameters) });
   } catch ({ name, code, message }) {
-    process.stdout.write(JSON.stringify({ error: { name, code, message } }));
+    answer({ error: { name, code, message } });
   }
 });

@@ -1,26 +1,51 @@
-// `secrets` in another process: each call is a program that runs in a session to its end.
+// `secrets` in another process: a program that lives in a session and makes the calls it is told.
 
+const { once } = require("node:events");
 const { join } = require("node:path");
+const { createInterface } = require("node:readline");
 
 const program = join(__dirname, "client-program.js");
 
 /** The methods of one implementation ("bun" or "os-secrets") under one runtime, in one session. */
 function secretsIn(session, [command, ...args], implementation, { env = {} } = {}) {
-  const call = async (method, parameters) => {
-    const input = JSON.stringify({ method, parameters });
-    const { code, signal, stdout, stderr } = await session.run(command, [...args, program, implementation], {
-      input,
-      env,
+  const options = { env: { ...session.env, ...env } };
+  const child = session.start(command, [...args, program, implementation], options);
+  const pending = new Map();
+  let stderr = "";
+  child.stderr.on("data", (text) => {
+    stderr += text;
+  });
+  child.stdin.on("error", () => {});
+  createInterface(child.stdout).on("line", (line) => {
+    const { id, value, error } = JSON.parse(line);
+    const { resolve, reject } = pending.get(id);
+    pending.delete(id);
+    if (error) reject(Object.assign(new Error(error.message), error));
+    else resolve(value);
+  });
+  child.once("close", (code, signal) => {
+    const error = new Error(`${implementation} ended with ${code ?? signal}: ${stderr}`);
+    for (const { reject } of pending.values()) reject(error);
+  });
+
+  let calls = 0;
+  const call = (method, parameters) =>
+    new Promise((resolve, reject) => {
+      const id = calls++;
+      pending.set(id, { resolve, reject });
+      child.stdin.write(`${JSON.stringify({ id, method, parameters })}\n`);
     });
-    if (code !== 0) throw new Error(`${implementation} ended with ${code ?? signal}: ${stderr}`);
-    const { value, error } = JSON.parse(stdout);
-    if (error) throw Object.assign(new Error(error.message), error);
-    return value;
-  };
   return {
     get: (...parameters) => call("get", parameters),
     set: (...parameters) => call("set", parameters),
     delete: (...parameters) => call("delete", parameters),
+    /** Ends the program, as a program ends that has nothing left to do. */
+    async close() {
+      const closed = once(child, "close");
+      child.stdin.end();
+      const [code, signal] = await closed;
+      if (code !== 0) throw new Error(`${implementation} ended with ${code ?? signal}: ${stderr}`);
+    },
   };
 }
 

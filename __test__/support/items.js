@@ -1,14 +1,26 @@
-// What the session's store holds, read by a client that is neither ours nor Bun's.
+// The session's store, seen and filled by a client that is neither ours nor Bun's.
 
 const assert = require("node:assert/strict");
 const { join } = require("node:path");
 
-/** Every item: { collection, path, label, attributes, contentType, secret }; null where locked. */
-async function items(session) {
+/** Runs one of the Python programs beside this file. */
+async function python(session, program, input) {
   // Debian's own Python, because Debian's packages serve no other.
-  const { code, stdout, stderr } = await session.run("/usr/bin/python3", [join(__dirname, "items.py")]);
+  const { code, stdout, stderr } = await session.run("/usr/bin/python3", [join(__dirname, program)], {
+    input,
+  });
   assert.equal(code, 0, stderr);
   return JSON.parse(stdout);
 }
 
-module.exports = { items };
+/** Every item: { collection, path, label, attributes, contentType, secret }; null where locked. */
+function items(session) {
+  return python(session, "items.py");
+}
+
+/** Stores { collection, attributes, label, secret } as a new item, and gives its path. */
+function storeItem(session, item) {
+  return python(session, "store.py", JSON.stringify(item));
+}
+
+module.exports = { items, storeItem };

@@ -93,19 +93,23 @@ class Session {
     return { code, signal, ...texts };
   }
 
-  async startBus() {
+  /** Starts the bus, on a socket of this name in the session's folder. */
+  async startBus(socket = "bus") {
     const configuration = join(this.#directory, "bus.conf");
-    writeFileSync(configuration, BUS_CONFIGURATION.replace("SOCKET", join(this.#directory, "bus")));
+    writeFileSync(configuration, BUS_CONFIGURATION.replace("SOCKET", join(this.#directory, socket)));
     const bus = this.start("dbus-daemon", ["--nofork", "--print-address", `--config-file=${configuration}`]);
     await printed(bus, "stdout", /^unix:.*\n/);
     return bus;
   }
 
-  /** Starts gnome-keyring; with a password the login keyring is unlocked, or made. */
+  /**
+   * Starts gnome-keyring with its login keyring unlocked, and made where it is not there yet; with
+   * `password` null it starts without one.
+   */
   async startKeyring({ password = "" } = {}) {
     const unlock = password === null ? [] : ["--unlock"];
     const keyring = this.start("gnome-keyring-daemon", ["--foreground", ...unlock, "--components=secrets"]);
-    keyring.stdin.end(password === null ? "" : password || "\n");
+    keyring.stdin.end(`${password ?? ""}\n`);
     keyring.stdout.resume();
     keyring.stderr.resume();
     await this.waitForOwner();

@@ -1,0 +1,81 @@
+// Several collections, and several items of one name: which counts.
+
+const assert = require("node:assert/strict");
+const { after, afterEach, before, describe, it } = require("node:test");
+const { secretsIn } = require("./support/client.js");
+const { items, storeItem } = require("./support/items.js");
+const { bun, runtimes } = require("./support/runtimes.js");
+const { startSession } = require("./support/session.js");
+
+const key = { service: "collections", name: "name" };
+const attributes = { "xdg:schema": "com.oven-sh.bun.Secret", service: key.service, account: key.name };
+const login = "/org/freedesktop/secrets/collection/login";
+const volatile = "/org/freedesktop/secrets/collection/session";
+
+describe("several collections", () => {
+  let session;
+  let ours;
+  let theirs;
+  before(async () => {
+    session = await startSession();
+    ours = secretsIn(session, runtimes["Node 24"], "os-secrets");
+    theirs = secretsIn(session, [bun], "bun");
+  });
+  after(() => session.stop());
+  afterEach(() => ours.delete(key));
+
+  const put = (collection, secret) =>
+    storeItem(session, { collection, attributes, label: "put there", secret });
+  const stored = async () =>
+    (await items(session))
+      .map(({ collection, secret }) => `${collection.split("/").at(-1)}: ${secret}`)
+      .sort();
+
+  it("an item outside the default collection is found", async () => {
+    await put(volatile, "elsewhere");
+    assert.equal(await ours.get(key), "elsewhere");
+    assert.equal(await theirs.get(key), "elsewhere");
+  });
+
+  it("the default collection's wins, whichever was stored first", async () => {
+    await put(volatile, "elsewhere");
+    await ours.set({ ...key, value: "default" });
+    assert.equal(await ours.get(key), "default");
+    await ours.delete(key);
+    await ours.set({ ...key, value: "default" });
+    await put(volatile, "elsewhere");
+    assert.equal(await ours.get(key), "default");
+  });
+
+  it("set writes to the default collection and leaves others alone, as Bun's", async () => {
+    for (const { set } of [theirs, ours]) {
+      await put(volatile, "elsewhere");
+      await set({ ...key, value: "written" });
+      assert.deepEqual(await stored(), ["login: written", "session: elsewhere"]);
+      await ours.delete(key);
+    }
+  });
+
+  it("delete removes every match, as Bun's", async () => {
+    for (const client of [theirs, ours]) {
+      await put(volatile, "elsewhere");
+      await put(login, "one");
+      await put(login, "two");
+      assert.equal((await stored()).length, 3);
+      assert.equal(await client.delete(key), true);
+      assert.deepEqual(await stored(), []);
+      assert.equal(await client.delete(key), false);
+    }
+  });
+
+  it("after set, get gives what was set, also among items of the same attributes", async () => {
+    await put(login, "one");
+    await put(login, "two");
+    await put(login, "three");
+    for (const value of ["first", "second", "third"]) {
+      await ours.set({ ...key, value });
+      assert.equal(await ours.get(key), value);
+      assert.equal(await theirs.get(key), value);
+    }
+  });
+});

@@ -1,0 +1,108 @@
+// A locked store is never "no such credential". No prompter is installed in these sessions, so
+// gnome-keyring dismisses every prompt at once.
+
+const assert = require("node:assert/strict");
+const { describe, it } = require("node:test");
+const { secretsIn } = require("./support/client.js");
+const { items } = require("./support/items.js");
+const { bun, runtimes } = require("./support/runtimes.js");
+const { startSession } = require("./support/session.js");
+
+const key = { service: "locked", name: "name" };
+
+async function withSession(t, options) {
+  const session = await startSession(options);
+  t.after(() => session.stop());
+  return session;
+}
+
+async function lock(session) {
+  const { code, stderr } = await session.run("dbus-send", [
+    "--session",
+    "--print-reply",
+    "--dest=org.freedesktop.secrets",
+    "/org/freedesktop/secrets",
+    "org.freedesktop.Secret.Service.Lock",
+    "array:objpath:/org/freedesktop/secrets/collection/login",
+  ]);
+  assert.equal(code, 0, stderr);
+}
+
+describe("a locked keyring", () => {
+  for (const [label, env, code, message] of [
+    [
+      "without a display",
+      {},
+      "ERR_SECRETS_INTERACTION_REQUIRED",
+      /without a display .* Unlock the store first/,
+    ],
+    ["with an X display", { DISPLAY: ":99" }, "ERR_SECRETS_USER_CANCELED", /was dismissed/],
+    [
+      "with a Wayland display",
+      { WAYLAND_DISPLAY: "wayland-9" },
+      "ERR_SECRETS_USER_CANCELED",
+      /was dismissed/,
+    ],
+  ]) {
+    it(`rejects every call on it ${label}, and changes nothing`, async (t) => {
+      const session = await withSession(t, { keyring: false });
+      const keyring = await session.startKeyring();
+      const ours = secretsIn(session, runtimes["Node 20"], "os-secrets", { env });
+      await ours.set({ ...key, value: "value" });
+      await lock(session);
+      const error = { name: "Error", code, message };
+      await assert.rejects(ours.get(key), error);
+      await assert.rejects(ours.set({ ...key, value: "other" }), error);
+      await assert.rejects(ours.set({ ...key, value: "" }), error);
+      await assert.rejects(ours.delete(key), error);
+      await assert.rejects(ours.set({ ...key, name: "another", value: "other" }), error);
+      // The next one unlocks its keyring when it starts.
+      await session.end(keyring);
+      await session.startKeyring();
+      assert.equal(await ours.get(key), "value");
+      assert.deepEqual((await items(session)).length, 1);
+    });
+  }
+
+  it("answers null and false for what it does not hold, locked or not", async (t) => {
+    const session = await withSession(t);
+    const ours = secretsIn(session, runtimes["Node 20"], "os-secrets");
+    await ours.set({ ...key, value: "value" });
+    await lock(session);
+    assert.equal(await ours.get({ ...key, name: "another" }), null);
+    assert.equal(await ours.delete({ ...key, name: "another" }), false);
+  });
+
+  it("is the documented difference: Bun answers null and false", async (t) => {
+    const session = await withSession(t);
+    const theirs = secretsIn(session, [bun], "bun");
+    await theirs.set({ ...key, value: "value" });
+    await lock(session);
+    assert.equal(await theirs.get(key), null);
+    assert.equal(await theirs.delete(key), false);
+    await assert.rejects(theirs.set({ ...key, value: "other" }), { code: "ERR_SECRETS_PLATFORM_ERROR" });
+  });
+
+  it("rejects a hundred calls at once, each of them", async (t) => {
+    const session = await withSession(t);
+    const ours = secretsIn(session, runtimes["Node 20"], "os-secrets");
+    await ours.set({ ...key, value: "value" });
+    await lock(session);
+    const calls = Array.from({ length: 100 }, () => ours.get(key));
+    for (const { status, reason } of await Promise.allSettled(calls)) {
+      assert.deepEqual([status, reason?.code], ["rejected", "ERR_SECRETS_INTERACTION_REQUIRED"]);
+    }
+  });
+});
+
+describe("a service without a default collection", () => {
+  it("has no credentials, and cannot make the collection without asking", async (t) => {
+    const session = await withSession(t, { keyring: false });
+    await session.startKeyring({ password: null });
+    const ours = secretsIn(session, runtimes["Node 20"], "os-secrets");
+    assert.equal(await ours.get(key), null);
+    assert.equal(await ours.delete(key), false);
+    await assert.rejects(ours.set({ ...key, value: "value" }), { code: "ERR_SECRETS_INTERACTION_REQUIRED" });
+    assert.deepEqual(await items(session), []);
+  });
+});

@@ -1,0 +1,165 @@
+// The same process goes on when the service or the bus is restarted, and says what is wrong while
+// they are away.
+
+const assert = require("node:assert/strict");
+const { spawn } = require("node:child_process");
+const { once } = require("node:events");
+const { chmodSync, mkdtempSync, rmSync } = require("node:fs");
+const { createServer } = require("node:net");
+const { tmpdir } = require("node:os");
+const { join } = require("node:path");
+const { describe, it } = require("node:test");
+const { secretsIn } = require("./support/client.js");
+const { bun, runtimes } = require("./support/runtimes.js");
+const { startSession } = require("./support/session.js");
+
+const key = { service: "recovery", name: "name" };
+const platformError = (message) => ({ name: "Error", code: "ERR_SECRETS_PLATFORM_ERROR", message });
+const noService = platformError(
+  /nothing on the D-Bus session bus provides org\.freedesktop\.secrets.*Install/,
+);
+const noBus = platformError(/there is no usable D-Bus session bus.*dbus-run-session/);
+
+async function withClient(t, { keyring = true, env = {} } = {}) {
+  const session = await startSession({ keyring: false });
+  t.after(() => session.stop());
+  return {
+    session,
+    keyring: keyring && (await session.startKeyring()),
+    ours: secretsIn(session, runtimes["Node 22"], "os-secrets", { env }),
+  };
+}
+
+describe("recovery", () => {
+  it("follows a restarted keyring", async (t) => {
+    const { session, keyring, ours } = await withClient(t);
+    await ours.set({ ...key, value: "value" });
+    let running = keyring;
+    for (let times = 0; times < 3; times++) {
+      await session.end(running);
+      running = await session.startKeyring();
+      assert.equal(await ours.get(key), "value");
+    }
+    await session.end(running);
+    running = await session.startKeyring();
+    await ours.set({ ...key, value: "other" });
+    await session.end(running);
+    await session.startKeyring();
+    assert.equal(await ours.delete(key), true);
+    assert.equal(await ours.get(key), null);
+  });
+
+  it("says so while there is no service, and goes on once there is", async (t) => {
+    const { session, ours } = await withClient(t, { keyring: false });
+    await assert.rejects(ours.get(key), noService);
+    await assert.rejects(ours.set({ ...key, value: "value" }), noService);
+    const keyring = await session.startKeyring();
+    await ours.set({ ...key, value: "value" });
+    await session.end(keyring);
+    await assert.rejects(ours.get(key), noService);
+    await assert.rejects(ours.delete(key), noService);
+    await session.startKeyring();
+    assert.equal(await ours.get(key), "value");
+  });
+
+  it("follows a restarted bus", async (t) => {
+    const session = await startSession({ keyring: false });
+    t.after(() => session.stop());
+    session.env.DBUS_SESSION_BUS_ADDRESS = `unix:path=${join(session.directory, "moved")}`;
+    const ours = secretsIn(session, runtimes["Node 22"], "os-secrets");
+    await assert.rejects(ours.get(key), noBus);
+    const bus = await session.startBus("moved");
+    const keyring = await session.startKeyring();
+    await ours.set({ ...key, value: "value" });
+    await session.end(bus);
+    await session.end(keyring);
+    await assert.rejects(ours.get(key), noBus);
+    await session.startBus("moved");
+    await session.startKeyring();
+    assert.equal(await ours.get(key), "value");
+  });
+
+  it("is what Bun's own does not do", async (t) => {
+    const { session, keyring } = await withClient(t);
+    const theirs = secretsIn(session, [bun], "bun");
+    await theirs.set({ ...key, value: "value" });
+    await session.end(keyring);
+    await session.startKeyring();
+    await assert.rejects(theirs.get(key), { code: "ERR_SECRETS_PLATFORM_ERROR" });
+  });
+});
+
+describe("where the bus is", () => {
+  it("is $XDG_RUNTIME_DIR/bus without an address", async (t) => {
+    const session = await startSession();
+    t.after(() => session.stop());
+    const env = { DBUS_SESSION_BUS_ADDRESS: undefined, XDG_RUNTIME_DIR: session.directory };
+    const ours = secretsIn(session, runtimes["Node 20"], "os-secrets", { env });
+    assert.equal(await ours.get(key), null);
+  });
+
+  for (const [label, address, reason] of [
+    ["of another transport", "tcp:host=127.0.0.1,port=9", /only unix: addresses are supported/],
+    ["that starts a program", "unixexec:path=/bin/sh", /only unix: addresses are supported/],
+    ["that asks to start a bus", "autolaunch:", /only unix: addresses are supported/],
+    ["of a socket that is not there", "unix:path=/nonexistent/bus", /No such file or directory/],
+    ["that is no address", "nonsense", /it is not a D-Bus address/],
+  ]) {
+    it(`an address ${label} is refused`, async (t) => {
+      const { ours } = await withClient(t, { env: { DBUS_SESSION_BUS_ADDRESS: address } });
+      await assert.rejects(ours.get(key), noBus);
+      await assert.rejects(ours.get(key), platformError(reason));
+    });
+  }
+
+  it("the first address of a list that works is taken", async (t) => {
+    const session = await startSession();
+    t.after(() => session.stop());
+    const env = {
+      DBUS_SESSION_BUS_ADDRESS: `tcp:host=x;unix:path=/none;${session.env.DBUS_SESSION_BUS_ADDRESS}`,
+    };
+    assert.equal(await secretsIn(session, runtimes["Node 20"], "os-secrets", { env }).get(key), null);
+  });
+
+  it("without any it is said what was looked for", async (t) => {
+    const env = { DBUS_SESSION_BUS_ADDRESS: undefined, XDG_RUNTIME_DIR: undefined };
+    const { ours } = await withClient(t, { env });
+    await assert.rejects(
+      ours.get(key),
+      platformError(/neither DBUS_SESSION_BUS_ADDRESS nor XDG_RUNTIME_DIR is set/),
+    );
+  });
+
+  it("a socket that hangs up is no bus", async (t) => {
+    const { session, ours } = await withClient(t, { env: {} });
+    const server = createServer((socket) => socket.destroy());
+    server.listen(join(session.directory, "hangs-up"));
+    t.after(() => server.close());
+    await once(server, "listening");
+    const env = { DBUS_SESSION_BUS_ADDRESS: `unix:path=${join(session.directory, "hangs-up")}` };
+    await assert.rejects(secretsIn(session, runtimes["Node 20"], "os-secrets", { env }).get(key), noBus);
+    assert.equal(await ours.get(key), null);
+  });
+
+  // Only root can stand in for two users.
+  if (process.getuid() === 0) {
+    it("another user's bus is refused, and root's is not", async (t) => {
+      const session = await startSession();
+      t.after(() => session.stop());
+      const directory = mkdtempSync(join(tmpdir(), "os-secrets-other-"));
+      t.after(() => rmSync(directory, { recursive: true }));
+      chmodSync(directory, 0o777);
+      const path = join(directory, "bus");
+      const listen = `require("net").createServer().listen(${JSON.stringify(path)}, () => console.log("listening"))`;
+      const other = spawn(process.execPath, ["-e", listen], { uid: 65534, gid: 65534 });
+      t.after(() => other.kill());
+      await once(other.stdout, "data");
+      const env = { DBUS_SESSION_BUS_ADDRESS: `unix:path=${path}` };
+      const ours = secretsIn(session, runtimes["Node 20"], "os-secrets", { env });
+      await assert.rejects(
+        ours.get(key),
+        platformError(/it belongs to user 65534, and this process runs as user 0/),
+      );
+    });
+  }
+});

@@ -1,0 +1,15 @@
+"""Stores an item from standard input, as JSON: {collection, attributes, label, secret}.
+
+Always as a new item, also where one with the same attributes is there already.
+"""
+
+import json
+import sys
+
+import secretstorage
+
+spec = json.load(sys.stdin)
+connection = secretstorage.dbus_init()
+collection = secretstorage.Collection(connection, spec["collection"])
+item = collection.create_item(spec["label"], spec["attributes"], spec["secret"].encode(), replace=False)
+print(json.dumps(item.item_path))
