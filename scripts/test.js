@@ -11,6 +11,7 @@ ensureDebian({
   "dbus-send": "dbus-bin",
   "gnome-keyring-daemon": "gnome-keyring",
   "secret-tool": "libsecret-tools",
+  "/usr/lib/python3/dist-packages/secretstorage": "python3-secretstorage",
 });
 ensureNodeModules();
 ensureNodeModules(join(root, "__test__", "runtimes"));

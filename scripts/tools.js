@@ -4,7 +4,7 @@
 const { spawnSync } = require("node:child_process");
 const { createHash } = require("node:crypto");
 const { copyFileSync, existsSync, readFileSync, renameSync, writeFileSync } = require("node:fs");
-const { delimiter, join } = require("node:path");
+const { delimiter, isAbsolute, join } = require("node:path");
 
 const root = join(__dirname, "..");
 
@@ -22,11 +22,13 @@ function run(command, args, options = {}) {
   if (status !== 0) fail(`${command} failed with ${signal ?? `exit code ${status}`}.`);
 }
 
+/** Whether a program is on the PATH, or a file where an absolute path says. */
 function isInstalled(program) {
+  if (isAbsolute(program)) return existsSync(program);
   return process.env.PATH.split(delimiter).some((directory) => existsSync(join(directory, program)));
 }
 
-/** Installs Debian packages that are missing, given as { program: packages }; as root only. */
+/** Installs Debian packages that are missing, given as { program or file: packages }; as root only. */
 function ensureDebian(programs) {
   const missing = Object.entries(programs).filter(([program]) => !isInstalled(program));
   if (missing.length === 0) return;
@@ -34,7 +36,7 @@ function ensureDebian(programs) {
   const command = `apt-get install ${packages.join(" ")}`;
   if (process.getuid() !== 0 || !isInstalled("apt-get")) {
     fail(
-      `Missing programs: ${missing.map(([program]) => program).join(", ")}. On Debian, run: sudo ${command}`,
+      `Missing: ${missing.map(([program]) => program).join(", ")}. On Debian, run: sudo ${command}`,
     );
   }
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };

@@ -1,0 +1,122 @@
+// What is published installs and works where there is neither this repository nor Rust.
+
+const assert = require("node:assert/strict");
+const { spawnSync } = require("node:child_process");
+const {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} = require("node:fs");
+const { tmpdir } = require("node:os");
+const { dirname, join } = require("node:path");
+const { after, before, describe, it } = require("node:test");
+const { root, runtimes } = require("./support/runtimes.js");
+const { startSession } = require("./support/session.js");
+
+describe("the packed tarballs", () => {
+  let directory;
+  let project;
+  let session;
+
+  function succeed(command, args, options) {
+    const { status, stdout, stderr } = spawnSync(command, args, { encoding: "utf8", ...options });
+    assert.equal(status, 0, `${command} ${args.join(" ")}\n${stdout}\n${stderr}`);
+    return stdout;
+  }
+
+  before(async () => {
+    session = await startSession();
+    directory = mkdtempSync(join(tmpdir(), "os-secrets-packing-"));
+    project = join(directory, "project");
+    mkdirSync(project);
+    const tarballs = join(directory, "tarballs");
+    succeed(process.execPath, [join(root, "scripts", "pack.js"), tarballs]);
+    writeFileSync(join(project, "package.json"), JSON.stringify({ name: "project", private: true }));
+    const files = readdirSync(tarballs).map((file) => join(tarballs, file));
+    assert.equal(files.length, 2, files.join());
+    succeed("npm", ["install", "--no-audit", "--no-fund", "--offline", ...files], { cwd: project });
+  });
+  after(async () => {
+    await session.stop();
+    rmSync(directory, { recursive: true });
+  });
+
+  it("hold what is needed and nothing else", () => {
+    const list = (name) => readdirSync(join(project, "node_modules", name)).sort();
+    assert.deepEqual(list("os-secrets"), [
+      "CHANGELOG.md",
+      "LICENSE",
+      "README.md",
+      "SECURITY.md",
+      "index.d.ts",
+      "index.js",
+      "load.js",
+      "package.json",
+    ]);
+    assert.deepEqual(list("@os-secrets/linux-x64-gnu"), ["LICENSE", "os-secrets.node", "package.json"]);
+    const manifest = JSON.parse(
+      readFileSync(join(project, "node_modules", "os-secrets", "package.json"), "utf8"),
+    );
+    const { version } = require("../package.json");
+    assert.deepEqual(manifest.optionalDependencies, { "@os-secrets/linux-x64-gnu": version });
+    assert.equal(manifest.scripts, undefined);
+    assert.equal(require("../package.json").optionalDependencies, undefined);
+  });
+
+  for (const [name, [command, ...args]] of Object.entries(runtimes)) {
+    it(`work under ${name}, in an empty directory and without Rust`, async () => {
+      // A PATH with nothing in it but the runtime itself.
+      const bin = join(directory, name.replace(" ", "-"));
+      mkdirSync(bin);
+      symlinkSync(command, join(bin, "runtime"));
+      writeFileSync(
+        join(project, "main.mjs"),
+        `import { secrets } from "os-secrets";
+         await secrets.set("packed", "name", ${JSON.stringify(name)});
+         console.log(await secrets.get("packed", "name"), await secrets.delete("packed", "name"));`,
+      );
+      const options = { cwd: project, env: { PATH: bin } };
+      const { code, stdout, stderr } = await session.run(
+        join(bin, "runtime"),
+        [...args, "main.mjs"],
+        options,
+      );
+      assert.deepEqual({ code, stdout }, { code: 0, stdout: `${name} true\n` }, stderr);
+    });
+  }
+
+  it("load with one line", async () => {
+    const [node] = runtimes["Node 20"];
+    const { code, stderr } = await session.run(node, ["-e", 'require("os-secrets")'], {
+      cwd: project,
+      env: { PATH: dirname(node) },
+    });
+    assert.equal(code, 0, stderr);
+  });
+
+  it("bring the types along", () => {
+    const source = `import { secrets } from "os-secrets";
+      export const token: string | null = await secrets.get({ service: "s", name: "n" });
+      // @ts-expect-error values are text
+      await secrets.set("s", "n", 5);`;
+    writeFileSync(join(project, "typed.mts"), source);
+    const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
+    const flags = ["--strict", "--noEmit", "--module", "nodenext", "--target", "es2022", "--types", ""];
+    succeed(process.execPath, [tsc, ...flags, "typed.mts"], { cwd: project });
+  });
+});
+
+describe("the types of this repository", () => {
+  it("compile, and fail where they must", () => {
+    const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
+    const project = join(root, "__test__", "types");
+    const { status, stdout, stderr } = spawnSync(process.execPath, [tsc, "-p", project], {
+      encoding: "utf8",
+    });
+    assert.equal(status, 0, `${stdout}${stderr}`);
+  });
+});

@@ -1,0 +1,54 @@
+// npm run pack:all [-- directory]: packs what is published, the package and the platform packages
+// that have been built, as tarballs.
+//
+// The platform packages become optional dependencies here and not in the committed package.json,
+// where npm ci would look for versions that are not published yet.
+
+const { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync } = require("node:fs");
+const { readdirSync, readFileSync, rmSync, writeFileSync } = require("node:fs");
+const { tmpdir } = require("node:os");
+const { join, resolve } = require("node:path");
+const { fail, root, run } = require("./tools.js");
+
+const destination = resolve(process.argv[2] ?? join(root, "dist"));
+mkdirSync(destination, { recursive: true });
+const staging = mkdtempSync(join(tmpdir(), "os-secrets-pack-"));
+
+const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+const platforms = readdirSync(join(root, "npm"));
+const built = platforms.filter((platform) => existsSync(join(root, "npm", platform, "os-secrets.node")));
+if (built.length === 0) fail("No platform package has a binary yet. Run: npm run build");
+
+/** Packs a folder of the staging area. */
+function pack(folder) {
+  run("npm", ["pack", "--silent", "--pack-destination", destination], { cwd: folder });
+}
+
+try {
+  const optionalDependencies = {};
+  for (const platform of platforms) {
+    const { name, version } = JSON.parse(readFileSync(join(root, "npm", platform, "package.json"), "utf8"));
+    if (version !== manifest.version) fail(`${name} has version ${version}, os-secrets ${manifest.version}.`);
+    optionalDependencies[name] = version;
+  }
+  for (const platform of built) {
+    const folder = join(staging, platform);
+    cpSync(join(root, "npm", platform), folder, { recursive: true });
+    copyFileSync(join(root, "LICENSE"), join(folder, "LICENSE"));
+    pack(folder);
+  }
+
+  const folder = join(staging, "os-secrets");
+  mkdirSync(folder);
+  for (const file of [...manifest.files, "README.md", "LICENSE"]) {
+    copyFileSync(join(root, file), join(folder, file));
+  }
+  const { scripts, devDependencies, ...published } = manifest;
+  writeFileSync(
+    join(folder, "package.json"),
+    `${JSON.stringify({ ...published, optionalDependencies }, null, 2)}\n`,
+  );
+  pack(folder);
+} finally {
+  rmSync(staging, { recursive: true });
+}
