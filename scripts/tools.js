@@ -35,9 +35,7 @@ function ensureDebian(programs) {
   const packages = [...new Set(missing.flatMap(([, names]) => names.split(" ")))];
   const command = `apt-get install ${packages.join(" ")}`;
   if (process.getuid() !== 0 || !isInstalled("apt-get")) {
-    fail(
-      `Missing: ${missing.map(([program]) => program).join(", ")}. On Debian, run: sudo ${command}`,
-    );
+    fail(`Missing: ${missing.map(([program]) => program).join(", ")}. On Debian, run: sudo ${command}`);
   }
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
   run("apt-get", ["update", "-qq"], { env });
