@@ -25,6 +25,29 @@ declare namespace osSecrets {
     name: string;
   }
 
+  /** What bounds a call. Beyond `Bun.secrets`, which ignores it. */
+  interface CallOptions {
+    /**
+     * Cancels the call: it rejects with an `AbortError` (`code` `"ABORT_ERR"`) whose `cause` is the
+     * signal's reason. That of a `set` or `delete` says whether it may have happened.
+     */
+    signal?: AbortSignal | undefined;
+
+    /**
+     * The time for the whole call in milliseconds, from 1, prompts included. Without it each message
+     * to the store may take 25 seconds (or `OS_SECRETS_TIMEOUT`), and a prompt as long as the person.
+     */
+    timeout?: number | undefined;
+
+    /**
+     * Whether the store may ask the person, for its password or a confirmation. With `false` a call
+     * that would need it rejects with `ERR_SECRETS_INTERACTION_NOT_ALLOWED`.
+     *
+     * @default true
+     */
+    interactive?: boolean | undefined;
+  }
+
   /** What {@link Secrets.set} stores, and how. */
   interface SetOptions extends SecretOptions {
     /** The secret: any text without a NUL. The empty string deletes the credential. */
@@ -62,8 +85,14 @@ declare namespace osSecrets {
     | "ERR_SECRETS_USER_CANCELED"
     /** The store is locked, and no prompt could be shown. */
     | "ERR_SECRETS_INTERACTION_REQUIRED"
-    /** The store did not answer in time. */
+    /** The store must ask the person, and the call forbids it. */
+    | "ERR_SECRETS_INTERACTION_NOT_ALLOWED"
+    /** An environment setting or an option of `openStore` is wrong; the message names it. */
+    | "ERR_SECRETS_INVALID_SETTING"
+    /** A deadline passed (`name` is `"TimeoutError"`). */
     | "ERR_SECRETS_TIMEOUT"
+    /** The call's signal fired (`name` is `"AbortError"`). */
+    | "ABORT_ERR"
     /** The platform cannot hold the value; nothing was changed. */
     | "ERR_SECRETS_TOO_LARGE"
     /** The stored bytes are not UTF-8 text. */
@@ -84,7 +113,7 @@ declare namespace osSecrets {
      * if (password === null) console.log("Log in first");
      * ```
      */
-    get(options: SecretOptions): Promise<string | null>;
+    get(options: SecretOptions & CallOptions): Promise<string | null>;
 
     /**
      * Reads a credential, named in two words.
@@ -106,7 +135,7 @@ declare namespace osSecrets {
      * await secrets.set({ service: "my-cli-tool", name: "github-token", value: token });
      * ```
      */
-    set(options: SetOptions): Promise<void>;
+    set(options: SetOptions & CallOptions): Promise<void>;
 
     /**
      * Stores a credential, named in two words.
@@ -127,7 +156,10 @@ declare namespace osSecrets {
      * await secrets.set({ service: "my-cli-tool", name: "github-token" }, token);
      * ```
      */
-    set(options: Omit<SetOptions, "value"> & { value?: undefined }, value: string): Promise<void>;
+    set(
+      options: Omit<SetOptions, "value"> & { value?: undefined } & CallOptions,
+      value: string,
+    ): Promise<void>;
 
     /**
      * Deletes a credential.
@@ -140,7 +172,7 @@ declare namespace osSecrets {
      * const wasThere = await secrets.delete({ service: "my-cli-tool", name: "github-token" });
      * ```
      */
-    delete(options: SecretOptions): Promise<boolean>;
+    delete(options: SecretOptions & CallOptions): Promise<boolean>;
 
     /**
      * Deletes a credential, named in two words.
@@ -169,6 +201,83 @@ declare namespace osSecrets {
    * ```
    */
   const secrets: Readonly<Secrets>;
+
+  /** A value that a {@link Store} holds: text, or bytes. */
+  type Value = string | Uint8Array;
+
+  /** What {@link openStore} opens. */
+  interface StoreOptions {
+    /**
+     * Where credentials lie: `"os"`, the operating system's own store.
+     *
+     * @default "os"
+     */
+    provider?: "os" | undefined;
+  }
+
+  /**
+   * A credential store: {@link Secrets} with bytes as values, and with what a tool needs to manage
+   * credentials. It holds the same credentials as `secrets`.
+   *
+   * @example
+   * ```ts
+   * await using store = openStore();
+   * await store.set({ service: "my-vpn", name: "key", value: crypto.getRandomValues(new Uint8Array(32)) });
+   * const key = await store.get({ service: "my-vpn", name: "key", encoding: "buffer" });
+   * ```
+   */
+  interface Store {
+    /** Reads a credential as bytes, in a `Buffer` of its own. */
+    get(options: SecretOptions & CallOptions & { encoding: "buffer" }): Promise<Buffer | null>;
+    /** Reads a credential as text. Bytes that are not UTF-8 reject: `ERR_SECRETS_INVALID_DATA`. */
+    get(options: SecretOptions & CallOptions & { encoding?: "utf8" | undefined }): Promise<string | null>;
+    /** Reads a credential as text, named in two words. */
+    get(service: string, name: string): Promise<string | null>;
+
+    /**
+     * Stores a credential, in place of one that was there. An empty value deletes. Bytes may hold
+     * anything; those that are no UTF-8 text are marked `application/octet-stream`.
+     */
+    set(options: Omit<SetOptions, "value"> & { value: Value } & CallOptions): Promise<void>;
+    /** Stores a credential, named in two words. */
+    set(service: string, name: string, value: Value): Promise<void>;
+    /** Stores a credential, its value beside the options. */
+    set(
+      options: Omit<SetOptions, "value"> & { value?: undefined } & CallOptions,
+      value: Value,
+    ): Promise<void>;
+
+    /** Deletes a credential; whether there was one. */
+    delete(options: SecretOptions & CallOptions): Promise<boolean>;
+    /** Deletes a credential, named in two words. */
+    delete(service: string, name: string): Promise<boolean>;
+
+    /** Whether there is such a credential. Its value is not read. */
+    has(options: SecretOptions & CallOptions): Promise<boolean>;
+    /** Whether there is such a credential, named in two words. */
+    has(service: string, name: string): Promise<boolean>;
+
+    /**
+     * The names of all credentials, or of one service's, sorted. No value is read, and the person is
+     * never asked: where a locked store hides what it holds, it rejects.
+     */
+    list(
+      options?: { service?: string | undefined } & Omit<CallOptions, "interactive">,
+    ): Promise<SecretOptions[]>;
+
+    /** Lets the calls in progress end. Every later call rejects. */
+    close(): Promise<void>;
+
+    /** As {@link close}, for `await using`. */
+    [Symbol.asyncDispose](): Promise<void>;
+  }
+
+  /**
+   * Opens a store.
+   *
+   * @throws an `Error` with `code` `ERR_SECRETS_INVALID_SETTING`, at once, for an unknown provider
+   */
+  function openStore(options?: StoreOptions): Store;
 }
 
 export = osSecrets;

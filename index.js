@@ -2,14 +2,22 @@
 
 // The argument shim: what `Bun.secrets` accepts, refuses and says, before the native code is asked.
 
-const { isProxy } = require("node:util").types;
+const { isProxy, isUint8Array } = require("node:util").types;
 const native = require("./load.js");
 
 // Held here, so that a program that changes the globals later does not change what is checked.
-const { getPrototypeOf, hasOwn, prototype: objectPrototype } = Object;
+const { assign, getPrototypeOf, hasOwn, prototype: objectPrototype } = Object;
+const { get: reflectGet } = Reflect;
+const includes = Function.prototype.call.bind(String.prototype.includes);
+
+/** The longest time that can be set, as for timers. */
+const MAX_TIMEOUT = 2 ** 31 - 1;
+/** The token of calls that are over before they begin. */
+const CANCELED = 2 ** 32 - 1;
+let lastToken = 0;
 
 function invalid(code, message) {
-  return Object.assign(new TypeError(message), { code });
+  return assign(new TypeError(message), { code });
 }
 
 function wrongType(message) {
@@ -25,7 +33,7 @@ function read(options, property) {
   for (let holder = options; holder !== null; holder = getPrototypeOf(holder)) {
     if (holder === objectPrototype && holder !== options) return undefined;
     if (isProxy(holder) || hasOwn(holder, property)) {
-      return Reflect.get(holder, property, options);
+      return reflectGet(holder, property, options);
     }
   }
   return undefined;
@@ -47,7 +55,7 @@ function key(options) {
 
 function check(service, name, value = "") {
   if (service === "" || name === "") throw wrongType("Expected service and name to not be empty");
-  if (service.includes("\0") || name.includes("\0") || value.includes("\0")) {
+  if (includes(service, "\0") || includes(name, "\0") || includes(value, "\0")) {
     throw invalid(
       "ERR_INVALID_ARG_VALUE",
       "Expected service, name, and value to be strings without null bytes",
@@ -55,14 +63,68 @@ function check(service, name, value = "") {
   }
 }
 
-function setting(options, second) {
+/** Of a call that nothing bounds. Its properties are its own: see `read`. */
+const UNBOUNDED = { signal: undefined, limits: undefined };
+
+/** Reads what bounds a call, in the form the native code takes; `undefined` where nothing does. */
+function bounds(options) {
+  const signal = read(options, "signal");
+  const timeout = read(options, "timeout");
+  const interactive = read(options, "interactive");
+  // Of any realm or polyfill, as Node's own functions take it.
+  if (signal !== undefined && !(isObject(signal) && "aborted" in signal)) {
+    throw wrongType("The property 'options.signal' must be an AbortSignal");
+  }
+  if (timeout !== undefined && typeof timeout !== "number") {
+    throw wrongType("The property 'options.timeout' must be a number of milliseconds");
+  }
+  if (timeout !== undefined && !(timeout >= 1 && timeout <= MAX_TIMEOUT)) {
+    throw invalid(
+      "ERR_INVALID_ARG_VALUE",
+      `The property 'options.timeout' must be from 1 to ${MAX_TIMEOUT} milliseconds`,
+    );
+  }
+  if (interactive !== undefined && typeof interactive !== "boolean") {
+    throw wrongType("The property 'options.interactive' must be a boolean");
+  }
+  if (signal === undefined && timeout === undefined && interactive !== false) return UNBOUNDED;
+  return { signal, limits: [Math.trunc(timeout ?? 0), interactive ?? true, 0] };
+}
+
+/** Starts a native call, and cancels it when the signal fires. */
+function start({ signal, limits }, call) {
+  if (signal === undefined) return call(limits);
+  const [timeout, interactive] = limits;
+  if (signal.aborted) return withCause(call([timeout, interactive, CANCELED]), signal);
+  lastToken = (lastToken % (CANCELED - 1)) + 1;
+  const token = lastToken;
+  const cancel = () => native.cancel(token);
+  signal.addEventListener("abort", cancel, { once: true });
+  const outcome = call([timeout, interactive, token]);
+  const settled = () => signal.removeEventListener("abort", cancel);
+  outcome.then(settled, settled);
+  return withCause(outcome, signal);
+}
+
+/** Lets an AbortError tell why its signal fired. */
+function withCause(outcome, signal) {
+  return outcome.catch((error) => {
+    if (error.code === "ABORT_ERR") {
+      Object.defineProperty(error, "cause", { value: signal.reason, writable: true, configurable: true });
+    }
+    throw error;
+  });
+}
+
+/** Reads the options of `set`; the value may stand beside them. */
+function setting(options, second, isValue) {
   const { service, name } = key(options);
   const own = read(options, "value");
   const value = own === undefined ? second : own;
   if (value === undefined || value === null) {
     throw wrongType("Expected 'value' to be a string. To delete the secret, call secrets.delete instead.");
   }
-  if (typeof value !== "string") throw wrongType("Expected 'value' to be a string");
+  if (!isValue(value)) throw wrongType("Expected 'value' to be a string");
   // Matters on macOS; read everywhere, so that a getter runs everywhere.
   read(options, "allowUnrestrictedAccess");
   const persist = read(options, "persist");
@@ -72,47 +134,142 @@ function setting(options, second) {
       "The property 'options.persist' must be one of: `local`, `enterprise`",
     );
   }
-  return { service, name, value };
+  return { service, name, value, bounded: bounds(options) };
 }
 
-/** The credential that `get` and `delete` are asked for, from either form of their arguments. */
+/** The credential that a method is asked for, from either form of its arguments. */
 function asked(method, args) {
   if (args.length === 0) throw wrongType(`secrets.${method} requires an options object`);
   const [first, second] = args;
-  const positional = typeof first === "string" && typeof second === "string";
-  const { service, name } = positional ? { service: first, name: second } : key(first);
+  if (typeof first === "string" && typeof second === "string") {
+    check(first, second);
+    return { service: first, name: second, bounded: UNBOUNDED, options: undefined };
+  }
+  const { service, name } = key(first);
   check(service, name);
-  return [service, name];
+  return { service, name, bounded: bounds(first), options: first };
+}
+
+function isString(value) {
+  return typeof value === "string";
+}
+
+/** What `set` is asked to store, from any form of its arguments; `isValue` says what can be. */
+function stored(args, isValue) {
+  const [first, second, third] = args;
+  const positional = isString(first) && isString(second) && isValue(third);
+  const { service, name, value, bounded } = positional
+    ? { service: first, name: second, value: third, bounded: UNBOUNDED }
+    : setting(first, second, isValue);
+  check(service, name, isString(value) ? value : "");
+  return { service, name, value, bounded };
+}
+
+/** Whether a store from `openStore` can hold a value. */
+function isValue(value) {
+  if (!isUint8Array(value)) return isString(value);
+  // An array whose memory was transferred away looks empty, and an empty value deletes: this throws
+  // a TypeError for it.
+  if (value.length === 0) new Uint8Array(value.buffer);
+  return true;
+}
+
+/** Gives functions as the methods of an object, as fixed as Bun's, and with its `length`s. */
+function fix(object, methods, lengths) {
+  for (const [name, length] of Object.entries(lengths)) {
+    const value = Object.defineProperty(methods[name], "length", { value: length });
+    Object.defineProperty(object, name, { value, enumerable: true });
+  }
+  return object;
 }
 
 // Methods, not functions: they have no prototype and cannot be called with `new`, as Bun's.
 const methods = {
   get(...args) {
-    return native.get(...asked("get", args));
+    const { service, name, bounded } = asked("get", args);
+    return start(bounded, (limits) => native.get(service, name, limits));
   },
   set(...args) {
-    const [first, second, third] = args;
-    const positional = [first, second, third].every((argument) => typeof argument === "string");
-    const { service, name, value } = positional
-      ? { service: first, name: second, value: third }
-      : setting(first, second);
-    check(service, name, value);
-    return native.set(service, name, value);
+    const { service, name, value, bounded } = stored(args, isString);
+    return start(bounded, (limits) => native.set(service, name, value, limits));
   },
   delete(...args) {
-    return native.delete(...asked("delete", args));
+    const { service, name, bounded } = asked("delete", args);
+    return start(bounded, (limits) => native.delete(service, name, limits));
   },
 };
 
-const secrets = {};
-for (const [name, length] of [
-  ["get", 1],
-  ["set", 2],
-  ["delete", 1],
-]) {
-  // The number of parameters that Bun's have, too.
-  const value = Object.defineProperty(methods[name], "length", { value: length });
-  Object.defineProperty(secrets, name, { value, enumerable: true });
+const secrets = fix({}, methods, { get: 1, set: 2, delete: 1 });
+
+/** What `openStore` gives. */
+class Store {
+  #calls = new Set();
+  #closed = false;
+
+  get(...args) {
+    const { service, name, bounded, options } = asked("get", args);
+    const encoding = options && read(options, "encoding");
+    if (encoding !== undefined && encoding !== "utf8" && encoding !== "buffer") {
+      throw invalid(
+        "ERR_INVALID_ARG_VALUE",
+        "The property 'options.encoding' must be one of: `utf8`, `buffer`",
+      );
+    }
+    return this.#start(bounded, (limits) => native.get(service, name, limits, encoding === "buffer"));
+  }
+
+  set(...args) {
+    const { service, name, value, bounded } = stored(args, isValue);
+    return this.#start(bounded, (limits) => native.set(service, name, value, limits));
+  }
+
+  delete(...args) {
+    const { service, name, bounded } = asked("delete", args);
+    return this.#start(bounded, (limits) => native.delete(service, name, limits));
+  }
+
+  has(...args) {
+    const { service, name, bounded } = asked("has", args);
+    return this.#start(bounded, (limits) => native.has(service, name, limits));
+  }
+
+  list(options = {}) {
+    if (!isObject(options)) throw wrongType("Expected options to be an object");
+    const service = read(options, "service");
+    if (service !== undefined) {
+      if (!isString(service)) throw wrongType("Expected service to be a string");
+      check(service, "any");
+    }
+    return this.#start(bounds(options), (limits) => native.list(service, limits));
+  }
+
+  async close() {
+    this.#closed = true;
+    await Promise.allSettled(this.#calls);
+  }
+
+  #start(bounded, call) {
+    if (this.#closed) return native.closed();
+    const outcome = start(bounded, call);
+    this.#calls.add(outcome);
+    const ended = () => this.#calls.delete(outcome);
+    outcome.then(ended, ended);
+    return outcome;
+  }
 }
 
-module.exports = { secrets };
+// Older runtimes have no such symbol, and no `await using` either.
+if (Symbol.asyncDispose) Store.prototype[Symbol.asyncDispose] = Store.prototype.close;
+
+/** Opens a store: the operating system's, so far the only provider. */
+function openStore(options = {}) {
+  if (!isObject(options)) throw wrongType("Expected options to be an object");
+  const provider = read(options, "provider");
+  if (provider !== undefined && provider !== "os") {
+    const message = "The property 'options.provider' must be `os`, the operating system's own store";
+    throw assign(new Error(message), { code: "ERR_SECRETS_INVALID_SETTING" });
+  }
+  return new Store();
+}
+
+module.exports = { openStore, secrets };

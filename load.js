@@ -11,7 +11,12 @@ const targets = platform === "linux" ? [`linux-${arch}-gnu`, `linux-${arch}-musl
 /** The C library, as far as the runtime tells. */
 function libc() {
   if (platform !== "linux") return "";
-  const header = process.report?.getReport?.()?.header;
+  let header;
+  try {
+    header = process.report.getReport().header;
+  } catch {
+    // Not every runtime has reports, and Deno wants a permission for them.
+  }
   if (!header) return " (C library unknown)";
   return header.glibcVersionRuntime ? " (glibc)" : " (not glibc, probably musl)";
 }

@@ -48,7 +48,6 @@ describe("credentials are shared with Bun.secrets", () => {
     assert.deepEqual(second, { ...first, secret: "by us", path: second.path });
     assert.equal(second.label, `${key.service}/${key.name}`);
     assert.equal(second.contentType, "text/plain");
-    // libsecret's own attribute aside, there are no others than these.
     assert.deepEqual(second.attributes, attributes);
 
     await ours.delete(key);

@@ -16,18 +16,6 @@ async function withSession(t, options) {
   return session;
 }
 
-async function lock(session) {
-  const { code, stderr } = await session.run("dbus-send", [
-    "--session",
-    "--print-reply",
-    "--dest=org.freedesktop.secrets",
-    "/org/freedesktop/secrets",
-    "org.freedesktop.Secret.Service.Lock",
-    "array:objpath:/org/freedesktop/secrets/collection/login",
-  ]);
-  assert.equal(code, 0, stderr);
-}
-
 describe("a locked keyring", () => {
   for (const [label, env, code, message] of [
     [
@@ -49,7 +37,7 @@ describe("a locked keyring", () => {
       const keyring = await session.startKeyring();
       const ours = secretsIn(session, runtimes["Node 20"], "os-secrets", { env });
       await ours.set({ ...key, value: "value" });
-      await lock(session);
+      await session.lock();
       const error = { name: "Error", code, message };
       await assert.rejects(ours.get(key), error);
       await assert.rejects(ours.set({ ...key, value: "other" }), error);
@@ -68,7 +56,7 @@ describe("a locked keyring", () => {
     const session = await withSession(t);
     const ours = secretsIn(session, runtimes["Node 20"], "os-secrets");
     await ours.set({ ...key, value: "value" });
-    await lock(session);
+    await session.lock();
     assert.equal(await ours.get({ ...key, name: "another" }), null);
     assert.equal(await ours.delete({ ...key, name: "another" }), false);
   });
@@ -77,7 +65,7 @@ describe("a locked keyring", () => {
     const session = await withSession(t);
     const theirs = secretsIn(session, [bun], "bun");
     await theirs.set({ ...key, value: "value" });
-    await lock(session);
+    await session.lock();
     assert.equal(await theirs.get(key), null);
     assert.equal(await theirs.delete(key), false);
     await assert.rejects(theirs.set({ ...key, value: "other" }), { code: "ERR_SECRETS_PLATFORM_ERROR" });
@@ -87,7 +75,7 @@ describe("a locked keyring", () => {
     const session = await withSession(t);
     const ours = secretsIn(session, runtimes["Node 20"], "os-secrets");
     await ours.set({ ...key, value: "value" });
-    await lock(session);
+    await session.lock();
     const calls = Array.from({ length: 100 }, () => ours.get(key));
     for (const { status, reason } of await Promise.allSettled(calls)) {
       assert.deepEqual([status, reason?.code], ["rejected", "ERR_SECRETS_INTERACTION_REQUIRED"]);
@@ -104,5 +92,29 @@ describe("a service without a default collection", () => {
     assert.equal(await ours.delete(key), false);
     await assert.rejects(ours.set({ ...key, value: "value" }), { code: "ERR_SECRETS_INTERACTION_REQUIRED" });
     assert.deepEqual(await items(session), []);
+  });
+});
+
+describe("a keyring that was not unlocked since it started", () => {
+  // It shows its items under another schema, with their attributes hashed.
+  it("rejects every call on what it may hold, and answers when it is unlocked", async (t) => {
+    const session = await withSession(t, { keyring: false });
+    const first = await session.startKeyring({ password: "right" });
+    const ours = secretsIn(session, runtimes["Node 20"], "os-secrets");
+    await ours.set({ ...key, value: "value" });
+    await session.end(first);
+    const second = await session.startKeyring({ password: null });
+    const error = { code: "ERR_SECRETS_INTERACTION_REQUIRED" };
+    await assert.rejects(ours.get(key), error);
+    await assert.rejects(ours.delete(key), error);
+    await assert.rejects(ours.set({ ...key, value: "" }), error);
+    await assert.rejects(ours.set({ ...key, value: "other" }), error);
+    await session.end(second);
+    const prompter = await session.startPrompter();
+    await session.startKeyring({ password: null, prompter });
+    await prompter.expect("password right");
+    assert.equal(await ours.get(key), "value");
+    assert.equal((await items(session)).length, 1);
+    assert.equal(await ours.delete(key), true);
   });
 });

@@ -1,5 +1,5 @@
-// npm run pack:all [-- directory]: packs what is published, the package and the platform packages
-// that have been built, as tarballs.
+// npm run pack:all [-- directory]: packs what is published, the package and all platform packages, as
+// tarballs. The committed package.json is private: these are published in its place.
 //
 // The platform packages become optional dependencies here and not in the committed package.json,
 // where npm ci would look for versions that are not published yet.
@@ -16,8 +16,8 @@ const staging = mkdtempSync(join(tmpdir(), "os-secrets-pack-"));
 
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 const platforms = readdirSync(join(root, "npm"));
-const built = platforms.filter((platform) => existsSync(join(root, "npm", platform, "os-secrets.node")));
-if (built.length === 0) fail("No platform package has a binary yet. Run: npm run build");
+const unbuilt = platforms.filter((platform) => !existsSync(join(root, "npm", platform, "os-secrets.node")));
+if (unbuilt.length > 0) fail(`No binary yet for ${unbuilt.join(", ")}. Run on each platform: npm run build`);
 
 /** Packs a folder of the staging area. */
 function pack(folder) {
@@ -31,7 +31,7 @@ try {
     if (version !== manifest.version) fail(`${name} has version ${version}, os-secrets ${manifest.version}.`);
     optionalDependencies[name] = version;
   }
-  for (const platform of built) {
+  for (const platform of platforms) {
     const folder = join(staging, platform);
     cpSync(join(root, "npm", platform), folder, { recursive: true });
     copyFileSync(join(root, "LICENSE"), join(folder, "LICENSE"));
@@ -43,7 +43,7 @@ try {
   for (const file of [...manifest.files, "README.md", "LICENSE"]) {
     copyFileSync(join(root, file), join(folder, file));
   }
-  const { scripts, devDependencies, ...published } = manifest;
+  const { private: _, scripts, devDependencies, ...published } = manifest;
   writeFileSync(
     join(folder, "package.json"),
     `${JSON.stringify({ ...published, optionalDependencies }, null, 2)}\n`,

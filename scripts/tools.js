@@ -66,13 +66,21 @@ function platformPackage() {
   return folder;
 }
 
+/** Where cargo builds to, which its configuration and environment may move. */
+function targetDirectory() {
+  const args = ["metadata", "--format-version=1", "--no-deps", "--locked"];
+  const { status, stdout } = spawnSync("cargo", args, { cwd: root, encoding: "utf8", maxBuffer: 1 << 26 });
+  if (status !== 0) fail("cargo metadata failed.");
+  return JSON.parse(stdout).target_directory;
+}
+
 /** Builds the addon into its platform package. */
 function build() {
   ensureRust();
   run("cargo", ["build", "--release", "--locked", "--lib"]);
   const binary = join(platformPackage(), "os-secrets.node");
   // Replaced in one step: a process that has the old one loaded keeps it whole.
-  copyFileSync(join(root, "target", "release", "libos_secrets.so"), `${binary}.new`);
+  copyFileSync(join(targetDirectory(), "release", "libos_secrets.so"), `${binary}.new`);
   renameSync(`${binary}.new`, binary);
 }
 

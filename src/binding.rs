@@ -7,81 +7,193 @@
 //! has calls pending, and never after.
 
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
+    collections::HashMap,
     ffi::{CStr, c_char, c_void},
     future::Future,
     mem, ptr,
     sync::{Arc, Mutex, MutexGuard, OnceLock},
+    time::Duration,
 };
 
 use napi::{
     Env, Status,
-    bindgen_prelude::{FromNapiValue, Unknown},
+    bindgen_prelude::{FromNapiValue, Object, Unknown},
     sys,
 };
 use napi_derive::napi;
+use tokio::sync::oneshot;
 
 use crate::{
     credential::{Key, Secret},
     error::Error,
     executor,
-    store::{OsStore, Store, linux::Environment},
+    limits::{Limits, Progress},
+    store::{OsStore, Store},
 };
 
-static STORE: OnceLock<OsStore> = OnceLock::new();
+static STORE: OnceLock<Result<OsStore, Error>> = OnceLock::new();
 
 /// The operating system's store, with the settings of the moment when the addon was loaded.
-fn store() -> &'static OsStore {
-    STORE.get_or_init(|| OsStore::new(Environment::read()))
+fn store() -> Result<&'static OsStore, Error> {
+    STORE.get_or_init(OsStore::from_environment).as_ref().map_err(Error::clone)
 }
 
 #[napi(module_exports)]
-#[cfg_attr(test, expect(dead_code, reason = "only the runtime calls it"))]
-fn load(_exports: napi::bindgen_prelude::Object) -> napi::Result<()> {
-    store();
+#[cfg_attr(test, allow(dead_code, reason = "only the runtime calls it"))]
+fn load(_exports: Object) -> napi::Result<()> {
+    // A wrong setting is told by the calls, as promises' rejections.
+    let _ = store();
     Ok(())
 }
 
-/// Reads a credential: a promise of a string or null.
+/// Reads a credential: a promise of a string, or of a `Buffer` where bytes are asked for, or null.
 #[napi]
-pub fn get(env: Env, service: String, name: String) -> napi::Result<Unknown<'static>> {
+pub fn get(
+    env: Env,
+    service: String,
+    name: String,
+    bounds: Bounds,
+    bytes: Option<bool>,
+) -> napi::Result<Unknown<'static>> {
     let key = Key { service, name };
-    start(env, async move { store().get(&key).await.and_then(Reply::text) })
+    let reply = if bytes == Some(true) { Reply::bytes } else { Reply::text };
+    start(env, bounds, |bounds, limits| async move {
+        let progress = Progress::reading(bounds.interactive);
+        limits.run(&progress, async { store()?.get(&key, &progress).await }).await.and_then(reply)
+    })
 }
 
 /// Stores a credential: a promise of nothing.
 #[napi]
-pub fn set(env: Env, service: String, name: String, value: Text) -> napi::Result<Unknown<'static>> {
+pub fn set(
+    env: Env,
+    service: String,
+    name: String,
+    value: Value,
+    bounds: Bounds,
+) -> napi::Result<Unknown<'static>> {
     let key = Key { service, name };
-    start(env, async move { store().set(&key, &value.0).await.map(|()| Reply::Nothing) })
+    start(env, bounds, |bounds, limits| async move {
+        let progress = Progress::changing(bounds.interactive);
+        let call = async { store()?.set(&key, &value.0, &progress).await };
+        limits.run(&progress, call).await.map(|()| Reply::Nothing)
+    })
 }
 
 /// Deletes a credential: a promise of whether there was one.
 #[napi]
-pub fn delete(env: Env, service: String, name: String) -> napi::Result<Unknown<'static>> {
+pub fn delete(env: Env, service: String, name: String, bounds: Bounds) -> napi::Result<Unknown<'static>> {
     let key = Key { service, name };
-    start(env, async move { store().delete(&key).await.map(Reply::Boolean) })
+    start(env, bounds, |bounds, limits| async move {
+        let progress = Progress::changing(bounds.interactive);
+        limits.run(&progress, async { store()?.delete(&key, &progress).await }).await.map(Reply::Boolean)
+    })
 }
 
-/// A string that is a secret: it goes from JavaScript into a buffer that is wiped.
-pub struct Text(Secret);
+/// Looks for a credential: a promise of whether there is one.
+#[napi]
+pub fn has(env: Env, service: String, name: String, bounds: Bounds) -> napi::Result<Unknown<'static>> {
+    let key = Key { service, name };
+    start(env, bounds, |bounds, limits| async move {
+        let progress = Progress::reading(bounds.interactive);
+        limits.run(&progress, async { store()?.has(&key, &progress).await }).await.map(Reply::Boolean)
+    })
+}
 
-impl FromNapiValue for Text {
-    unsafe fn from_napi_value(env: sys::napi_env, value: sys::napi_value) -> napi::Result<Self> {
-        let mut length = 0;
-        // SAFETY: `env` and `value` are valid by this function's contract; a null buffer asks for
-        // the length alone.
-        check(unsafe { sys::napi_get_value_string_utf8(env, value, ptr::null_mut(), 0, &mut length) })?;
-        // One byte more for the NUL that the runtime appends; sized once, so that nothing is left
-        // behind by growing.
-        let mut bytes: Vec<u8> = vec![0; length + 1];
-        let (buffer, size) = (bytes.as_mut_ptr().cast::<c_char>(), bytes.len());
-        // SAFETY: as above, and `buffer` has room for `size` bytes.
-        let status = unsafe { sys::napi_get_value_string_utf8(env, value, buffer, size, &mut length) };
-        bytes.truncate(length);
-        let secret = Secret::new(bytes);
-        check(status).map(|()| Self(secret))
+/// Lists credentials, of one service or of all: a promise of an array of `{ service, name }`.
+#[napi]
+pub fn list(env: Env, service: Option<String>, bounds: Bounds) -> napi::Result<Unknown<'static>> {
+    start(env, bounds, |_, limits| async move {
+        let progress = Progress::reading(false);
+        limits.run(&progress, async { store()?.list(service.as_deref()).await }).await.map(Reply::Keys)
+    })
+}
+
+/// What a call on a closed store gives: a promise that is rejected.
+#[napi]
+pub fn closed(env: Env) -> napi::Result<Unknown<'static>> {
+    let unbounded = Bounds { timeout: 0, interactive: false, token: 0 };
+    start(env, unbounded, |_, _| async { Err(Error::Closed) })
+}
+
+/// Cancels the call that was started with this token, if it is still in progress.
+#[napi]
+pub fn cancel(env: Env, token: u32) -> napi::Result<()> {
+    if let Some(cancel) = Port::of(env.raw())?.cancels.borrow_mut().remove(&token) {
+        // A call that has ended meanwhile listens no more.
+        let _ = cancel.send(());
     }
+    Ok(())
+}
+
+/// What bounds a call, as the shim passes it: `undefined`, or an array of the time in milliseconds
+/// (0 for none), whether the call may ask the person, and a token to cancel it by (0 for none,
+/// [`CANCELED`] for a call that was canceled before it began).
+pub struct Bounds {
+    timeout: u32,
+    interactive: bool,
+    token: u32,
+}
+
+/// The token of calls that are over before they begin.
+const CANCELED: u32 = u32::MAX;
+
+impl FromNapiValue for Bounds {
+    unsafe fn from_napi_value(env: sys::napi_env, value: sys::napi_value) -> napi::Result<Self> {
+        // SAFETY: this function's contract is that of the called one.
+        let given = unsafe { Option::<(u32, bool, u32)>::from_napi_value(env, value) }?;
+        let (timeout, interactive, token) = given.unwrap_or((0, true, 0));
+        Ok(Self { timeout, interactive, token })
+    }
+}
+
+/// A secret that JavaScript gives, a string or a `Uint8Array`: it goes into a buffer that is wiped.
+pub struct Value(Secret);
+
+impl FromNapiValue for Value {
+    unsafe fn from_napi_value(env: sys::napi_env, value: sys::napi_value) -> napi::Result<Self> {
+        let mut is_bytes = false;
+        // SAFETY: `env` and `value` are valid by this function's contract.
+        check(unsafe { sys::napi_is_typedarray(env, value, &mut is_bytes) })?;
+        // SAFETY: as above; the shim lets no other typed array through.
+        unsafe { if is_bytes { bytes_from(env, value) } else { text_from(env, value) } }.map(Self)
+    }
+}
+
+unsafe fn bytes_from(env: sys::napi_env, value: sys::napi_value) -> napi::Result<Secret> {
+    let (mut kind, mut length, mut data) = (0, 0, ptr::null_mut());
+    let (mut buffer, mut offset) = (ptr::null_mut(), 0);
+    // SAFETY: the caller's `env` and typed array.
+    check(unsafe {
+        sys::napi_get_typedarray_info(env, value, &mut kind, &mut length, &mut data, &mut buffer, &mut offset)
+    })?;
+    if kind != sys::TypedarrayType::uint8_array {
+        return Err(napi::Error::new(Status::InvalidArg, "not a Uint8Array"));
+    }
+    // An empty array may have no memory behind it.
+    let bytes = match length {
+        0 => Vec::new(),
+        // SAFETY: `data` is the start of `length` bytes that live as long as `value`; JavaScript does
+        // not run meanwhile.
+        _ => unsafe { std::slice::from_raw_parts(data.cast::<u8>(), length) }.to_vec(),
+    };
+    Ok(Secret::new(bytes))
+}
+
+unsafe fn text_from(env: sys::napi_env, value: sys::napi_value) -> napi::Result<Secret> {
+    let mut length = 0;
+    // SAFETY: the caller's `env` and string; a null buffer asks for the length alone.
+    check(unsafe { sys::napi_get_value_string_utf8(env, value, ptr::null_mut(), 0, &mut length) })?;
+    // One byte more for the NUL that the runtime appends; sized once, so that nothing is left
+    // behind by growing.
+    let mut bytes: Vec<u8> = vec![0; length + 1];
+    let (buffer, size) = (bytes.as_mut_ptr().cast::<c_char>(), bytes.len());
+    // SAFETY: as above, and `buffer` has room for `size` bytes.
+    let status = unsafe { sys::napi_get_value_string_utf8(env, value, buffer, size, &mut length) };
+    bytes.truncate(length);
+    let secret = Secret::new(bytes);
+    check(status).map(|()| secret)
 }
 
 /// What a call answers when it succeeds.
@@ -90,6 +202,9 @@ enum Reply {
     Boolean(bool),
     /// UTF-8 text, or null.
     Text(Option<Secret>),
+    /// Bytes, or null.
+    Bytes(Option<Secret>),
+    Keys(Vec<Key>),
 }
 
 impl Reply {
@@ -99,10 +214,18 @@ impl Reply {
             _ => Ok(Self::Text(secret)),
         }
     }
+
+    fn bytes(secret: Option<Secret>) -> Result<Self, Error> {
+        Ok(Self::Bytes(secret))
+    }
 }
 
-/// Starts a call and gives its promise.
-fn start<F>(env: Env, call: F) -> napi::Result<Unknown<'static>>
+/// Starts a call within bounds and gives its promise.
+fn start<F>(
+    env: Env,
+    bounds: Bounds,
+    call: impl FnOnce(Bounds, Limits) -> F,
+) -> napi::Result<Unknown<'static>>
 where
     F: Future<Output = Result<Reply, Error>> + Send + 'static,
 {
@@ -112,16 +235,28 @@ where
     // SAFETY: `env` is the environment that called us, on its own thread.
     check(unsafe { sys::napi_create_promise(env, &mut deferred, &mut promise) })?;
     port.expect_one(env)?;
-    let ticket = Ticket { mailbox: Arc::clone(&port.mailbox), deferred: Some(Deferred(deferred)) };
-    let task = async move { ticket.settle(call.await) };
-    // Where the thread cannot start, the dropped ticket settles with an error of its own.
-    let _ = executor::spawn(task);
+    let token = bounds.token;
+    let limits = Limits {
+        timeout: (bounds.timeout > 0).then(|| Duration::from_millis(bounds.timeout.into())),
+        canceled: (token > 0).then(|| port.cancelable(token)),
+    };
+    let deferred = Some(Deferred { raw: deferred, token });
+    let ticket = Ticket { mailbox: Arc::clone(&port.mailbox), deferred };
+    let call = call(bounds, limits);
+    match executor::handle() {
+        Ok(handle) => drop(handle.spawn(async move { ticket.settle(call.await) })),
+        Err(error) => ticket.settle(Err(error)),
+    }
     // SAFETY: `promise` was made in this environment and is returned to it at once.
     Ok(unsafe { Unknown::from_raw_unchecked(env, promise) })
 }
 
 /// A promise's resolvers. Only a handle outside its own thread; used on it alone.
-struct Deferred(sys::napi_deferred);
+struct Deferred {
+    raw: sys::napi_deferred,
+    /// By which its call can be canceled; 0 is none.
+    token: u32,
+}
 
 // SAFETY: a deferred is an opaque pointer that other threads only carry.
 unsafe impl Send for Deferred {}
@@ -158,6 +293,8 @@ struct Mailbox(Mutex<Contents>);
 struct Contents {
     outcomes: Vec<(Deferred, Result<Reply, Error>)>,
     bell: Option<Bell>,
+    /// Whether the bell was rung since the box was emptied.
+    rung: bool,
 }
 
 /// The thread-safe function that wakes the environment's thread.
@@ -176,13 +313,14 @@ impl Mailbox {
     fn post(&self, deferred: Deferred, outcome: Result<Reply, Error>) {
         let mut contents = self.lock();
         // Without a bell the environment is gone, and its promises with it.
-        let Contents { outcomes, bell: Some(bell) } = &mut *contents else { return };
+        let Contents { outcomes, bell: Some(bell), rung } = &mut *contents else { return };
         outcomes.push((deferred, outcome));
         // One ring serves all that is in the box when the thread comes to empty it.
-        if outcomes.len() == 1 {
+        if !*rung {
             let mode = sys::ThreadsafeFunctionCallMode::nonblocking;
             // SAFETY: the bell is not released while the mailbox holds it, and the lock is held.
-            unsafe { sys::napi_call_threadsafe_function(bell.0, ptr::null_mut(), mode) };
+            let status = unsafe { sys::napi_call_threadsafe_function(bell.0, ptr::null_mut(), mode) };
+            *rung = status == sys::Status::napi_ok;
         }
     }
 }
@@ -192,6 +330,7 @@ struct Port {
     mailbox: Arc<Mailbox>,
     bell: sys::napi_threadsafe_function,
     pending: Cell<usize>,
+    cancels: RefCell<HashMap<u32, oneshot::Sender<()>>>,
 }
 
 impl Port {
@@ -215,6 +354,7 @@ impl Port {
             mailbox: Arc::default(),
             bell: ptr::null_mut(),
             pending: Cell::new(0),
+            cancels: RefCell::default(),
         }));
         // SAFETY: `env` is ours as above; `port` lives until `free_port`, which the environment calls
         // at its very end, after `close_port`. Where a step fails, what came before it is leaked.
@@ -237,10 +377,23 @@ impl Port {
             (*port).mailbox.lock().bell = Some(Bell(bell));
             // A new one keeps the environment alive; that is for calls alone to do.
             check(sys::napi_unref_threadsafe_function(env, bell))?;
-            check(sys::napi_set_instance_data(env, port.cast(), Some(free_port), ptr::null_mut()))?;
             check(sys::napi_add_env_cleanup_hook(env, Some(close_port), port.cast()))?;
+            // Last, because what is found there is taken for whole.
+            check(sys::napi_set_instance_data(env, port.cast(), Some(free_port), ptr::null_mut()))?;
         }
         Ok(port)
+    }
+
+    /// Makes a call cancelable by a token.
+    fn cancelable(&self, token: u32) -> oneshot::Receiver<()> {
+        let (cancel, canceled) = oneshot::channel();
+        if token == CANCELED {
+            // The other end is there to hear it.
+            let _ = cancel.send(());
+        } else {
+            self.cancels.borrow_mut().insert(token, cancel);
+        }
+        canceled
     }
 
     /// Keeps the environment alive for one call more.
@@ -276,9 +429,14 @@ unsafe extern "C" fn empty_mailbox(
     }
     // SAFETY: the context given to the bell is its environment's `Port`, which outlives it.
     let port = unsafe { &*port.cast::<Port>() };
-    let outcomes = mem::take(&mut port.mailbox.lock().outcomes);
+    let outcomes = {
+        let mut contents = port.mailbox.lock();
+        contents.rung = false;
+        mem::take(&mut contents.outcomes)
+    };
     let count = outcomes.len();
     for (deferred, outcome) in outcomes {
+        port.cancels.borrow_mut().remove(&deferred.token);
         settle(env, deferred, outcome);
     }
     port.settled(env, count);
@@ -308,12 +466,12 @@ fn settle(env: sys::napi_env, deferred: Deferred, outcome: Result<Reply, Error>)
         match outcome {
             Ok(reply) => {
                 if let Some(value) = to_value(env, &reply) {
-                    sys::napi_resolve_deferred(env, deferred.0, value);
+                    sys::napi_resolve_deferred(env, deferred.raw, value);
                 }
             }
             Err(error) => {
                 if let Some(value) = to_error(env, &error) {
-                    sys::napi_reject_deferred(env, deferred.0, value);
+                    sys::napi_reject_deferred(env, deferred.raw, value);
                 }
             }
         }
@@ -328,7 +486,31 @@ unsafe fn to_value(env: sys::napi_env, reply: &Reply) -> Option<sys::napi_value>
             Reply::Nothing => sys::napi_get_undefined(env, &mut value),
             Reply::Boolean(boolean) => sys::napi_get_boolean(env, *boolean, &mut value),
             Reply::Text(None) => sys::napi_get_null(env, &mut value),
+            Reply::Bytes(None) => sys::napi_get_null(env, &mut value),
             Reply::Text(Some(text)) => return string(env, text.expose()),
+            Reply::Bytes(Some(bytes)) => {
+                let bytes = bytes.expose();
+                // Copied, because Electron allows no memory of others in its buffers.
+                let (data, mut copy) = (bytes.as_ptr().cast(), ptr::null_mut());
+                sys::napi_create_buffer_copy(env, bytes.len(), data, &mut copy, &mut value)
+            }
+            Reply::Keys(keys) => {
+                let status = sys::napi_create_array_with_length(env, keys.len(), &mut value);
+                for (index, key) in keys.iter().enumerate() {
+                    let mut entry = ptr::null_mut();
+                    sys::napi_create_object(env, &mut entry);
+                    for (name, text) in [(c"service", &key.service), (c"name", &key.name)] {
+                        sys::napi_set_named_property(
+                            env,
+                            entry,
+                            name.as_ptr(),
+                            string(env, text.as_bytes())?,
+                        );
+                    }
+                    sys::napi_set_element(env, value, index as u32, entry);
+                }
+                status
+            }
         }
     };
     (status == sys::Status::napi_ok).then_some(value)

@@ -1,6 +1,6 @@
 //! The one error type: every failure a caller can see, its code and its message.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt, time::Duration};
 
 /// Why a call failed.
 ///
@@ -23,10 +23,15 @@ pub enum Error {
 
     /// The connection ended in the middle of the call, and again when the call was repeated.
     #[error(
-        "The connection to the credential store was lost, and lost again when the call was repeated: {0}. \
-         See whether the store's service keeps running, then try again"
+        "The connection to the credential store was lost, and lost again when the call was repeated: \
+         {reason}.{effect} See whether the store's service keeps running, then try again"
     )]
-    Lost(String),
+    Lost {
+        /// How it was lost.
+        reason: String,
+        /// Whether the call changed something.
+        effect: Effect,
+    },
 
     /// The store answered with an error of its own.
     #[error("The credential store failed at {operation}: {message} ({name})")]
@@ -51,28 +56,64 @@ pub enum Error {
     AccessDenied(Cow<'static, str>),
 
     /// The person dismissed the store's prompt.
-    #[error("The prompt of the credential store was dismissed, so it stays locked and nothing was done")]
-    UserCanceled,
+    #[error("The prompt of the credential store was dismissed.{effect}")]
+    UserCanceled {
+        /// Whether the call changed something.
+        effect: Effect,
+    },
 
-    /// The store is locked and had no way to ask the person.
+    /// The store had no way to ask the person.
     #[error(
-        "The credential store is locked and could not ask for its password, because the program runs without \
-         a display (neither DISPLAY nor WAYLAND_DISPLAY is set). Unlock the store first, for instance by \
-         logging in on the desktop"
+        "The credential store {need}, because the program runs without a display (neither DISPLAY nor \
+         WAYLAND_DISPLAY is set). Unlock the store first, for instance by logging in on the desktop"
     )]
-    InteractionRequired,
+    InteractionRequired {
+        /// What it wanted to ask for, to follow "The credential store".
+        need: &'static str,
+    },
 
-    /// The store did not answer in time. Holds the method that was called.
+    /// The store must ask the person, and the caller forbade it.
     #[error(
-        "The credential store did not answer in time (25 s, at {0}). See whether its service hangs, then try \
-         again"
+        "The credential store must ask the person, for its password or a confirmation, and the call forbids it \
+         (interactive: false). Unlock the store first, or allow the prompt"
     )]
-    Timeout(&'static str),
+    InteractionNotAllowed,
+
+    /// A deadline passed: that of a message, or the call's own.
+    #[error(
+        "The credential store did not answer within {} ms{}.{effect} See whether its service hangs or waits \
+         for a person, then try again",
+        after.as_millis(),
+        at.map(|method| format!(" ({method})")).unwrap_or_default()
+    )]
+    Timeout {
+        /// How long the deadline was.
+        after: Duration,
+        /// The method that was not answered, where it was the message's deadline.
+        at: Option<&'static str>,
+        /// Whether the call changed something.
+        effect: Effect,
+    },
+
+    /// The caller's signal fired.
+    #[error("The call was aborted.{effect}")]
+    Aborted {
+        /// Whether the call changed something.
+        effect: Effect,
+    },
+
+    /// A setting of the environment or of the program is wrong. Holds what is wrong with which.
+    #[error("{0}")]
+    InvalidSetting(String),
+
+    /// The store was closed.
+    #[error("The store was closed; open another with openStore()")]
+    Closed,
 
     /// No store of this platform can hold so much. Nothing was changed.
-    #[error("The {what} is too large for the credential store: {size} bytes, where {limit} are possible")]
+    #[error("Too large for the credential store: {what} of {size} bytes, where {limit} are possible")]
     TooLarge {
-        /// What is too large: `value`, or `service and name`.
+        /// What is too large: `a value`, or `service and name`.
         what: &'static str,
         /// Its size in bytes.
         size: usize,
@@ -91,20 +132,47 @@ pub enum Error {
     Internal(String),
 }
 
+/// What a call that did not come to its end may have changed. Its `Display` is a sentence to
+/// append, or nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Effect {
+    /// It only reads.
+    #[default]
+    None,
+    /// Nothing yet.
+    NotDone,
+    /// The store was told to, and did not confirm it.
+    Unknown,
+}
+
+impl fmt::Display for Effect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "",
+            Self::NotDone => " Nothing was changed.",
+            Self::Unknown => " The change may have been made all the same; read the credential to see.",
+        })
+    }
+}
+
 impl Error {
     /// The `code` of the JavaScript error.
     pub fn code(&self) -> &'static str {
         match self {
             Self::NoBus(_)
             | Self::NoService(_)
-            | Self::Lost(_)
+            | Self::Lost { .. }
+            | Self::Closed
             | Self::Service { .. }
             | Self::Malformed(_)
             | Self::Internal(_) => "ERR_SECRETS_PLATFORM_ERROR",
             Self::AccessDenied(_) => "ERR_SECRETS_ACCESS_DENIED",
-            Self::UserCanceled => "ERR_SECRETS_USER_CANCELED",
-            Self::InteractionRequired => "ERR_SECRETS_INTERACTION_REQUIRED",
-            Self::Timeout(_) => "ERR_SECRETS_TIMEOUT",
+            Self::UserCanceled { .. } => "ERR_SECRETS_USER_CANCELED",
+            Self::InteractionRequired { .. } => "ERR_SECRETS_INTERACTION_REQUIRED",
+            Self::InteractionNotAllowed => "ERR_SECRETS_INTERACTION_NOT_ALLOWED",
+            Self::Timeout { .. } => "ERR_SECRETS_TIMEOUT",
+            Self::Aborted { .. } => "ABORT_ERR",
+            Self::InvalidSetting(_) => "ERR_SECRETS_INVALID_SETTING",
             Self::TooLarge { .. } => "ERR_SECRETS_TOO_LARGE",
             Self::InvalidData => "ERR_SECRETS_INVALID_DATA",
         }
@@ -112,13 +180,46 @@ impl Error {
 
     /// The `name` of the JavaScript error where it is not plain `Error`.
     pub fn name(&self) -> Option<&'static str> {
-        matches!(self, Self::Timeout(_)).then_some("TimeoutError")
+        match self {
+            Self::Timeout { .. } => Some("TimeoutError"),
+            Self::Aborted { .. } => Some("AbortError"),
+            _ => None,
+        }
+    }
+
+    /// Says in errors that leave it open what the call has changed.
+    pub fn with_effect(mut self, of_call: Effect) -> Self {
+        match &mut self {
+            Self::Lost { effect, .. }
+            | Self::UserCanceled { effect }
+            | Self::Timeout { effect, .. }
+            | Self::Aborted { effect } => *effect = of_call,
+            _ => {}
+        }
+        self
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn timeout(at: Option<&'static str>) -> Error {
+        Error::Timeout { after: Duration::from_secs(25), at, effect: Effect::None }
+    }
+
+    #[test]
+    fn an_open_end_says_what_it_may_have_changed() {
+        let message = |error: Error, effect| error.with_effect(effect).to_string();
+        assert!(
+            message(timeout(Some("CreateItem")), Effect::Unknown).contains("(CreateItem). The change may")
+        );
+        assert!(message(timeout(None), Effect::NotDone).contains("25000 ms. Nothing was changed. See"));
+        let aborted = Error::Aborted { effect: Effect::None };
+        assert_eq!(message(aborted.clone(), Effect::NotDone), "The call was aborted. Nothing was changed.");
+        assert_eq!(message(aborted, Effect::None), "The call was aborted.");
+        assert_eq!(Error::InvalidData.with_effect(Effect::Unknown), Error::InvalidData);
+    }
 
     #[test]
     fn codes_are_the_documented_ones() {
@@ -127,18 +228,22 @@ mod tests {
             name: "org.example.Failed".into(),
             message: "no".into(),
         };
-        let too_large = Error::TooLarge { what: "value", size: 9, limit: 8 };
+        let too_large = Error::TooLarge { what: "a value", size: 9, limit: 8 };
         for (error, code) in [
             (Error::NoBus("x".into()), "ERR_SECRETS_PLATFORM_ERROR"),
             (Error::NoService("x".into()), "ERR_SECRETS_PLATFORM_ERROR"),
-            (Error::Lost("x".into()), "ERR_SECRETS_PLATFORM_ERROR"),
+            (Error::Lost { reason: "x".into(), effect: Effect::None }, "ERR_SECRETS_PLATFORM_ERROR"),
+            (Error::Closed, "ERR_SECRETS_PLATFORM_ERROR"),
             (service, "ERR_SECRETS_PLATFORM_ERROR"),
             (Error::Malformed("x".into()), "ERR_SECRETS_PLATFORM_ERROR"),
             (Error::Internal("x".into()), "ERR_SECRETS_PLATFORM_ERROR"),
             (Error::AccessDenied("x".into()), "ERR_SECRETS_ACCESS_DENIED"),
-            (Error::UserCanceled, "ERR_SECRETS_USER_CANCELED"),
-            (Error::InteractionRequired, "ERR_SECRETS_INTERACTION_REQUIRED"),
-            (Error::Timeout("GetSecret"), "ERR_SECRETS_TIMEOUT"),
+            (Error::UserCanceled { effect: Effect::None }, "ERR_SECRETS_USER_CANCELED"),
+            (Error::InteractionRequired { need: "x" }, "ERR_SECRETS_INTERACTION_REQUIRED"),
+            (Error::InteractionNotAllowed, "ERR_SECRETS_INTERACTION_NOT_ALLOWED"),
+            (timeout(Some("GetSecret")), "ERR_SECRETS_TIMEOUT"),
+            (Error::Aborted { effect: Effect::None }, "ABORT_ERR"),
+            (Error::InvalidSetting("x".into()), "ERR_SECRETS_INVALID_SETTING"),
             (too_large, "ERR_SECRETS_TOO_LARGE"),
             (Error::InvalidData, "ERR_SECRETS_INVALID_DATA"),
         ] {
@@ -159,7 +264,8 @@ mod tests {
         );
         assert!(Error::NoBus("it is gone".into()).to_string().contains("it is gone"));
         assert!(Error::NoBus(String::new()).to_string().contains("dbus-run-session"));
-        assert_eq!(Error::Timeout("GetSecret").name(), Some("TimeoutError"));
+        assert_eq!(timeout(None).name(), Some("TimeoutError"));
+        assert_eq!(Error::Aborted { effect: Effect::None }.name(), Some("AbortError"));
         assert_eq!(Error::InvalidData.name(), None);
     }
 }

@@ -5,7 +5,7 @@
 //! four threads serve the program's files. The thread starts with the first call, sleeps when
 //! nothing happens, and ends with the process.
 
-use std::{future::Future, sync::Mutex, thread};
+use std::{sync::Mutex, thread};
 
 use tokio::runtime::{Builder, Handle};
 
@@ -13,21 +13,13 @@ use crate::error::Error;
 
 static HANDLE: Mutex<Option<Handle>> = Mutex::new(None);
 
-/// Runs a future on the I/O thread, from any thread; it starts the thread at the first call.
+/// The thread's runtime, to run futures on from any thread; the first call starts it.
 ///
 /// # Errors
 ///
 /// [`Error::Internal`] where the system gives no thread or no epoll instance. A later call tries
 /// again.
-pub fn spawn<F>(future: F) -> Result<(), Error>
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    handle()?.spawn(future);
-    Ok(())
-}
-
-fn handle() -> Result<Handle, Error> {
+pub fn handle() -> Result<Handle, Error> {
     // Nothing panics while the lock is held, and a `Handle` is whole or absent.
     let mut slot = HANDLE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     if let Some(handle) = &*slot {
@@ -56,9 +48,9 @@ mod tests {
     fn one_thread_serves_all_and_outlives_a_panic() {
         let (sender, receiver) = mpsc::channel();
         for _ in 0..2 {
-            spawn(async { panic!("a bug in one call") }).unwrap();
+            handle().unwrap().spawn(async { panic!("a bug in one call") });
             let sender = sender.clone();
-            spawn(async move { sender.send(thread::current().id()).unwrap() }).unwrap();
+            handle().unwrap().spawn(async move { sender.send(thread::current().id()).unwrap() });
         }
         assert_eq!(receiver.recv().unwrap(), receiver.recv().unwrap());
     }

@@ -8,9 +8,10 @@
 //! | [`credential`] | [`Key`](credential::Key) and [`Secret`](credential::Secret): what is stored, under which name |
 //! | [`error`] | the one error type, with its codes and messages |
 //! | [`executor`] | the thread that does the input and output |
+//! | [`limits`] | what bounds a call: deadline, signal, whether it may ask |
 //! | [`store`] | the [`Store`](store::Store) trait and one implementation an operating system |
 //!
-//! Dependencies point one way: binding → store → credential, error.
+//! Dependencies point one way: binding → store → credential, limits, error.
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("os-secrets has a store for Linux only so far");
@@ -22,4 +23,6 @@ pub mod credential;
 pub mod error;
 #[forbid(unsafe_code)]
 pub mod executor;
+#[forbid(unsafe_code)]
+pub mod limits;
 pub mod store;

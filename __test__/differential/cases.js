@@ -490,7 +490,9 @@ const use = [
       const traps = {};
       for (const trap of ["get", "has", "getOwnPropertyDescriptor", "getPrototypeOf", "ownKeys"]) {
         traps[trap] = (target, property, ...rest) => {
-          log.push(`${trap} ${String(property)}`);
+          // Beyond Bun, these are read as well.
+          const beyond = ["signal", "timeout", "interactive"].includes(property);
+          if (!beyond) log.push(`${trap} ${String(property)}`);
           return Reflect[trap](target, property, ...rest);
         };
       }

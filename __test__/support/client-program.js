@@ -2,14 +2,28 @@
 
 const { createInterface } = require("node:readline");
 
-const secrets = process.argv[2] === "bun" ? globalThis.Bun.secrets : require("../..").secrets;
+const implementation = process.argv[2] === "bun" ? { secrets: globalThis.Bun.secrets } : require("../..");
+
+/** Signals cannot be written as JSON, so the name of a method may ask for one. */
+function signal(kind) {
+  if (kind === "aborted") return AbortSignal.abort("the reason");
+  const controller = new AbortController();
+  setTimeout(() => controller.abort("the reason"), 50);
+  return controller.signal;
+}
+
+function call(target, method, parameters) {
+  const [, kind, name] = /^(aborted|aborting)(\w+)$/.exec(method) ?? [];
+  if (!kind) return target[method](...parameters);
+  return target[name.toLowerCase()]({ ...parameters[0], signal: signal(kind) });
+}
 
 createInterface(process.stdin).on("line", async (line) => {
   const { id, method, parameters } = JSON.parse(line);
   const answer = (outcome) => process.stdout.write(`${JSON.stringify({ id, ...outcome })}\n`);
   try {
-    answer({ value: await secrets[method](...parameters) });
-  } catch ({ name, code, message }) {
-    answer({ error: { name, code, message } });
+    answer({ value: await call(implementation.secrets, method, parameters) });
+  } catch ({ name, code, message, cause }) {
+    answer({ error: { name, code, message, cause } });
   }
 });

@@ -35,10 +35,12 @@ function secretsIn(session, [command, ...args], implementation, { env = {} } = {
       pending.set(id, { resolve, reject });
       child.stdin.write(`${JSON.stringify({ id, method, parameters })}\n`);
     });
+  const method = (name) => [name, (...parameters) => call(name, parameters)];
+  const signaled = ["aborted", "aborting"].flatMap((kind) =>
+    ["Get", "Set", "Delete"].map((name) => kind + name),
+  );
   return {
-    get: (...parameters) => call("get", parameters),
-    set: (...parameters) => call("set", parameters),
-    delete: (...parameters) => call("delete", parameters),
+    ...Object.fromEntries(["get", "set", "delete", ...signaled].map(method)),
     /** Ends the program, as a program ends that has nothing left to do. */
     async close() {
       const closed = once(child, "close");

@@ -6,6 +6,7 @@ const { once } = require("node:events");
 const { mkdtempSync, mkdirSync, rmSync, writeFileSync } = require("node:fs");
 const { tmpdir } = require("node:os");
 const { join } = require("node:path");
+const { createInterface } = require("node:readline");
 
 /** Lists no service directories: nothing can be activated but what the test starts. */
 const BUS_CONFIGURATION = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
@@ -104,16 +105,47 @@ class Session {
 
   /**
    * Starts gnome-keyring with its login keyring unlocked, and made where it is not there yet; with
-   * `password` null it starts without one.
+   * `password` null it starts without unlocking one. `prompter` is who answers its prompts.
    */
-  async startKeyring({ password = "" } = {}) {
+  async startKeyring({ password = "", prompter } = {}) {
     const unlock = password === null ? [] : ["--unlock"];
-    const keyring = this.start("gnome-keyring-daemon", ["--foreground", ...unlock, "--components=secrets"]);
-    keyring.stdin.end(`${password ?? ""}\n`);
+    const env = prompter ? { ...this.env, GNOME_KEYRING_TEST_PROMPTER: prompter.name } : this.env;
+    const args = ["--foreground", ...unlock, "--components=secrets"];
+    const keyring = this.start("gnome-keyring-daemon", args, { env });
+    keyring.stdin.end(password === "" ? "\n" : (password ?? ""));
     keyring.stdout.resume();
     keyring.stderr.resume();
     await this.waitForOwner();
     return keyring;
+  }
+
+  /** Starts a prompter for gnome-keyring: it answers what `expect` told it, prompt by prompt. */
+  async startPrompter() {
+    const child = this.start("/usr/bin/python3", [join(__dirname, "prompter.py")]);
+    const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+    const { value: name } = await lines.next();
+    return {
+      name,
+      async expect(...commands) {
+        for (const command of commands) {
+          child.stdin.write(`${command}\n`);
+          await lines.next();
+        }
+      },
+    };
+  }
+
+  /** Locks the login keyring. */
+  async lock() {
+    const { code, stderr } = await this.run("dbus-send", [
+      "--session",
+      "--print-reply",
+      "--dest=org.freedesktop.secrets",
+      "/org/freedesktop/secrets",
+      "org.freedesktop.Secret.Service.Lock",
+      "array:objpath:/org/freedesktop/secrets/collection/login",
+    ]);
+    if (code !== 0) throw new Error(`the keyring cannot be locked: ${stderr}`);
   }
 
   /** Waits until somebody provides the Secret Service. */

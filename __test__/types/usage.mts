@@ -1,6 +1,14 @@
 // What must compile, and, marked with @ts-expect-error, what must not. Never run.
 
-import osSecrets, { type ErrorCode, type Secrets, type SetOptions, secrets } from "os-secrets";
+import osSecrets, {
+  type ErrorCode,
+  openStore,
+  type SecretOptions,
+  type Secrets,
+  type SetOptions,
+  type Store,
+  secrets,
+} from "os-secrets";
 
 const read: string | null = await secrets.get({ service: "s", name: "n" });
 const readPositional: string | null = await secrets.get("s", "n");
@@ -16,6 +24,19 @@ await secrets.set({ service: "s", name: "n", persist: undefined, value: "v" });
 const options: SetOptions = { service: "s", name: "n", value: "v" };
 await secrets.delete(options);
 
+await secrets.get({ service: "s", name: "n", timeout: 1000, interactive: false });
+await secrets.delete({ service: "s", name: "n", signal: AbortSignal.timeout(1000) });
+
+const store: Store = openStore();
+const bytes: Buffer | null = await store.get({ service: "s", name: "n", encoding: "buffer" });
+const text: string | null = await store.get({ service: "s", name: "n" });
+await store.set("s", "n", new Uint8Array(3));
+await store.set({ service: "s", name: "n" }, Buffer.from("v"));
+const found: boolean = await store.has("s", "n");
+const names: SecretOptions[] = await store.list({ service: "s", timeout: 5 });
+await store.close();
+await using disposed = openStore({ provider: "os" });
+
 const same: Secrets = osSecrets.secrets;
 const code: ErrorCode = "ERR_SECRETS_USER_CANCELED";
 
@@ -29,6 +50,12 @@ await secrets.get("s");
 await secrets.set("s", "n", new Uint8Array());
 // @ts-expect-error no such word
 await secrets.set({ service: "s", name: "n", value: "v", persist: "session" });
+// @ts-expect-error text needs no encoding of its own
+const wrong: Buffer | null = await store.get({ service: "s", name: "n", encoding: "utf8" });
+// @ts-expect-error no such provider
+openStore({ provider: "cloud" });
+// @ts-expect-error a listing never asks
+await store.list({ interactive: true });
 // @ts-expect-error the methods stay what they are
 secrets.get = same.get;
 // @ts-expect-error it may be null
@@ -36,4 +63,20 @@ const certain: string = await secrets.get("s", "n");
 // @ts-expect-error no such code
 const unknown: ErrorCode = "ERR_OTHER";
 
-export { certain, code, nothing, read, readPositional, same, unknown, wasThere, wasTherePositional };
+export {
+  bytes,
+  certain,
+  code,
+  disposed,
+  found,
+  names,
+  nothing,
+  read,
+  readPositional,
+  same,
+  text,
+  unknown,
+  wasThere,
+  wasTherePositional,
+  wrong,
+};

@@ -5,6 +5,7 @@ use std::{future::Future, pin::Pin};
 use crate::{
     credential::{Key, Secret},
     error::Error,
+    limits::Progress,
 };
 
 #[cfg(target_os = "linux")]
@@ -20,15 +21,23 @@ pub type Call<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a
 /// A place that holds credentials.
 ///
 /// Calls may run at once, in any number. Each answers for the store as it is when the call reaches
-/// it; two calls on one key that overlap take effect in some order.
+/// it; two calls on one key that overlap take effect in some order. A call may be dropped before
+/// its end; what it has sent by then may still take effect, and its [`Progress`] tells.
 pub trait Store: Send + Sync {
     /// Reads a credential: `None` only where there is no such credential.
-    fn get<'a>(&'a self, key: &'a Key) -> Call<'a, Option<Secret>>;
+    fn get<'a>(&'a self, key: &'a Key, progress: &'a Progress) -> Call<'a, Option<Secret>>;
 
     /// Stores a credential, in place of one that was there. An empty value deletes, and is no
     /// error where there was nothing.
-    fn set<'a>(&'a self, key: &'a Key, value: &'a Secret) -> Call<'a, ()>;
+    fn set<'a>(&'a self, key: &'a Key, value: &'a Secret, progress: &'a Progress) -> Call<'a, ()>;
 
     /// Deletes a credential; whether there was one.
-    fn delete<'a>(&'a self, key: &'a Key) -> Call<'a, bool>;
+    fn delete<'a>(&'a self, key: &'a Key, progress: &'a Progress) -> Call<'a, bool>;
+
+    /// Whether there is such a credential. Its value is not read.
+    fn has<'a>(&'a self, key: &'a Key, progress: &'a Progress) -> Call<'a, bool>;
+
+    /// The names of all credentials, or of one service's, sorted and each once. No value is read,
+    /// and the person is not asked.
+    fn list<'a>(&'a self, service: Option<&'a str>) -> Call<'a, Vec<Key>>;
 }

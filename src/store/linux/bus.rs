@@ -1,45 +1,206 @@
-//! The way to the session bus: its address, its socket, and whose it is.
+//! The session bus: the way to it, and messages on it.
 //!
 //! Addresses follow the D-Bus specification, "Server Addresses". Only `unix:` transports are
 //! taken, and only where the other end of the socket belongs to this user or to root: secrets must
 //! not leave for another machine or another person because an address says so.
 
-use std::{ffi::OsStr, os::unix::ffi::OsStrExt, time::Duration};
+use std::{ffi::OsStr, os::unix::ffi::OsStrExt, sync::Arc, time::Duration};
 
-use tokio::net::UnixStream;
-use zbus::{Connection, connection::Builder};
+use serde::Serialize;
+use tokio::{
+    net::UnixStream,
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::{JoinError, JoinHandle},
+};
+use zbus::{Connection, DynamicType, MatchRule, Message, MessageStream, connection::Builder};
 
-/// How long the bus may take to let us in, and each message to be answered: GDBus's own limit.
-pub const TIMEOUT: Duration = Duration::from_secs(25);
+use super::fault::{Fault, readable};
+use crate::error::{Effect, Error};
 
-/// Connects to the first address of a list that works.
-///
-/// # Errors
-///
-/// Why each address of the list failed, in words.
-pub async fn connect(addresses: &str) -> Result<Connection, String> {
-    let mut reasons = Vec::new();
-    for address in addresses.split(';').filter(|address| !address.is_empty()) {
-        match tokio::time::timeout(TIMEOUT, connect_one(address)).await {
-            Ok(Ok(connection)) => return Ok(connection),
-            Ok(Err(reason)) => reasons.push(format!("{address}: {reason}")),
-            Err(_) => reasons.push(format!("{address}: no answer within {} s", TIMEOUT.as_secs())),
-        }
-    }
-    Err(if reasons.is_empty() { "the bus address is empty".into() } else { reasons.join("; ") })
+/// As many calls may wait for replies at once; more wait their turn here. Buses limit it too, the
+/// strictest of them to this many, and answer what is over their limit with an error.
+const MAX_IN_FLIGHT: usize = 128;
+/// As many of them may change something. Services write one after the other, each time their whole
+/// file, and the time that a message waits for others counts against its own deadline.
+const MAX_CHANGES: usize = 8;
+
+/// A connection to the session bus.
+#[derive(Clone)]
+pub struct Bus {
+    connection: Connection,
+    address: Arc<str>,
+    timeout: Duration,
+    in_flight: Arc<Semaphore>,
+    changes: Arc<Semaphore>,
 }
 
-async fn connect_one(address: &str) -> Result<Connection, String> {
+/// A method to call, and on what.
+#[derive(Clone)]
+pub struct Method {
+    /// The name on the bus of who is called.
+    pub destination: String,
+    /// The path of the object.
+    pub path: String,
+    /// The interface that has the method.
+    pub interface: &'static str,
+    /// The method's own name.
+    pub name: &'static str,
+}
+
+impl Bus {
+    /// Connects to the first address of a list that works. It has this long to let us in, and each
+    /// message as long to be answered.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoBus`] with the reason why each address of the list failed.
+    pub async fn connect(addresses: &str, timeout: Duration) -> Result<Self, Error> {
+        let mut reasons = Vec::new();
+        for address in addresses.split(';').filter(|address| !address.is_empty()) {
+            match tokio::time::timeout(timeout, connect(address)).await {
+                Ok(Ok(connection)) => {
+                    return Ok(Self {
+                        connection,
+                        address: address.into(),
+                        timeout,
+                        in_flight: Arc::new(Semaphore::new(MAX_IN_FLIGHT)),
+                        changes: Arc::new(Semaphore::new(MAX_CHANGES)),
+                    });
+                }
+                Ok(Err(reason)) => reasons.push(format!("{address}: {reason}")),
+                Err(_) => reasons.push(format!("{address}: no answer within {} ms", timeout.as_millis())),
+            }
+        }
+        Err(Error::NoBus(if reasons.is_empty() {
+            "the bus address is empty".into()
+        } else {
+            reasons.join("; ")
+        }))
+    }
+
+    /// Another connection to the same bus.
+    pub async fn reconnect(&self) -> Result<Self, Error> {
+        Self::connect(&self.address, self.timeout).await
+    }
+
+    /// Who owns a name on the bus; `None` where nobody does.
+    pub async fn owner(&self, name: &'static str) -> Result<Option<String>, Fault> {
+        let (destination, path) = ("org.freedesktop.DBus".to_owned(), "/org/freedesktop/DBus".to_owned());
+        let method = Method { destination, path, interface: "org.freedesktop.DBus", name: "GetNameOwner" };
+        match self.call(method, name).await {
+            Ok(reply) => reply.body().deserialize().map(Some).map_err(|error| Fault::from_call(name, error)),
+            Err(Fault::Unowned(_)) => Ok(None),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// Whether the connection is of no use any more: it has ended, or a message on it was not answered
+    /// in time.
+    pub fn is_closed(&self) -> bool {
+        self.connection.is_closed() || self.in_flight.is_closed()
+    }
+
+    /// Calls a method and waits for its reply, as long as a message may take.
+    pub async fn call<B>(&self, method: Method, body: B) -> Result<Message, Fault>
+    where
+        B: Serialize + DynamicType + Send + Sync + 'static,
+    {
+        let turns = vec![turn(&self.in_flight).await?];
+        self.within_deadline(method.name, self.send(method, body, turns)).await
+    }
+
+    /// As [`call`](Self::call), for a method that changes what is stored.
+    pub async fn change<B>(&self, method: Method, body: B) -> Result<Message, Fault>
+    where
+        B: Serialize + DynamicType + Send + Sync + 'static,
+    {
+        let turns = vec![turn(&self.changes).await?, turn(&self.in_flight).await?];
+        self.within_deadline(method.name, self.send(method, body, turns)).await
+    }
+
+    /// Calls a method and waits for its reply, however long that takes.
+    pub async fn call_patiently<B>(&self, method: Method, body: B) -> Result<Message, Fault>
+    where
+        B: Serialize + DynamicType + Send + Sync + 'static,
+    {
+        done(method.name, self.send(method, body, Vec::new()).await)
+    }
+
+    /// Subscribes to the signals that match a rule.
+    pub async fn listen(&self, rule: zbus::Result<MatchRule<'_>>) -> Result<MessageStream, Fault> {
+        const OPERATION: &str = "AddMatch";
+        let rule = rule.map_err(|error| Fault::from_call(OPERATION, error))?.to_owned();
+        let connection = self.connection.clone();
+        let task = tokio::spawn(async move { MessageStream::for_match_rule(rule, &connection, None).await });
+        self.within_deadline(OPERATION, task).await
+    }
+
+    /// Sends a method call in a task of its own: a message whose sender goes away while it is half
+    /// written would leave the connection unusable for all. Its turns end with its reply, because so
+    /// long the bus counts it.
+    fn send<B>(
+        &self,
+        method: Method,
+        body: B,
+        turns: Vec<OwnedSemaphorePermit>,
+    ) -> JoinHandle<zbus::Result<Message>>
+    where
+        B: Serialize + DynamicType + Send + Sync + 'static,
+    {
+        let connection = self.connection.clone();
+        let Method { destination, path, interface, name } = method;
+        tokio::spawn(async move {
+            let reply = connection.call_method(Some(destination), path, Some(interface), name, &body).await;
+            drop(turns);
+            reply
+        })
+    }
+
+    async fn within_deadline<T>(
+        &self,
+        operation: &'static str,
+        mut task: JoinHandle<zbus::Result<T>>,
+    ) -> Result<T, Fault> {
+        match tokio::time::timeout(self.timeout, &mut task).await {
+            Ok(outcome) => done(operation, outcome),
+            Err(_) => {
+                // The connection is used no more. Who waits for a turn on it would wait as long again.
+                self.in_flight.close();
+                self.changes.close();
+                task.abort();
+                Err(Error::Timeout { after: self.timeout, at: Some(operation), effect: Effect::None }.into())
+            }
+        }
+    }
+}
+
+async fn turn(turns: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Fault> {
+    Arc::clone(turns).acquire_owned().await.map_err(|_| Fault::Lost("the service no longer answers".into()))
+}
+
+fn done<T>(operation: &'static str, outcome: Result<zbus::Result<T>, JoinError>) -> Result<T, Fault> {
+    match outcome {
+        Ok(outcome) => outcome.map_err(|error| Fault::from_call(operation, error)),
+        Err(error) => Err(Error::Internal(format!("{operation} ended early: {error}")).into()),
+    }
+}
+
+async fn connect(address: &str) -> Result<Connection, String> {
     let path = socket_path(address)?;
     // Tokio, like the kernel, takes a leading NUL for an abstract name.
     let stream = UnixStream::connect(OsStr::from_bytes(&path)).await.map_err(|error| error.to_string())?;
     let peer = stream.peer_cred().map_err(|error| error.to_string())?.uid();
     let own = effective_uid();
-    if peer != own && peer != 0 {
+    if !may_serve(peer, own) {
         return Err(format!("it belongs to user {peer}, and this process runs as user {own}"));
     }
     let stream = stream.into_std().map_err(|error| error.to_string())?;
-    Builder::unix_stream(stream).method_timeout(TIMEOUT).build().await.map_err(|error| error.to_string())
+    Builder::unix_stream(stream).build().await.map_err(|error| readable(&error.to_string()))
+}
+
+/// Whether a bus of this user may carry the secrets of that one.
+fn may_serve(bus: u32, own: u32) -> bool {
+    bus == own || bus == 0
 }
 
 fn effective_uid() -> u32 {
@@ -120,13 +281,21 @@ mod tests {
         assert_eq!(unescape(&escape(&path)).unwrap(), path);
     }
 
+    #[test]
+    fn only_our_own_bus_and_roots_will_do() {
+        assert!(may_serve(1000, 1000) && may_serve(0, 1000) && may_serve(0, 0));
+        assert!(!may_serve(1001, 1000) && !may_serve(1000, 0));
+    }
+
     #[tokio::test]
     async fn every_address_is_tried_and_every_failure_named() {
-        let reasons =
-            connect("tcp:host=x;unix:path=/nonexistent/a;;unix:path=/nonexistent/b").await.unwrap_err();
+        let second = Duration::from_secs(1);
+        let addresses = "tcp:host=x;unix:path=/nonexistent/a;;unix:path=/nonexistent/b";
+        let reasons = Bus::connect(addresses, second).await.err().unwrap().to_string();
         for part in ["only unix:", "/nonexistent/a: No such file", "/nonexistent/b: No such file"] {
             assert!(reasons.contains(part), "{reasons}");
         }
-        assert_eq!(connect(";").await.unwrap_err(), "the bus address is empty");
+        let nothing = Bus::connect(";", second).await.err().unwrap();
+        assert_eq!(nothing, Error::NoBus("the bus address is empty".into()));
     }
 }

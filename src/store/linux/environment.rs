@@ -1,6 +1,13 @@
 //! What the store takes from the process's environment, read once.
 
-use std::{ffi::OsString, os::unix::ffi::OsStringExt};
+use std::{ffi::OsString, os::unix::ffi::OsStringExt, time::Duration};
+
+use crate::error::Error;
+
+/// How long a message may wait for its reply where nothing else is set: GDBus's own limit.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(25);
+/// The longest deadline that can be set, in milliseconds: JavaScript's timers end there, too.
+const MAX_TIMEOUT: u64 = i32::MAX as u64;
 
 /// The variables that say where the bus is and whether the person can be asked.
 ///
@@ -13,15 +20,22 @@ pub struct Environment {
     pub bus_address: Result<String, &'static str>,
     /// Whether a prompt can appear somewhere: `DISPLAY` or `WAYLAND_DISPLAY` is set.
     pub has_display: bool,
+    /// How long the bus may take to let us in, and each message may wait for its reply:
+    /// `OS_SECRETS_TIMEOUT` in milliseconds, else [`DEFAULT_TIMEOUT`].
+    pub timeout: Duration,
 }
 
 impl Environment {
     /// Reads the environment of this process.
-    pub fn read() -> Self {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidSetting`] where `OS_SECRETS_TIMEOUT` is no time.
+    pub fn read() -> Result<Self, Error> {
         Self::from_variables(|name| std::env::var_os(name).filter(|value| !value.is_empty()), is_privileged())
     }
 
-    fn from_variables(variable: impl Fn(&str) -> Option<OsString>, privileged: bool) -> Self {
+    fn from_variables(variable: impl Fn(&str) -> Option<OsString>, privileged: bool) -> Result<Self, Error> {
         let has_display = variable("DISPLAY").is_some() || variable("WAYLAND_DISPLAY").is_some();
         let bus_address = if privileged {
             Err("the process runs with more privileges than its caller has (set-uid, set-gid or file \
@@ -35,7 +49,20 @@ impl Environment {
         } else {
             Err("neither DBUS_SESSION_BUS_ADDRESS nor XDG_RUNTIME_DIR is set")
         };
-        Self { bus_address, has_display }
+        let timeout = match variable("OS_SECRETS_TIMEOUT") {
+            Some(text) if !privileged => parse_timeout(&text)?,
+            _ => DEFAULT_TIMEOUT,
+        };
+        Ok(Self { bus_address, has_display, timeout })
+    }
+}
+
+fn parse_timeout(text: &OsString) -> Result<Duration, Error> {
+    match text.to_str().and_then(|text| text.parse().ok()) {
+        Some(milliseconds @ 1..=MAX_TIMEOUT) => Ok(Duration::from_millis(milliseconds)),
+        _ => Err(Error::InvalidSetting(format!(
+            "OS_SECRETS_TIMEOUT must be a whole number of milliseconds from 1 to {MAX_TIMEOUT}, and is {text:?}"
+        ))),
     }
 }
 
@@ -51,7 +78,7 @@ mod tests {
 
     fn environment(variables: &[(&str, &str)], privileged: bool) -> Environment {
         let variables: std::collections::HashMap<_, _> = variables.iter().copied().collect();
-        Environment::from_variables(|name| variables.get(name).map(OsString::from), privileged)
+        Environment::from_variables(|name| variables.get(name).map(OsString::from), privileged).unwrap()
     }
 
     #[test]
@@ -66,6 +93,24 @@ mod tests {
     fn a_privileged_process_ignores_the_environment() {
         let address = [("DBUS_SESSION_BUS_ADDRESS", "unix:path=/a"), ("XDG_RUNTIME_DIR", "/run")];
         assert!(environment(&address, true).bus_address.unwrap_err().contains("privileges"));
+    }
+
+    #[test]
+    fn the_timeout_is_a_number_of_milliseconds() {
+        let read = |text: &str, privileged| {
+            Environment::from_variables(
+                |name| (name == "OS_SECRETS_TIMEOUT").then(|| text.into()),
+                privileged,
+            )
+        };
+        assert_eq!(environment(&[], false).timeout, DEFAULT_TIMEOUT);
+        assert_eq!(read("1500", false).unwrap().timeout, Duration::from_millis(1500));
+        for bad in ["0", "-1", "1.5", "1e3", "25s", " 5", "2147483648", "x"] {
+            let error = read(bad, false).unwrap_err();
+            assert_eq!(error.code(), "ERR_SECRETS_INVALID_SETTING");
+            assert!(error.to_string().contains("OS_SECRETS_TIMEOUT"), "{error}");
+            assert_eq!(read(bad, true).unwrap().timeout, DEFAULT_TIMEOUT);
+        }
     }
 
     #[test]

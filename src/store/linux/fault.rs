@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use zbus::DBusError;
 
-use crate::error::Error;
+use crate::error::{Effect, Error};
 
 /// The outcome of a message that did not succeed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,11 +45,11 @@ impl Fault {
             zbus::Error::MethodError(name, text, _) => {
                 (name.to_string(), text.as_deref().unwrap_or_default())
             }
-            zbus::Error::InputOutput(error) if error.kind() == std::io::ErrorKind::TimedOut => {
-                return Self::Final(Error::Timeout(operation));
-            }
             zbus::Error::InputOutput(error) => return Self::Lost(error.to_string()),
-            error => return Self::malformed(format!("{operation} with what is no valid reply ({error})")),
+            error => {
+                let error = readable(&error.to_string());
+                return Self::malformed(format!("{operation} with what is no valid reply ({error})"));
+            }
         };
         let message = readable(message);
         match name.as_str() {
@@ -97,7 +97,7 @@ impl From<Error> for Fault {
 impl From<Fault> for Error {
     fn from(fault: Fault) -> Self {
         match fault {
-            Fault::Lost(reason) | Fault::Unowned(reason) => Self::Lost(reason),
+            Fault::Lost(reason) | Fault::Unowned(reason) => Self::Lost { reason, effect: Effect::None },
             Fault::Refused { operation, name, message } => Self::Service { operation, name, message },
             Fault::Final(error) => error,
         }
@@ -105,7 +105,7 @@ impl From<Fault> for Error {
 }
 
 /// A text from outside, on one line and not longer than a message should be.
-fn readable(text: &str) -> String {
+pub fn readable(text: &str) -> String {
     let mut readable: String =
         text.chars().take(MAX_TEXT).map(|c| if c.is_control() { ' ' } else { c }).collect();
     if text.chars().nth(MAX_TEXT).is_some() {
@@ -140,12 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deadline_and_a_denial_are_final() {
-        let late = std::io::Error::from(std::io::ErrorKind::TimedOut);
-        assert_eq!(
-            Fault::from_call("GetSecret", zbus::Error::from(late)),
-            Fault::Final(Error::Timeout("GetSecret"))
-        );
+    fn a_denial_is_final() {
         let denied = Error::from(fault(fdo::Error::AccessDenied("not you".into())));
         assert_eq!(denied.code(), "ERR_SECRETS_ACCESS_DENIED");
         assert!(denied.to_string().contains("GetSecret: not you"));

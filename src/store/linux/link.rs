@@ -3,15 +3,21 @@
 use std::{
     future::poll_fn,
     pin::Pin,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use futures_core::Stream;
-use tokio::sync::{OnceCell, watch};
-use zbus::{Connection, MatchRule, Message, MessageStream, message::Type};
+use tokio::{
+    sync::{OnceCell, watch},
+    task::AbortHandle,
+};
+use zbus::{MatchRule, Message, MessageStream, message::Type};
 
 use super::{
-    bus,
+    bus::Bus,
     environment::Environment,
     fault::Fault,
     prompt::Gate,
@@ -23,18 +29,21 @@ use crate::error::Error;
 /// A connection to the bus with one session open on it.
 pub struct Link {
     /// Sends messages to the service.
-    pub wire: Wire,
+    pub wire: Arc<Wire>,
     /// The session in which secrets travel.
     pub session: Session,
-    /// Lets one prompt be open at a time.
-    pub gate: Gate,
-    ended: watch::Sender<bool>,
+    /// Lets one question to the person wait for another.
+    pub gate: Arc<Gate>,
+    stale: AtomicBool,
+    /// Becomes true when the service or the bus is gone.
+    pub gone: watch::Receiver<bool>,
+    watcher: AbortHandle,
 }
 
 impl Link {
     async fn open(environment: &Environment) -> Result<Arc<Self>, Fault> {
         let address = environment.bus_address.as_ref().map_err(|reason| Error::NoBus((*reason).into()))?;
-        let connection = bus::connect(address).await.map_err(Error::NoBus)?;
+        let bus = Bus::connect(address, environment.timeout).await?;
         // Watched before the service is known, so that no change of owner goes unseen.
         let owner_changes = MatchRule::builder()
             .msg_type(Type::Signal)
@@ -43,32 +52,29 @@ impl Link {
             .member("NameOwnerChanged")
             .arg(0, SERVICE_NAME)
             .build();
-        let owners = listen(&connection, owner_changes).await?;
-        let (service, session) = Session::open(&connection).await.map_err(no_service)?;
-        let link = Arc::new(Self {
-            wire: Wire::new(connection, service),
-            session,
-            gate: Gate::default(),
-            ended: watch::Sender::new(false),
-        });
-        tokio::spawn(watch_owner(owners, link.wire.service().to_string(), link.ended.clone()));
-        Ok(link)
+        let owners = bus.listen(owner_changes).await?;
+        let (service, session) = Session::open(&bus).await.map_err(no_service)?;
+        let (leave, gone) = watch::channel(false);
+        let watcher = tokio::spawn(watch_owner(owners, service.to_string(), leave)).abort_handle();
+        let wire = Arc::new(Wire::new(bus, service));
+        let (gate, stale) = (Arc::default(), AtomicBool::new(false));
+        Ok(Arc::new(Self { wire, session, gate, stale, gone, watcher }))
     }
 
-    /// Marks the link as unusable, so that the next call opens another.
-    pub fn end(&self) {
-        self.ended.send_replace(true);
+    /// Lets the next call open another link; calls in progress on this one go on.
+    pub fn retire(&self) {
+        self.stale.store(true, Ordering::Relaxed);
     }
 
-    fn has_ended(&self) -> bool {
-        *self.ended.borrow() || self.wire.connection().is_closed()
+    fn is_usable(&self) -> bool {
+        !self.stale.load(Ordering::Relaxed) && !*self.gone.borrow() && !self.wire.bus().is_closed()
     }
+}
 
-    /// Waits until the link is unusable.
-    pub async fn ended(&self) {
-        let mut ended = self.ended.subscribe();
-        // Its sender is ours, so it cannot be gone.
-        let _ = ended.wait_for(|ended| *ended).await;
+impl Drop for Link {
+    fn drop(&mut self) {
+        // It holds the connection open.
+        self.watcher.abort();
     }
 }
 
@@ -83,30 +89,19 @@ fn no_service(fault: Fault) -> Fault {
     }
 }
 
-/// Ends the link when its service leaves the bus or loses its name to another, and when the bus
-/// itself goes.
-async fn watch_owner(mut owners: MessageStream, service: String, ended: watch::Sender<bool>) {
+/// Says when the service leaves the bus or loses its name to another, and when the bus itself goes.
+async fn watch_owner(mut owners: MessageStream, service: String, leave: watch::Sender<bool>) {
     while let Some(Ok(change)) = next(&mut owners).await {
         let body = change.body();
-        let still_there =
-            body.deserialize::<(&str, &str, &str)>().is_ok_and(|(_, _, owner)| owner == service);
-        if !still_there {
+        // What it tells of others is older than the service.
+        if body
+            .deserialize::<(&str, &str, &str)>()
+            .is_ok_and(|(_, old, new)| old == service && new != service)
+        {
             break;
         }
     }
-    ended.send_replace(true);
-}
-
-/// Subscribes to the signals that match a rule.
-pub async fn listen(
-    connection: &Connection,
-    rule: zbus::Result<MatchRule<'_>>,
-) -> Result<MessageStream, Fault> {
-    let subscribed = match rule {
-        Ok(rule) => MessageStream::for_match_rule(rule, connection, None).await,
-        Err(error) => Err(error),
-    };
-    subscribed.map_err(|error| Fault::from_call("AddMatch", error))
+    leave.send_replace(true);
 }
 
 /// The next message of a stream.
@@ -140,7 +135,7 @@ impl Slot {
             // Nothing panics while the lock is held.
             let mut current = self.current.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
             let stale = match current.get() {
-                Some(Ok(link)) => link.has_ended(),
+                Some(Ok(link)) => !link.is_usable(),
                 Some(Err(_)) => true,
                 None => false,
             };

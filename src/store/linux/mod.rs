@@ -9,20 +9,16 @@
 //! | `wire.rs`, `fault.rs` | the specification's messages, and what can go wrong with one |
 //! | `bus.rs`, `environment.rs` | where the bus is, and whether it may be trusted |
 
-use std::{
-    future::Future,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::{collections::BTreeSet, future::Future, sync::Arc};
 
+use tokio::task::JoinSet;
 use zbus::OwnedObjectPath;
 
 use super::{Call, Store};
 use crate::{
     credential::{Key, Secret},
-    error::Error,
+    error::{Effect, Error},
+    limits::Progress,
 };
 
 pub mod bus;
@@ -46,15 +42,20 @@ use link::{Link, Slot};
 use prompt::Answer;
 use wire::Found;
 
-/// The largest value in bytes: what a D-Bus array may hold (64 MiB), less room for the padding.
-pub const MAX_VALUE: usize = (64 << 20) - 1024;
-/// The largest service and name together, in bytes: they stand twice in one message, as attributes
+/// The largest value in bytes. A bus cuts off who sends a larger message than it takes, and the
+/// strictest take 32 MiB; D-Bus itself ends at arrays of 64 MiB.
+pub const MAX_VALUE: usize = 16 << 20;
+/// The largest service and name together, in bytes. They stand twice in one message, as attributes
 /// and as label, beside a value.
-pub const MAX_KEY: usize = 16 << 20;
+pub const MAX_KEY: usize = 4 << 20;
 
 /// Turns that one call may take: another program can replace or lock the item between any two
 /// messages, but not for ever.
 const TURNS: usize = 10;
+
+/// More items of one name than this are not deleted: that is a faulty or hostile service, which would
+/// keep the call busy for ever.
+const MAX_DELETIONS: usize = 1000;
 
 /// The Secret Service on the session bus.
 pub struct SecretService {
@@ -62,7 +63,16 @@ pub struct SecretService {
 }
 
 impl SecretService {
-    /// The service of the session that the environment describes. It connects with the first call.
+    /// The service of the session that the process's environment describes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Environment::read`].
+    pub fn from_environment() -> Result<Self, Error> {
+        Environment::read().map(Self::new)
+    }
+
+    /// The service of the session that an environment describes. It connects with the first call.
     pub fn new(environment: Environment) -> Self {
         Self { slot: Slot::new(environment) }
     }
@@ -78,7 +88,7 @@ impl SecretService {
                 Ok(link) => {
                     let outcome = call(Arc::clone(&link)).await;
                     if outcome.as_ref().is_err_and(Fault::is_lost) {
-                        link.end();
+                        link.retire();
                     }
                     outcome
                 }
@@ -91,58 +101,100 @@ impl SecretService {
         }
     }
 
-    /// Unlocks objects, or says why they stay locked.
-    async fn unlock(&self, link: &Link, objects: &[OwnedObjectPath]) -> Result<(), Fault> {
-        self.accept(link.unlock(objects).await?)
+    /// Unlocks objects, or says why they stay locked. A call may do so once: what is locked after the
+    /// person has answered will not be opened by asking again.
+    async fn unlock(
+        &self,
+        link: &Link,
+        objects: &[OwnedObjectPath],
+        unlocked: &mut bool,
+        progress: &Progress,
+    ) -> Result<(), Fault> {
+        if *unlocked {
+            return Err(still_locked());
+        }
+        let answer = link.unlock(objects, progress).await?;
+        *unlocked = answer != Answer::Elsewhere;
+        self.accept(answer, "is locked and could not ask for its password")
     }
 
-    /// Turns a dismissed prompt into the error it means.
-    fn accept(&self, answer: Answer) -> Result<(), Fault> {
+    /// Turns a dismissed prompt into the error it means. `need` is what the prompt was for.
+    fn accept(&self, answer: Answer, need: &'static str) -> Result<(), Fault> {
         match answer {
-            Answer::Completed => Ok(()),
-            Answer::Dismissed if self.slot.environment().has_display => Err(Error::UserCanceled.into()),
-            Answer::Dismissed => Err(Error::InteractionRequired.into()),
+            Answer::Completed | Answer::Elsewhere => Ok(()),
+            Answer::Dismissed if self.slot.environment().has_display => {
+                Err(Error::UserCanceled { effect: Effect::None }.into())
+            }
+            Answer::Dismissed => Err(Error::InteractionRequired { need }.into()),
         }
     }
 
-    /// All items of a key. Where there are none and the default collection is locked and hides what
-    /// it holds, it is unlocked and searched again.
-    async fn search(&self, link: &Link, key: &Key) -> Result<Found, Fault> {
-        let found = link.wire.search_items(key).await?;
-        if !found.unlocked.is_empty() || !found.locked.is_empty() {
-            return Ok(found);
+    /// Runs a prompt that the service wants for one item, before it does what it was told.
+    async fn confirm(&self, link: &Link, prompt: OwnedObjectPath, progress: &Progress) -> Result<(), Fault> {
+        self.accept(link.confirm(prompt, progress).await?, "could not ask for the confirmation it wants")
+    }
+
+    /// All items of a key. Where there are none to be seen, what may hide them is unlocked, and they
+    /// are searched again.
+    async fn search(&self, link: &Link, key: &Key, progress: &Progress) -> Result<Found, Fault> {
+        let unlocked = &mut false;
+        for _ in 0..TURNS {
+            let found = link.wire.search_items(key).await?;
+            if !found.is_empty() {
+                return Ok(found);
+            }
+            let hiding = self.hiding(link, Some(&key.service), Some(&key.name)).await?;
+            if hiding.is_empty() {
+                return Ok(found);
+            }
+            self.unlock(link, &hiding, unlocked, progress).await?;
         }
-        let collection = OwnedObjectPath::try_from(wire::DEFAULT_COLLECTION).expect("a valid path");
-        let hides = match link.wire.is_locked(&collection).await {
-            Ok(true) => link.wire.is_empty(&collection).await,
-            locked => locked,
-        };
-        match hides {
+        Err(unsettled("SearchItems"))
+    }
+
+    /// What must be unlocked to know whether there is an item that no search shows.
+    ///
+    /// KeePassXC shows no items of a locked collection at all. gnome-keyring shows those of a keyring
+    /// that was not unlocked since it started, but under another schema.
+    async fn hiding(
+        &self,
+        link: &Link,
+        service: Option<&str>,
+        name: Option<&str>,
+    ) -> Result<Vec<OwnedObjectPath>, Fault> {
+        let default = OwnedObjectPath::try_from(wire::DEFAULT_COLLECTION).expect("a valid path");
+        match link.wire.is_locked(&default).await {
             Ok(true) => {}
-            Ok(false) => return Ok(found),
+            Ok(false) => return Ok(Vec::new()),
             // There is no default collection.
-            Err(fault) if fault.is_absent() => return Ok(found),
+            Err(fault) if fault.is_absent() => return Ok(Vec::new()),
             Err(fault) => return Err(fault),
         }
-        let Some(collection) = link.wire.default_collection().await? else { return Ok(found) };
-        self.unlock(link, &[collection]).await?;
-        link.wire.search_items(key).await
+        let alike = link.wire.search_any_schema(service, name).await?.locked;
+        if !alike.is_empty() {
+            return Ok(alike);
+        }
+        if link.wire.is_empty(&default).await? {
+            return Ok(link.wire.default_collection().await?.into_iter().collect());
+        }
+        Ok(Vec::new())
     }
 
-    async fn get(&self, link: &Link, key: &Key) -> Result<Option<Secret>, Fault> {
+    async fn get(&self, link: &Link, key: &Key, progress: &Progress) -> Result<Option<Secret>, Fault> {
+        let unlocked = &mut false;
         for _ in 0..TURNS {
-            let found = self.search(link, key).await?;
+            let found = self.search(link, key, progress).await?;
             let Some((item, locked)) = self.choose(link, found).await? else { return Ok(None) };
-            if locked {
-                self.unlock(link, std::slice::from_ref(&item)).await?;
+            if !locked {
+                match link.wire.get_secret(&item, link.session.path()).await {
+                    Ok(secret) => return link.session.unseal(secret).map(Some),
+                    // Replaced or deleted since the search.
+                    Err(fault) if fault.is_absent() => continue,
+                    Err(fault) if fault.is_locked() => {}
+                    Err(fault) => return Err(fault),
+                }
             }
-            match link.wire.get_secret(&item, link.session.path()).await {
-                Ok(secret) => return link.session.unseal(secret).map(Some),
-                Err(fault) if fault.is_locked() => self.unlock(link, &[item]).await?,
-                // Replaced or deleted since the search.
-                Err(fault) if fault.is_absent() => {}
-                Err(fault) => return Err(fault),
-            }
+            self.unlock(link, &[item], unlocked, progress).await?;
         }
         Err(unsettled("GetSecret"))
     }
@@ -150,7 +202,7 @@ impl SecretService {
     /// Of several items, the one in the default collection, else an unlocked one; with it, whether
     /// it is locked.
     async fn choose(&self, link: &Link, found: Found) -> Result<Option<(OwnedObjectPath, bool)>, Fault> {
-        let several = found.unlocked.len() + found.locked.len() > 1;
+        let several = found.len() > 1;
         let unlocked = found.unlocked.into_iter().map(|item| (item, false));
         let mut items: Vec<_> = unlocked.chain(found.locked.into_iter().map(|item| (item, true))).collect();
         if several && let Some(collection) = link.wire.default_collection().await? {
@@ -162,87 +214,150 @@ impl SecretService {
         Ok(items.into_iter().next())
     }
 
-    async fn set(&self, link: &Link, key: &Key, value: &Secret) -> Result<(), Fault> {
+    async fn set(&self, link: &Link, key: &Key, value: &Secret, progress: &Progress) -> Result<(), Fault> {
+        let unlocked = &mut false;
         for _ in 0..TURNS {
-            match link.wire.create_item(key, link.session.seal(value)?).await {
-                Ok((_, prompt)) => return self.accept(link.run_prompt(&prompt).await?),
-                Err(fault) if fault.is_locked() => {
-                    if let Some(collection) = link.wire.default_collection().await? {
-                        self.unlock(link, &[collection]).await?;
+            let secret = link.session.seal(value)?;
+            progress.sending();
+            let fault = match link.wire.create_item(key, secret).await {
+                Ok(prompt) => {
+                    let confirmed = self.confirm(link, prompt, progress).await;
+                    if matches!(confirmed, Err(Fault::Final(_))) {
+                        progress.refused();
                     }
+                    return confirmed;
                 }
-                Err(fault) if fault.is_absent() => {
-                    if link.wire.default_collection().await?.is_some() {
-                        return Err(fault);
-                    }
-                    self.accept(link.create_default_collection().await?)?;
+                Err(fault) => fault,
+            };
+            if !matches!(fault, Fault::Refused { .. }) {
+                return Err(fault);
+            }
+            progress.refused();
+            match link.wire.default_collection().await? {
+                Some(collection) if fault.is_locked() => {
+                    self.unlock(link, &[collection], unlocked, progress).await?;
                 }
-                Err(fault) => return Err(fault),
+                None if fault.is_locked() || fault.is_absent() => {
+                    let need =
+                        "has no default collection yet and could not ask for the password of a new one";
+                    self.accept(link.create_default_collection(progress).await?, need)?;
+                }
+                _ => return Err(fault),
             }
         }
         Err(unsettled("CreateItem"))
     }
 
-    /// Deletes every item of a key. `sent` is set before the first message that deletes.
-    async fn delete(&self, link: &Link, key: &Key, sent: &AtomicBool) -> Result<bool, Fault> {
-        let mut deleted = false;
+    /// Deletes every item of a key.
+    async fn delete(&self, link: &Link, key: &Key, progress: &Progress) -> Result<bool, Fault> {
+        let (mut deleted, unlocked) = (false, &mut false);
         for _ in 0..TURNS {
-            let found = self.search(link, key).await?;
+            let found = self.search(link, key, progress).await?;
+            if found.len() > MAX_DELETIONS {
+                return Err(Fault::malformed(format!(
+                    "SearchItems with {} items of one name, which nobody can have stored",
+                    found.len()
+                )));
+            }
             if !found.locked.is_empty() {
                 // Before anything is deleted: all of them or none.
-                self.unlock(link, &found.locked).await?;
+                self.unlock(link, &found.locked, unlocked, progress).await?;
+                continue;
             }
-            let mut locked_again = false;
-            for item in found.unlocked.iter().chain(&found.locked) {
-                sent.store(true, Ordering::Relaxed);
-                match link.wire.delete_item(item).await {
+            let (mut locked, mut moved) = (false, false);
+            for item in &found.unlocked {
+                progress.sending();
+                let outcome = link.wire.delete_item(item).await;
+                if !deleted && matches!(outcome, Err(Fault::Refused { .. })) {
+                    progress.refused();
+                }
+                match outcome {
                     Ok(prompt) => {
-                        self.accept(link.run_prompt(&prompt).await?)?;
+                        let confirmed = self.confirm(link, prompt, progress).await;
+                        if !deleted && matches!(confirmed, Err(Fault::Final(_))) {
+                            progress.refused();
+                        }
+                        confirmed?;
                         deleted = true;
                     }
-                    Err(fault) if fault.is_locked() => locked_again = true,
-                    // Somebody else deleted it.
-                    Err(fault) if fault.is_absent() => {}
+                    Err(fault) if fault.is_locked() => locked = true,
+                    // Deleted by somebody else, or replaced: the next search tells.
+                    Err(fault) if fault.is_absent() => moved = true,
                     Err(fault) => return Err(fault),
                 }
             }
-            if !locked_again {
+            if locked {
+                self.unlock(link, &found.unlocked, unlocked, progress).await?;
+            } else if !moved {
                 return Ok(deleted);
             }
         }
         Err(unsettled("Delete"))
     }
+
+    /// The keys of all items, or of one service's.
+    async fn list(&self, link: &Link, service: Option<&str>) -> Result<Vec<Key>, Fault> {
+        let found = link.wire.search_service(service).await?;
+        if found.is_empty() && !self.hiding(link, service, None).await?.is_empty() {
+            return Err(Error::InteractionNotAllowed.into());
+        }
+        let mut reads = JoinSet::new();
+        for item in found.unlocked.into_iter().chain(found.locked) {
+            let wire = Arc::clone(&link.wire);
+            reads.spawn(async move { wire.key(&item).await });
+        }
+        let mut keys = BTreeSet::new();
+        while let Some(read) = reads.join_next().await {
+            match read.map_err(|error| Error::Internal(format!("reading a name ended early: {error}")))? {
+                Ok(key) => keys.extend(key),
+                // Deleted since the search.
+                Err(fault) if fault.is_absent() => {}
+                Err(fault) => return Err(fault),
+            }
+        }
+        Ok(keys.into_iter().collect())
+    }
 }
 
 impl Store for SecretService {
-    fn get<'a>(&'a self, key: &'a Key) -> Call<'a, Option<Secret>> {
+    fn get<'a>(&'a self, key: &'a Key, progress: &'a Progress) -> Call<'a, Option<Secret>> {
         Box::pin(async move {
             check_size(key, None)?;
-            self.repeat(|link| async move { self.get(&link, key).await }).await
+            self.repeat(|link| async move { self.get(&link, key, progress).await }).await
         })
     }
 
-    fn set<'a>(&'a self, key: &'a Key, value: &'a Secret) -> Call<'a, ()> {
+    fn set<'a>(&'a self, key: &'a Key, value: &'a Secret, progress: &'a Progress) -> Call<'a, ()> {
         Box::pin(async move {
             if value.expose().is_empty() {
-                return Store::delete(self, key).await.map(drop);
+                return Store::delete(self, key, progress).await.map(drop);
             }
             check_size(key, Some(value))?;
-            self.repeat(|link| async move { self.set(&link, key, value).await }).await
+            self.repeat(|link| async move { self.set(&link, key, value, progress).await }).await
         })
     }
 
-    fn delete<'a>(&'a self, key: &'a Key) -> Call<'a, bool> {
+    fn delete<'a>(&'a self, key: &'a Key, progress: &'a Progress) -> Call<'a, bool> {
         Box::pin(async move {
             check_size(key, None)?;
-            let sent = &AtomicBool::new(false);
             self.repeat(|link| async move {
                 // What the lost connection carried may have been done: then this call deleted it.
-                let before = sent.load(Ordering::Relaxed);
-                Ok(self.delete(&link, key, sent).await? || before)
+                let before = progress.was_sent();
+                Ok(self.delete(&link, key, progress).await? || before)
             })
             .await
         })
+    }
+
+    fn has<'a>(&'a self, key: &'a Key, progress: &'a Progress) -> Call<'a, bool> {
+        Box::pin(async move {
+            check_size(key, None)?;
+            self.repeat(|link| async move { Ok(!self.search(&link, key, progress).await?.is_empty()) }).await
+        })
+    }
+
+    fn list<'a>(&'a self, service: Option<&'a str>) -> Call<'a, Vec<Key>> {
+        Box::pin(self.repeat(move |link| async move { self.list(&link, service).await }))
     }
 }
 
@@ -253,16 +368,17 @@ fn check_size(key: &Key, value: Option<&Secret>) -> Result<(), Error> {
         return Err(Error::TooLarge { what: "service and name", size, limit: MAX_KEY });
     }
     match value.map(|value| value.expose().len()) {
-        Some(size) if size > MAX_VALUE => Err(Error::TooLarge { what: "value", size, limit: MAX_VALUE }),
+        Some(size) if size > MAX_VALUE => Err(Error::TooLarge { what: "a value", size, limit: MAX_VALUE }),
         _ => Ok(()),
     }
 }
 
-/// The object stayed locked or kept changing, however often it was unlocked or looked up.
+/// The service says that it has unlocked, and does not let us in.
+fn still_locked() -> Fault {
+    Error::AccessDenied("what was unlocked is locked all the same".into()).into()
+}
+
+/// The item was another one every time it was looked up.
 fn unsettled(operation: &'static str) -> Fault {
-    Error::AccessDenied(
-        format!("{operation} found the item locked or replaced every time it was tried ({TURNS} times)")
-            .into(),
-    )
-    .into()
+    Fault::malformed(format!("{operation}, {TURNS} times, that the item it has just named is not there"))
 }

@@ -1,8 +1,9 @@
 //! A session with the service: the agreement on how secrets travel.
 
-use zbus::{Connection, OwnedObjectPath, names::OwnedUniqueName};
+use zbus::{OwnedObjectPath, names::OwnedUniqueName};
 
 use super::{
+    bus::Bus,
     crypto::{AesKey, KeyPair, Sealed},
     fault::Fault,
     wire::{self, WireSecret, algorithm},
@@ -20,25 +21,25 @@ pub struct Session {
 }
 
 impl Session {
-    /// Opens a session with the service on this connection: encrypted, and plain only where the
+    /// Opens a session with the service on this bus: encrypted, and plain only where the
     /// service says that it does not support encryption.
-    pub async fn open(connection: &Connection) -> Result<(OwnedUniqueName, Self), Fault> {
-        match Self::open_encrypted(connection).await {
+    pub async fn open(bus: &Bus) -> Result<(OwnedUniqueName, Self), Fault> {
+        match Self::open_encrypted(bus).await {
             Err(Fault::Refused { name, .. }) if name == "org.freedesktop.DBus.Error.NotSupported" => {
                 let (service, _, path) =
-                    wire::open_session(connection, algorithm::PLAIN, algorithm::no_input()).await?;
+                    wire::open_session(bus, algorithm::PLAIN, algorithm::no_input()).await?;
                 Ok((service, Self { path, key: None }))
             }
             opened => opened,
         }
     }
 
-    async fn open_encrypted(connection: &Connection) -> Result<(OwnedUniqueName, Self), Fault> {
+    async fn open_encrypted(bus: &Bus) -> Result<(OwnedUniqueName, Self), Fault> {
         let mut exchange = 1;
         loop {
             let pair = KeyPair::generate()?;
             let input = algorithm::public_number(pair.public_bytes());
-            let (service, output, path) = wire::open_session(connection, algorithm::ENCRYPTED, input).await?;
+            let (service, output, path) = wire::open_session(bus, algorithm::ENCRYPTED, input).await?;
             let peer: Vec<u8> = output
                 .try_into()
                 .map_err(|_| Fault::malformed("OpenSession with a public number that is no bytes"))?;
@@ -47,7 +48,8 @@ impl Session {
                 .ok_or_else(|| Fault::malformed("OpenSession with an impossible public number"))?;
             if agreement.ambiguous && exchange < EXCHANGES {
                 exchange += 1;
-                wire::Wire::new(connection.clone(), service).close_session(&path).await?;
+                // Whether or not the service lets go of it, it is of no use.
+                let _ = wire::Wire::new(bus.clone(), service).close_session(&path).await;
                 continue;
             }
             return Ok((service, Self { path, key: Some(agreement.key) }));
@@ -61,6 +63,10 @@ impl Session {
 
     /// Puts a secret into the form in which it travels.
     pub fn seal(&self, secret: &Secret) -> Result<WireSecret, Error> {
+        let content_type = match str::from_utf8(secret.expose()) {
+            Ok(_) => "text/plain",
+            Err(_) => "application/octet-stream",
+        };
         let (parameters, value) = match &self.key {
             Some(key) => {
                 let sealed = key.seal(secret)?;
@@ -68,7 +74,7 @@ impl Session {
             }
             None => (Vec::new(), secret.expose().to_vec()),
         };
-        Ok(WireSecret { session: self.path.clone(), parameters, value, content_type: "text/plain".into() })
+        Ok(WireSecret { session: self.path.clone(), parameters, value, content_type: content_type.into() })
     }
 
     /// Takes a secret out of the form in which it travelled.
@@ -81,6 +87,23 @@ impl Session {
                 .open(Sealed { parameters: secret.parameters, value: secret.value })
                 .ok_or_else(|| Fault::malformed("GetSecret with a secret that cannot be decrypted")),
             None => Ok(Secret::new(secret.value)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_that_are_no_text_are_marked_so() {
+        let session = Session { path: OwnedObjectPath::default(), key: None };
+        for (bytes, kind) in [
+            (&b"text"[..], "text/plain"),
+            ("täxt\0".as_bytes(), "text/plain"),
+            (&[0xff], "application/octet-stream"),
+        ] {
+            assert_eq!(session.seal(&Secret::new(bytes.to_vec())).unwrap().content_type, kind);
         }
     }
 }

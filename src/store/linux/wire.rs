@@ -5,14 +5,17 @@
 use std::collections::HashMap;
 
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::sync::Semaphore;
 use zbus::{
-    Connection, DynamicType, Message, OwnedObjectPath, OwnedVariant, Type, Variant,
+    DynamicType, Message, OwnedObjectPath, OwnedVariant, Type, Variant,
     names::{OwnedUniqueName, UniqueName},
 };
 
-use super::{crypto, fault::Fault};
-use crate::{credential::Key, error::Error};
+use super::{
+    bus::{Bus, Method},
+    crypto,
+    fault::{Fault, readable},
+};
+use crate::credential::Key;
 
 /// The name that providers of the Secret Service own on the bus.
 pub const SERVICE_NAME: &str = "org.freedesktop.secrets";
@@ -29,10 +32,9 @@ pub const PROMPT: &str = "org.freedesktop.Secret.Prompt";
 
 /// The schema under which `Bun.secrets` stores its credentials.
 const SCHEMA: &str = "com.oven-sh.bun.Secret";
-
-/// As many calls may wait for replies at once; more wait their turn here. Buses limit it too, the
-/// strictest of them to this many, and answer what is over their limit with an error.
-const MAX_IN_FLIGHT: usize = 128;
+const SCHEMA_ATTRIBUTE: &str = "xdg:schema";
+const SERVICE_ATTRIBUTE: &str = "service";
+const ACCOUNT_ATTRIBUTE: &str = "account";
 
 /// A secret on the wire: the specification's `Secret` structure, `(oayays)`.
 #[derive(Serialize, serde::Deserialize, Type)]
@@ -55,25 +57,46 @@ pub struct Found {
     pub locked: Vec<OwnedObjectPath>,
 }
 
-/// One service on one connection.
+impl Found {
+    /// How many items there are.
+    pub fn len(&self) -> usize {
+        self.unlocked.len() + self.locked.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// One service on one bus.
 ///
 /// Messages go to the service's unique name, not to the name it owns: what one service was told in
 /// confidence never reaches another that takes its place.
 pub struct Wire {
-    connection: Connection,
+    bus: Bus,
     service: OwnedUniqueName,
-    in_flight: Semaphore,
 }
 
 impl Wire {
-    /// Sends to `service` over `connection`.
-    pub fn new(connection: Connection, service: OwnedUniqueName) -> Self {
-        Self { connection, service, in_flight: Semaphore::new(MAX_IN_FLIGHT) }
+    /// Sends to `service` over `bus`.
+    pub fn new(bus: Bus, service: OwnedUniqueName) -> Self {
+        Self { bus, service }
     }
 
-    /// The connection that messages go over.
-    pub fn connection(&self) -> &Connection {
-        &self.connection
+    /// The bus that messages go over.
+    pub fn bus(&self) -> &Bus {
+        &self.bus
+    }
+
+    /// The same service, over another connection.
+    pub async fn reconnect(&self) -> Result<Self, Fault> {
+        Ok(Self { bus: self.bus.reconnect().await?, service: self.service.clone() })
+    }
+
+    /// Whether the service is gnome-keyring.
+    pub async fn is_gnome_keyring(&self) -> Result<bool, Fault> {
+        Ok(self.bus.owner("org.gnome.keyring").await?.is_some_and(|owner| owner == self.service.as_str()))
     }
 
     /// The unique name of the service.
@@ -81,11 +104,37 @@ impl Wire {
         self.service.inner()
     }
 
-    /// The items with exactly the attributes of a key, among others, in all collections.
+    /// The items of a key, in all collections. They may have other attributes besides.
     pub async fn search_items(&self, key: &Key) -> Result<Found, Fault> {
-        let (unlocked, locked) =
-            self.call(SERVICE_PATH, SERVICE, "SearchItems", owned(attributes(key))).await?;
+        self.search(owned(&attributes(key))).await
+    }
+
+    /// The items of a service, or of all.
+    pub async fn search_service(&self, service: Option<&str>) -> Result<Found, Fault> {
+        let mut attributes = vec![(SCHEMA_ATTRIBUTE, SCHEMA)];
+        attributes.extend(service.map(|service| (SERVICE_ATTRIBUTE, service)));
+        self.search(owned(&attributes)).await
+    }
+
+    /// The items of a service and name, or of all, under any schema.
+    pub async fn search_any_schema(&self, service: Option<&str>, name: Option<&str>) -> Result<Found, Fault> {
+        let service = service.map(|service| (SERVICE_ATTRIBUTE, service));
+        let name = name.map(|name| (ACCOUNT_ATTRIBUTE, name));
+        self.search(owned(&service.into_iter().chain(name).collect::<Vec<_>>())).await
+    }
+
+    async fn search(&self, attributes: HashMap<String, String>) -> Result<Found, Fault> {
+        let (unlocked, locked) = self.call(SERVICE_PATH, SERVICE, "SearchItems", attributes).await?;
         Ok(Found { unlocked, locked })
+    }
+
+    /// The key of an item; `None` where its attributes do not make one.
+    pub async fn key(&self, item: &OwnedObjectPath) -> Result<Option<Key>, Fault> {
+        let attributes = self.property(item, ITEM, "Attributes").await?;
+        let mut attributes = HashMap::<String, String>::try_from(attributes)
+            .map_err(|_| Fault::malformed("with Attributes that are not texts"))?;
+        let service = attributes.remove(SERVICE_ATTRIBUTE);
+        Ok(service.zip(attributes.remove(ACCOUNT_ATTRIBUTE)).map(|(service, name)| Key { service, name }))
     }
 
     /// The secret of one item, encrypted for a session.
@@ -100,31 +149,28 @@ impl Wire {
     }
 
     /// Stores an item in the default collection, in place of one with the same attributes: the
-    /// item and the prompt that must be run first, each `/` where there is none.
-    pub async fn create_item(
-        &self,
-        key: &Key,
-        secret: WireSecret,
-    ) -> Result<(OwnedObjectPath, OwnedObjectPath), Fault> {
+    /// prompt that must be run first, `/` where there is none.
+    pub async fn create_item(&self, key: &Key, secret: WireSecret) -> Result<OwnedObjectPath, Fault> {
         let properties = HashMap::from([
             ("org.freedesktop.Secret.Item.Label", Variant::from(key.label())),
-            ("org.freedesktop.Secret.Item.Attributes", Variant::from(owned(attributes(key)))),
+            ("org.freedesktop.Secret.Item.Attributes", Variant::from(owned(&attributes(key)))),
         ]);
-        self.call(DEFAULT_COLLECTION, COLLECTION, "CreateItem", (properties, secret, true)).await
+        let body = (properties, secret, true);
+        let method = self.method(DEFAULT_COLLECTION, COLLECTION, "CreateItem");
+        let (_, prompt): (OwnedObjectPath, _) = read("CreateItem", &self.bus.change(method, body).await?)?;
+        Ok(prompt)
     }
 
     /// Deletes an item: the prompt that must be run first, `/` where there is none.
     pub async fn delete_item(&self, item: &OwnedObjectPath) -> Result<OwnedObjectPath, Fault> {
-        self.call(item.as_str(), ITEM, "Delete", ()).await
+        read("Delete", &self.bus.change(self.method(item.as_str(), ITEM, "Delete"), ()).await?)
     }
 
-    /// Unlocks items or collections: those that are unlocked now, and the prompt that must be run
-    /// for the others.
-    pub async fn unlock(
-        &self,
-        objects: Vec<OwnedObjectPath>,
-    ) -> Result<(Vec<OwnedObjectPath>, OwnedObjectPath), Fault> {
-        self.call(SERVICE_PATH, SERVICE, "Unlock", objects).await
+    /// Unlocks items or collections: the prompt that must be run for it, `/` where there is none.
+    pub async fn unlock(&self, objects: Vec<OwnedObjectPath>) -> Result<OwnedObjectPath, Fault> {
+        let (_, prompt): (Vec<OwnedObjectPath>, _) =
+            self.call(SERVICE_PATH, SERVICE, "Unlock", objects).await?;
+        Ok(prompt)
     }
 
     /// The default collection, where there is one.
@@ -134,12 +180,15 @@ impl Wire {
         Ok((path.as_str() != "/").then_some(path))
     }
 
-    /// Makes the default collection, as libsecret does: the collection and the prompt that must be
-    /// run first, each `/` where there is none.
-    pub async fn create_default_collection(&self) -> Result<(OwnedObjectPath, OwnedObjectPath), Fault> {
+    /// Makes the default collection, as libsecret does: the prompt that must be run first, `/` where
+    /// there is none.
+    pub async fn create_default_collection(&self) -> Result<OwnedObjectPath, Fault> {
         let label =
             HashMap::from([("org.freedesktop.Secret.Collection.Label", Variant::from("Default keyring"))]);
-        self.call(SERVICE_PATH, SERVICE, "CreateCollection", (label, "default".to_owned())).await
+        let body = (label, "default".to_owned());
+        let (_, prompt): (OwnedObjectPath, _) =
+            self.call(SERVICE_PATH, SERVICE, "CreateCollection", body).await?;
+        Ok(prompt)
     }
 
     /// Whether a collection is locked.
@@ -165,10 +214,17 @@ impl Wire {
         self.call(object.as_str(), "org.freedesktop.DBus.Properties", "Get", (interface, name)).await
     }
 
-    /// Runs a prompt; its signal `Completed` brings the outcome.
+    /// Runs a prompt; its signal `Completed` brings the outcome. Some services reply only when the
+    /// person has answered, so this has no deadline.
     pub async fn prompt(&self, prompt: &OwnedObjectPath) -> Result<(), Fault> {
+        let method = self.method(prompt.as_str(), PROMPT, "Prompt");
         // The window that the prompt belongs to; a program has none to name.
-        self.call(prompt.as_str(), PROMPT, "Prompt", String::new()).await
+        read("Prompt", &self.bus.call_patiently(method, String::new()).await?)
+    }
+
+    /// Ends a prompt that nobody waits for any more.
+    pub async fn dismiss(&self, prompt: &OwnedObjectPath) -> Result<(), Fault> {
+        self.call(prompt.as_str(), PROMPT, "Dismiss", ()).await
     }
 
     /// Tells the service that a session is needed no more.
@@ -181,71 +237,50 @@ impl Wire {
         &self,
         path: &str,
         interface: &'static str,
-        method: &'static str,
+        name: &'static str,
         body: B,
     ) -> Result<R, Fault>
     where
         B: Serialize + DynamicType + Send + Sync + 'static,
         R: DeserializeOwned + Type,
     {
-        let _permit = self.in_flight.acquire().await.expect("the semaphore is never closed");
-        let reply =
-            call(self.connection.clone(), self.service.to_string(), path, interface, method, body).await?;
-        read(method, &reply)
+        read(name, &self.bus.call(self.method(path, interface, name), body).await?)
+    }
+
+    fn method(&self, path: &str, interface: &'static str, name: &'static str) -> Method {
+        Method { destination: self.service.to_string(), path: path.to_owned(), interface, name }
     }
 }
 
 /// Opens a session with whoever owns the service's name, which starts it where it can be started.
 /// Gives the reply's sender, the service's own half of the exchange, and the session.
 pub async fn open_session(
-    connection: &Connection,
+    bus: &Bus,
     algorithm: &'static str,
     input: OwnedVariant,
 ) -> Result<(OwnedUniqueName, OwnedVariant, OwnedObjectPath), Fault> {
-    let (name, method) = (SERVICE_NAME.to_owned(), "OpenSession");
-    let reply = call(connection.clone(), name, SERVICE_PATH, SERVICE, method, (algorithm, input)).await?;
+    let (destination, path, name) = (SERVICE_NAME.to_owned(), SERVICE_PATH.to_owned(), "OpenSession");
+    let method = Method { destination, path, interface: SERVICE, name };
+    let reply = bus.call(method, (algorithm, input)).await?;
     let sender = reply.header().sender().map(|sender| sender.to_owned().into());
-    let (output, session) = read(method, &reply)?;
-    Ok((sender.ok_or_else(|| Fault::malformed("without a sender"))?, output, session))
-}
-
-/// Sends a method call and waits for its reply, in a task of its own: a message whose sender goes
-/// away while it is half written would leave the connection unusable for all.
-async fn call<B>(
-    connection: Connection,
-    destination: String,
-    path: &str,
-    interface: &'static str,
-    method: &'static str,
-    body: B,
-) -> Result<Message, Fault>
-where
-    B: Serialize + DynamicType + Send + Sync + 'static,
-{
-    let path = path.to_owned();
-    let task = tokio::spawn(async move {
-        connection.call_method(Some(destination), path, Some(interface), method, &body).await
-    });
-    match task.await {
-        Ok(reply) => reply.map_err(|error| Fault::from_call(method, error)),
-        Err(error) => Err(Error::Internal(format!("{method} ended early: {error}")).into()),
-    }
+    let (output, session) = read(name, &reply)?;
+    Ok((sender.ok_or_else(|| Fault::malformed("OpenSession without a sender"))?, output, session))
 }
 
 fn read<R: DeserializeOwned + Type>(method: &'static str, reply: &Message) -> Result<R, Fault> {
-    reply
-        .body()
-        .deserialize()
-        .map_err(|error| Fault::malformed(format!("{method} with a reply of the wrong form ({error})")))
+    reply.body().deserialize().map_err(|error| {
+        let error = readable(&error.to_string());
+        Fault::malformed(format!("{method} with a reply of the wrong form ({error})"))
+    })
 }
 
 /// The attributes by which a credential is stored and found, and nothing else.
-fn attributes(key: &Key) -> [(&'static str, &str); 3] {
-    [("xdg:schema", SCHEMA), ("service", &key.service), ("account", &key.name)]
+fn attributes(key: &Key) -> [(&str, &str); 3] {
+    [(SCHEMA_ATTRIBUTE, SCHEMA), (SERVICE_ATTRIBUTE, &key.service), (ACCOUNT_ATTRIBUTE, &key.name)]
 }
 
-fn owned(attributes: [(&'static str, &str); 3]) -> HashMap<String, String> {
-    attributes.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+fn owned(attributes: &[(&str, &str)]) -> HashMap<String, String> {
+    attributes.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 /// The algorithms of sessions, and what they exchange when they open.

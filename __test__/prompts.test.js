@@ -1,0 +1,136 @@
+// Prompts that a person answers: gnome-keyring's own, with libgcr's mock prompter in the place of the
+// person.
+
+const assert = require("node:assert/strict");
+const { describe, it } = require("node:test");
+const { secretsIn } = require("./support/client.js");
+const { items } = require("./support/items.js");
+const { bun, runtimes } = require("./support/runtimes.js");
+const { startSession } = require("./support/session.js");
+
+const key = { service: "prompts", name: "name" };
+const canceled = { name: "Error", code: "ERR_SECRETS_USER_CANCELED" };
+const NEVER = "delay 3600000";
+
+/** A session with a keyring that holds one credential and is locked; its password is "right". */
+async function locked(t) {
+  const session = await startSession({ keyring: false });
+  t.after(() => session.stop());
+  const prompter = await session.startPrompter();
+  const keyring = await session.startKeyring({ password: "right", prompter });
+  const env = { DISPLAY: ":0" };
+  const ours = secretsIn(session, runtimes["Node 22"], "os-secrets", { env });
+  await ours.set({ ...key, value: "value" });
+  await session.lock();
+  return { session, prompter, keyring, ours };
+}
+
+describe("a prompt", () => {
+  it("that is answered opens the store for get, set and delete", async (t) => {
+    const { session, prompter, ours } = await locked(t);
+    await prompter.expect("password right");
+    assert.equal(await ours.get(key), "value");
+    await session.lock();
+    await prompter.expect("password right");
+    await ours.set({ ...key, value: "other" });
+    await session.lock();
+    await prompter.expect("password right");
+    assert.equal(await ours.delete(key), true);
+    await session.lock();
+    await prompter.expect("password right");
+    await ours.set({ ...key, value: "new" });
+    assert.equal(await ours.get(key), "new");
+  });
+
+  it("that is answered wrong, then right, opens it as well, as for Bun", async (t) => {
+    const { session, prompter, ours } = await locked(t);
+    await prompter.expect("password wrong", "password right");
+    assert.equal(await ours.get(key), "value");
+    await session.lock();
+    await prompter.expect("password wrong", "password right");
+    const theirs = secretsIn(session, [bun], "bun");
+    assert.equal(await theirs.get(key), "value");
+  });
+
+  it("that is canceled rejects get, set and delete, and changes nothing", async (t) => {
+    const { session, prompter, ours } = await locked(t);
+    await prompter.expect("cancel");
+    await assert.rejects(ours.get(key), canceled);
+    await prompter.expect("cancel");
+    const unchanged = { ...canceled, message: /was dismissed\. Nothing was changed\./ };
+    await assert.rejects(ours.set({ ...key, value: "other" }), unchanged);
+    await prompter.expect("cancel");
+    await assert.rejects(ours.delete(key), unchanged);
+    await prompter.expect("password right");
+    assert.equal(await ours.get(key), "value");
+    assert.equal((await items(session)).length, 1);
+  });
+
+  it("is shown once for a hundred calls", async (t) => {
+    const { prompter, ours } = await locked(t);
+    // A second prompt would find nobody who expects it, and be refused.
+    await prompter.expect("password right");
+    const values = await Promise.all(Array.from({ length: 100 }, () => ours.get(key)));
+    assert.deepEqual(new Set(values), new Set(["value"]));
+  });
+
+  it("that is canceled ends a hundred calls", async (t) => {
+    const { prompter, ours } = await locked(t);
+    await prompter.expect("cancel");
+    const calls = await Promise.allSettled(Array.from({ length: 100 }, () => ours.get(key)));
+    for (const { reason } of calls) assert.equal(reason?.code, canceled.code);
+  });
+
+  it("that is never answered lets all other calls proceed", async (t) => {
+    const { prompter, ours } = await locked(t);
+    await prompter.expect(NEVER, "password right");
+    const waiting = ours.get(key);
+    waiting.catch(() => {});
+    assert.equal(await ours.get({ ...key, name: "another" }), null);
+    assert.equal(await ours.delete({ ...key, name: "another" }), false);
+    await assert.rejects(ours.get({ ...key, interactive: false }), {
+      code: "ERR_SECRETS_INTERACTION_NOT_ALLOWED",
+    });
+  });
+
+  it("ends with the call's deadline, and is asked but once: its answer serves the next call", async (t) => {
+    const { prompter, ours } = await locked(t);
+    await prompter.expect("delay 1500", "password right");
+    const timedOut = { name: "TimeoutError", code: "ERR_SECRETS_TIMEOUT", message: /within 200 ms\./ };
+    await assert.rejects(ours.get({ ...key, timeout: 200 }), timedOut);
+    const nothing = { ...timedOut, message: /within 200 ms\. Nothing was changed\./ };
+    await assert.rejects(ours.set({ ...key, value: "other", timeout: 200 }), nothing);
+    await assert.rejects(ours.delete({ ...key, timeout: 200 }), nothing);
+    // The prompter expects one prompt alone, and refuses others.
+    assert.equal(await ours.get(key), "value");
+  });
+
+  it("ends when its service does, and the next call is answered by the next one", async (t) => {
+    const { session, prompter, keyring, ours } = await locked(t);
+    await prompter.expect(NEVER, "password right");
+    const waiting = ours.get(key);
+    const ended = assert.rejects(waiting, {
+      code: "ERR_SECRETS_PLATFORM_ERROR",
+      message: /No credential store answers/,
+    });
+    // Answered only after the first call has been sent.
+    await ours.get({ ...key, name: "another" });
+    await session.end(keyring);
+    await ended;
+    await session.startKeyring({ password: "right" });
+    assert.equal(await ours.get(key), "value");
+  });
+
+  it("makes the default collection where there is none, as libsecret names it", async (t) => {
+    const session = await startSession({ keyring: false });
+    t.after(() => session.stop());
+    const prompter = await session.startPrompter();
+    await session.startKeyring({ password: null, prompter });
+    const ours = secretsIn(session, runtimes["Node 22"], "os-secrets");
+    await prompter.expect("password new");
+    await ours.set({ ...key, value: "value" });
+    assert.equal(await ours.get(key), "value");
+    const [{ collection }] = await items(session);
+    assert.equal(collection, "/org/freedesktop/secrets/collection/Default_5fkeyring");
+  });
+});

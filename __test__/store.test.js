@@ -1,0 +1,172 @@
+// What openStore gives beyond `secrets`: bytes, has, list, close.
+
+const assert = require("node:assert/strict");
+const { after, before, describe, it } = require("node:test");
+const { storeItem } = require("./support/items.js");
+const { root, runtimes } = require("./support/runtimes.js");
+const { startSession } = require("./support/session.js");
+
+/** Runs a program in a session; `store` and `secrets` are there, and `show` prints as JSON. */
+async function program(session, [command, ...args], source, env = {}) {
+  const text = `
+    const { openStore, secrets } = require(${JSON.stringify(root)});
+    const show = (...values) => console.log(values.map((value) => JSON.stringify(value ?? null)).join(" "));
+    const code = (call) => Promise.resolve().then(call).then(() => "none", (error) => error.code ?? error.name);
+    (async () => { const store = openStore(); ${source} })();`;
+  const file = `${session.directory}/program.cjs`;
+  require("node:fs").writeFileSync(file, text);
+  const { code, stdout, stderr } = await session.run(command, [...args, file], { env });
+  assert.equal(code, 0, stderr);
+  return stdout;
+}
+
+for (const [name, runtime] of Object.entries(runtimes)) {
+  describe(`openStore under ${name}`, () => {
+    let session;
+    before(async () => {
+      session = await startSession();
+    });
+    after(() => session.stop());
+
+    it("holds what secrets hold, in all of their forms", async () => {
+      const printed = await program(
+        session,
+        runtime,
+        `await store.set("s", "n", "väl");
+         show(await secrets.get("s", "n"), await store.get({ service: "s", name: "n" }), await store.get("s", "n"));
+         await secrets.set({ service: "s", name: "n" }, "two");
+         show(await store.get({ service: "s", name: "n", encoding: "utf8" }), await store.delete("s", "n"));
+         show(await store.get("s", "n"), await store.delete({ service: "s", name: "n" }));`,
+      );
+      assert.equal(printed, '"väl" "väl" "väl"\n"two" true\nnull false\n');
+    });
+
+    it("holds bytes", async () => {
+      const printed = await program(
+        session,
+        runtime,
+        `const all = Uint8Array.from({ length: 256 }, (_, byte) => byte);
+         await store.set("s", "bytes", all);
+         const read = await store.get({ service: "s", name: "bytes", encoding: "buffer" });
+         show(Buffer.isBuffer(read), Buffer.compare(read, all), await code(() => store.get("s", "bytes")));
+         show(await code(() => secrets.get("s", "bytes")));
+         await store.set({ service: "s", name: "text", value: Buffer.from("täxt") });
+         show(await secrets.get("s", "text"));
+         await store.set({ service: "s", name: "part" }, all.subarray(97, 100));
+         show(await secrets.get("s", "part"));
+         await secrets.set("s", "string", "täxt");
+         show((await store.get({ service: "s", name: "string", encoding: "buffer" })).toString("hex"));
+         show(await store.get({ service: "s", name: "none", encoding: "buffer" }));`,
+      );
+      const hex = Buffer.from("täxt").toString("hex");
+      const lines = ['true 0 "ERR_SECRETS_INVALID_DATA"', '"ERR_SECRETS_INVALID_DATA"', '"täxt"', '"abc"'];
+      assert.equal(printed, [...lines, `"${hex}"`, "null", ""].join("\n"));
+    });
+
+    it("an empty value deletes, and one whose memory is gone does not", async () => {
+      const printed = await program(
+        session,
+        runtime,
+        `await store.set("s", "empty", "value");
+         const gone = new Uint8Array(8);
+         structuredClone(gone.buffer, { transfer: [gone.buffer] });
+         show(await code(() => store.set("s", "empty", gone)), await store.get("s", "empty"));
+         await store.set("s", "empty", new Uint8Array(0));
+         show(await store.get("s", "empty"));`,
+      );
+      assert.equal(printed, '"TypeError" "value"\nnull\n');
+    });
+
+    it("has and list read no value", async () => {
+      const printed = await program(
+        session,
+        runtime,
+        `for (const { service, name } of await store.list()) await store.delete(service, name);
+         show(await store.list(), await store.has("s", "n"));
+         for (const [service, name] of [["b", "2"], ["a", "é"], ["b", "1"], ["a", "z"], ["a b", "/"]]) {
+           await store.set(service, name, "value");
+         }
+         show(await store.list());
+         show(await store.list({ service: "b" }), await store.list({ service: "c" }), await store.list({}));
+         show(await store.has({ service: "b", name: "1" }), await store.has("b", "3"));`,
+      );
+      const entry = (service, name) => ({ service, name });
+      const all = [entry("a", "z"), entry("a", "é"), entry("a b", "/"), entry("b", "1"), entry("b", "2")];
+      const json = (...values) => values.map((value) => JSON.stringify(value)).join(" ");
+      const service = [entry("b", "1"), entry("b", "2")];
+      const lines = [json([], false), json(all), json(service, [], all), json(true, false), ""];
+      assert.equal(printed, lines.join("\n"));
+    });
+
+    it("rejects after it was closed, and lets calls in progress end", async () => {
+      const printed = await program(
+        session,
+        runtime,
+        `await store.set("s", "n", "value");
+         const read = store.get("s", "n");
+         const closed = store.close();
+         show(await read, await closed, await code(() => store.get("s", "n")), await code(() => store.list()));
+         show(await secrets.get("s", "n"), await openStore().get("s", "n"));
+         if (Symbol.asyncDispose) {
+           const other = openStore({ provider: "os" });
+           await other[Symbol.asyncDispose]();
+           show(await code(() => other.has("s", "n")));
+         } else show("ERR_SECRETS_PLATFORM_ERROR");
+         try { await store.get("s", "n"); } catch (error) { show(error.message); }`,
+      );
+      const rejected = '"ERR_SECRETS_PLATFORM_ERROR"';
+      const lines = [`"value" null ${rejected} ${rejected}`, '"value" "value"', rejected];
+      assert.equal(
+        printed,
+        [...lines, '"The store was closed; open another with openStore()"', ""].join("\n"),
+      );
+    });
+
+    it("refuses what is wrong, at once", async () => {
+      const printed = await program(
+        session,
+        runtime,
+        `const thrown = (call) => { try { call(); return "none"; } catch (error) { return error.code; } };
+         show(thrown(() => store.get()), thrown(() => store.get("", "n")), thrown(() => store.set("s", "n", 5)));
+         show(thrown(() => store.set("s", "n", new Uint16Array(1))), thrown(() => store.set("s", "n", [1])));
+         show(thrown(() => store.get({ service: "s", name: "n", encoding: "hex" })));
+         show(thrown(() => store.list(5)), thrown(() => store.list({ service: "" })), thrown(() => store.has("s")));
+         show(thrown(() => openStore({ provider: "cloud" })), thrown(() => openStore(null)));
+         show(thrown(() => secrets.set("s", "n", new Uint8Array(1))));`,
+      );
+      const [type, value] = ['"ERR_INVALID_ARG_TYPE"', '"ERR_INVALID_ARG_VALUE"'];
+      const lines = [`${type} ${type} ${type}`, `${type} ${type}`, value, `${type} ${type} ${type}`];
+      assert.equal(printed, [...lines, `"ERR_SECRETS_INVALID_SETTING" ${type}`, type, ""].join("\n"));
+    });
+  });
+}
+
+describe("a locked store", () => {
+  it("is listed where its names can be seen, and rejects where they cannot", async (t) => {
+    const session = await startSession({ keyring: false });
+    t.after(() => session.stop());
+    const keyring = await session.startKeyring({ password: "right" });
+    const list = "show(await code(() => store.list())); show(await store.list().catch(() => null));";
+    await program(session, runtimes["Node 20"], `await store.set("s", "n", "value");`);
+    await session.lock();
+    // gnome-keyring remembers the names of what it has had open.
+    assert.equal(await program(session, runtimes["Node 20"], list), '"none"\n[{"service":"s","name":"n"}]\n');
+    await session.end(keyring);
+    await session.startKeyring({ password: null });
+    assert.equal(
+      await program(session, runtimes["Node 20"], list),
+      '"ERR_SECRETS_INTERACTION_NOT_ALLOWED"\nnull\n',
+    );
+  });
+
+  it("lists no items of other schemas", async (t) => {
+    const session = await startSession();
+    t.after(() => session.stop());
+    const collection = "/org/freedesktop/secrets/collection/login";
+    const attributes = { service: "s", account: "n" };
+    await storeItem(session, { collection, attributes, label: "another", secret: "value" });
+    const incomplete = { "xdg:schema": "com.oven-sh.bun.Secret", service: "s" };
+    await storeItem(session, { collection, attributes: incomplete, label: "incomplete", secret: "value" });
+    assert.equal(await program(session, runtimes["Node 20"], "show(await store.list());"), "[]\n");
+  });
+});

@@ -1,0 +1,26 @@
+"""Answers gnome-keyring's prompts as it is told, through libgcr's own mock prompter.
+
+Prints its bus name, then reads a line a prompt: "password TEXT", "cancel", "confirm" or "delay MS",
+and prints "expecting" for each.
+"""
+
+import ctypes
+import sys
+
+gcr = ctypes.CDLL("libgcr-base-3.so.1")
+gcr.gcr_mock_prompter_start.restype = ctypes.c_char_p
+print(gcr.gcr_mock_prompter_start().decode(), flush=True)
+
+for line in sys.stdin:
+    command, _, argument = line.rstrip("\n").partition(" ")
+    if command == "password":
+        gcr.gcr_mock_prompter_expect_password_ok(ctypes.c_char_p(argument.encode()), None)
+    elif command == "cancel":
+        gcr.gcr_mock_prompter_expect_password_cancel()
+    elif command == "confirm":
+        gcr.gcr_mock_prompter_expect_confirm_ok(None)
+    elif command == "delay":
+        gcr.gcr_mock_prompter_set_delay_msec(ctypes.c_uint(int(argument)))
+    else:
+        sys.exit(f"no such command: {command}")
+    print("expecting", flush=True)

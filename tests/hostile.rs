@@ -1,0 +1,245 @@
+//! Services whose answers make no sense, or worse.
+
+mod support;
+
+use support::{
+    World,
+    crypto::PRIME,
+    model::{Encryption, LOGIN, OnPrompt},
+    run,
+    script::{Deviation, Tamper},
+};
+use zbus::{OwnedObjectPath, Variant};
+
+/// What no error may show.
+const VALUE: &str = "correct horse battery staple";
+
+#[derive(Clone, Copy, Debug)]
+enum Call {
+    Get,
+    Set,
+    Delete,
+}
+use Call::{Delete, Get, Set};
+
+/// A world with a credential in a locked collection, so that a get takes every step there is.
+async fn world() -> World {
+    let world = World::new().await;
+    world.put(LOGIN, "token", VALUE);
+    world.service.model().lock(LOGIN, true);
+    world
+}
+
+/// Makes a call that must fail because of the service, and without saying the value; after that,
+/// the healed service serves the same store.
+async fn fails(world: &World, call: Call, name: &str, why: &str) {
+    let outcome = match call {
+        Get => world.get(name).await.map(drop),
+        Set => world.set(name, VALUE).await,
+        Delete => world.delete(name).await.map(drop),
+    };
+    let error = outcome.expect_err(why);
+    let shown = format!("{error} {error:?}");
+    assert_eq!(error.code(), "ERR_SECRETS_PLATFORM_ERROR", "{why}: {shown}");
+    assert!(!shown.contains("horse"), "{why}: {shown}");
+    world.service.heal();
+    world.service.model().on_prompt = OnPrompt::Complete;
+    world.put(LOGIN, "sound", VALUE);
+    assert_eq!(world.get("sound").await.unwrap().unwrap(), VALUE, "after {why}");
+}
+
+fn path(path: &str) -> OwnedObjectPath {
+    path.try_into().unwrap()
+}
+
+/// A number of 128 bytes that is smaller than the prime by as much.
+fn prime_minus(less: u8) -> Vec<u8> {
+    let byte = |at: usize| u8::from_str_radix(&PRIME[at..at + 2], 16).unwrap();
+    let mut number: Vec<u8> = (0..PRIME.len()).step_by(2).map(byte).collect();
+    *number.last_mut().unwrap() -= less;
+    number
+}
+
+#[test]
+fn public_numbers_that_give_the_key_away_are_refused() {
+    run(async {
+        for number in [
+            vec![],
+            vec![0],
+            vec![0; 128],
+            vec![1],
+            [vec![0; 127], vec![1]].concat(),
+            prime_minus(1),
+            prime_minus(0),
+            vec![0xff; 128],
+            vec![2; 129],
+            vec![2; 100_000],
+        ] {
+            let why = format!("a number of {} bytes that ends with {:?}", number.len(), number.last());
+            let world = world().await;
+            let answer = Deviation::answer((Variant::from(number), path("/session")));
+            world.service.always("OpenSession", answer);
+            fails(&world, Set, "token", &why).await;
+            assert_eq!(world.service.count("CreateItem"), 0, "{why}");
+        }
+    });
+}
+
+#[test]
+fn sessions_of_the_wrong_form_are_refused() {
+    run(async {
+        for (why, answer) in [
+            ("a number that is a string", Deviation::answer((Variant::from("2"), path("/session")))),
+            ("a number that is a number", Deviation::answer((Variant::from(2_u32), path("/session")))),
+            ("a number without its variant", Deviation::answer((vec![2_u8; 128], path("/session")))),
+            ("no session", Deviation::answer(Variant::from(vec![2_u8; 128]))),
+            ("a session that is a string", Deviation::answer((Variant::from(vec![2_u8; 128]), "/session"))),
+            ("nothing", Deviation::answer(())),
+        ] {
+            let world = world().await;
+            world.service.always("OpenSession", answer);
+            fails(&world, Set, "token", why).await;
+            assert_eq!(world.service.count("CreateItem"), 0, "{why}");
+        }
+    });
+}
+
+#[test]
+fn replies_of_the_wrong_form_are_refused() {
+    run(async {
+        let none: Vec<OwnedObjectPath> = Vec::new();
+        for (call, name, method, answer) in [
+            (Get, "token", "SearchItems", Deviation::answer(())),
+            (Get, "token", "SearchItems", Deviation::answer(none.clone())),
+            (Get, "token", "SearchItems", Deviation::answer((vec![VALUE], vec![VALUE]))),
+            (Delete, "token", "SearchItems", Deviation::answer(VALUE)),
+            (Get, "missing", "Get", Deviation::answer(true)),
+            (Get, "missing", "Get", Deviation::answer(Variant::from(VALUE))),
+            (Get, "token", "Unlock", Deviation::answer(())),
+            (Get, "token", "Unlock", Deviation::answer((path("/"), none.clone()))),
+            (Get, "token", "Unlock", Deviation::answer((none.clone(), path("/no/such/prompt")))),
+            (Get, "token", "Prompt", Deviation::answer(VALUE)),
+            (Get, "token", "GetSecret", Deviation::answer(())),
+            (Get, "token", "GetSecret", Deviation::answer(VALUE)),
+            (Get, "token", "GetSecret", Deviation::answer(Variant::from(VALUE))),
+            (Get, "token", "GetSecret", Deviation::answer(((path("/"), VALUE, VALUE, VALUE),))),
+            (Set, "token", "CreateItem", Deviation::answer(())),
+            (Set, "token", "CreateItem", Deviation::answer(path("/"))),
+            (Set, "token", "CreateItem", Deviation::answer((VALUE, VALUE))),
+            (Set, "token", "CreateItem", Deviation::answer((path("/"), path("/no/such/prompt")))),
+            (Delete, "token", "Delete", Deviation::answer(())),
+            (Delete, "token", "Delete", Deviation::answer(true)),
+            (Delete, "token", "Delete", Deviation::answer(path("/no/such/prompt"))),
+        ] {
+            let world = world().await;
+            world.service.always(method, answer);
+            fails(&world, call, name, &format!("{call:?} with a wrong {method}")).await;
+        }
+    });
+}
+
+#[test]
+fn replies_of_the_wrong_form_are_refused_where_there_is_no_default_collection() {
+    run(async {
+        for (method, answer) in [
+            ("ReadAlias", Deviation::answer(())),
+            ("ReadAlias", Deviation::answer("/")),
+            ("CreateCollection", Deviation::answer(())),
+            ("CreateCollection", Deviation::answer(path("/"))),
+            ("CreateCollection", Deviation::answer((path("/"), path("/no/such/prompt")))),
+        ] {
+            let world = world().await;
+            world.service.model().default = None;
+            world.service.always(method, answer);
+            fails(&world, Set, "token", &format!("a wrong {method}")).await;
+        }
+    });
+}
+
+#[test]
+fn a_prompt_without_a_proper_outcome_is_refused() {
+    run(async {
+        let world = world().await;
+        for call in [Get, Set, Delete] {
+            world.service.model().lock(LOGIN, true);
+            world.service.model().on_prompt = OnPrompt::Garble;
+            fails(&world, call, "token", "an outcome of the wrong form").await;
+        }
+    });
+}
+
+#[test]
+fn secrets_that_were_changed_on_their_way_are_refused() {
+    let tampers: [(&str, Tamper); 9] = [
+        ("a short vector", |secret| secret.parameters.truncate(15)),
+        ("a long vector", |secret| secret.parameters.push(0)),
+        ("no vector", |secret| secret.parameters.clear()),
+        ("half a block", |secret| secret.value.truncate(31)),
+        ("no block", |secret| secret.value.clear()),
+        // The padding of the last block is 4, and what is before it decides what it decrypts to.
+        ("bad padding", |secret| *secret.value.iter_mut().rev().nth(16).unwrap() ^= 0x55),
+        ("a block too few", |secret| secret.value.truncate(16)),
+        ("another session", |secret| secret.session = path("/org/freedesktop/secrets/session/0")),
+        ("no session", |secret| secret.session = path("/")),
+    ];
+    run(async move {
+        for (why, tamper) in tampers {
+            let world = world().await;
+            world.service.always("GetSecret", Deviation::Tamper(tamper));
+            fails(&world, Get, "token", why).await;
+        }
+    });
+}
+
+#[test]
+fn a_plain_secret_of_another_session_is_refused() {
+    run(async {
+        let world = world().await;
+        world.service.model().encryption = Encryption::Missing;
+        world.service.always("GetSecret", Deviation::Tamper(|secret| secret.session = path("/")));
+        fails(&world, Get, "token", "a plain secret of no session").await;
+    });
+}
+
+#[test]
+fn errors_of_the_services_own_are_passed_on_without_the_value() {
+    run(async {
+        for (call, method) in [
+            (Get, "SearchItems"),
+            (Get, "GetSecret"),
+            (Set, "CreateItem"),
+            (Delete, "Delete"),
+            (Delete, "Unlock"),
+            (Delete, "Prompt"),
+        ] {
+            let world = world().await;
+            let refusal = Deviation::refuse_saying("org.example.Error.Broken", "the disk is full\nof holes");
+            world.service.always(method, refusal.clone());
+            let error = match call {
+                Get => world.get("token").await.unwrap_err(),
+                Set => world.set("token", VALUE).await.unwrap_err(),
+                Delete => world.delete("token").await.unwrap_err(),
+            };
+            let words = "the disk is full of holes (org.example.Error.Broken)";
+            assert_eq!(error.to_string(), format!("The credential store failed at {method}: {words}"));
+            fails(&world, call, "token", method).await;
+        }
+    });
+}
+
+/// The items that it names do not exist, or are no items at all.
+#[test]
+fn searches_that_lie_come_to_an_end() {
+    run(async {
+        for lie in ["/", "/org/freedesktop/secrets", "/no/such/item", LOGIN] {
+            let world = world().await;
+            let nothing: Vec<OwnedObjectPath> = Vec::new();
+            for answer in [(vec![path(lie)], nothing.clone()), (nothing, vec![path(lie)])] {
+                world.service.always("SearchItems", Deviation::answer(answer));
+                assert!(world.get("token").await.is_err(), "{lie}");
+                world.service.heal();
+            }
+            assert_eq!(world.get("token").await.unwrap().unwrap(), VALUE, "{lie}");
+        }
+    });
+}

@@ -1,0 +1,117 @@
+//! Many calls at once, and calls that nobody waits for any more.
+
+mod support;
+
+use std::sync::Arc;
+
+use os_secrets::credential::Secret;
+use support::{
+    World,
+    bus::{Bus, call_bus},
+    key,
+    model::LOGIN,
+    run,
+    script::{Deviation, Gate},
+};
+use tokio::task::{JoinSet, yield_now};
+
+#[test]
+fn a_hundred_gets_are_under_way_at_once() {
+    run(async {
+        let world = World::new().await;
+        world.put(LOGIN, "token", "value");
+        let gate = Gate::default();
+        world.service.always("GetSecret", Deviation::Wait(gate.clone()));
+        let gets = world.gets(100, "token");
+        world.service.called("GetSecret", 100).await;
+        gate.open();
+        for value in gets.join_all().await {
+            assert_eq!(value.unwrap().unwrap(), "value");
+        }
+    });
+}
+
+#[test]
+fn a_thousand_gets_stay_within_the_strictest_bus() {
+    run(async {
+        let world = World::on(Bus::with_limits(&[("max_replies_per_connection", 128)])).await;
+        world.put(LOGIN, "token", "value");
+        let gate = Gate::default();
+        world.service.always("SearchItems", Deviation::Wait(gate.clone()));
+        let gets = world.gets(1_000, "token");
+        world.service.called("SearchItems", 128).await;
+        // A store that keeps no limit has time here to go beyond it.
+        for _ in 0..10 {
+            call_bus(&world.service.connection(), "GetId", &()).await;
+        }
+        assert_eq!(world.service.count("SearchItems"), 128);
+        gate.open();
+        for value in gets.join_all().await {
+            assert_eq!(value.unwrap().unwrap(), "value");
+        }
+    });
+}
+
+/// The bus counts a call until it is answered, whether or not anybody still waits for it.
+#[test]
+fn calls_that_were_dropped_count_until_they_are_answered() {
+    run(async {
+        let world = World::on(Bus::with_limits(&[("max_replies_per_connection", 128)])).await;
+        world.put(LOGIN, "token", "value");
+        let gate = Gate::default();
+        world.service.always("GetSecret", Deviation::Wait(gate.clone()));
+        let mut dropped = world.gets(128, "token");
+        world.service.called("GetSecret", 128).await;
+        dropped.shutdown().await;
+        let gets = world.gets(10, "token");
+        // As above, for a store that does not count them.
+        for _ in 0..10 {
+            call_bus(&world.service.connection(), "GetId", &()).await;
+        }
+        gate.open();
+        for value in gets.join_all().await {
+            assert_eq!(value.unwrap().unwrap(), "value");
+        }
+    });
+}
+
+#[test]
+fn calls_at_once_do_not_mix_up_their_values() {
+    run(async {
+        let world = World::new().await;
+        let mut calls = JoinSet::new();
+        for number in 0..100 {
+            let store = Arc::clone(&world.store);
+            calls.spawn(async move {
+                let (key, value) = (key(&format!("name {number}")), format!("value {number}"));
+                store.set(&key, &Secret::new(value.clone().into())).await.unwrap();
+                assert_eq!(store.get(&key).await.unwrap().unwrap().expose(), value.as_bytes());
+                assert!(store.delete(&key).await.unwrap());
+                assert_eq!(store.get(&key).await.unwrap(), None);
+            });
+        }
+        calls.join_all().await;
+        assert_eq!(world.service.model().items.len(), 0);
+    });
+}
+
+/// Drops calls after every number of steps that they take.
+#[test]
+fn a_dropped_call_leaves_the_connection_usable() {
+    run(async {
+        let world = World::new().await;
+        world.put(LOGIN, "token", "value");
+        // More than a socket takes at once, so that some are dropped half sent.
+        let value = Secret::new(vec![b'x'; 256 << 10]);
+        for steps in 0..10 {
+            let key = key("large");
+            tokio::select! {
+                biased;
+                set = world.store.set(&key, &value) => set.unwrap(),
+                () = async { for _ in 0..steps { yield_now().await } } => {}
+            }
+            assert_eq!(world.get("token").await.unwrap().unwrap(), "value", "after {steps} steps");
+        }
+        assert_eq!(world.service.count("OpenSession"), 1);
+    });
+}

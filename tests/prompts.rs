@@ -1,0 +1,265 @@
+//! Prompts: who is asked, how often, and what the answer means.
+
+mod support;
+
+use os_secrets::error::{Effect, Error};
+use support::{
+    World,
+    bus::{Bus, call_bus},
+    get,
+    model::{ARCHIVE, LOGIN, OnPrompt},
+    run,
+    script::Deviation,
+};
+use zbus::{Message, Variant};
+
+/// A world with a credential that is locked and another that is not.
+async fn locked(on_prompt: OnPrompt) -> World {
+    locked_on(Bus::start(), on_prompt).await
+}
+
+async fn locked_on(bus: Bus, on_prompt: OnPrompt) -> World {
+    let world = World::on(bus).await;
+    world.put(LOGIN, "token", "value");
+    world.put(ARCHIVE, "free", "not locked");
+    world.service.model().lock(LOGIN, true);
+    world.service.model().on_prompt = on_prompt;
+    world
+}
+
+/// Makes sure that the store has seen all that was sent to it before: the bus keeps order.
+async fn catch_up(world: &World) {
+    assert_eq!(world.get("free").await.unwrap().unwrap(), "not locked");
+}
+
+#[test]
+fn a_prompt_that_is_answered_gives_the_value() {
+    run(async {
+        for how in [OnPrompt::Complete, OnPrompt::CompleteEarly] {
+            let world = locked(how).await;
+            assert_eq!(world.get("token").await.unwrap().unwrap(), "value");
+            assert_eq!(world.get("token").await.unwrap().unwrap(), "value");
+            assert_eq!(world.service.count("Prompt"), 1);
+        }
+    });
+}
+
+#[test]
+fn a_prompt_that_is_dismissed_is_an_error() {
+    run(async {
+        let world = locked(OnPrompt::Dismiss).await;
+        assert_eq!(world.get("token").await, Err(Error::UserCanceled { effect: Effect::None }));
+        assert_eq!(
+            world.set("token", "new value").await,
+            Err(Error::UserCanceled { effect: Effect::NotDone })
+        );
+        assert_eq!(world.delete("token").await, Err(Error::UserCanceled { effect: Effect::NotDone }));
+        assert_eq!(world.set("token", "").await, Err(Error::UserCanceled { effect: Effect::NotDone }));
+        let without_display = world.store_without_display();
+        assert_eq!(
+            get(&without_display, "token").await,
+            Err(Error::InteractionRequired { need: "is locked and could not ask for its password" })
+        );
+        assert_eq!(world.service.count("Prompt"), 5);
+        world.service.model().on_prompt = OnPrompt::Complete;
+        assert_eq!(world.get("token").await.unwrap().unwrap(), "value");
+    });
+}
+
+/// Whether there is a display is for the service to judge; the variable only explains a dismissal.
+#[test]
+fn a_prompt_without_a_display_may_be_answered_all_the_same() {
+    run(async {
+        let world = locked(OnPrompt::Complete).await;
+        assert_eq!(get(&world.store_without_display(), "token").await.unwrap().unwrap(), "value");
+    });
+}
+
+#[test]
+fn changes_that_are_dismissed_are_errors() {
+    run(async {
+        let world = World::new().await;
+        world.put(LOGIN, "token", "value");
+        world.service.model().on_prompt = OnPrompt::Dismiss;
+        world.service.model().stores_by_prompt = true;
+        world.service.model().deletes_by_prompt = true;
+        assert_eq!(
+            world.set("token", "new value").await,
+            Err(Error::UserCanceled { effect: Effect::NotDone })
+        );
+        assert_eq!(world.delete("token").await, Err(Error::UserCanceled { effect: Effect::NotDone }));
+        assert_eq!(world.get("token").await.unwrap().unwrap(), "value");
+        world.service.model().default = None;
+        world.service.model().items.clear();
+        assert_eq!(
+            world.set("token", "new value").await,
+            Err(Error::UserCanceled { effect: Effect::NotDone })
+        );
+        assert_eq!(world.service.count("CreateCollection"), 1);
+        assert_eq!(world.service.model().default, None);
+    });
+}
+
+#[test]
+fn a_prompt_that_nobody_answers_holds_up_nobody_else() {
+    run(async {
+        let world = locked(OnPrompt::Wait).await;
+        let mut waiting = world.gets(1, "token");
+        world.service.called("Prompt", 1).await;
+        assert_eq!(world.get("free").await.unwrap().unwrap(), "not locked");
+        assert_eq!(world.get("missing").await.unwrap(), None);
+        assert!(world.delete("free").await.unwrap());
+        assert!(waiting.try_join_next().is_none());
+        world.service.leave();
+        let error = waiting.join_next().await.unwrap().unwrap().unwrap_err();
+        assert!(matches!(error, Error::NoService(_)), "{error}");
+    });
+}
+
+#[test]
+fn a_prompt_of_a_service_that_leaves_is_asked_again_by_its_successor() {
+    run(async {
+        let world = locked(OnPrompt::Wait).await;
+        let mut waiting = world.gets(1, "token");
+        world.service.called("Prompt", 1).await;
+        world.service.arrive().await;
+        world.service.leave();
+        world.service.called("Prompt", 2).await;
+        world.service.settle_prompts(OnPrompt::Complete).await;
+        assert_eq!(waiting.join_next().await.unwrap().unwrap().unwrap().unwrap(), "value");
+    });
+}
+
+#[test]
+fn a_prompt_ends_with_the_bus() {
+    run(async {
+        let mut world = locked(OnPrompt::Wait).await;
+        let mut waiting = world.gets(1, "token");
+        world.service.called("Prompt", 1).await;
+        world.bus.stop();
+        let error = waiting.join_next().await.unwrap().unwrap().unwrap_err();
+        assert!(matches!(error, Error::NoBus(_)), "{error}");
+    });
+}
+
+#[test]
+fn a_hundred_calls_ask_once_and_one_dismissal_is_for_all() {
+    run(async {
+        let world = locked(OnPrompt::Wait).await;
+        let waiting = world.gets(100, "token");
+        world.service.called("SearchItems", 100).await;
+        world.service.called("Prompt", 1).await;
+        catch_up(&world).await;
+        world.service.settle_prompts(OnPrompt::Dismiss).await;
+        for value in waiting.join_all().await {
+            assert_eq!(value, Err(Error::UserCanceled { effect: Effect::None }));
+        }
+        assert_eq!(world.service.count("Prompt"), 1);
+        assert_eq!(world.service.count("Unlock"), 1);
+    });
+}
+
+#[test]
+fn a_hundred_calls_ask_once_and_one_answer_is_for_all() {
+    run(async {
+        let world = locked(OnPrompt::Wait).await;
+        let waiting = world.gets(100, "token");
+        world.service.called("SearchItems", 100).await;
+        world.service.called("Prompt", 1).await;
+        world.service.settle_prompts(OnPrompt::Complete).await;
+        for value in waiting.join_all().await {
+            assert_eq!(value.unwrap().unwrap(), "value");
+        }
+        assert_eq!(world.service.count("Prompt"), 1);
+    });
+}
+
+#[test]
+fn sets_at_once_ask_once_for_a_default_collection() {
+    run(async {
+        let world = World::new().await;
+        world.put(ARCHIVE, "free", "not locked");
+        world.service.model().default = None;
+        world.service.model().on_prompt = OnPrompt::Wait;
+        let sets = async { tokio::join!(world.set("one", "1"), world.set("two", "2")) };
+        let dismissal = async {
+            world.service.called("CreateItem", 2).await;
+            world.service.called("Prompt", 1).await;
+            catch_up(&world).await;
+            world.service.settle_prompts(OnPrompt::Dismiss).await;
+        };
+        let (outcomes, ()) = tokio::join!(sets, dismissal);
+        assert_eq!(
+            outcomes,
+            (
+                Err(Error::UserCanceled { effect: Effect::NotDone }),
+                Err(Error::UserCanceled { effect: Effect::NotDone })
+            )
+        );
+        assert_eq!(world.service.count("Prompt"), 1);
+    });
+}
+
+#[test]
+fn a_call_that_is_dropped_makes_room_for_the_next_prompt() {
+    run(async {
+        let world = locked(OnPrompt::Wait).await;
+        let mut dropped = world.gets(1, "token");
+        world.service.called("Prompt", 1).await;
+        dropped.shutdown().await;
+        world.service.model().on_prompt = OnPrompt::Complete;
+        assert_eq!(world.get("token").await.unwrap().unwrap(), "value");
+    });
+}
+
+#[test]
+fn a_stranger_cannot_answer_a_prompt() {
+    run(async {
+        let world = locked(OnPrompt::Wait).await;
+        let mut waiting = world.gets(1, "token");
+        world.service.called("Prompt", 1).await;
+        let stranger = world.bus.stranger().await;
+        let prompt = world.service.model().waiting_prompts()[0].clone();
+        let client = support::answers::sender(&world.service.calls("Prompt")[0]);
+        for dismissed in [true, false] {
+            let signal = || Message::signal(prompt.clone(), "org.freedesktop.Secret.Prompt", "Completed");
+            let body = (dismissed, Variant::from(""));
+            stranger.send(&signal().build(&body).unwrap()).await.unwrap();
+            stranger.send(&signal().destination(client.clone()).build(&body).unwrap()).await.unwrap();
+        }
+        call_bus(&stranger, "GetId", &()).await;
+        catch_up(&world).await;
+        assert!(waiting.try_join_next().is_none());
+        world.service.settle_prompts(OnPrompt::Complete).await;
+        assert_eq!(waiting.join_next().await.unwrap().unwrap().unwrap().unwrap(), "value");
+        assert_eq!(world.service.count("Prompt"), 1);
+    });
+}
+
+#[test]
+fn prompts_leave_no_subscription_behind() {
+    run(async {
+        let world =
+            locked_on(Bus::with_limits(&[("max_match_rules_per_connection", 8)]), OnPrompt::Complete).await;
+        for _ in 0..50 {
+            world.service.model().lock(LOGIN, true);
+            assert_eq!(world.get("token").await.unwrap().unwrap(), "value");
+        }
+        assert_eq!(world.service.count("Prompt"), 50);
+        assert_eq!(world.service.count("OpenSession"), 1);
+    });
+}
+
+#[test]
+fn a_prompt_that_is_refused_is_an_error_and_not_a_dismissal() {
+    run(async {
+        let world = locked(OnPrompt::Complete).await;
+        for method in ["Unlock", "Prompt"] {
+            world.service.once(method, Deviation::Refuse("org.freedesktop.DBus.Error.Failed"));
+            let error = world.get("token").await.unwrap_err();
+            assert_eq!(error.code(), "ERR_SECRETS_PLATFORM_ERROR");
+            assert!(error.to_string().contains(method), "{error}");
+        }
+        assert_eq!(world.get("token").await.unwrap().unwrap(), "value");
+    });
+}

@@ -1,0 +1,202 @@
+//! The ways in which real services differ, and items that change while a call is under way.
+
+mod support;
+
+use os_secrets::error::{Effect, Error};
+use support::{
+    World,
+    model::{IS_LOCKED, LOGIN, OnPrompt, UNKNOWN_OBJECT},
+    run,
+    script::Deviation,
+};
+
+/// The way of KeePassXC: locked items are hidden, and changes are made by prompts.
+#[test]
+fn a_service_that_hides_and_asks_is_served() {
+    run(async {
+        let world = World::new().await;
+        world.service.model().hides_locked = true;
+        world.service.model().stores_by_prompt = true;
+        world.service.model().deletes_by_prompt = true;
+        world.service.model().lock(LOGIN, true);
+        world.set("token", "value").await.unwrap();
+        assert_eq!(world.service.model().items.len(), 1);
+        world.service.model().lock(LOGIN, true);
+        assert_eq!(world.get("token").await.unwrap().unwrap(), "value");
+        world.service.model().lock(LOGIN, true);
+        assert!(world.delete("token").await.unwrap());
+        world.service.model().lock(LOGIN, true);
+        assert_eq!(world.get("token").await.unwrap(), None);
+        world.service.model().lock(LOGIN, true);
+        assert!(!world.delete("token").await.unwrap());
+    });
+}
+
+#[test]
+fn a_locked_collection_that_hides_its_items_is_no_missing_credential() {
+    run(async {
+        let world = World::new().await;
+        world.put(LOGIN, "token", "value");
+        world.service.model().lock(LOGIN, true);
+        world.service.model().hides_locked = true;
+        world.service.model().on_prompt = OnPrompt::Dismiss;
+        assert_eq!(world.get("token").await, Err(Error::UserCanceled { effect: Effect::None }));
+        assert_eq!(world.delete("token").await, Err(Error::UserCanceled { effect: Effect::NotDone }));
+    });
+}
+
+#[test]
+fn a_collection_that_stays_locked_after_its_prompt_is_no_missing_credential() {
+    run(async {
+        let world = World::new().await;
+        world.put(LOGIN, "token", "value");
+        world.service.model().lock(LOGIN, true);
+        world.service.model().on_prompt = OnPrompt::CompleteInVain;
+        for hides_locked in [false, true] {
+            world.service.model().hides_locked = hides_locked;
+            assert!(world.get("token").await.is_err(), "get, {hides_locked}");
+            assert!(world.delete("token").await.is_err(), "delete, {hides_locked}");
+        }
+    });
+}
+
+#[test]
+fn a_locked_collection_that_shows_its_items_is_not_unlocked_in_search_of_more() {
+    run(async {
+        let world = World::new().await;
+        world.put(LOGIN, "other", "value");
+        world.service.model().lock(LOGIN, true);
+        assert_eq!(world.get("token").await.unwrap(), None);
+        assert_eq!(world.service.count("Unlock"), 0);
+    });
+}
+
+/// The way of oo7.
+#[test]
+fn a_service_that_moves_what_it_replaces_is_served() {
+    run(async {
+        let world = World::new().await;
+        world.service.model().moves_replaced = true;
+        for value in ["first", "second", "third"] {
+            world.set("token", value).await.unwrap();
+            assert_eq!(world.get("token").await.unwrap().unwrap(), value);
+        }
+        assert_eq!(world.service.model().items.len(), 1);
+        assert!(world.delete("token").await.unwrap());
+        assert_eq!(world.service.model().items.len(), 0);
+    });
+}
+
+/// A world with a credential in the way of KWallet, until its wallet is opened once.
+async fn unopened() -> World {
+    let world = World::new().await;
+    world.put(LOGIN, "token", "value");
+    world.service.model().collections.get_mut(LOGIN).unwrap().unopened = true;
+    world
+}
+
+#[test]
+fn get_unlocks_what_does_not_show_that_it_is_locked() {
+    run(async {
+        let world = unopened().await;
+        assert_eq!(world.get("token").await.unwrap().unwrap(), "value");
+        assert_eq!(world.service.count("Unlock"), 1);
+    });
+}
+
+#[test]
+fn set_unlocks_what_does_not_show_that_it_is_locked() {
+    run(async {
+        let world = unopened().await;
+        world.set("token", "new value").await.unwrap();
+        assert_eq!(world.service.count("Unlock"), 1);
+        assert_eq!(world.get("token").await.unwrap().unwrap(), "new value");
+    });
+}
+
+#[test]
+fn delete_unlocks_what_does_not_show_that_it_is_locked() {
+    run(async {
+        let world = unopened().await;
+        assert_eq!(world.delete("token").await, Ok(true));
+        assert_eq!(world.service.count("Unlock"), 1);
+    });
+}
+
+#[test]
+fn an_item_that_is_locked_after_it_was_found_is_unlocked() {
+    run(async {
+        let world = World::new().await;
+        let lock = || Deviation::change(|model| model.lock(LOGIN, true));
+        world.service.once("CreateItem", lock());
+        world.set("token", "value").await.unwrap();
+        world.service.once("GetSecret", lock());
+        assert_eq!(world.get("token").await.unwrap().unwrap(), "value");
+        world.service.once("Delete", lock());
+        assert!(world.delete("token").await.unwrap());
+        assert_eq!(world.service.count("Prompt"), 3);
+    });
+}
+
+const ABSENT: [&str; 3] =
+    [UNKNOWN_OBJECT, "org.freedesktop.DBus.Error.UnknownMethod", "org.freedesktop.Secret.Error.NoSuchObject"];
+
+#[test]
+fn an_item_that_is_replaced_after_it_was_found_is_found_again() {
+    run(async {
+        let world = World::new().await;
+        world.put(LOGIN, "token", "value");
+        for name in ABSENT {
+            world.service.model().absent = name;
+            world.service.once("GetSecret", Deviation::change(|model| model.move_items()));
+            assert_eq!(world.get("token").await.unwrap().unwrap(), "value", "{name}");
+        }
+    });
+}
+
+#[test]
+fn an_item_that_is_replaced_before_it_is_deleted_is_found_again() {
+    run(async {
+        let world = World::new().await;
+        for name in ABSENT {
+            world.put(LOGIN, "token", "value");
+            world.service.model().absent = name;
+            world.service.once("Delete", Deviation::change(|model| model.move_items()));
+            assert!(world.delete("token").await.unwrap(), "{name}");
+            assert_eq!(world.service.model().items.len(), 0, "{name}");
+        }
+    });
+}
+
+#[test]
+fn an_item_that_others_delete_after_it_was_found_is_not_there() {
+    run(async {
+        let world = World::new().await;
+        for name in ABSENT {
+            world.service.model().absent = name;
+            world.put(LOGIN, "token", "value");
+            world.service.once("GetSecret", Deviation::change(|model| model.items.clear()));
+            assert_eq!(world.get("token").await.unwrap(), None, "{name}");
+            world.put(LOGIN, "token", "value");
+            world.service.once("Delete", Deviation::change(|model| model.items.clear()));
+            assert!(!world.delete("token").await.unwrap(), "{name}");
+        }
+    });
+}
+
+#[test]
+fn an_item_that_never_holds_still_is_an_error() {
+    run(async {
+        let world = World::new().await;
+        world.put(LOGIN, "token", "value");
+        world.service.always("GetSecret", Deviation::change(|model| model.move_items()));
+        assert!(world.get("token").await.is_err());
+        world.service.heal();
+        for method in ["GetSecret", "CreateItem", "Delete"] {
+            world.service.always(method, Deviation::Refuse(IS_LOCKED));
+        }
+        assert!(world.get("token").await.is_err());
+        assert!(world.set("token", "value").await.is_err());
+        assert!(world.delete("token").await.is_err());
+    });
+}

@@ -1,0 +1,328 @@
+//! What a Secret Service holds and how it answers, apart from the bus.
+//!
+//! It is correct and strict by default. The public fields of [`Model`] choose among the ways in
+//! which real services differ, all of them within the specification.
+
+use std::collections::{BTreeMap, HashMap};
+
+use os_secrets::credential;
+use serde::{Deserialize, Serialize};
+use zbus::{Message, OwnedObjectPath, Type, Variant};
+
+use super::{answers::sender, crypto};
+
+/// The default collection's path at first.
+pub const LOGIN: &str = "/org/freedesktop/secrets/collection/login";
+/// The path of another collection, which is not there at first. It sorts before the default one.
+pub const ARCHIVE: &str = "/org/freedesktop/secrets/collection/archive";
+
+const ALIAS: &str = "/org/freedesktop/secrets/aliases/default";
+const PROMPT: &str = "org.freedesktop.Secret.Prompt";
+/// The path that stands for none.
+pub const NONE: &str = "/";
+
+/// The service knows no session, or only another client's, by this path.
+pub const NO_SESSION: &str = "org.freedesktop.Secret.Error.NoSession";
+/// The object must be unlocked first.
+pub const IS_LOCKED: &str = "org.freedesktop.Secret.Error.IsLocked";
+/// There is nothing at this path.
+pub const UNKNOWN_OBJECT: &str = "org.freedesktop.DBus.Error.UnknownObject";
+/// The session's algorithm is not offered.
+pub const NOT_SUPPORTED: &str = "org.freedesktop.DBus.Error.NotSupported";
+
+/// The specification's `Secret`.
+#[derive(Clone, Serialize, Deserialize, Type)]
+pub struct WireSecret {
+    /// The session for which it is encrypted.
+    pub session: OwnedObjectPath,
+    /// The initialization vector.
+    pub parameters: Vec<u8>,
+    /// The ciphertext.
+    pub value: Vec<u8>,
+    /// What the value is.
+    pub content_type: String,
+}
+
+/// What happens at a prompt.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum OnPrompt {
+    /// The person answers at once.
+    Complete,
+    /// The person, who answers before the method has returned.
+    CompleteEarly,
+    /// The person, who agrees to something that then has no effect.
+    CompleteInVain,
+    /// The person dismisses it at once.
+    Dismiss,
+    /// Nobody is there, until [`Model::settle_prompts`].
+    Wait,
+    /// The outcome makes no sense.
+    Garble,
+}
+
+/// The encryption that the service offers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Encryption {
+    /// It works.
+    Offered,
+    /// There is none.
+    Missing,
+    /// As many exchanges, from now, end with a shared number that begins with a zero byte.
+    Ambiguous(usize),
+}
+
+/// A collection of items.
+pub struct Collection {
+    /// Its name for people.
+    pub label: String,
+    /// Whether its items can neither be read nor changed.
+    pub locked: bool,
+    /// Whether it refuses as if it were locked until it is unlocked for the first time, as KWallet's
+    /// does.
+    pub unopened: bool,
+}
+
+/// A stored secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// By what it is found.
+    pub attributes: HashMap<String, String>,
+    /// Its name for people.
+    pub label: String,
+    /// The secret.
+    pub value: Vec<u8>,
+    /// What the secret is.
+    pub content_type: String,
+}
+
+/// What a prompt does when it is answered.
+pub enum Errand {
+    /// Unlocks these.
+    Unlock(Vec<OwnedObjectPath>),
+    /// Stores this in the default collection.
+    Store(Item),
+    /// Deletes this.
+    Delete(String),
+    /// Makes the default collection, with this label.
+    MakeDefault(String),
+}
+
+/// An open session.
+pub struct Session {
+    /// Who opened it.
+    pub client: String,
+    /// What encrypts its secrets, `None` in a plain session.
+    pub key: Option<crypto::Key>,
+}
+
+/// A Secret Service.
+pub struct Model {
+    /// The encryption that it offers.
+    pub encryption: Encryption,
+    /// What happens at prompts.
+    pub on_prompt: OnPrompt,
+    /// Whether a locked collection looks empty, as KeePassXC's does.
+    pub hides_locked: bool,
+    /// Whether an item is stored by a prompt only, as in KeePassXC.
+    pub stores_by_prompt: bool,
+    /// Whether an item is deleted by a prompt only, as in KeePassXC.
+    pub deletes_by_prompt: bool,
+    /// Whether an item that is replaced gets a new path, as in oo7.
+    pub moves_replaced: bool,
+    /// The error for objects that are not there.
+    pub absent: &'static str,
+    /// The collection that is the default one.
+    pub default: Option<String>,
+    /// The collections by path.
+    pub collections: BTreeMap<String, Collection>,
+    /// The items by path.
+    pub items: BTreeMap<String, Item>,
+    pub(super) sessions: HashMap<String, Session>,
+    pub(super) prompts: BTreeMap<String, Errand>,
+    pub(super) waiting: Vec<String>,
+    made: u32,
+}
+
+impl Model {
+    /// A service with an unlocked, empty default collection.
+    pub fn new() -> Self {
+        let login = Collection { label: "Login".into(), locked: false, unopened: false };
+        Self {
+            encryption: Encryption::Offered,
+            on_prompt: OnPrompt::Complete,
+            hides_locked: false,
+            stores_by_prompt: false,
+            deletes_by_prompt: false,
+            moves_replaced: false,
+            absent: UNKNOWN_OBJECT,
+            default: Some(LOGIN.into()),
+            collections: BTreeMap::from([(LOGIN.into(), login)]),
+            items: BTreeMap::new(),
+            sessions: HashMap::new(),
+            prompts: BTreeMap::new(),
+            waiting: Vec::new(),
+            made: 0,
+        }
+    }
+
+    /// Puts an item with the attributes of a credential into a collection, which is made where it
+    /// is not there: the item's path.
+    pub fn put(&mut self, collection: &str, key: &credential::Key, value: &[u8]) -> String {
+        let made = || Collection { label: "Made by a test".into(), locked: false, unopened: false };
+        self.collections.entry(collection.into()).or_insert_with(made);
+        let item = Item {
+            attributes: [
+                ("xdg:schema", "com.oven-sh.bun.Secret"),
+                ("service", &key.service),
+                ("account", &key.name),
+            ]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
+            label: "Put by a test".into(),
+            value: value.into(),
+            content_type: "text/plain".into(),
+        };
+        let path = self.new_path(collection);
+        self.items.insert(path.clone(), item);
+        path
+    }
+
+    /// Locks or unlocks a collection.
+    pub fn lock(&mut self, collection: &str, locked: bool) {
+        self.collections.get_mut(collection).unwrap().locked = locked;
+    }
+
+    /// Moves every item to a new path.
+    pub fn move_items(&mut self) {
+        for (path, item) in std::mem::take(&mut self.items) {
+            let moved = self.new_path(parent(&path));
+            self.items.insert(moved, item);
+        }
+    }
+
+    /// Forgets what does not outlive the process of a service.
+    pub fn forget_clients(&mut self) {
+        self.sessions.clear();
+        self.prompts.clear();
+        self.waiting.clear();
+    }
+
+    /// The paths of the prompts that wait for the person.
+    pub fn waiting_prompts(&self) -> &[String] {
+        &self.waiting
+    }
+
+    /// Ends the prompts that wait for the person: the signals to send.
+    pub fn settle_prompts(&mut self, how: OnPrompt) -> Vec<Message> {
+        let waiting = std::mem::take(&mut self.waiting);
+        waiting.iter().map(|path| self.end_prompt(path, how)).collect()
+    }
+
+    /// Ends a prompt: the signal to send.
+    pub(super) fn end_prompt(&mut self, path: &str, how: OnPrompt) -> Message {
+        let errand = self.prompts.remove(path).unwrap();
+        let signal = Message::signal(path.to_owned(), PROMPT, "Completed");
+        let result = match how {
+            OnPrompt::Complete | OnPrompt::CompleteEarly => self.run(errand),
+            OnPrompt::CompleteInVain => Variant::from(Vec::<OwnedObjectPath>::new()),
+            OnPrompt::Dismiss | OnPrompt::Wait => return signal.build(&(true, Variant::from(""))).unwrap(),
+            OnPrompt::Garble => return signal.build(&"neither a boolean nor a result").unwrap(),
+        };
+        signal.build(&(false, result)).unwrap()
+    }
+
+    fn run(&mut self, errand: Errand) -> Variant<'static> {
+        match errand {
+            Errand::Unlock(objects) => {
+                for path in &objects {
+                    let name = if self.collections.contains_key(path.as_str()) { path } else { parent(path) };
+                    self.lock(name, false);
+                }
+                Variant::from(objects)
+            }
+            Errand::Store(item) => {
+                let collection = self.default.clone().unwrap();
+                Variant::from(object(&self.store(&collection, item)))
+            }
+            Errand::Delete(path) => {
+                self.items.remove(&path);
+                Variant::from("")
+            }
+            Errand::MakeDefault(label) => {
+                self.collections.insert(LOGIN.into(), Collection { label, locked: false, unopened: false });
+                self.default = Some(LOGIN.into());
+                Variant::from(object(LOGIN))
+            }
+        }
+    }
+
+    pub(super) fn store(&mut self, collection: &str, item: Item) -> String {
+        let same =
+            |(path, old): &(&String, &Item)| parent(path) == collection && old.attributes == item.attributes;
+        let replaced = self.items.iter().find(same).map(|(path, _)| path.clone());
+        let path = match replaced {
+            Some(path) if self.moves_replaced => {
+                self.items.remove(&path);
+                self.new_path(collection)
+            }
+            Some(path) => path,
+            None => self.new_path(collection),
+        };
+        self.items.insert(path.clone(), item);
+        path
+    }
+
+    pub(super) fn session(&self, path: &str, call: &Message) -> Result<&Session, &'static str> {
+        self.sessions.get(path).filter(|session| session.client == sender(call)).ok_or(NO_SESSION)
+    }
+
+    /// The path of the collection that answers at a path: its own, or its alias.
+    pub(super) fn collection_at(&self, path: &str) -> Result<String, &'static str> {
+        let path = if path == ALIAS { self.default.as_deref() } else { Some(path) };
+        path.filter(|path| self.collections.contains_key(*path)).map(str::to_owned).ok_or(self.absent)
+    }
+
+    /// Whether a collection or an item shows as locked.
+    pub(super) fn is_locked(&self, path: &str) -> bool {
+        self.collection_of(path).is_some_and(|collection| collection.locked)
+    }
+
+    /// Whether a collection or an item is refused as locked.
+    pub(super) fn refuses(&self, path: &str) -> bool {
+        self.collection_of(path).is_some_and(|collection| collection.locked || collection.unopened)
+    }
+
+    fn collection_of(&self, path: &str) -> Option<&Collection> {
+        self.collections.get(path).or_else(|| self.collections.get(parent(path)))
+    }
+
+    /// Notes that a collection, or the one of an item, was opened.
+    pub(super) fn open(&mut self, path: &str) {
+        let name = if self.collections.contains_key(path) { path } else { parent(path) };
+        if let Some(collection) = self.collections.get_mut(name) {
+            collection.unopened = false;
+        }
+    }
+
+    pub(super) fn new_path(&mut self, parent: &str) -> String {
+        self.made += 1;
+        format!("{parent}/{}", self.made)
+    }
+
+    pub(super) fn new_prompt(&mut self, errand: Errand) -> OwnedObjectPath {
+        let path = self.new_path("/org/freedesktop/secrets/prompt");
+        let prompt = object(&path);
+        self.prompts.insert(path, errand);
+        prompt
+    }
+}
+
+/// A path as it stands in a message.
+pub fn object(path: &str) -> OwnedObjectPath {
+    path.try_into().unwrap()
+}
+
+/// The path that a path is under.
+pub fn parent(path: &str) -> &str {
+    path.rsplit_once('/').unwrap().0
+}
