@@ -1,3 +1,5 @@
+/// <reference lib="esnext.disposable" />
+
 /**
  * The `Bun.secrets` API for every runtime with Node-API, over the operating system's own credential
  * store.
@@ -25,13 +27,19 @@ declare namespace osSecrets {
     name: string;
   }
 
+  /** `Buffer`, where the program's types know it (those of Node, Bun or Deno). */
+  type Bytes = typeof globalThis extends { Buffer: { prototype: infer Known } } ? Known : Uint8Array;
+
+  /** `AbortSignal`, where the program's types know it. */
+  type Signal = typeof globalThis extends { AbortSignal: { prototype: infer Known } } ? Known : object;
+
   /** What bounds a call. Beyond `Bun.secrets`, which ignores it. */
   interface CallOptions {
     /**
      * Cancels the call: it rejects with an `AbortError` (`code` `"ABORT_ERR"`) whose `cause` is the
      * signal's reason. That of a `set` or `delete` says whether it may have happened.
      */
-    signal?: AbortSignal | undefined;
+    signal?: Signal | undefined;
 
     /**
      * The time for the whole call in milliseconds, from 1, prompts included. Without it each message
@@ -228,7 +236,7 @@ declare namespace osSecrets {
    */
   interface Store {
     /** Reads a credential as bytes, in a `Buffer` of its own. */
-    get(options: SecretOptions & CallOptions & { encoding: "buffer" }): Promise<Buffer | null>;
+    get(options: SecretOptions & CallOptions & { encoding: "buffer" }): Promise<Bytes | null>;
     /** Reads a credential as text. Bytes that are not UTF-8 reject: `ERR_SECRETS_INVALID_DATA`. */
     get(options: SecretOptions & CallOptions & { encoding?: "utf8" | undefined }): Promise<string | null>;
     /** Reads a credential as text, named in two words. */

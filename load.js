@@ -8,6 +8,11 @@ const { platform, arch } = process;
 /** The platform packages that this process could use, by their folder's name in `npm/`. */
 const targets = platform === "linux" ? [`linux-${arch}-gnu`, `linux-${arch}-musl`] : [`${platform}-${arch}`];
 
+/** The packages there are, by name in full, so that bundlers see them and can take them along. */
+const packages = {
+  "@os-secrets/linux-x64-gnu": () => require("@os-secrets/linux-x64-gnu"),
+};
+
 /** The C library, as far as the runtime tells. */
 function libc() {
   if (platform !== "linux") return "";
@@ -27,7 +32,7 @@ function load() {
     // A build of this checkout first; a published package has no such folder.
     for (const path of [`./npm/${target}/os-secrets.node`, `@os-secrets/${target}`]) {
       try {
-        return require(path);
+        return packages[path]?.() ?? require(path);
       } catch (error) {
         // The runtimes word it differently, but all name what they looked for.
         const absent =

@@ -89,6 +89,20 @@ describe("the packed tarballs", () => {
     });
   }
 
+  it("can be compiled into a program that runs by itself", async () => {
+    const [bun] = runtimes.Bun;
+    const program = join(directory, "program");
+    writeFileSync(
+      join(project, "compiled.mjs"),
+      `import { secrets } from "os-secrets";
+       await secrets.set("compiled", "name", "value");
+       console.log(await secrets.get("compiled", "name"));`,
+    );
+    succeed(bun, ["build", "--compile", "compiled.mjs", "--outfile", program], { cwd: project });
+    const { stdout, stderr } = await session.run(program, [], { cwd: directory });
+    assert.equal(stdout, "value\n", stderr);
+  });
+
   it("load with one line", async () => {
     const [node] = runtimes["Node 20"];
     const { code, stderr } = await session.run(node, ["-e", 'require("os-secrets")'], {
@@ -106,7 +120,10 @@ describe("the packed tarballs", () => {
     writeFileSync(join(project, "typed.mts"), source);
     const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
     const flags = ["--strict", "--noEmit", "--module", "nodenext", "--target", "es2022", "--types", ""];
-    succeed(process.execPath, [tsc, ...flags, "typed.mts"], { cwd: project });
+    // Also where the types of neither Node nor a browser are known.
+    for (const libraries of [[], ["--lib", "es2022"]]) {
+      succeed(process.execPath, [tsc, ...flags, ...libraries, "typed.mts"], { cwd: project });
+    }
   });
 });
 
