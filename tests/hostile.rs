@@ -243,3 +243,14 @@ fn searches_that_lie_come_to_an_end() {
         }
     });
 }
+
+#[test]
+fn a_search_that_finds_more_than_anybody_stores_deletes_nothing() {
+    run(async {
+        let world = world().await;
+        let items: Vec<_> = (0..1001).map(|number| path(&format!("{LOGIN}/{number}"))).collect();
+        world.service.always("SearchItems", Deviation::answer((items, Vec::<OwnedObjectPath>::new())));
+        fails(&world, Delete, "token", "a search without end").await;
+        assert_eq!(world.service.count("Delete"), 0);
+    });
+}

@@ -13,6 +13,7 @@ use support::{
     World, key,
     model::{ARCHIVE, Item, LOGIN, OnPrompt},
     run,
+    script::Deviation,
 };
 
 #[test]
@@ -222,5 +223,74 @@ fn sets_at_once_make_one_default_collection() {
         assert_eq!((one, two, three), (Ok(()), Ok(()), Ok(())));
         assert_eq!(world.service.count("CreateCollection"), 1);
         assert_eq!(world.service.model().items.len(), 3);
+    });
+}
+
+#[test]
+fn has_tells_without_reading_the_value() {
+    run(async {
+        let world = World::new().await;
+        world.put(LOGIN, "token", "value");
+        assert_eq!(world.store.call().has(&key("token")).await, Ok(true));
+        assert_eq!(world.store.call().has(&key("missing")).await, Ok(false));
+        world.service.model().lock(LOGIN, true);
+        assert_eq!(world.store.call().silent().has(&key("token")).await, Ok(true));
+        assert_eq!(world.service.count("GetSecret"), 0);
+        assert_eq!(world.service.count("Unlock"), 0);
+    });
+}
+
+#[test]
+fn list_names_each_credential_once_and_in_order() {
+    run(async {
+        let world = World::new().await;
+        assert_eq!(world.store.call().list(None).await, Ok(Vec::new()));
+        for name in ["b", "a", "c"] {
+            world.put(LOGIN, name, "value");
+            world.put(ARCHIVE, name, "value");
+        }
+        let other = Key { service: "another service".into(), name: "z".into() };
+        world.service.model().put(LOGIN, &other, b"value");
+        world.service.model().lock(ARCHIVE, true);
+        let ours = vec![key("a"), key("b"), key("c")];
+        assert_eq!(world.store.call().list(Some("a service")).await, Ok(ours.clone()));
+        assert_eq!(world.store.call().list(Some("missing")).await, Ok(Vec::new()));
+        assert_eq!(world.store.call().list(None).await, Ok([ours, vec![other]].concat()));
+        assert_eq!(world.service.count("GetSecret"), 0);
+        assert_eq!(world.service.count("Unlock"), 0);
+    });
+}
+
+#[test]
+fn list_does_not_take_what_is_hidden_for_nothing() {
+    run(async {
+        let world = World::new().await;
+        world.put(LOGIN, "token", "value");
+        world.service.model().lock(LOGIN, true);
+        world.service.model().hides_locked = true;
+        for service in [None, Some("a service")] {
+            assert_eq!(world.store.call().list(service).await, Err(Error::InteractionNotAllowed));
+        }
+    });
+}
+
+#[test]
+fn list_passes_over_what_is_gone_and_what_is_not_ours() {
+    run(async {
+        let world = World::new().await;
+        world.put(LOGIN, "token", "value");
+        let nameless = world.put(LOGIN, "other", "value");
+        world.service.model().items.get_mut(&nameless).unwrap().attributes.remove("account");
+        world.put(LOGIN, "gone", "value");
+        world.service.once(
+            "Get",
+            Deviation::change(|model| {
+                model
+                    .items
+                    .retain(|_, item| item.attributes.get("account").is_none_or(|name| name != "gone"));
+            }),
+        );
+        assert_eq!(world.store.call().list(None).await, Ok(vec![key("token")]));
+        assert_eq!(world.service.count("Get"), 3);
     });
 }

@@ -2,13 +2,16 @@
 
 mod support;
 
+use std::sync::Arc;
+
 use os_secrets::error::{Effect, Error};
 use support::{
-    World,
+    World, get,
     model::{IS_LOCKED, LOGIN, OnPrompt, UNKNOWN_OBJECT},
     run,
     script::Deviation,
 };
+use tokio::task::JoinSet;
 
 /// The way of KeePassXC: locked items are hidden, and changes are made by prompts.
 #[test]
@@ -68,6 +71,58 @@ fn a_locked_collection_that_shows_its_items_is_not_unlocked_in_search_of_more() 
         world.service.model().lock(LOGIN, true);
         assert_eq!(world.get("token").await.unwrap(), None);
         assert_eq!(world.service.count("Unlock"), 0);
+    });
+}
+
+/// The way of gnome-keyring, before a keyring is unlocked for the first time.
+#[test]
+fn an_item_that_is_found_under_another_schema_until_it_is_unlocked_is_served() {
+    run(async {
+        let world = World::new().await;
+        world.put(LOGIN, "token", "value");
+        world.service.model().hides_schema = true;
+        world.service.model().lock(LOGIN, true);
+        assert_eq!(world.get("token").await.unwrap().unwrap(), "value");
+        world.service.model().lock(LOGIN, true);
+        assert_eq!(world.get("missing").await.unwrap(), None);
+        assert_eq!(world.service.count("Prompt"), 1);
+        assert!(world.delete("token").await.unwrap());
+        assert_eq!(world.service.count("Prompt"), 2);
+    });
+}
+
+/// The way of KeePassXC where it confirms each access: it lets in the connection that asked.
+#[test]
+fn an_item_that_is_unlocked_for_one_connection_is_read_on_it() {
+    run(async {
+        let world = World::new().await;
+        world.put(LOGIN, "token", "value");
+        world.service.model().asks_for_each_client = true;
+        assert_eq!(world.get("token").await.unwrap().unwrap(), "value");
+        assert_eq!(world.service.count("Prompt"), 1);
+        assert!(world.delete("token").await.unwrap());
+        assert_eq!(world.service.count("Prompt"), 1);
+    });
+}
+
+/// Each of them is a question of its own, and all wait while one is asked.
+#[test]
+fn many_locked_collections_are_unlocked_one_after_the_other() {
+    run(async {
+        let world = World::new().await;
+        let names: Vec<_> = (0..20).map(|number| format!("name {number}")).collect();
+        for name in &names {
+            let collection = format!("{LOGIN}_{}", name.replace(' ', "_"));
+            world.put(&collection, name, name);
+            world.service.model().lock(&collection, true);
+        }
+        let gets: JoinSet<_> = names
+            .iter()
+            .map(|name| (name.clone(), Arc::clone(&world.store)))
+            .map(|(name, store)| async move { assert_eq!(get(&store, &name).await, Ok(Some(name))) })
+            .collect();
+        gets.join_all().await;
+        assert_eq!(world.service.count("Prompt"), 20);
     });
 }
 

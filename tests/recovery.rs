@@ -2,10 +2,7 @@
 
 mod support;
 
-use std::{
-    os::{linux::net::SocketAddrExt, unix::net::SocketAddr},
-    time::Duration,
-};
+use std::os::{linux::net::SocketAddrExt, unix::net::SocketAddr};
 
 use os_secrets::{
     credential::Secret,
@@ -13,10 +10,10 @@ use os_secrets::{
     store::linux::{Environment, SecretService, environment::DEFAULT_TIMEOUT},
 };
 use support::{
-    Client, World,
+    Client, PATIENCE, World,
     answers::sender,
     bus::{Bus, call_bus},
-    get, key,
+    get, key, lose_patience,
     model::{LOGIN, Model, OnPrompt},
     run, run_within,
     script::{Deviation, Gate},
@@ -25,16 +22,6 @@ use support::{
 };
 use tokio::net::UnixListener;
 use zbus::Message;
-
-/// Longer than the store waits for an answer.
-const PATIENCE: Duration = Duration::from_secs(26);
-
-/// Lets the time pass that the store waits at most, in no time.
-async fn lose_patience() {
-    tokio::time::pause();
-    tokio::time::advance(PATIENCE).await;
-    tokio::time::resume();
-}
 
 /// A world with a locked credential, in a service that does everything by prompts.
 async fn laborious() -> World {

@@ -83,25 +83,35 @@ impl Model {
 
     fn search_items(&mut self, call: &Message) -> Answer {
         let wanted: HashMap<String, String> = arguments(call)?;
-        let has = |item: &Item| wanted.iter().all(|(name, value)| item.attributes.get(name) == Some(value));
-        let found = self.items.iter().filter(|(_, item)| has(item)).map(|(path, _)| object(path));
-        let (locked, unlocked): (Vec<_>, Vec<_>) = found.partition(|path| self.is_locked(path));
+        let has = |path: &str, item: &Item| {
+            wanted.iter().all(|(name, value)| {
+                let hidden = self.hides_schema && name == "xdg:schema" && self.is_locked(path, call);
+                item.attributes.get(name) == Some(value) && !hidden
+            })
+        };
+        let found = self.items.iter().filter(|(path, item)| has(path, item)).map(|(path, _)| object(path));
+        let (locked, unlocked): (Vec<_>, Vec<_>) = found.partition(|path| self.is_locked(path, call));
         let locked = if self.hides_locked { Vec::new() } else { locked };
         Ok(reply(call, &(unlocked, locked)))
     }
 
     fn unlock(&mut self, call: &Message) -> Answer {
         let objects: Vec<OwnedObjectPath> = arguments(call)?;
-        let (locked, unlocked): (Vec<_>, Vec<_>) = objects.into_iter().partition(|path| self.is_locked(path));
+        let (locked, unlocked): (Vec<_>, Vec<_>) =
+            objects.into_iter().partition(|path| self.is_locked(path, call));
         unlocked.iter().for_each(|path| self.open(path));
-        let prompt = if locked.is_empty() { object(NONE) } else { self.new_prompt(Errand::Unlock(locked)) };
+        let prompt = if locked.is_empty() {
+            object(NONE)
+        } else {
+            self.new_prompt(Errand::Unlock(locked, sender(call)))
+        };
         Ok(reply(call, &(unlocked, prompt)))
     }
 
     fn get_secrets(&mut self, call: &Message) -> Answer {
         let (items, session): (Vec<OwnedObjectPath>, OwnedObjectPath) = arguments(call)?;
         let mut secrets = HashMap::new();
-        for path in items.into_iter().filter(|path| !self.is_locked(path)) {
+        for path in items.into_iter().filter(|path| !self.is_locked(path, call)) {
             let secret = self.secret_of(&path, &session, call)?;
             secrets.insert(path, secret);
         }
@@ -129,7 +139,7 @@ impl Model {
         let (mut properties, secret, replace): (HashMap<String, OwnedVariant>, WireSecret, bool) =
             arguments(call)?;
         let collection = self.collection_at(path)?;
-        if self.refuses(&collection) {
+        if self.refuses(&collection, call) {
             return Err(IS_LOCKED);
         }
         let mut property = |name: &str| {
@@ -153,13 +163,17 @@ impl Model {
             return Ok(reply(call, &(object(NONE), prompt)));
         }
         let path = self.store(&collection, item);
+        self.admit(sender(call), &path);
         Ok(reply(call, &(object(&path), object(NONE))))
     }
 
     fn get_property(&mut self, call: &Message, path: &str) -> Answer {
         let (_, name): (String, String) = arguments(call)?;
+        if let Some(item) = self.items.get(path).filter(|_| name == "Attributes") {
+            return Ok(reply(call, &Variant::from(item.attributes.clone())));
+        }
         let collection = self.collection_at(path)?;
-        let locked = self.is_locked(&collection);
+        let locked = self.is_locked(&collection, call);
         let value = match name.as_str() {
             "Locked" => Variant::from(locked),
             "Items" => {
@@ -180,7 +194,7 @@ impl Model {
     fn secret_of(&self, path: &str, session: &str, call: &Message) -> Result<WireSecret, &'static str> {
         let item = self.items.get(path).ok_or(self.absent)?;
         let key = &self.session(session, call)?.key;
-        if self.refuses(path) {
+        if self.refuses(path, call) {
             return Err(IS_LOCKED);
         }
         let (parameters, value) = match key {
@@ -195,7 +209,7 @@ impl Model {
         if !self.items.contains_key(path) {
             return Err(self.absent);
         }
-        if self.refuses(path) {
+        if self.refuses(path, call) {
             return Err(IS_LOCKED);
         }
         if self.deletes_by_prompt {

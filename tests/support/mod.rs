@@ -21,7 +21,7 @@ use os_secrets::{
         linux::{Environment, SecretService, environment::DEFAULT_TIMEOUT},
     },
 };
-use tokio::task::JoinSet;
+use tokio::{sync::oneshot, task::JoinSet};
 
 use bus::Bus;
 use service::Service;
@@ -32,6 +32,16 @@ const LIMIT: Duration = Duration::from_secs(20);
 /// Runs a test on a runtime of its own.
 pub fn run(test: impl Future<Output = ()>) {
     run_within(LIMIT, test);
+}
+
+/// Longer than the store waits for an answer.
+pub const PATIENCE: Duration = Duration::from_secs(26);
+
+/// Lets the time pass that the store waits at most, in no time.
+pub async fn lose_patience() {
+    tokio::time::pause();
+    tokio::time::advance(PATIENCE).await;
+    tokio::time::resume();
 }
 
 /// Runs a test that moves the clock by itself, and so needs another limit.
@@ -80,7 +90,7 @@ impl World {
 
     /// Stores a credential under a name.
     pub async fn set(&self, name: &str, value: &str) -> Result<(), Error> {
-        self.store.set(&key(name), &Secret::new(value.into())).await
+        self.store.set(&key(name), &secret(value)).await
     }
 
     /// Deletes the credential of a name.
@@ -101,26 +111,84 @@ pub fn store(address: &str, has_display: bool) -> Arc<Client> {
     Arc::new(Client(SecretService::new(environment)))
 }
 
-/// A store whose calls are unbounded and may ask the person.
+/// A store whose calls are unbounded and may ask the person, unless they are made by [`Client::call`].
 pub struct Client(pub SecretService);
 
 impl Client {
+    /// A call to be made, with bounds to be set.
+    pub fn call(&self) -> Call<'_> {
+        Call { store: &self.0, limits: Limits::default(), interactive: true }
+    }
+
     /// Reads a credential.
     pub async fn get(&self, key: &Key) -> Result<Option<Secret>, Error> {
-        let progress = Progress::reading(true);
-        Limits::default().run(&progress, self.0.get(key, &progress)).await
+        self.call().get(key).await
     }
 
     /// Stores a credential.
     pub async fn set(&self, key: &Key, value: &Secret) -> Result<(), Error> {
-        let progress = Progress::changing(true);
-        Limits::default().run(&progress, self.0.set(key, value, &progress)).await
+        self.call().set(key, value).await
     }
 
     /// Deletes a credential.
     pub async fn delete(&self, key: &Key) -> Result<bool, Error> {
-        let progress = Progress::changing(true);
-        Limits::default().run(&progress, self.0.delete(key, &progress)).await
+        self.call().delete(key).await
+    }
+}
+
+/// A call that has not been made yet.
+pub struct Call<'a> {
+    store: &'a SecretService,
+    limits: Limits,
+    interactive: bool,
+}
+
+impl Call<'_> {
+    /// Forbids prompts.
+    pub fn silent(mut self) -> Self {
+        self.interactive = false;
+        self
+    }
+
+    /// Sets a deadline.
+    pub fn within(mut self, timeout: Duration) -> Self {
+        self.limits.timeout = Some(timeout);
+        self
+    }
+
+    /// Lets the call be canceled.
+    pub fn until(mut self, canceled: oneshot::Receiver<()>) -> Self {
+        self.limits.canceled = Some(canceled);
+        self
+    }
+
+    /// Reads a credential.
+    pub async fn get(self, key: &Key) -> Result<Option<Secret>, Error> {
+        let progress = Progress::reading(self.interactive);
+        self.limits.run(&progress, self.store.get(key, &progress)).await
+    }
+
+    /// Stores a credential.
+    pub async fn set(self, key: &Key, value: &Secret) -> Result<(), Error> {
+        let progress = Progress::changing(self.interactive);
+        self.limits.run(&progress, self.store.set(key, value, &progress)).await
+    }
+
+    /// Deletes a credential.
+    pub async fn delete(self, key: &Key) -> Result<bool, Error> {
+        let progress = Progress::changing(self.interactive);
+        self.limits.run(&progress, self.store.delete(key, &progress)).await
+    }
+
+    /// Looks for a credential.
+    pub async fn has(self, key: &Key) -> Result<bool, Error> {
+        let progress = Progress::reading(self.interactive);
+        self.limits.run(&progress, self.store.has(key, &progress)).await
+    }
+
+    /// Lists the credentials of a service, or all.
+    pub async fn list(self, service: Option<&str>) -> Result<Vec<Key>, Error> {
+        self.limits.run(&Progress::reading(false), self.store.list(service)).await
     }
 }
 
@@ -128,6 +196,11 @@ impl Client {
 pub async fn get(store: &Client, name: &str) -> Result<Option<String>, Error> {
     let secret = store.get(&key(name)).await?;
     Ok(secret.map(|secret| String::from_utf8(secret.expose().to_vec()).unwrap()))
+}
+
+/// A value, as the store takes it.
+pub fn secret(value: &str) -> Secret {
+    Secret::new(value.into())
 }
 
 /// The key that the tests use for a name.

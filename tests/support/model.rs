@@ -3,7 +3,7 @@
 //! It is correct and strict by default. The public fields of [`Model`] choose among the ways in
 //! which real services differ, all of them within the specification.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use os_secrets::credential;
 use serde::{Deserialize, Serialize};
@@ -97,8 +97,8 @@ pub struct Item {
 
 /// What a prompt does when it is answered.
 pub enum Errand {
-    /// Unlocks these.
-    Unlock(Vec<OwnedObjectPath>),
+    /// Unlocks these, for whoever asked.
+    Unlock(Vec<OwnedObjectPath>, Client),
     /// Stores this in the default collection.
     Store(Item),
     /// Deletes this.
@@ -107,10 +107,13 @@ pub enum Errand {
     MakeDefault(String),
 }
 
+/// The unique name of a connection that calls.
+pub type Client = String;
+
 /// An open session.
 pub struct Session {
     /// Who opened it.
-    pub client: String,
+    pub client: Client,
     /// What encrypts its secrets, `None` in a plain session.
     pub key: Option<crypto::Key>,
 }
@@ -127,6 +130,12 @@ pub struct Model {
     pub stores_by_prompt: bool,
     /// Whether an item is deleted by a prompt only, as in KeePassXC.
     pub deletes_by_prompt: bool,
+    /// Whether locked items cannot be found by their schema, as in gnome-keyring before a keyring is
+    /// unlocked for the first time.
+    pub hides_schema: bool,
+    /// Whether an item is locked for each connection that has not been let in by a prompt of its own,
+    /// as in KeePassXC.
+    pub asks_for_each_client: bool,
     /// Whether an item that is replaced gets a new path, as in oo7.
     pub moves_replaced: bool,
     /// The error for objects that are not there.
@@ -137,6 +146,7 @@ pub struct Model {
     pub collections: BTreeMap<String, Collection>,
     /// The items by path.
     pub items: BTreeMap<String, Item>,
+    admitted: HashSet<(Client, String)>,
     pub(super) sessions: HashMap<String, Session>,
     pub(super) prompts: BTreeMap<String, Errand>,
     pub(super) waiting: Vec<String>,
@@ -153,11 +163,14 @@ impl Model {
             hides_locked: false,
             stores_by_prompt: false,
             deletes_by_prompt: false,
+            hides_schema: false,
+            asks_for_each_client: false,
             moves_replaced: false,
             absent: UNKNOWN_OBJECT,
             default: Some(LOGIN.into()),
             collections: BTreeMap::from([(LOGIN.into(), login)]),
             items: BTreeMap::new(),
+            admitted: HashSet::new(),
             sessions: HashMap::new(),
             prompts: BTreeMap::new(),
             waiting: Vec::new(),
@@ -233,8 +246,9 @@ impl Model {
 
     fn run(&mut self, errand: Errand) -> Variant<'static> {
         match errand {
-            Errand::Unlock(objects) => {
+            Errand::Unlock(objects, client) => {
                 for path in &objects {
+                    self.admit(client.clone(), path);
                     let name = if self.collections.contains_key(path.as_str()) { path } else { parent(path) };
                     self.lock(name, false);
                 }
@@ -282,14 +296,21 @@ impl Model {
         path.filter(|path| self.collections.contains_key(*path)).map(str::to_owned).ok_or(self.absent)
     }
 
-    /// Whether a collection or an item shows as locked.
-    pub(super) fn is_locked(&self, path: &str) -> bool {
+    /// Whether a collection or an item shows as locked to the client that calls.
+    pub(super) fn is_locked(&self, path: &str, call: &Message) -> bool {
+        let admitted = || self.admitted.contains(&(sender(call), path.into()));
         self.collection_of(path).is_some_and(|collection| collection.locked)
+            || self.asks_for_each_client && self.items.contains_key(path) && !admitted()
     }
 
-    /// Whether a collection or an item is refused as locked.
-    pub(super) fn refuses(&self, path: &str) -> bool {
-        self.collection_of(path).is_some_and(|collection| collection.locked || collection.unopened)
+    /// Whether a collection or an item is refused as locked to the client that calls.
+    pub(super) fn refuses(&self, path: &str, call: &Message) -> bool {
+        self.is_locked(path, call) || self.collection_of(path).is_some_and(|collection| collection.unopened)
+    }
+
+    /// Lets a client use an item.
+    pub(super) fn admit(&mut self, client: Client, item: &str) {
+        self.admitted.insert((client, item.into()));
     }
 
     fn collection_of(&self, path: &str) -> Option<&Collection> {

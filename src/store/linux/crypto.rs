@@ -126,9 +126,8 @@ impl AesKey {
         let mut value = Vec::with_capacity(padded);
         value.extend_from_slice(plain);
         value.resize(padded, 0);
-        cbc::Encryptor::<Aes128>::new((&*self.0).into(), &iv.into())
-            .encrypt_padded::<Pkcs7>(&mut value, plain.len())
-            .expect("the buffer has room for the padding");
+        self.encrypt(&mut value, plain.len(), iv);
+        wipe_stack();
         Sealed { parameters: iv.to_vec(), value }
     }
 
@@ -136,13 +135,33 @@ impl AesKey {
     pub fn open(&self, sealed: Sealed) -> Option<Secret> {
         let iv: [u8; BLOCK] = sealed.parameters.try_into().ok()?;
         let mut value = Zeroizing::new(sealed.value);
-        let length = cbc::Decryptor::<Aes128>::new((&*self.0).into(), &iv.into())
-            .decrypt_padded::<Pkcs7>(&mut value)
-            .ok()?
-            .len();
-        value.truncate(length);
+        let length = self.decrypt(&mut value, iv);
+        wipe_stack();
+        value.truncate(length?);
         Some(Secret::new(std::mem::take(&mut *value)))
     }
+
+    #[inline(never)]
+    fn encrypt(&self, value: &mut [u8], length: usize, iv: [u8; BLOCK]) {
+        cbc::Encryptor::<Aes128>::new((&*self.0).into(), &iv.into())
+            .encrypt_padded::<Pkcs7>(value, length)
+            .expect("the buffer has room for the padding");
+    }
+
+    #[inline(never)]
+    fn decrypt(&self, value: &mut [u8], iv: [u8; BLOCK]) -> Option<usize> {
+        let cipher = cbc::Decryptor::<Aes128>::new((&*self.0).into(), &iv.into());
+        cipher.decrypt_padded::<Pkcs7>(value).ok().map(|plain| plain.len())
+    }
+}
+
+/// Overwrites the stack below its caller, where the cipher, called from the same place, has left its
+/// working copies: blocks of plain text and the expanded key.
+#[inline(never)]
+fn wipe_stack() {
+    let mut area = [0_u8; 4096];
+    area.zeroize();
+    std::hint::black_box(&area);
 }
 
 fn random(bytes: &mut [u8]) -> Result<(), Error> {

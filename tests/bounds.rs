@@ -1,0 +1,331 @@
+//! Calls that may not ask, that are given up, and what they have changed by then.
+
+mod support;
+
+use std::{sync::Arc, time::Duration};
+
+use os_secrets::error::{Effect, Error};
+use support::{
+    PATIENCE, World,
+    answers::sender,
+    bus::call_bus,
+    get, key, lose_patience,
+    model::{ARCHIVE, LOGIN, Model, OnPrompt},
+    run, run_within,
+    script::{Deviation, Gate},
+    secret,
+};
+use tokio::sync::oneshot;
+
+/// A world with a credential that is locked and another that is not, where nobody answers prompts.
+async fn locked() -> World {
+    let world = World::new().await;
+    world.put(LOGIN, "token", "value");
+    world.put(ARCHIVE, "free", "not locked");
+    world.service.model().lock(LOGIN, true);
+    world.service.model().on_prompt = OnPrompt::Wait;
+    world
+}
+
+#[test]
+fn a_silent_call_is_refused_where_a_prompt_is_needed() {
+    run(async {
+        for hides_locked in [false, true] {
+            let world = locked().await;
+            world.service.model().hides_locked = hides_locked;
+            let (key, value) = (key("token"), secret("new value"));
+            let call = || world.store.call().silent();
+            assert_eq!(call().get(&key).await.map(drop), Err(Error::InteractionNotAllowed));
+            assert_eq!(call().set(&key, &value).await, Err(Error::InteractionNotAllowed));
+            assert_eq!(call().delete(&key).await, Err(Error::InteractionNotAllowed));
+            assert_eq!(call().set(&key, &secret("")).await, Err(Error::InteractionNotAllowed));
+            assert_eq!(world.service.count("Prompt"), 0);
+            assert_eq!(world.service.count("Dismiss"), 4);
+            world.service.model().lock(LOGIN, false);
+            assert_eq!(call().get(&key).await.unwrap().unwrap().expose(), b"value");
+            assert_eq!(call().set(&key, &value).await, Ok(()));
+            assert_eq!(call().delete(&key).await, Ok(true));
+        }
+    });
+}
+
+#[test]
+fn a_silent_change_that_wants_a_confirmation_is_refused() {
+    run(async {
+        let world = World::new().await;
+        world.put(LOGIN, "token", "value");
+        world.service.model().stores_by_prompt = true;
+        world.service.model().deletes_by_prompt = true;
+        let call = || world.store.call().silent();
+        assert_eq!(call().set(&key("token"), &secret("new")).await, Err(Error::InteractionNotAllowed));
+        assert_eq!(call().delete(&key("token")).await, Err(Error::InteractionNotAllowed));
+        assert_eq!(world.service.count("Prompt"), 0);
+        assert_eq!(world.service.count("Dismiss"), 2);
+        assert_eq!(world.get("token").await.unwrap().unwrap(), "value");
+    });
+}
+
+#[test]
+fn a_silent_set_makes_no_collection() {
+    run(async {
+        let world = World::new().await;
+        world.service.model().default = None;
+        let set = world.store.call().silent().set(&key("token"), &secret("value")).await;
+        assert_eq!(set, Err(Error::InteractionNotAllowed));
+        assert_eq!(world.service.count("Prompt"), 0);
+        assert_eq!(world.service.model().default, None);
+    });
+}
+
+#[test]
+fn a_silent_call_waits_for_nobodys_prompt() {
+    run(async {
+        let world = locked().await;
+        let waiting = world.gets(1, "token");
+        world.service.called("Prompt", 1).await;
+        let silent = world.store.call().silent().get(&key("token")).await;
+        assert_eq!(silent.map(drop), Err(Error::InteractionNotAllowed));
+        world.service.settle_prompts(OnPrompt::Complete).await;
+        assert_eq!(waiting.join_all().await.remove(0).unwrap().unwrap(), "value");
+    });
+}
+
+#[test]
+fn a_canceled_call_withdraws_its_prompt_and_the_next_has_its_own() {
+    run(async {
+        let world = locked().await;
+        let (cancel, canceled) = oneshot::channel();
+        let store = Arc::clone(&world.store);
+        let first = tokio::spawn(async move { store.call().until(canceled).get(&key("token")).await });
+        world.service.called("Prompt", 1).await;
+        let second = world.gets(1, "token");
+        assert_eq!(world.get("free").await.unwrap().unwrap(), "not locked");
+        cancel.send(()).unwrap();
+        assert_eq!(first.await.unwrap().map(drop), Err(Error::Aborted { effect: Effect::None }));
+        world.service.called("Prompt", 2).await;
+        assert_eq!(world.service.count("Dismiss"), 1);
+        world.service.settle_prompts(OnPrompt::Complete).await;
+        assert_eq!(second.join_all().await.remove(0).unwrap().unwrap(), "value");
+    });
+}
+
+#[test]
+fn a_canceled_call_that_waits_for_anothers_prompt_leaves_it_alone() {
+    run(async {
+        let world = locked().await;
+        let first = world.gets(1, "token");
+        world.service.called("Prompt", 1).await;
+        let (cancel, canceled) = oneshot::channel();
+        let store = Arc::clone(&world.store);
+        let second = tokio::spawn(async move { store.call().until(canceled).get(&key("token")).await });
+        world.service.called("SearchItems", 2).await;
+        assert_eq!(world.get("free").await.unwrap().unwrap(), "not locked");
+        cancel.send(()).unwrap();
+        assert_eq!(second.await.unwrap().map(drop), Err(Error::Aborted { effect: Effect::None }));
+        world.service.settle_prompts(OnPrompt::Complete).await;
+        assert_eq!(first.join_all().await.remove(0).unwrap().unwrap(), "value");
+        assert_eq!(world.service.count("Dismiss"), 0);
+    });
+}
+
+/// gnome-keyring does not survive a dismissal, so its prompts are left to the person.
+#[test]
+fn the_prompt_of_a_gnome_keyring_is_left_open_and_its_answer_taken() {
+    run(async {
+        for (how, outcome) in [
+            (OnPrompt::Complete, Ok(Some("value".to_owned()))),
+            (OnPrompt::Dismiss, Err(Error::UserCanceled { effect: Effect::None })),
+        ] {
+            let world = locked().await;
+            call_bus(&world.service.connection(), "RequestName", &("org.gnome.keyring", 0_u32)).await;
+            let mut first = world.gets(1, "token");
+            world.service.called("Prompt", 1).await;
+            first.shutdown().await;
+            let second = world.gets(1, "token");
+            world.service.called("SearchItems", 2).await;
+            assert_eq!(world.get("free").await.unwrap().unwrap(), "not locked");
+            world.service.settle_prompts(how).await;
+            assert_eq!(second.join_all().await, [outcome]);
+            assert_eq!(world.service.count("Prompt"), 1);
+            assert_eq!(world.service.count("Dismiss"), 0);
+        }
+    });
+}
+
+#[test]
+fn the_connection_of_a_question_ends_with_it() {
+    run(async {
+        let world = locked().await;
+        let mut dropped = world.gets(1, "token");
+        world.service.called("Prompt", 1).await;
+        dropped.shutdown().await;
+        world.bus.left(&sender(&world.service.calls("Prompt")[0])).await;
+        world.service.model().on_prompt = OnPrompt::Complete;
+        assert_eq!(world.get("token").await.unwrap().unwrap(), "value");
+        world.bus.left(&sender(&world.service.calls("Prompt")[1])).await;
+    });
+}
+
+#[test]
+fn a_call_that_is_given_up_says_whether_it_changed_something() {
+    run(async {
+        for (method, effect) in [
+            ("OpenSession", Effect::NotDone),
+            ("Unlock", Effect::NotDone),
+            ("Prompt", Effect::NotDone),
+            ("CreateItem", Effect::Unknown),
+            ("Delete", Effect::Unknown),
+        ] {
+            let world = locked().await;
+            world.service.model().lock(LOGIN, matches!(method, "Unlock" | "Prompt"));
+            world.service.always(method, Deviation::Ignore);
+            let (cancel, canceled) = oneshot::channel();
+            let store = Arc::clone(&world.store);
+            let change = tokio::spawn(async move {
+                let call = store.call().until(canceled);
+                match method {
+                    "Delete" => call.delete(&key("token")).await.map(drop),
+                    _ => call.set(&key("token"), &secret("new value")).await,
+                }
+            });
+            world.service.called(method, 1).await;
+            cancel.send(()).unwrap();
+            assert_eq!(change.await.unwrap(), Err(Error::Aborted { effect }), "{method}");
+        }
+    });
+}
+
+#[test]
+fn a_deadline_of_the_call_ends_it_at_a_prompt() {
+    run_within(PATIENCE * 4, async {
+        let world = locked().await;
+        let store = Arc::clone(&world.store);
+        let after = Duration::from_secs(1);
+        let get = tokio::spawn(async move { store.call().within(after).get(&key("token")).await });
+        world.service.called("Prompt", 1).await;
+        assert_eq!(world.get("free").await.unwrap().unwrap(), "not locked");
+        lose_patience().await;
+        let timeout = Error::Timeout { after, at: None, effect: Effect::None };
+        assert_eq!(get.await.unwrap().map(drop), Err(timeout));
+        world.service.called("Dismiss", 1).await;
+    });
+}
+
+#[test]
+fn a_message_without_an_answer_says_what_it_may_have_changed() {
+    run_within(PATIENCE * 9, async {
+        for (method, effect) in [("CreateItem", Effect::Unknown), ("SearchItems", Effect::NotDone)] {
+            let world = World::new().await;
+            world.put(LOGIN, "token", "value");
+            world.service.once(method, Deviation::Ignore);
+            let store = Arc::clone(&world.store);
+            let change = tokio::spawn(async move {
+                match method {
+                    "CreateItem" => store.set(&key("token"), &secret("new value")).await,
+                    _ => store.delete(&key("token")).await.map(drop),
+                }
+            });
+            world.service.called(method, 1).await;
+            lose_patience().await;
+            let error = change.await.unwrap().unwrap_err();
+            assert!(
+                matches!(error, Error::Timeout { at, effect: told, .. } if at == Some(method) && told == effect),
+                "{error:?}"
+            );
+            assert_eq!(world.get("token").await.unwrap().unwrap(), "value");
+        }
+    });
+}
+
+#[test]
+fn a_change_that_is_lost_twice_may_have_been_made() {
+    run(async {
+        let world = World::new().await;
+        for _ in 0..2 {
+            world.service.arrive().await;
+            world.service.once("CreateItem", Deviation::ObeyAndLeave);
+        }
+        let error = world.set("token", "value").await.unwrap_err();
+        assert!(matches!(error, Error::Lost { effect: Effect::Unknown, .. }), "{error:?}");
+        assert_eq!(world.get("token").await.unwrap().unwrap(), "value");
+    });
+}
+
+/// Locks the credentials for good.
+fn relock(model: &mut Model) {
+    model.lock(LOGIN, true);
+    model.on_prompt = OnPrompt::Dismiss;
+}
+
+/// The first try was made; what becomes of the second does not undo it.
+#[test]
+fn a_set_that_is_repeated_and_then_refused_may_have_been_made() {
+    run(async {
+        let world = World::new().await;
+        world.service.arrive().await;
+        world.service.once("CreateItem", Deviation::ObeyAndLeave);
+        world.service.once("CreateItem", Deviation::change(relock));
+        let set = world.set("token", "value").await;
+        assert_eq!(set, Err(Error::UserCanceled { effect: Effect::Unknown }));
+        assert_eq!(world.service.model().items.len(), 1);
+    });
+}
+
+#[test]
+fn a_delete_that_is_repeated_and_then_refused_may_have_been_made() {
+    run(async {
+        let world = World::new().await;
+        world.put(LOGIN, "token", "one");
+        world.put(LOGIN, "token", "two");
+        world.service.arrive().await;
+        world.service.once("Delete", Deviation::ObeyAndLeave);
+        world.service.once("Delete", Deviation::change(relock));
+        let delete = world.delete("token").await;
+        assert_eq!(delete, Err(Error::UserCanceled { effect: Effect::Unknown }));
+        assert_eq!(world.service.model().items.len(), 1);
+    });
+}
+
+#[test]
+fn a_canceled_change_withdraws_its_confirmation() {
+    run(async {
+        let world = World::new().await;
+        world.service.model().stores_by_prompt = true;
+        world.service.model().on_prompt = OnPrompt::Wait;
+        let (cancel, canceled) = oneshot::channel();
+        let store = Arc::clone(&world.store);
+        let set =
+            tokio::spawn(
+                async move { store.call().until(canceled).set(&key("token"), &secret("value")).await },
+            );
+        world.service.called("Prompt", 1).await;
+        cancel.send(()).unwrap();
+        assert_eq!(set.await.unwrap(), Err(Error::Aborted { effect: Effect::Unknown }));
+        world.service.called("Dismiss", 1).await;
+        world.service.model().on_prompt = OnPrompt::Complete;
+        world.set("other", "value").await.unwrap();
+        assert_eq!(world.service.model().items.len(), 1);
+    });
+}
+
+#[test]
+fn few_changes_are_under_way_at_once_and_reads_pass_them() {
+    run(async {
+        let world = World::new().await;
+        world.put(ARCHIVE, "free", "not locked");
+        let gate = Gate::default();
+        world.service.always("CreateItem", Deviation::Wait(gate.clone()));
+        let sets: tokio::task::JoinSet<_> = (0..100)
+            .map(|number| (number, Arc::clone(&world.store)))
+            .map(|(number, store)| async move {
+                store.set(&key(&format!("name {number}")), &secret("value")).await
+            })
+            .collect();
+        world.service.called("CreateItem", 8).await;
+        assert_eq!(get(&world.store, "free").await.unwrap().unwrap(), "not locked");
+        assert_eq!(world.service.count("CreateItem"), 8);
+        gate.open();
+        assert!(sets.join_all().await.iter().all(Result::is_ok));
+        assert_eq!(world.service.model().items.len(), 101);
+    });
+}
