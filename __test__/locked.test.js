@@ -22,7 +22,7 @@ describe("a locked keyring", () => {
       "without a display",
       {},
       "ERR_SECRETS_INTERACTION_REQUIRED",
-      /without a display .* Unlock the store first/,
+      /without a display .* unlock it with gnome-keyring-daemon/,
     ],
     ["with an X display", { DISPLAY: ":99" }, "ERR_SECRETS_USER_CANCELED", /was dismissed/],
     [

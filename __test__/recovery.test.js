@@ -130,6 +130,17 @@ describe("where the bus is", () => {
     );
   });
 
+  for (const [label, variables, words] of [
+    ["WSL", { WSL_DISTRO_NAME: "Debian" }, /This is WSL.*wsl\.conf/],
+    ["a container", { container: "podman" }, /This is a container.*pass the socket/],
+  ]) {
+    it(`says what ${label} has to do with it`, async (t) => {
+      const env = { DBUS_SESSION_BUS_ADDRESS: undefined, XDG_RUNTIME_DIR: undefined, ...variables };
+      const { ours } = await withClient(t, { env });
+      await assert.rejects(ours.get(key), platformError(words));
+    });
+  }
+
   it("a socket that hangs up is no bus", async (t) => {
     const { session, ours } = await withClient(t, { env: {} });
     const server = createServer((socket) => socket.destroy());

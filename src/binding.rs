@@ -106,7 +106,10 @@ pub fn has(env: Env, service: String, name: String, bounds: Bounds) -> napi::Res
 pub fn list(env: Env, service: Option<String>, bounds: Bounds) -> napi::Result<Unknown<'static>> {
     start(env, bounds, |_, limits| async move {
         let progress = Progress::reading(false);
-        limits.run(&progress, async { store()?.list(service.as_deref()).await }).await.map(Reply::Keys)
+        limits
+            .run(&progress, async { store()?.list(service.as_deref(), &progress).await })
+            .await
+            .map(Reply::Keys)
     })
 }
 

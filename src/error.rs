@@ -65,7 +65,8 @@ pub enum Error {
     /// The store had no way to ask the person.
     #[error(
         "The credential store {need}, because the program runs without a display (neither DISPLAY nor \
-         WAYLAND_DISPLAY is set). Unlock the store first, for instance by logging in on the desktop"
+         WAYLAND_DISPLAY is set). Log in on the desktop, where it is made and unlocked, or unlock it with \
+         gnome-keyring-daemon --unlock"
     )]
     InteractionRequired {
         /// What it wanted to ask for, to follow "The credential store".
@@ -130,6 +131,46 @@ pub enum Error {
     /// os-secrets itself failed. Holds the circumstances.
     #[error("os-secrets failed: {0}")]
     Internal(String),
+
+    /// Another error, with what the place where the process runs has to do with it.
+    #[error("{error}. {place}")]
+    Placed {
+        /// The error itself.
+        error: Box<Self>,
+        /// Where the process runs.
+        place: Place,
+    },
+}
+
+/// Where a process runs that has no desktop session around it. Its `Display` says what that means for
+/// credential stores, and what to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Windows Subsystem for Linux.
+    Wsl,
+    /// A container.
+    Container,
+    /// A session over SSH.
+    Ssh,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Wsl => {
+                "This is WSL, which starts no credential store by itself: enable systemd in /etc/wsl.conf, \
+                 install gnome-keyring, and unlock it once for each session"
+            }
+            Self::Container => {
+                "This is a container, which has no session of its own: pass the socket of the host's session \
+                 bus into it, or start a bus and a store inside"
+            }
+            Self::Ssh => {
+                "This is a session over SSH, where nobody has unlocked the store with their login: unlock it \
+                 with gnome-keyring-daemon --unlock, or start a bus and a store for this session"
+            }
+        })
+    }
 }
 
 /// What a call that did not come to its end may have changed. Its `Display` is a sentence to
@@ -159,6 +200,7 @@ impl Error {
     /// The `code` of the JavaScript error.
     pub fn code(&self) -> &'static str {
         match self {
+            Self::Placed { error, .. } => error.code(),
             Self::NoBus(_)
             | Self::NoService(_)
             | Self::Lost { .. }
@@ -184,6 +226,16 @@ impl Error {
             Self::Timeout { .. } => Some("TimeoutError"),
             Self::Aborted { .. } => Some("AbortError"),
             _ => None,
+        }
+    }
+
+    /// Adds what the place has to do with it, where it has.
+    pub fn at(self, place: Option<Place>) -> Self {
+        match (place, &self) {
+            (Some(place), Self::NoBus(_) | Self::NoService(_) | Self::InteractionRequired { .. }) => {
+                Self::Placed { error: Box::new(self), place }
+            }
+            _ => self,
         }
     }
 
@@ -219,6 +271,17 @@ mod tests {
         assert_eq!(message(aborted.clone(), Effect::NotDone), "The call was aborted. Nothing was changed.");
         assert_eq!(message(aborted, Effect::None), "The call was aborted.");
         assert_eq!(Error::InvalidData.with_effect(Effect::Unknown), Error::InvalidData);
+    }
+
+    #[test]
+    fn a_place_is_named_where_it_matters() {
+        for (place, word) in [(Place::Wsl, "WSL"), (Place::Container, "container"), (Place::Ssh, "SSH")] {
+            let error = Error::NoBus("x".into()).at(Some(place));
+            assert_eq!(error.code(), "ERR_SECRETS_PLATFORM_ERROR");
+            assert!(error.to_string().contains("dbus-run-session") && error.to_string().contains(word));
+            assert_eq!(Error::InvalidData.at(Some(place)), Error::InvalidData);
+        }
+        assert_eq!(Error::NoBus("x".into()).at(None), Error::NoBus("x".into()));
     }
 
     #[test]

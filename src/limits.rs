@@ -60,12 +60,13 @@ pub struct Progress {
     interactive: bool,
     changes: bool,
     sent: AtomicBool,
+    lost: AtomicBool,
 }
 
 impl Progress {
     /// Of a call that only reads.
     pub fn reading(interactive: bool) -> Self {
-        Self { interactive, changes: false, sent: AtomicBool::new(false) }
+        Self { interactive, changes: false, sent: AtomicBool::new(false), lost: AtomicBool::new(false) }
     }
 
     /// Of a call that stores or deletes.
@@ -88,13 +89,19 @@ impl Progress {
         self.sent.store(false, Ordering::Relaxed);
     }
 
-    /// Whether the store was told to change something, and did not refuse.
-    pub fn was_sent(&self) -> bool {
-        self.sent.load(Ordering::Relaxed)
+    /// To be called where the connection was lost: whether the store did what it was told by then
+    /// stays unknown, whatever it answers later.
+    pub fn lost(&self) {
+        self.lost.fetch_or(self.sent.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+
+    /// Whether a connection was lost that may have carried a change.
+    pub fn was_lost(&self) -> bool {
+        self.lost.load(Ordering::Relaxed)
     }
 
     fn effect(&self) -> Effect {
-        match (self.changes, self.was_sent()) {
+        match (self.changes, self.sent.load(Ordering::Relaxed) || self.was_lost()) {
             (false, _) => Effect::None,
             (true, false) => Effect::NotDone,
             (true, true) => Effect::Unknown,
@@ -146,6 +153,14 @@ mod tests {
                     progress.refused();
                 },
                 Effect::NotDone,
+            ),
+            (
+                |progress: &Progress| {
+                    progress.sending();
+                    progress.lost();
+                    progress.refused();
+                },
+                Effect::Unknown,
             ),
         ] {
             let progress = Progress::changing(true);

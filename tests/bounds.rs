@@ -153,16 +153,22 @@ fn the_prompt_of_a_gnome_keyring_is_left_open_and_its_answer_taken() {
 }
 
 #[test]
-fn the_connection_of_a_question_ends_with_it() {
+fn questions_leave_no_connection_behind() {
     run(async {
         let world = locked().await;
         let mut dropped = world.gets(1, "token");
         world.service.called("Prompt", 1).await;
         dropped.shutdown().await;
-        world.bus.left(&sender(&world.service.calls("Prompt")[0])).await;
         world.service.model().on_prompt = OnPrompt::Complete;
         assert_eq!(world.get("token").await.unwrap().unwrap(), "value");
-        world.bus.left(&sender(&world.service.calls("Prompt")[1])).await;
+        world.service.model().lock(LOGIN, true);
+        assert!(world.store.call().silent().get(&key("token")).await.is_err());
+        let link = sender(&world.service.calls("OpenSession")[0]);
+        let askers = world.service.calls("Unlock").iter().map(sender).collect::<Vec<_>>();
+        assert_eq!(askers.len(), 3);
+        for asker in askers.iter().filter(|asker| **asker != link) {
+            world.bus.left(asker).await;
+        }
     });
 }
 

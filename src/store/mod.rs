@@ -39,5 +39,5 @@ pub trait Store: Send + Sync {
 
     /// The names of all credentials, or of one service's, sorted and each once. No value is read,
     /// and the person is not asked.
-    fn list<'a>(&'a self, service: Option<&'a str>) -> Call<'a, Vec<Key>>;
+    fn list<'a>(&'a self, service: Option<&'a str>, progress: &'a Progress) -> Call<'a, Vec<Key>>;
 }

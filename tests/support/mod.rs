@@ -107,7 +107,8 @@ impl World {
 
 /// A store that uses the bus of this address.
 pub fn store(address: &str, has_display: bool) -> Arc<Client> {
-    let environment = Environment { bus_address: Ok(address.into()), has_display, timeout: DEFAULT_TIMEOUT };
+    let environment =
+        Environment { bus_address: Ok(address.into()), has_display, timeout: DEFAULT_TIMEOUT, place: None };
     Arc::new(Client(SecretService::new(environment)))
 }
 
@@ -188,7 +189,8 @@ impl Call<'_> {
 
     /// Lists the credentials of a service, or all.
     pub async fn list(self, service: Option<&str>) -> Result<Vec<Key>, Error> {
-        self.limits.run(&Progress::reading(false), self.store.list(service)).await
+        let progress = Progress::reading(false);
+        self.limits.run(&progress, self.store.list(service, &progress)).await
     }
 }
 

@@ -1,8 +1,8 @@
 //! What the store takes from the process's environment, read once.
 
-use std::{ffi::OsString, os::unix::ffi::OsStringExt, time::Duration};
+use std::{ffi::OsString, os::unix::ffi::OsStringExt, path::Path, time::Duration};
 
-use crate::error::Error;
+use crate::error::{Error, Place};
 
 /// How long a message may wait for its reply where nothing else is set: GDBus's own limit.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(25);
@@ -23,6 +23,8 @@ pub struct Environment {
     /// How long the bus may take to let us in, and each message may wait for its reply:
     /// `OS_SECRETS_TIMEOUT` in milliseconds, else [`DEFAULT_TIMEOUT`].
     pub timeout: Duration,
+    /// Where the process runs, where that explains why there is no store.
+    pub place: Option<Place>,
 }
 
 impl Environment {
@@ -53,7 +55,18 @@ impl Environment {
             Some(text) if !privileged => parse_timeout(&text)?,
             _ => DEFAULT_TIMEOUT,
         };
-        Ok(Self { bus_address, has_display, timeout })
+        let place = place(&variable, |path| Path::new(path).exists());
+        Ok(Self { bus_address, has_display, timeout, place })
+    }
+}
+
+fn place(variable: impl Fn(&str) -> Option<OsString>, exists: impl Fn(&str) -> bool) -> Option<Place> {
+    if variable("WSL_DISTRO_NAME").is_some() {
+        Some(Place::Wsl)
+    } else if variable("container").is_some() || exists("/.dockerenv") || exists("/run/.containerenv") {
+        Some(Place::Container)
+    } else {
+        variable("SSH_CONNECTION").map(|_| Place::Ssh)
     }
 }
 
@@ -111,6 +124,18 @@ mod tests {
             assert!(error.to_string().contains("OS_SECRETS_TIMEOUT"), "{error}");
             assert_eq!(read(bad, true).unwrap().timeout, DEFAULT_TIMEOUT);
         }
+    }
+
+    #[test]
+    fn the_place_is_recognized() {
+        let place =
+            |set: &str, file: &str| place(|name| (name == set).then(|| "x".into()), |path| path == file);
+        assert_eq!(place("", ""), None);
+        assert_eq!(place("WSL_DISTRO_NAME", "/.dockerenv"), Some(Place::Wsl));
+        assert_eq!(place("container", ""), Some(Place::Container));
+        assert_eq!(place("SSH_CONNECTION", "/.dockerenv"), Some(Place::Container));
+        assert_eq!(place("", "/run/.containerenv"), Some(Place::Container));
+        assert_eq!(place("SSH_CONNECTION", ""), Some(Place::Ssh));
     }
 
     #[test]

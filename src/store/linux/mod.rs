@@ -78,7 +78,7 @@ impl SecretService {
     }
 
     /// Runs a call on the current link, and once more on a new one where that was lost.
-    async fn repeat<T, F>(&self, call: impl Fn(Arc<Link>) -> F) -> Result<T, Error>
+    async fn repeat<T, F>(&self, progress: &Progress, call: impl Fn(Arc<Link>) -> F) -> Result<T, Error>
     where
         F: Future<Output = Result<T, Fault>>,
     {
@@ -89,6 +89,7 @@ impl SecretService {
                     let outcome = call(Arc::clone(&link)).await;
                     if outcome.as_ref().is_err_and(Fault::is_lost) {
                         link.retire();
+                        progress.lost();
                     }
                     outcome
                 }
@@ -96,7 +97,9 @@ impl SecretService {
             };
             match outcome {
                 Err(fault) if fault.is_lost() && !repeated => repeated = true,
-                outcome => return outcome.map_err(Error::from),
+                outcome => {
+                    return outcome.map_err(|fault| Error::from(fault).at(self.slot.environment().place));
+                }
             }
         }
     }
@@ -113,15 +116,15 @@ impl SecretService {
         if *unlocked {
             return Err(still_locked());
         }
+        *unlocked = true;
         let answer = link.unlock(objects, progress).await?;
-        *unlocked = answer != Answer::Elsewhere;
         self.accept(answer, "is locked and could not ask for its password")
     }
 
     /// Turns a dismissed prompt into the error it means. `need` is what the prompt was for.
     fn accept(&self, answer: Answer, need: &'static str) -> Result<(), Fault> {
         match answer {
-            Answer::Completed | Answer::Elsewhere => Ok(()),
+            Answer::Completed => Ok(()),
             Answer::Dismissed if self.slot.environment().has_display => {
                 Err(Error::UserCanceled { effect: Effect::None }.into())
             }
@@ -323,7 +326,7 @@ impl Store for SecretService {
     fn get<'a>(&'a self, key: &'a Key, progress: &'a Progress) -> Call<'a, Option<Secret>> {
         Box::pin(async move {
             check_size(key, None)?;
-            self.repeat(|link| async move { self.get(&link, key, progress).await }).await
+            self.repeat(progress, |link| async move { self.get(&link, key, progress).await }).await
         })
     }
 
@@ -333,16 +336,16 @@ impl Store for SecretService {
                 return Store::delete(self, key, progress).await.map(drop);
             }
             check_size(key, Some(value))?;
-            self.repeat(|link| async move { self.set(&link, key, value, progress).await }).await
+            self.repeat(progress, |link| async move { self.set(&link, key, value, progress).await }).await
         })
     }
 
     fn delete<'a>(&'a self, key: &'a Key, progress: &'a Progress) -> Call<'a, bool> {
         Box::pin(async move {
             check_size(key, None)?;
-            self.repeat(|link| async move {
+            self.repeat(progress, |link| async move {
                 // What the lost connection carried may have been done: then this call deleted it.
-                let before = progress.was_sent();
+                let before = progress.was_lost();
                 Ok(self.delete(&link, key, progress).await? || before)
             })
             .await
@@ -352,12 +355,16 @@ impl Store for SecretService {
     fn has<'a>(&'a self, key: &'a Key, progress: &'a Progress) -> Call<'a, bool> {
         Box::pin(async move {
             check_size(key, None)?;
-            self.repeat(|link| async move { Ok(!self.search(&link, key, progress).await?.is_empty()) }).await
+            self.repeat(
+                progress,
+                |link| async move { Ok(!self.search(&link, key, progress).await?.is_empty()) },
+            )
+            .await
         })
     }
 
-    fn list<'a>(&'a self, service: Option<&'a str>) -> Call<'a, Vec<Key>> {
-        Box::pin(self.repeat(move |link| async move { self.list(&link, service).await }))
+    fn list<'a>(&'a self, service: Option<&'a str>, progress: &'a Progress) -> Call<'a, Vec<Key>> {
+        Box::pin(self.repeat(progress, move |link| async move { self.list(&link, service).await }))
     }
 }
 

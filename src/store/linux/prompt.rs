@@ -26,22 +26,18 @@ use crate::{error::Error, limits::Progress};
 #[derive(Default)]
 pub struct Gate {
     open: Arc<Mutex<()>>,
-    answers: AtomicU64,
     dismissals: AtomicU64,
 }
 
 impl Gate {
-    fn answers(&self) -> u64 {
-        self.answers.load(Ordering::Relaxed)
-    }
-
     fn dismissals(&self) -> u64 {
         self.dismissals.load(Ordering::Relaxed)
     }
 
     fn count(&self, answer: Answer) {
-        let counter = if answer == Answer::Dismissed { &self.dismissals } else { &self.answers };
-        counter.fetch_add(1, Ordering::Relaxed);
+        if answer == Answer::Dismissed {
+            self.dismissals.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -50,8 +46,6 @@ impl Gate {
 pub enum Answer {
     /// The person answered it, or there was nothing to ask.
     Completed,
-    /// The person answered another meanwhile: see whether there is anything left to ask.
-    Elsewhere,
     /// The person, or the service in the person's place, refused.
     Dismissed,
 }
@@ -90,33 +84,25 @@ impl Link {
         self.ask(Question::DefaultCollection, progress).await
     }
 
-    /// Asks a question. Waits while another is open, and takes its answer for one's own: if that was
-    /// dismissed, so is this, unseen; if it was answered, there may be nothing left to ask.
-    ///
-    /// It is asked on a connection of its own, which ends with it: prompts belong to the connection
-    /// that asked for them, and gnome-keyring forgets those that were never shown only then.
+    /// Asks a question. Waits while another is open; if that one is dismissed, so is this, unseen.
     async fn ask(&self, question: Question<'_>, progress: &Progress) -> Result<Answer, Fault> {
         if !progress.is_interactive() {
+            // On a connection of its own: a prompt that is never shown goes with it, if not before.
             let wire = self.wire.reconnect().await?;
             let prompt = question.prompt(&wire).await?;
             if prompt.as_str() == "/" {
                 return Ok(Answer::Completed);
             }
-            // Never shown; where it stays, it goes with its connection.
             let _ = withdraw(&wire, &prompt).await;
             return Err(Error::InteractionNotAllowed.into());
         }
-        let (answers, dismissals) = (self.gate.answers(), self.gate.dismissals());
+        let dismissals = self.gate.dismissals();
         let turn = Arc::clone(&self.gate.open).lock_owned().await;
         if self.gate.dismissals() != dismissals {
             return Ok(Answer::Dismissed);
         }
-        if self.gate.answers() != answers {
-            return Ok(Answer::Elsewhere);
-        }
-        let wire = Arc::new(self.wire.reconnect().await?);
-        let prompt = question.prompt(&wire).await?;
-        let answer = self.run(wire, prompt, Some(turn)).await?;
+        let prompt = question.prompt(&self.wire).await?;
+        let answer = self.run(prompt, Some(turn)).await?;
         self.gate.count(answer);
         Ok(answer)
     }
@@ -128,42 +114,37 @@ impl Link {
             let _ = withdraw(&self.wire, &prompt).await;
             return Err(Error::InteractionNotAllowed.into());
         }
-        self.run(Arc::clone(&self.wire), prompt, None).await
+        self.run(prompt, None).await
     }
 
     /// Runs a prompt to its end; `/` is none, and counts as answered.
     ///
     /// It has no deadline of its own: the person may be away. It ends when the service does. Where
     /// the caller gives up, it is withdrawn.
-    async fn run(
-        &self,
-        wire: Arc<Wire>,
-        prompt: OwnedObjectPath,
-        turn: Option<OwnedMutexGuard<()>>,
-    ) -> Result<Answer, Fault> {
+    async fn run(&self, prompt: OwnedObjectPath, turn: Option<OwnedMutexGuard<()>>) -> Result<Answer, Fault> {
         if prompt.as_str() == "/" {
             return Ok(Answer::Completed);
         }
         let completed = MatchRule::builder()
             .msg_type(Type::Signal)
-            .sender(wire.service())
+            .sender(self.wire.service())
             .path(&prompt)
             .interface(PROMPT)
             .member("Completed")
             .build();
-        let signals = wire.bus().listen(completed).await?;
-        let open = OpenPrompt { wire: Arc::clone(&wire), prompt, signals, gone: self.gone.clone() };
-        let mut open = Withdrawn { open: Some(open), gate: Arc::clone(&self.gate), turn };
-        let outcome = match &mut open.open {
-            Some(open) => open.run(&wire).await,
+        let signals = self.wire.bus().listen(completed).await?;
+        let open = OpenPrompt { wire: Arc::clone(&self.wire), prompt, signals, gone: self.gone.clone() };
+        let mut shown = Shown { open: Some(open), gate: Arc::clone(&self.gate), turn };
+        let outcome = match &mut shown.open {
+            Some(open) => open.run(&self.wire).await,
             None => unreachable!("it is taken when it is dropped"),
         };
-        open.open = None;
+        shown.open = None;
         outcome
     }
 }
 
-/// A prompt that is shown.
+/// A prompt of the service's, and how its end is noticed.
 struct OpenPrompt {
     wire: Arc<Wire>,
     prompt: OwnedObjectPath,
@@ -205,27 +186,24 @@ fn completion(signal: Option<zbus::Result<Message>>) -> Result<Answer, Fault> {
     }
 }
 
-/// Withdraws a prompt where its caller gives up, which drops this.
-struct Withdrawn {
+/// A prompt while it is shown. Where its caller gives up, which drops this, it is withdrawn.
+struct Shown {
     open: Option<OpenPrompt>,
     gate: Arc<Gate>,
     turn: Option<OwnedMutexGuard<()>>,
 }
 
-impl Drop for Withdrawn {
+impl Drop for Shown {
     fn drop(&mut self) {
-        let (Some(mut open), gate, turn) = (self.open.take(), Arc::clone(&self.gate), self.turn.take())
-        else {
-            return;
-        };
+        let Some(mut open) = self.open.take() else { return };
+        let (gate, turn) = (Arc::clone(&self.gate), self.turn.take());
         tokio::spawn(async move {
             // Nobody is left to hear of a failure.
-            if let Ok(true) = withdraw(&open.wire, &open.prompt).await {
-                return;
-            }
-            // It is still on the screen: whoever has a question next waits for its answer.
-            if let Ok(answer) = open.end().await {
-                gate.count(answer);
+            if let Ok(false) = withdraw(&open.wire, &open.prompt).await {
+                // It stays on the screen: whoever has a question next waits for its answer.
+                if let Ok(answer) = open.end().await {
+                    gate.count(answer);
+                }
             }
             drop(turn);
         });
