@@ -179,11 +179,11 @@ class Session {
   }
 }
 
-/** A session with a bus and, unless told otherwise, an unlocked gnome-keyring. */
-async function startSession({ keyring = true } = {}) {
+/** A session with a bus and an unlocked gnome-keyring, unless told otherwise. */
+async function startSession({ bus = true, keyring = bus } = {}) {
   const session = new Session();
   try {
-    await session.startBus();
+    if (bus) await session.startBus();
     if (keyring) await session.startKeyring();
     return session;
   } catch (error) {

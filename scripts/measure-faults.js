@@ -1,0 +1,141 @@
+// npm run measure:faults: provokes the faults of docs/reliability.md, for os-secrets under Node and for
+// Bun's own under Bun, and prints what each says, how long it takes to say it, and how long the same
+// process takes to answer once the fault is gone.
+
+const { once } = require("node:events");
+const { secretsIn } = require("../__test__/support/client.js");
+const { bun, runtimes } = require("../__test__/support/runtimes.js");
+const { startSession } = require("../__test__/support/session.js");
+
+const key = { service: "faults", name: "name" };
+/** Longer than any deadline; what has not answered by then hangs. */
+const PATIENCE = 40_000;
+
+/**
+ * Each fault: [name, what it does, what undoes it, how the call is made]; the two functions get
+ * { session, keyring, bus }. A client that must not have seen what was done before is started after.
+ */
+const faults = [
+  ["keyring killed", async (at) => at.session.end(at.keyring), restartKeyring],
+  ["keyring restarted", async (at) => restartKeyring(at, await at.session.end(at.keyring)), nothing],
+  [
+    "keyring stopped (SIGSTOP)",
+    async (at) => at.keyring.kill("SIGSTOP"),
+    async (at) => at.keyring.kill("SIGCONT"),
+  ],
+  ["bus killed", async (at) => at.session.end(at.bus), restartAll],
+  ["bus and keyring restarted", async (at) => restartAll(at, await at.session.end(at.bus)), nothing],
+  ["bus stopped (SIGSTOP)", async (at) => at.bus.kill("SIGSTOP"), async (at) => at.bus.kill("SIGCONT")],
+  ["keyring locked, no prompter", async (at) => at.session.lock(), replaceKeyring],
+  [
+    "keyring not unlocked since it started",
+    (at) => replaceKeyring(at, null),
+    replaceKeyring,
+    { after: true },
+  ],
+  ["name taken by another keyring", takeOver, nothing],
+  [
+    "keyring locked, prompt never answered (`timeout: 1000`)",
+    neverAnswered,
+    replaceKeyring,
+    { after: true, timeout: 1000 },
+  ],
+];
+
+async function nothing() {}
+
+async function restartKeyring(at) {
+  at.keyring = await at.session.startKeyring();
+}
+
+async function restartAll(at) {
+  await at.session.end(at.keyring);
+  at.bus = await at.session.startBus();
+  await restartKeyring(at);
+}
+
+async function replaceKeyring(at, password = "") {
+  await at.session.end(at.keyring);
+  at.keyring = await at.session.startKeyring({ password });
+}
+
+async function takeOver(at) {
+  const other = at.session.start("gnome-keyring-daemon", [
+    "--foreground",
+    "--replace",
+    "--unlock",
+    "--components=secrets",
+  ]);
+  other.stdin.end("\n");
+  await once(at.keyring, "exit");
+  at.keyring = other;
+  await at.session.waitForOwner();
+}
+
+async function neverAnswered(at) {
+  await at.session.end(at.keyring);
+  const prompter = await at.session.startPrompter();
+  at.keyring = await at.session.startKeyring({ prompter });
+  await prompter.expect("delay 3600000", "password right");
+  await at.session.lock();
+}
+
+/** What a call comes to, and after how many milliseconds. */
+async function timed(call) {
+  const start = performance.now();
+  let timer;
+  const patience = new Promise((resolve) => {
+    timer = setTimeout(resolve, PATIENCE, `no answer after ${PATIENCE / 1000} s`);
+  });
+  const told = call.then(
+    (value) => (value === "value" ? "the value" : JSON.stringify(value ?? null)),
+    (error) => `\`${error.code}\`: ${gist(error.message)}`,
+  );
+  const outcome = await Promise.race([told, patience]);
+  clearTimeout(timer);
+  return { outcome, time: performance.now() - start };
+}
+
+/** The beginning of a message, without the names that differ from run to run. */
+function gist(message) {
+  const text = message.replace(/ ?unix:path=[^ ]*?bus/, "").replace(/The name :\d+\.\d+/, "The name :1.1");
+  return text.length > 110 ? `${text.slice(0, 110)}…` : text;
+}
+
+async function measure([name, provoke, undo, how = {}], [runtime, implementation]) {
+  const session = await startSession({ bus: false });
+  try {
+    const at = { session };
+    at.bus = await session.startBus();
+    at.keyring = await session.startKeyring();
+    const start = () => secretsIn(session, runtime, implementation, { env: { DISPLAY: ":0" } });
+    const first = start();
+    await first.set({ ...key, value: "value" });
+    await provoke(at);
+    const client = how.after ? start() : first;
+    const during = await timed(client.get({ ...key, timeout: how.timeout }));
+    await undo(at);
+    const after = await timed(client.get(key));
+    return { name, during, after };
+  } finally {
+    await session.stop();
+  }
+}
+
+function cell({ outcome, time }) {
+  const shown = time < 1000 ? `${time.toFixed(0)} ms` : `${(time / 1000).toFixed(1)} s`;
+  return `${outcome.replaceAll("|", "\\|")} (${shown})`;
+}
+
+async function main() {
+  console.log("| fault | os-secrets: during | afterwards | Bun 1.4.5: during | afterwards |");
+  console.log("|---|---|---|---|---|");
+  for (const fault of faults) {
+    const ours = await measure(fault, [runtimes["Node 22"], "os-secrets"]);
+    const theirs = await measure(fault, [[bun], "bun"]);
+    const cells = [ours.during, ours.after, theirs.during, theirs.after].map(cell);
+    console.log(`| ${fault[0]} | ${cells.join(" | ")} |`);
+  }
+}
+
+main();
