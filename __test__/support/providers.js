@@ -13,7 +13,7 @@ const oo7 = join(cache, "oo7", "bin", "oo7-daemon");
 /** Asks a question over the bus until the answer matches. */
 async function answered(session, [destination, path, method, ...args], pattern) {
   const message = ["--session", "--print-reply", `--dest=${destination}`, path, method, ...args];
-  for (let tries = 0; tries < 400; tries++) {
+  for (let tries = 0; tries < 1200; tries++) {
     const { stdout } = await session.run("dbus-send", message);
     if (pattern.test(stdout)) return;
     await new Promise((resolve) => setTimeout(resolve, 25));
@@ -21,11 +21,15 @@ async function answered(session, [destination, path, method, ...args], pattern) 
   throw new Error(`${destination} did not answer ${method} with ${pattern}`);
 }
 
-/** Waits until there is a Secret Service with a default collection. */
-function ready(session) {
-  const service = ["org.freedesktop.secrets", "/org/freedesktop/secrets"];
-  const question = [...service, "org.freedesktop.Secret.Service.ReadAlias", "string:default"];
-  return answered(session, question, /object path "\/org/);
+/**
+ * Waits until there is a default collection, and it is open; a provider's alias and its name on the
+ * bus can be there before. KWallet's says always that it is locked, see services/kwallet.test.js.
+ */
+function ready(session, { alwaysLocked = false }) {
+  const collection = ["org.freedesktop.secrets", "/org/freedesktop/secrets/aliases/default"];
+  const property = ["string:org.freedesktop.Secret.Collection", "string:Locked"];
+  const question = [...collection, "org.freedesktop.DBus.Properties.Get", ...property];
+  return answered(session, question, alwaysLocked ? /boolean true/ : /boolean false/);
 }
 
 /** Starts a program whose output nobody reads. */
@@ -43,6 +47,7 @@ const wallet = ["org.kde.kwalletd5", "/modules/kwalletd5"];
 
 const kwallet = {
   collection: "/org/freedesktop/secrets/collection/kdewallet",
+  alwaysLocked: true,
 
   /** Makes the wallet. kwalletd5 serves as a collection only a wallet that it found when it started. */
   async prepare(session) {
@@ -73,6 +78,8 @@ apiEnabled=true
 };
 
 const keepassxc = {
+  collection: "/org/freedesktop/secrets/collection/database",
+
   async prepare(session) {
     const folder = join(session.env.XDG_CONFIG_HOME, "keepassxc");
     mkdirSync(folder, { recursive: true });
@@ -104,6 +111,8 @@ CheckForUpdates=false
 };
 
 const oo7Daemon = {
+  collection: "/org/freedesktop/secrets/collection/login",
+
   async prepare() {},
 
   run(session) {
@@ -120,7 +129,7 @@ async function startProvider(session, provider) {
   const running = {
     async start() {
       child = provider.run(session);
-      await ready(session);
+      await ready(session, provider);
     },
     async stop() {
       await provider.settle?.(session);
