@@ -14,6 +14,20 @@ const key = { service: "services", name: "a name/with a slash" };
 const attributes = { "xdg:schema": "com.oven-sh.bun.Secret", service: key.service, account: key.name };
 const hundred = Array.from({ length: 100 }, (_, index) => `name ${index}`);
 
+/** How many items the default collection has. Reading them one by one is slow with KeePassXC. */
+async function count(session) {
+  const collection = ["--dest=org.freedesktop.secrets", "/org/freedesktop/secrets/aliases/default"];
+  const property = ["string:org.freedesktop.Secret.Collection", "string:Items"];
+  const question = [...collection, "org.freedesktop.DBus.Properties.Get", ...property];
+  const { code, stdout, stderr } = await session.run("dbus-send", [
+    "--session",
+    "--print-reply",
+    ...question,
+  ]);
+  assert.equal(code, 0, stderr);
+  return stdout.split("object path").length - 1;
+}
+
 /** A session with a provider in it, which ends with the test. */
 async function withProvider(t, provider) {
   const session = await startSession({ keyring: false });
@@ -68,13 +82,13 @@ function testContract(name, provider) {
     it("takes a hundred calls at once", async () => {
       const all = (call) => Promise.all(hundred.map(call));
       await all((name) => ours.set("hundred", name, `value of ${name}`));
-      assert.equal((await items(session)).length, 100);
+      assert.equal(await count(session), 100);
       assert.deepEqual(
         await all((name) => ours.get("hundred", name)),
         hundred.map((name) => `value of ${name}`),
       );
       assert.deepEqual(new Set(await all((name) => ours.delete("hundred", name))), new Set([true]));
-      assert.deepEqual(await items(session), []);
+      assert.equal(await count(session), 0);
     });
 
     it("leaves one item of a hundred sets of one key", async () => {
