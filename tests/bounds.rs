@@ -244,6 +244,24 @@ fn a_message_without_an_answer_says_what_it_may_have_changed() {
 }
 
 #[test]
+fn those_who_wait_for_a_service_that_hangs_turn_to_it_anew() {
+    run_within(PATIENCE * 4, async {
+        let world = World::new().await;
+        world.put(LOGIN, "token", "value");
+        for _ in 0..128 {
+            world.service.once("GetSecret", Deviation::Ignore);
+        }
+        let gets = world.gets(130, "token");
+        world.service.called("GetSecret", 128).await;
+        lose_patience().await;
+        let (read, late): (Vec<_>, Vec<_>) = gets.join_all().await.into_iter().partition(Result::is_ok);
+        assert_eq!(read, [Ok(Some("value".to_owned())), Ok(Some("value".to_owned()))]);
+        assert!(late.into_iter().all(|get| get.unwrap_err().code() == "ERR_SECRETS_TIMEOUT"));
+        assert_eq!(world.service.count("OpenSession"), 2);
+    });
+}
+
+#[test]
 fn a_change_that_is_lost_twice_may_have_been_made() {
     run(async {
         let world = World::new().await;

@@ -1,0 +1,178 @@
+// What holds with every provider of the Secret Service.
+
+const assert = require("node:assert/strict");
+const { join } = require("node:path");
+const { after, before, describe, it } = require("node:test");
+const { secretsIn } = require("../support/client.js");
+const { items } = require("../support/items.js");
+const { startProvider } = require("../support/providers.js");
+const { bun, root, runtimes } = require("../support/runtimes.js");
+const { startSession } = require("../support/session.js");
+
+const node = runtimes["Node 22"];
+const key = { service: "services", name: "a name/with a slash" };
+const attributes = { "xdg:schema": "com.oven-sh.bun.Secret", service: key.service, account: key.name };
+const hundred = Array.from({ length: 100 }, (_, index) => `name ${index}`);
+
+/** How many items the default collection has. Reading them one by one is slow with KeePassXC. */
+async function count(session) {
+  const collection = ["--dest=org.freedesktop.secrets", "/org/freedesktop/secrets/aliases/default"];
+  const property = ["string:org.freedesktop.Secret.Collection", "string:Items"];
+  const question = [...collection, "org.freedesktop.DBus.Properties.Get", ...property];
+  const { code, stdout, stderr } = await session.run("dbus-send", [
+    "--session",
+    "--print-reply",
+    ...question,
+  ]);
+  assert.equal(code, 0, stderr);
+  return stdout.split("object path").length - 1;
+}
+
+/** A session with a provider in it, which ends with the test. */
+async function withProvider(t, provider) {
+  const session = await startSession({ keyring: false });
+  t.after(() => session.stop());
+  const running = await startProvider(session, provider);
+  return { session, running, ours: secretsIn(session, node, "os-secrets") };
+}
+
+/** The tests of the contract; `provider` is one of support/providers.js. */
+function testContract(name, provider) {
+  describe(`${name} holds credentials`, () => {
+    let session;
+    let running;
+    let ours;
+    before(async () => {
+      session = await startSession({ keyring: false });
+      running = await startProvider(session, provider);
+      ours = secretsIn(session, node, "os-secrets");
+    });
+    after(() => session.stop());
+
+    it("stores, reads, replaces and deletes", async () => {
+      assert.equal(await ours.get(key), null);
+      assert.equal(await ours.delete(key), false);
+      for (const value of ["plain", "Zürich 👋", "a\nb", " ", "x".repeat(100_000)]) {
+        await ours.set({ ...key, value });
+        assert.equal(await ours.get(key), value);
+      }
+      assert.equal((await items(session)).length, 1);
+      assert.equal(await ours.delete(key.service, key.name), true);
+      assert.equal(await ours.delete(key), false);
+      assert.equal(await ours.get(key.service, key.name), null);
+      assert.deepEqual(await items(session), []);
+    });
+
+    it("takes names of any script", async () => {
+      const odd = { service: "Dienst „ü“ 👋", name: "имя = \"x\" & 'y' \\ %s" };
+      await ours.set({ ...odd, value: "value" });
+      assert.equal(await ours.get(odd), "value");
+      assert.equal(await ours.get({ ...odd, name: "имя" }), null);
+      assert.equal(await ours.delete(odd), true);
+    });
+
+    it("deletes with an empty value", async () => {
+      await ours.set({ ...key, value: "" });
+      await ours.set({ ...key, value: "value" });
+      await ours.set({ ...key, value: "" });
+      assert.equal(await ours.get(key), null);
+      assert.deepEqual(await items(session), []);
+    });
+
+    it("takes a hundred calls at once", async () => {
+      const all = (call) => Promise.all(hundred.map(call));
+      await all((name) => ours.set("hundred", name, `value of ${name}`));
+      assert.equal(await count(session), 100);
+      assert.deepEqual(
+        await all((name) => ours.get("hundred", name)),
+        hundred.map((name) => `value of ${name}`),
+      );
+      assert.deepEqual(new Set(await all((name) => ours.delete("hundred", name))), new Set([true]));
+      assert.equal(await count(session), 0);
+    });
+
+    it("leaves one item of a hundred sets of one key", async () => {
+      await Promise.all(hundred.map((value) => ours.set({ ...key, value })));
+      const [item, ...others] = await items(session);
+      assert.deepEqual(others, []);
+      assert.ok(hundred.includes(item.secret));
+      assert.equal(await ours.get(key), item.secret);
+      assert.equal(await ours.delete(key), true);
+    });
+
+    it("holds bytes, and says what it holds", async () => {
+      const program = join(root, "__test__", "programs", "open-store.js");
+      const { code, stderr } = await session.run(node[0], [program]);
+      assert.equal(code, 0, stderr);
+    });
+
+    it("keeps a deadline, and reads what is open without asking", async () => {
+      await ours.set({ ...key, value: "value", timeout: 60_000 });
+      assert.equal(await ours.get({ ...key, timeout: 60_000, interactive: false }), "value");
+      const aborted = { name: "AbortError", code: "ABORT_ERR" };
+      await assert.rejects(ours.abortedDelete(key), aborted);
+      assert.equal(await ours.delete({ ...key, timeout: 60_000 }), true);
+    });
+
+    it("shares the items with Bun.secrets", async () => {
+      const theirs = secretsIn(session, [bun], "bun");
+      for (const [writer, reader] of [
+        [ours, theirs],
+        [theirs, ours],
+      ]) {
+        for (const value of ["plain", "Zürich 👋", "x".repeat(10_000)]) {
+          await writer.set({ ...key, value });
+          assert.equal(await reader.get(key), value);
+        }
+        assert.equal(await reader.delete(key), true);
+        assert.equal(await writer.get(key), null);
+      }
+
+      await theirs.set({ ...key, value: "by Bun" });
+      const [first] = await items(session);
+      await ours.set({ ...key, value: "by us" });
+      const [second, ...others] = await items(session);
+      assert.deepEqual(others, []);
+      assert.equal(second.label, `${key.service}/${key.name}`);
+      for (const name of Object.keys(attributes)) assert.equal(second.attributes[name], attributes[name]);
+      // The identity of an entry, where the provider shows one, is the entry's own.
+      const shape = ({ path, secret, attributes: { Uuid, Path, ...rest }, ...item }) => ({ ...item, rest });
+      assert.deepEqual(shape(second), shape(first));
+      await ours.delete(key);
+      await ours.set({ ...key, value: "by us, anew" });
+      const [third] = await items(session);
+      assert.deepEqual(shape(third), shape(first));
+      await theirs.set({ ...key, value: "by Bun, anew" });
+      assert.equal((await items(session)).length, 1);
+      assert.equal(await ours.get(key), "by Bun, anew");
+      await ours.delete(key);
+    });
+
+    it("is followed when it is restarted", async () => {
+      await ours.set({ ...key, value: "value" });
+      for (let times = 0; times < 2; times++) {
+        await running.stop();
+        await running.start();
+        assert.equal(await ours.get(key), "value");
+      }
+      await running.stop();
+      await running.start();
+      await ours.set({ ...key, value: "other" });
+      await running.stop();
+      await running.start();
+      assert.equal(await ours.delete(key), true);
+      assert.equal(await ours.get(key), null);
+    });
+  });
+}
+
+/** Locks the default collection, over the bus; where it says that it did. */
+async function lock(session, { collection }) {
+  const service = ["--dest=org.freedesktop.secrets", "/org/freedesktop/secrets"];
+  const method = ["org.freedesktop.Secret.Service.Lock", `array:objpath:${collection}`];
+  const args = ["--session", "--print-reply", ...service, ...method];
+  const { stdout, stderr } = await session.run("dbus-send", args);
+  assert.match(stdout, new RegExp(`"${collection}"`), stderr);
+}
+
+module.exports = { key, lock, testContract, withProvider };

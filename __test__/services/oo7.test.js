@@ -1,0 +1,40 @@
+// oo7-daemon, and where it differs.
+
+const assert = require("node:assert/strict");
+const { describe, it } = require("node:test");
+const { items } = require("../support/items.js");
+const { oo7Daemon } = require("../support/providers.js");
+const { key, lock, testContract, withProvider } = require("./contract.js");
+
+testContract("oo7-daemon", oo7Daemon);
+
+describe("oo7-daemon", () => {
+  it("gives an item that is replaced another path, and adds an attribute of its own", async (t) => {
+    const { session, ours } = await withProvider(t, oo7Daemon);
+    await ours.set({ ...key, value: "value" });
+    const [first] = await items(session);
+    await ours.set({ ...key, value: "other" });
+    const [second, ...others] = await items(session);
+    assert.deepEqual(others, []);
+    assert.notEqual(second.path, first.path);
+    assert.deepEqual(second.attributes, {
+      "xdg:schema": "com.oven-sh.bun.Secret",
+      service: key.service,
+      account: key.name,
+      "xdg:content-type": "text/plain",
+    });
+  });
+
+  it("refuses to store while it is locked, and keeps what it holds", async (t) => {
+    const { session, running, ours } = await withProvider(t, oo7Daemon);
+    await ours.set({ ...key, value: "value" });
+    await lock(session, oo7Daemon);
+    await assert.rejects(ours.set({ ...key, value: "other", interactive: false }), {
+      name: "Error",
+      code: "ERR_SECRETS_INTERACTION_NOT_ALLOWED",
+    });
+    await running.stop();
+    await running.start();
+    assert.equal(await ours.get(key), "value");
+  });
+});

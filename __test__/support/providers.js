@@ -1,0 +1,143 @@
+// Secret Services beside gnome-keyring, each started in a session as a desktop would start it, but
+// without a screen and with its store open.
+
+const { mkdirSync, writeFileSync } = require("node:fs");
+const { homedir } = require("node:os");
+const { join } = require("node:path");
+
+/** Where scripts/test-services.js puts what Debian does not have. */
+const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "os-secrets");
+const python = join(cache, "python", "bin", "python");
+const oo7 = join(cache, "oo7", "bin", "oo7-daemon");
+
+/** Asks a question over the bus until the answer matches. */
+async function answered(session, [destination, path, method, ...args], pattern) {
+  const message = ["--session", "--print-reply", `--dest=${destination}`, path, method, ...args];
+  for (let tries = 0; tries < 1200; tries++) {
+    const { stdout } = await session.run("dbus-send", message);
+    if (pattern.test(stdout)) return;
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+  throw new Error(`${destination} did not answer ${method} with ${pattern}`);
+}
+
+/**
+ * Waits until there is a default collection, and it is open; a provider's alias and its name on the
+ * bus can be there before. KWallet's says always that it is locked, see services/kwallet.test.js.
+ */
+function ready(session, { alwaysLocked = false }) {
+  const collection = ["org.freedesktop.secrets", "/org/freedesktop/secrets/aliases/default"];
+  const property = ["string:org.freedesktop.Secret.Collection", "string:Locked"];
+  const question = [...collection, "org.freedesktop.DBus.Properties.Get", ...property];
+  return answered(session, question, alwaysLocked ? /boolean true/ : /boolean false/);
+}
+
+/** Starts a program whose output nobody reads. */
+function startQuietly(session, command, args, env = {}) {
+  const child = session.start(command, args, {
+    env: { ...session.env, QT_QPA_PLATFORM: "offscreen", ...env },
+  });
+  child.stdout.resume();
+  child.stderr.resume();
+  child.stdin.on("error", () => {});
+  return child;
+}
+
+const wallet = ["org.kde.kwalletd5", "/modules/kwalletd5"];
+
+const kwallet = {
+  collection: "/org/freedesktop/secrets/collection/kdewallet",
+  alwaysLocked: true,
+
+  /** Makes the wallet. kwalletd5 serves as a collection only a wallet that it found when it started. */
+  async prepare(session) {
+    writeFileSync(
+      join(session.env.XDG_CONFIG_HOME, "kwalletrc"),
+      `[Wallet]
+Enabled=true
+First Use=false
+Default Wallet=kdewallet
+Use One Wallet=true
+Prompt on Open=false
+[org.freedesktop.secrets]
+apiEnabled=true
+`,
+    );
+    const daemon = kwallet.run(session);
+    await answered(session, [...wallet, "org.kde.KWallet.isOpen", "string:kdewallet"], /boolean true/);
+    await session.end(daemon, "SIGTERM");
+  },
+
+  run(session) {
+    const env = { PAM_KWALLET5_LOGIN: join(session.directory, "pam-login") };
+    return startQuietly(session, "/usr/bin/python3", [join(__dirname, "kwallet.py")], env);
+  },
+
+  /** Writes the wallet. kwalletd5 does so some seconds after a change, and not when it is ended. */
+  settle: (session) => answered(session, [...wallet, "org.kde.KWallet.closeAllWallets"], /method return/),
+};
+
+const keepassxc = {
+  collection: "/org/freedesktop/secrets/collection/database",
+
+  async prepare(session) {
+    const folder = join(session.env.XDG_CONFIG_HOME, "keepassxc");
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(
+      join(folder, "keepassxc.ini"),
+      `[FdoSecrets]
+Enabled=true
+ShowNotification=false
+ConfirmAccessItem=false
+ConfirmDeleteItem=false
+[General]
+UpdateCheckMessageShown=true
+[GUI]
+CheckForUpdates=false
+`,
+    );
+    const database = [join(session.directory, "database.kdbx"), "password"];
+    const { code, stderr } = await session.run(python, [join(__dirname, "database.py"), ...database]);
+    if (code !== 0) throw new Error(`the database cannot be made: ${stderr}`);
+  },
+
+  run(session) {
+    const args = ["--pw-stdin", join(session.directory, "database.kdbx")];
+    // Where it looks for another instance, to hand the database over to.
+    const child = startQuietly(session, "keepassxc", args, { TMPDIR: session.env.XDG_RUNTIME_DIR });
+    child.stdin.end("password\n");
+    return child;
+  },
+};
+
+const oo7Daemon = {
+  collection: "/org/freedesktop/secrets/collection/login",
+
+  async prepare() {},
+
+  run(session) {
+    const child = startQuietly(session, oo7, ["--login"]);
+    child.stdin.end("password");
+    return child;
+  },
+};
+
+/** Starts a provider in a session; gives { start(), stop(), lock() } for what comes after. */
+async function startProvider(session, provider) {
+  await provider.prepare(session);
+  let child;
+  const running = {
+    async start() {
+      child = provider.run(session);
+      await ready(session, provider);
+    },
+    async stop() {
+      await provider.settle?.(session);
+      await session.end(child, "SIGTERM");
+    },
+  };
+  await running.start();
+  return running;
+}
+
+module.exports = { keepassxc, kwallet, oo7Daemon, startProvider };

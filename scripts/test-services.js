@@ -1,0 +1,42 @@
+// npm run test:services: installs the other providers of the Secret Service and runs the tests on
+// each. Arguments name the test files to run instead of all. What Debian does not have goes to the
+// user's cache folder; the first run builds oo7-daemon there, which takes a quarter of an hour.
+
+const { existsSync, readdirSync } = require("node:fs");
+const { homedir } = require("node:os");
+const { join } = require("node:path");
+const { build, ensureDebian, ensureNodeModules, root, run } = require("./tools.js");
+
+const PYKEEPASS = "pykeepass==4.2.0";
+const OO7 = "0.7.0-beta";
+
+const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "os-secrets");
+
+ensureDebian({
+  "dbus-daemon": "dbus-daemon",
+  "dbus-send": "dbus-bin",
+  "/usr/lib/python3/dist-packages/secretstorage": "python3-secretstorage",
+  "/var/lib/dpkg/info/python3-venv.list": "python3-venv",
+  "/var/lib/dpkg/info/libqca-qt5-2-plugins:amd64.list": "libqca-qt5-2-plugins",
+  kwalletd5: "libkf5wallet-bin",
+  keepassxc: "keepassxc",
+});
+ensureNodeModules();
+ensureNodeModules(join(root, "__test__", "runtimes"));
+build();
+
+const python = join(cache, "python");
+if (!existsSync(join(python, PYKEEPASS))) {
+  run("/usr/bin/python3", ["-m", "venv", "--clear", python]);
+  run(join(python, "bin", "pip"), ["install", "--quiet", "--disable-pip-version-check", PYKEEPASS]);
+  run("touch", [join(python, PYKEEPASS)]);
+}
+const install = ["install", "oo7-daemon", "--version", OO7, "--locked", "--root", join(cache, "oo7")];
+const env = { ...process.env, CARGO_TARGET_DIR: join(cache, "oo7-target") };
+if (!existsSync(join(cache, "oo7", "bin", "oo7-daemon"))) run("cargo", install, { env });
+
+const folder = join("__test__", "services");
+const all = readdirSync(join(root, folder)).filter((name) => name.endsWith(".test.js"));
+const chosen = process.argv.slice(2);
+const files = chosen.length > 0 ? chosen : all.map((name) => join(folder, name));
+run(process.execPath, ["--test", "--test-concurrency=2", ...files]);
