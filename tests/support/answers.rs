@@ -140,7 +140,7 @@ impl Model {
             attributes: property("Attributes")?.try_into().map_err(|_| INVALID_ARGS)?,
             label: property("Label")?.try_into().map_err(|_| INVALID_ARGS)?,
             value: match &self.session(&secret.session, call)?.key {
-                Some(key) => crypto::decrypt(key, &secret.parameters, &secret.value),
+                Some(key) => crypto::decrypt(key, &secret.parameters, &secret.value).ok_or(INVALID_ARGS)?,
                 None => secret.value,
             },
             content_type: secret.content_type,
@@ -158,6 +158,9 @@ impl Model {
 
     fn get_property(&mut self, call: &Message, path: &str) -> Answer {
         let (_, name): (String, String) = arguments(call)?;
+        if let Some(item) = self.items.get(path).filter(|_| name == "Attributes") {
+            return Ok(reply(call, &Variant::from(item.attributes.clone())));
+        }
         let collection = self.collection_at(path)?;
         let locked = self.is_locked(&collection);
         let value = match name.as_str() {
