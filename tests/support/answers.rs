@@ -150,7 +150,7 @@ impl Model {
             attributes: property("Attributes")?.try_into().map_err(|_| INVALID_ARGS)?,
             label: property("Label")?.try_into().map_err(|_| INVALID_ARGS)?,
             value: match &self.session(&secret.session, call)?.key {
-                Some(key) => crypto::decrypt(key, &secret.parameters, &secret.value),
+                Some(key) => crypto::decrypt(key, &secret.parameters, &secret.value).ok_or(INVALID_ARGS)?,
                 None => secret.value,
             },
             content_type: secret.content_type,

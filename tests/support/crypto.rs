@@ -55,10 +55,10 @@ pub fn encrypt(key: &Key, value: &[u8]) -> (Vec<u8>, Vec<u8>) {
     (iv.to_vec(), sealed.to_vec())
 }
 
-/// Decrypts a value, which the client must have encrypted correctly.
-pub fn decrypt(key: &Key, iv: &[u8], ciphertext: &[u8]) -> Vec<u8> {
-    let iv: Key = iv.try_into().expect("an initialization vector of 16 bytes");
+/// Decrypts a value; `None` where the client did not encrypt it correctly.
+pub fn decrypt(key: &Key, iv: &[u8], ciphertext: &[u8]) -> Option<Vec<u8>> {
+    let iv: Key = iv.try_into().ok()?;
     let mut buffer = ciphertext.to_vec();
     let opened = cbc::Decryptor::<Aes128>::new(key.into(), &iv.into());
-    opened.decrypt_padded::<Pkcs7>(&mut buffer).expect("a valid padding").to_vec()
+    opened.decrypt_padded::<Pkcs7>(&mut buffer).ok().map(<[u8]>::to_vec)
 }

@@ -7,6 +7,7 @@ pub mod answers;
 pub mod bus;
 pub mod crypto;
 pub mod model;
+pub mod random;
 pub mod script;
 pub mod service;
 

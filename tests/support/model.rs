@@ -213,6 +213,18 @@ impl Model {
         }
     }
 
+    /// Becomes as it was at first, but for the sessions: the same process goes on.
+    pub fn start_over(&mut self) {
+        let sessions = std::mem::take(&mut self.sessions);
+        *self = Self { sessions, made: self.made, ..Self::new() };
+    }
+
+    /// The paths of all objects that there are.
+    pub fn paths(&self) -> Vec<String> {
+        let keys = self.collections.keys().chain(self.items.keys()).chain(self.prompts.keys());
+        keys.chain(self.sessions.keys()).chain(&self.default).cloned().collect()
+    }
+
     /// Forgets what does not outlive the process of a service.
     pub fn forget_clients(&mut self) {
         self.sessions.clear();

@@ -16,6 +16,9 @@ use super::{
 /// Changes a secret that is on its way.
 pub type Tamper = fn(&mut WireSecret);
 
+/// Makes messages of a call.
+pub type Improvise = Arc<dyn Fn(&mut Model, &Message) -> Vec<Message> + Send + Sync>;
+
 /// What the service does with one call instead of answering it correctly.
 #[derive(Clone)]
 pub enum Deviation {
@@ -23,6 +26,8 @@ pub enum Deviation {
     Refuse(&'static str),
     /// Answers with what the function makes of the call.
     Answer(Arc<dyn Fn(&Message) -> Message + Send + Sync>),
+    /// Sends what the function makes of the call and of what the service holds.
+    Improvise(Improvise),
     /// Answers correctly, but for a secret that is changed on its way.
     Tamper(Tamper),
     /// Never answers.

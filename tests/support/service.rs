@@ -156,6 +156,7 @@ impl Service {
                 None => self.model().answer(&call),
                 Some(Deviation::Refuse(name)) => vec![error(&call, name, "as the test has it")],
                 Some(Deviation::Answer(answer)) => vec![answer(&call)],
+                Some(Deviation::Improvise(improvise)) => improvise(&mut self.model(), &call),
                 Some(Deviation::Tamper(tamper)) => {
                     let (mut secret,): (WireSecret,) =
                         self.model().answer(&call)[0].body().deserialize().unwrap();
