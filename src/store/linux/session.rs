@@ -85,7 +85,8 @@ impl Session {
         match &self.key {
             Some(key) => key
                 .open(Sealed { parameters: secret.parameters, value: secret.value })
-                .ok_or_else(|| Fault::malformed("GetSecret with a secret that cannot be decrypted")),
+                // Under another key than ours, perhaps: a new session has a new one.
+                .ok_or_else(|| Fault::Lost("its secret cannot be decrypted".into())),
             None => Ok(Secret::new(secret.value)),
         }
     }
