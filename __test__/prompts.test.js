@@ -95,7 +95,7 @@ describe("a prompt", () => {
 
   it("ends with the call's deadline, and is asked but once: its answer serves the next call", async (t) => {
     const { prompter, ours } = await locked(t);
-    await prompter.expect("delay 1500", "password right");
+    await prompter.expect("delay 5000", "password right");
     const timedOut = { name: "TimeoutError", code: "ERR_SECRETS_TIMEOUT", message: /within 200 ms\./ };
     await assert.rejects(ours.get({ ...key, timeout: 200 }), timedOut);
     const nothing = { ...timedOut, message: /within 200 ms\. Nothing was changed\./ };

@@ -8,7 +8,7 @@ const implementation = process.argv[2] === "bun" ? { secrets: globalThis.Bun.sec
 function signal(kind) {
   if (kind === "aborted") return AbortSignal.abort("the reason");
   const controller = new AbortController();
-  setTimeout(() => controller.abort("the reason"), 50);
+  setTimeout(() => controller.abort("the reason"), 600);
   return controller.signal;
 }
 
