@@ -25,14 +25,14 @@ describe("oo7-daemon", () => {
     });
   });
 
-  it("refuses to store while it is locked, and keeps what it holds", async (t) => {
+  it("rejects while it is locked, though it hides what it holds, and keeps it", async (t) => {
     const { session, running, ours } = await withProvider(t, oo7Daemon);
     await ours.set({ ...key, value: "value" });
     await lock(session, oo7Daemon);
-    await assert.rejects(ours.set({ ...key, value: "other", interactive: false }), {
-      name: "Error",
-      code: "ERR_SECRETS_INTERACTION_NOT_ALLOWED",
-    });
+    const refused = { name: "Error", code: "ERR_SECRETS_INTERACTION_NOT_ALLOWED" };
+    await assert.rejects(ours.get({ ...key, interactive: false }), refused);
+    await assert.rejects(ours.delete({ ...key, interactive: false }), refused);
+    await assert.rejects(ours.set({ ...key, value: "other", interactive: false }), refused);
     await running.stop();
     await running.start();
     assert.equal(await ours.get(key), "value");

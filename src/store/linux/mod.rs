@@ -157,8 +157,8 @@ impl SecretService {
 
     /// What must be unlocked to know whether there is an item that no search shows.
     ///
-    /// KeePassXC shows no items of a locked collection at all. gnome-keyring shows those of a keyring
-    /// that was not unlocked since it started, but under another schema.
+    /// KeePassXC shows no items of a locked collection at all, oo7-daemon none in a search. gnome-keyring
+    /// shows those of a keyring that was not unlocked since it started, but under another schema.
     async fn hiding(
         &self,
         link: &Link,
@@ -177,7 +177,9 @@ impl SecretService {
         if !alike.is_empty() {
             return Ok(alike);
         }
-        if link.wire.is_empty(&default).await? {
+        if link.wire.is_empty(&default).await?
+            || link.wire.search_any_schema(None, None).await?.locked.is_empty()
+        {
             return Ok(link.wire.default_collection().await?.into_iter().collect());
         }
         Ok(Vec::new())
