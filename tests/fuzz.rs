@@ -118,6 +118,10 @@ fn fuzz<F: Future<Output = ()>>(property: &str, mut check: impl FnMut(u64) -> F)
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().expect(name));
     let time = budget();
     let first: u64 = number("OS_SECRETS_FUZZ_SEED").unwrap_or_else(|| {
+        // A run that nobody asked for is the same every time.
+        if std::env::var_os("OS_SECRETS_FUZZ_SECONDS").is_none() {
+            return 1;
+        }
         let mut seed = [0; 4];
         getrandom::fill(&mut seed).unwrap();
         u32::from_be_bytes(seed).into()
