@@ -246,9 +246,9 @@ fn list_names_each_credential_once_and_in_order() {
         let world = World::new().await;
         assert_eq!(world.store.call().list(None).await, Ok(Vec::new()));
         for name in ["b", "a", "c"] {
-            world.put(LOGIN, name, "value");
             world.put(ARCHIVE, name, "value");
         }
+        world.put(LOGIN, "b", "value");
         let other = Key { service: "another service".into(), name: "z".into() };
         world.service.model().put(LOGIN, &other, b"value");
         world.service.model().lock(ARCHIVE, true);

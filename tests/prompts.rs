@@ -263,3 +263,20 @@ fn a_prompt_that_is_refused_is_an_error_and_not_a_dismissal() {
         assert_eq!(world.get("token").await.unwrap().unwrap(), "value");
     });
 }
+
+#[test]
+fn one_call_asks_to_unlock_once_even_if_that_was_in_vain() {
+    run(async {
+        for hides_locked in [false, true] {
+            let world = locked(OnPrompt::CompleteInVain).await;
+            world.service.model().hides_locked = hides_locked;
+            let get = world.get("token").await.map(drop);
+            let set = world.set("token", "new value").await;
+            let delete = world.delete("token").await.map(drop);
+            for outcome in [get, set, delete] {
+                assert_eq!(outcome.unwrap_err().code(), "ERR_SECRETS_ACCESS_DENIED");
+            }
+            assert_eq!(world.service.count("Prompt"), 3);
+        }
+    });
+}

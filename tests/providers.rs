@@ -64,6 +64,20 @@ fn a_collection_that_stays_locked_after_its_prompt_is_no_missing_credential() {
 }
 
 #[test]
+fn an_item_that_is_listed_but_not_found_while_it_is_locked_is_served() {
+    run(async {
+        let world = World::new().await;
+        world.put(LOGIN, "token", "value");
+        world.service.model().hides_locked = true;
+        world.service.model().lists_hidden = true;
+        world.service.model().lock(LOGIN, true);
+        assert_eq!(world.get("token").await.unwrap().unwrap(), "value");
+        world.service.model().lock(LOGIN, true);
+        assert!(world.delete("token").await.unwrap());
+    });
+}
+
+#[test]
 fn a_locked_collection_that_shows_its_items_is_not_unlocked_in_search_of_more() {
     run(async {
         let world = World::new().await;

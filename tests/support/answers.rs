@@ -178,7 +178,7 @@ impl Model {
             "Locked" => Variant::from(locked),
             "Items" => {
                 let shown = self.items.keys().filter(|path| parent(path) == collection);
-                let shown = shown.filter(|_| !(locked && self.hides_locked));
+                let shown = shown.filter(|_| !(locked && self.hides_locked && !self.lists_hidden));
                 Variant::from(shown.map(|path| object(path)).collect::<Vec<_>>())
             }
             _ => return Err(INVALID_ARGS),

@@ -124,8 +124,10 @@ pub struct Model {
     pub encryption: Encryption,
     /// What happens at prompts.
     pub on_prompt: OnPrompt,
-    /// Whether a locked collection looks empty, as KeePassXC's does.
+    /// Whether a search passes over locked items, and a locked collection looks empty, as KeePassXC's.
     pub hides_locked: bool,
+    /// Whether a locked collection lists its items even so, as oo7's does.
+    pub lists_hidden: bool,
     /// Whether an item is stored by a prompt only, as in KeePassXC.
     pub stores_by_prompt: bool,
     /// Whether an item is deleted by a prompt only, as in KeePassXC.
@@ -161,6 +163,7 @@ impl Model {
             encryption: Encryption::Offered,
             on_prompt: OnPrompt::Complete,
             hides_locked: false,
+            lists_hidden: false,
             stores_by_prompt: false,
             deletes_by_prompt: false,
             hides_schema: false,
