@@ -39,6 +39,10 @@ function read(options, property) {
   return undefined;
 }
 
+function isString(value) {
+  return typeof value === "string";
+}
+
 function isObject(value) {
   return (typeof value === "object" && value !== null) || typeof value === "function";
 }
@@ -47,7 +51,7 @@ function key(options) {
   if (!isObject(options)) throw wrongType("Expected options to be an object");
   const service = read(options, "service");
   const name = read(options, "name");
-  if (typeof service !== "string" || typeof name !== "string") {
+  if (!isString(service) || !isString(name)) {
     throw wrongType("Expected service and name to be strings");
   }
   return { service, name };
@@ -141,17 +145,13 @@ function setting(options, second, isValue) {
 function asked(method, args) {
   if (args.length === 0) throw wrongType(`secrets.${method} requires an options object`);
   const [first, second] = args;
-  if (typeof first === "string" && typeof second === "string") {
+  if (isString(first) && isString(second)) {
     check(first, second);
     return { service: first, name: second, bounded: UNBOUNDED, options: undefined };
   }
   const { service, name } = key(first);
   check(service, name);
   return { service, name, bounded: bounds(first), options: first };
-}
-
-function isString(value) {
-  return typeof value === "string";
 }
 
 /** What `set` is asked to store, from any form of its arguments; `isValue` says what can be. */
@@ -174,15 +174,6 @@ function isValue(value) {
   return true;
 }
 
-/** Gives functions as the methods of an object, as fixed as Bun's, and with its `length`s. */
-function fix(object, methods, lengths) {
-  for (const [name, length] of Object.entries(lengths)) {
-    const value = Object.defineProperty(methods[name], "length", { value: length });
-    Object.defineProperty(object, name, { value, enumerable: true });
-  }
-  return object;
-}
-
 // Methods, not functions: they have no prototype and cannot be called with `new`, as Bun's.
 const methods = {
   get(...args) {
@@ -199,7 +190,12 @@ const methods = {
   },
 };
 
-const secrets = fix({}, methods, { get: 1, set: 2, delete: 1 });
+// As fixed as Bun's, and with the number of parameters that those have.
+const secrets = {};
+for (const [name, length] of Object.entries({ get: 1, set: 2, delete: 1 })) {
+  const value = Object.defineProperty(methods[name], "length", { value: length });
+  Object.defineProperty(secrets, name, { value, enumerable: true });
+}
 
 /** What `openStore` gives. */
 class Store {

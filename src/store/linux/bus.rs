@@ -35,7 +35,6 @@ pub struct Bus {
 }
 
 /// A method to call, and on what.
-#[derive(Clone)]
 pub struct Method {
     /// The name on the bus of who is called.
     pub destination: String,
