@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 ///
 /// Both are whatever the caller chose, never empty and free of NUL: the argument shim refuses the
 /// rest with the messages of `Bun.secrets`, before anything reaches this crate.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Key {
     /// The application or service, such as `my-cli-tool`.
     pub service: String,

@@ -56,7 +56,11 @@ pub enum Error {
     AccessDenied(Cow<'static, str>),
 
     /// The person dismissed the store's prompt.
-    #[error("The prompt of the credential store was dismissed.{effect}")]
+    #[error(
+        "The prompt of the credential store was dismissed.{effect} If none appeared, its service found no \
+         way to show one: install its prompter (gnome-keyring's is in the package gcr), or unlock the store \
+         first"
+    )]
     UserCanceled {
         /// Whether the call changed something.
         effect: Effect,
@@ -64,13 +68,14 @@ pub enum Error {
 
     /// The store had no way to ask the person.
     #[error(
-        "The credential store {need}, because the program runs without a display (neither DISPLAY nor \
-         WAYLAND_DISPLAY is set). Log in on the desktop, where it is made and unlocked, or unlock it with \
-         gnome-keyring-daemon --unlock"
+        "The credential store {need}, because {reason}. Log in on the desktop, where it is made and unlocked, \
+         or unlock it with gnome-keyring-daemon --unlock"
     )]
     InteractionRequired {
         /// What it wanted to ask for, to follow "The credential store".
         need: &'static str,
+        /// Why it could not.
+        reason: Cow<'static, str>,
     },
 
     /// The store must ask the person, and the caller forbade it.
@@ -302,7 +307,10 @@ mod tests {
             (Error::Internal("x".into()), "ERR_SECRETS_PLATFORM_ERROR"),
             (Error::AccessDenied("x".into()), "ERR_SECRETS_ACCESS_DENIED"),
             (Error::UserCanceled { effect: Effect::None }, "ERR_SECRETS_USER_CANCELED"),
-            (Error::InteractionRequired { need: "x" }, "ERR_SECRETS_INTERACTION_REQUIRED"),
+            (
+                Error::InteractionRequired { need: "x", reason: "y".into() },
+                "ERR_SECRETS_INTERACTION_REQUIRED",
+            ),
             (Error::InteractionNotAllowed, "ERR_SECRETS_INTERACTION_NOT_ALLOWED"),
             (timeout(Some("GetSecret")), "ERR_SECRETS_TIMEOUT"),
             (Error::Aborted { effect: Effect::None }, "ABORT_ERR"),

@@ -210,7 +210,6 @@ fn errors_of_the_services_own_are_passed_on_without_the_value() {
             (Set, "CreateItem"),
             (Delete, "Delete"),
             (Delete, "Unlock"),
-            (Delete, "Prompt"),
         ] {
             let world = world().await;
             let refusal = Deviation::refuse_saying("org.example.Error.Broken", "the disk is full\nof holes");
@@ -223,6 +222,19 @@ fn errors_of_the_services_own_are_passed_on_without_the_value() {
             let words = "the disk is full of holes (org.example.Error.Broken)";
             assert_eq!(error.to_string(), format!("The credential store failed at {method}: {words}"));
             fails(&world, call, "token", method).await;
+        }
+    });
+}
+
+#[test]
+fn words_of_the_service_that_hold_the_value_are_left_out() {
+    run(async {
+        for name in ["org.example.Error.Broken", "org.freedesktop.DBus.Error.AccessDenied"] {
+            let world = world().await;
+            world.service.always("CreateItem", Deviation::refuse_saying(name, VALUE));
+            let error = world.set("token", VALUE).await.unwrap_err();
+            assert!(!error.to_string().contains(VALUE) && !format!("{error:?}").contains(VALUE));
+            assert!(error.to_string().contains("left out"), "{error}");
         }
     });
 }

@@ -58,7 +58,11 @@ fn a_prompt_that_is_dismissed_is_an_error() {
         let without_display = world.store_without_display();
         assert_eq!(
             get(&without_display, "token").await,
-            Err(Error::InteractionRequired { need: "is locked and could not ask for its password" })
+            Err(Error::InteractionRequired {
+                need: "is locked and could not ask for its password",
+                reason: "the program runs without a display (neither DISPLAY nor WAYLAND_DISPLAY is set)"
+                    .into(),
+            })
         );
         assert_eq!(world.service.count("Prompt"), 5);
         world.service.model().on_prompt = OnPrompt::Complete;
@@ -254,11 +258,14 @@ fn prompts_leave_no_subscription_behind() {
 fn a_prompt_that_is_refused_is_an_error_and_not_a_dismissal() {
     run(async {
         let world = locked(OnPrompt::Complete).await;
-        for method in ["Unlock", "Prompt"] {
+        for (method, code, why) in [
+            ("Unlock", "ERR_SECRETS_PLATFORM_ERROR", "failed at Unlock"),
+            ("Prompt", "ERR_SECRETS_INTERACTION_REQUIRED", "because its prompt failed: as the test has it"),
+        ] {
             world.service.once(method, Deviation::Refuse("org.freedesktop.DBus.Error.Failed"));
             let error = world.get("token").await.unwrap_err();
-            assert_eq!(error.code(), "ERR_SECRETS_PLATFORM_ERROR");
-            assert!(error.to_string().contains(method), "{error}");
+            assert_eq!(error.code(), code);
+            assert!(error.to_string().contains(why), "{error}");
         }
         assert_eq!(world.get("token").await.unwrap().unwrap(), "value");
     });

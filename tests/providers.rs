@@ -6,12 +6,16 @@ use std::sync::Arc;
 
 use os_secrets::error::{Effect, Error};
 use support::{
-    World, get,
-    model::{IS_LOCKED, LOGIN, OnPrompt, UNKNOWN_OBJECT},
+    World,
+    bus::call_bus,
+    get, key,
+    model::{IS_LOCKED, LOGIN, Model, OnPrompt, UNKNOWN_OBJECT},
     run,
     script::Deviation,
+    secret,
 };
 use tokio::task::JoinSet;
+use zbus::Message;
 
 /// The way of KeePassXC: locked items are hidden, and changes are made by prompts.
 #[test]
@@ -32,6 +36,60 @@ fn a_service_that_hides_and_asks_is_served() {
         assert_eq!(world.get("token").await.unwrap(), None);
         world.service.model().lock(LOGIN, true);
         assert!(!world.delete("token").await.unwrap());
+    });
+}
+
+/// The way of KeePassXC: a search of what is locked opens a prompt by itself, and waits for its end.
+#[test]
+fn a_service_that_would_ask_in_a_search_is_unlocked_before() {
+    run(async {
+        let world = World::new().await;
+        world.put(LOGIN, "token", "value");
+        call_bus(&world.service.connection(), "RequestName", &("org.keepassxc.KeePassXC.MainWindow", 0_u32))
+            .await;
+        let search = |model: &mut Model, call: &Message| match model.collections[LOGIN].locked {
+            true => Vec::new(),
+            false => model.answer(call),
+        };
+        world.service.always("SearchItems", Deviation::Improvise(Arc::new(search)));
+        world.service.model().lock(LOGIN, true);
+        let refused = || Error::InteractionNotAllowed;
+        assert_eq!(world.store.call().silent().get(&key("token")).await.err(), Some(refused()));
+        assert_eq!(world.store.call().silent().delete(&key("token")).await, Err(refused()));
+        assert_eq!(world.store.call().silent().has(&key("token")).await, Err(refused()));
+        assert_eq!(world.store.call().list(None).await, Err(refused()));
+        assert_eq!(world.get("token").await.unwrap().unwrap(), "value");
+        world.service.model().lock(LOGIN, true);
+        assert!(world.delete("token").await.unwrap());
+        assert_eq!(world.store.call().list(None).await.unwrap(), []);
+        assert_eq!(world.service.count("Prompt"), 2);
+    });
+}
+
+/// KeePassXC makes an item in several steps after its prompt: two at once would become two items.
+#[test]
+fn confirmations_of_one_key_take_turns() {
+    run(async {
+        let world = World::new().await;
+        world.service.model().stores_by_prompt = true;
+        world.service.model().on_prompt = OnPrompt::Wait;
+        let set = |name: &'static str| {
+            let store = Arc::clone(&world.store);
+            tokio::spawn(async move { store.set(&key(name), &secret("value")).await })
+        };
+        let sets = [set("token"), set("other"), set("token")];
+        world.service.called("CreateItem", 3).await;
+        world.service.called("Prompt", 2).await;
+        // Whatever the third could send has come by the time that this is answered.
+        assert_eq!(world.get("token").await.unwrap(), None);
+        assert_eq!(world.service.count("Prompt"), 2);
+        world.service.settle_prompts(OnPrompt::Complete).await;
+        world.service.called("Prompt", 3).await;
+        world.service.settle_prompts(OnPrompt::Complete).await;
+        for set in sets {
+            set.await.unwrap().unwrap();
+        }
+        assert_eq!(world.service.model().items.len(), 2);
     });
 }
 

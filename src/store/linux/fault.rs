@@ -4,7 +4,10 @@ use std::borrow::Cow;
 
 use zbus::DBusError;
 
-use crate::error::{Effect, Error};
+use crate::{
+    credential::Secret,
+    error::{Effect, Error},
+};
 
 /// The outcome of a message that did not succeed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +67,22 @@ impl Fault {
             }
             _ => Self::Refused { operation, name: readable(&name), message },
         }
+    }
+
+    /// Leaves out the service's words where they hold the secret that it was sent.
+    pub fn without(mut self, secret: &Secret) -> Self {
+        let words = match &mut self {
+            Self::Refused { message, .. } => message,
+            Self::Final(Error::AccessDenied(what)) => what.to_mut(),
+            _ => return self,
+        };
+        let secret = secret.expose();
+        // Of a long secret a part tells enough. A very short one stands in every text.
+        let telling = &secret[..secret.len().min(32)];
+        if telling.len() >= 4 && words.as_bytes().windows(telling.len()).any(|part| part == telling) {
+            *words = "its words are left out, because they hold the secret".into();
+        }
+        self
     }
 
     /// Whether the call may succeed on a new connection.

@@ -22,7 +22,7 @@ use super::{
     fault::Fault,
     prompt::Gate,
     session::Session,
-    wire::{SERVICE_NAME, Wire},
+    wire::{KEEPASSXC, SERVICE_NAME, Wire},
 };
 use crate::error::Error;
 
@@ -34,6 +34,9 @@ pub struct Link {
     pub session: Session,
     /// Lets one question to the person wait for another.
     pub gate: Arc<Gate>,
+    /// Whether a search of locked collections opens a prompt of the service's own, and is answered when
+    /// the person has answered that: KeePassXC's way.
+    pub asks_in_search: bool,
     stale: AtomicBool,
     /// Becomes true when the service or the bus is gone.
     pub gone: watch::Receiver<bool>,
@@ -53,12 +56,14 @@ impl Link {
             .arg(0, SERVICE_NAME)
             .build();
         let owners = bus.listen(owner_changes).await?;
-        let (service, session) = Session::open(&bus).await.map_err(no_service)?;
+        let (opened, keepassxc) = tokio::join!(Session::open(&bus), bus.owner(KEEPASSXC));
+        let (service, session) = opened.map_err(no_service)?;
+        let asks_in_search = keepassxc?.is_some_and(|owner| owner == service.as_str());
         let (leave, gone) = watch::channel(false);
         let watcher = tokio::spawn(watch_owner(owners, service.to_string(), leave)).abort_handle();
         let wire = Arc::new(Wire::new(bus, service));
         let (gate, stale) = (Arc::default(), AtomicBool::new(false));
-        Ok(Arc::new(Self { wire, session, gate, stale, gone, watcher }))
+        Ok(Arc::new(Self { wire, session, gate, asks_in_search, stale, gone, watcher }))
     }
 
     /// Lets the next call open another link; calls in progress on this one go on.

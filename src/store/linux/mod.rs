@@ -57,6 +57,8 @@ const TURNS: usize = 10;
 /// keep the call busy for ever.
 const MAX_DELETIONS: usize = 1000;
 
+const NO_DISPLAY: &str = "the program runs without a display (neither DISPLAY nor WAYLAND_DISPLAY is set)";
+
 /// The Secret Service on the session bus.
 pub struct SecretService {
     slot: Slot,
@@ -128,13 +130,22 @@ impl SecretService {
             Answer::Dismissed if self.slot.environment().has_display => {
                 Err(Error::UserCanceled { effect: Effect::None }.into())
             }
-            Answer::Dismissed => Err(Error::InteractionRequired { need }.into()),
+            Answer::Dismissed => Err(Error::InteractionRequired { need, reason: NO_DISPLAY.into() }.into()),
+            Answer::NotShown(reason) => {
+                Err(Error::InteractionRequired { need, reason: reason.into() }.into())
+            }
         }
     }
 
     /// Runs a prompt that the service wants for one item, before it does what it was told.
-    async fn confirm(&self, link: &Link, prompt: OwnedObjectPath, progress: &Progress) -> Result<(), Fault> {
-        self.accept(link.confirm(prompt, progress).await?, "could not ask for the confirmation it wants")
+    async fn confirm(
+        &self,
+        link: &Link,
+        prompt: OwnedObjectPath,
+        key: &Key,
+        progress: &Progress,
+    ) -> Result<(), Fault> {
+        self.accept(link.confirm(prompt, key, progress).await?, "could not ask for the confirmation it wants")
     }
 
     /// All items of a key. Where there are none to be seen, what may hide them is unlocked, and they
@@ -142,6 +153,12 @@ impl SecretService {
     async fn search(&self, link: &Link, key: &Key, progress: &Progress) -> Result<Found, Fault> {
         let unlocked = &mut false;
         for _ in 0..TURNS {
+            if link.asks_in_search
+                && link.wire.default_is_locked().await?
+                && let Some(default) = link.wire.default_collection().await?
+            {
+                self.unlock(link, &[default], unlocked, progress).await?;
+            }
             let found = link.wire.search_items(key).await?;
             if !found.is_empty() {
                 return Ok(found);
@@ -165,19 +182,14 @@ impl SecretService {
         service: Option<&str>,
         name: Option<&str>,
     ) -> Result<Vec<OwnedObjectPath>, Fault> {
-        let default = OwnedObjectPath::try_from(wire::DEFAULT_COLLECTION).expect("a valid path");
-        match link.wire.is_locked(&default).await {
-            Ok(true) => {}
-            Ok(false) => return Ok(Vec::new()),
-            // There is no default collection.
-            Err(fault) if fault.is_absent() => return Ok(Vec::new()),
-            Err(fault) => return Err(fault),
+        if !link.wire.default_is_locked().await? {
+            return Ok(Vec::new());
         }
         let alike = link.wire.search_any_schema(service, name).await?.locked;
         if !alike.is_empty() {
             return Ok(alike);
         }
-        if link.wire.is_empty(&default).await?
+        if link.wire.default_is_empty().await?
             || link.wire.search_any_schema(None, None).await?.locked.is_empty()
         {
             return Ok(link.wire.default_collection().await?.into_iter().collect());
@@ -226,13 +238,13 @@ impl SecretService {
             progress.sending();
             let fault = match link.wire.create_item(key, secret).await {
                 Ok(prompt) => {
-                    let confirmed = self.confirm(link, prompt, progress).await;
+                    let confirmed = self.confirm(link, prompt, key, progress).await;
                     if matches!(confirmed, Err(Fault::Final(_))) {
                         progress.refused();
                     }
                     return confirmed;
                 }
-                Err(fault) => fault,
+                Err(fault) => fault.without(value),
             };
             if !matches!(fault, Fault::Refused { .. }) {
                 return Err(fault);
@@ -278,7 +290,7 @@ impl SecretService {
                 }
                 match outcome {
                     Ok(prompt) => {
-                        let confirmed = self.confirm(link, prompt, progress).await;
+                        let confirmed = self.confirm(link, prompt, key, progress).await;
                         if !deleted && matches!(confirmed, Err(Fault::Final(_))) {
                             progress.refused();
                         }
@@ -302,6 +314,9 @@ impl SecretService {
 
     /// The keys of all items, or of one service's.
     async fn list(&self, link: &Link, service: Option<&str>) -> Result<Vec<Key>, Fault> {
+        if link.asks_in_search && link.wire.default_is_locked().await? {
+            return Err(Error::InteractionNotAllowed.into());
+        }
         let found = link.wire.search_service(service).await?;
         if found.is_empty() && !self.hiding(link, service, None).await?.is_empty() {
             return Err(Error::InteractionNotAllowed.into());

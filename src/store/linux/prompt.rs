@@ -1,9 +1,10 @@
 //! Asking the person: prompts.
 
 use std::{
+    collections::HashMap,
     pin::pin,
     sync::{
-        Arc,
+        self, Arc, Weak,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -14,19 +15,21 @@ use zbus::{MatchRule, Message, MessageStream, OwnedObjectPath, OwnedVariant, mes
 use super::{
     fault::Fault,
     link::{Link, next},
-    wire::{PROMPT, Wire},
+    wire::{GNOME_KEYRING, PROMPT, Wire},
 };
-use crate::{error::Error, limits::Progress};
+use crate::{credential::Key, error::Error, limits::Progress};
 
 /// Lets one question (to unlock, or to make the default collection) be open at a time, and lets its
 /// answer count for all who wait: a hundred calls on a locked store ask the person once.
 ///
-/// Prompts that a service wants for a single item, to store or to delete it, do not pass here: each
-/// is a question of its own.
+/// Prompts that a service wants for a single item, to store or to delete it, are questions of their
+/// own, and only those of one key wait for each other: KeePassXC makes an item in several steps after
+/// its prompt, and two that do so at once do not find each other's.
 #[derive(Default)]
 pub struct Gate {
     open: Arc<Mutex<()>>,
     dismissals: AtomicU64,
+    keys: sync::Mutex<HashMap<Key, Weak<Mutex<()>>>>,
 }
 
 impl Gate {
@@ -34,20 +37,34 @@ impl Gate {
         self.dismissals.load(Ordering::Relaxed)
     }
 
-    fn count(&self, answer: Answer) {
-        if answer == Answer::Dismissed {
+    fn count(&self, answer: &Answer) {
+        if *answer == Answer::Dismissed {
             self.dismissals.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// What lets prompts of a key take turns.
+    fn turns_of(&self, key: &Key) -> Arc<Mutex<()>> {
+        // Nothing panics while the lock is held.
+        let mut keys = self.keys.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        keys.retain(|_, turns| turns.strong_count() > 0);
+        keys.get(key).and_then(Weak::upgrade).unwrap_or_else(|| {
+            let turns = Arc::default();
+            keys.insert(key.clone(), Arc::downgrade(&turns));
+            turns
+        })
     }
 }
 
 /// How a prompt ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Answer {
     /// The person answered it, or there was nothing to ask.
     Completed,
     /// The person, or the service in the person's place, refused.
     Dismissed,
+    /// The service could not show it. Holds why, to follow "because".
+    NotShown(String),
 }
 
 /// What the person is asked for.
@@ -102,75 +119,123 @@ impl Link {
             return Ok(Answer::Dismissed);
         }
         let prompt = question.prompt(&self.wire).await?;
-        let answer = self.run(prompt, Some(turn)).await?;
-        self.gate.count(answer);
+        if prompt.as_str() == "/" {
+            return Ok(Answer::Completed);
+        }
+        let mut open = self.open_prompt(prompt);
+        open.turn = Some(turn);
+        let answer = open.run().await?;
+        self.gate.count(&answer);
         Ok(answer)
     }
 
     /// Runs a prompt that the service wants for a single item, before it does what it was told; `/`
-    /// is none, and counts as answered.
-    pub async fn confirm(&self, prompt: OwnedObjectPath, progress: &Progress) -> Result<Answer, Fault> {
-        if prompt.as_str() != "/" && !progress.is_interactive() {
-            let _ = withdraw(&self.wire, &prompt).await;
-            return Err(Error::InteractionNotAllowed.into());
-        }
-        self.run(prompt, None).await
-    }
-
-    /// Runs a prompt to its end; `/` is none, and counts as answered.
-    ///
-    /// It has no deadline of its own: the person may be away. It ends when the service does. Where
-    /// the caller gives up, it is withdrawn.
-    async fn run(&self, prompt: OwnedObjectPath, turn: Option<OwnedMutexGuard<()>>) -> Result<Answer, Fault> {
+    /// is none, and counts as answered. Those of one key take turns.
+    pub async fn confirm(
+        &self,
+        prompt: OwnedObjectPath,
+        key: &Key,
+        progress: &Progress,
+    ) -> Result<Answer, Fault> {
         if prompt.as_str() == "/" {
             return Ok(Answer::Completed);
         }
-        let completed = MatchRule::builder()
-            .msg_type(Type::Signal)
-            .sender(self.wire.service())
-            .path(&prompt)
-            .interface(PROMPT)
-            .member("Completed")
-            .build();
-        let signals = self.wire.bus().listen(completed).await?;
-        let open = OpenPrompt { wire: Arc::clone(&self.wire), prompt, signals, gone: self.gone.clone() };
-        let mut shown = Shown { open: Some(open), gate: Arc::clone(&self.gate), turn };
-        let outcome = match &mut shown.open {
-            Some(open) => open.run(&self.wire).await,
-            None => unreachable!("it is taken when it is dropped"),
-        };
-        shown.open = None;
-        outcome
+        if !progress.is_interactive() {
+            let _ = withdraw(&self.wire, &prompt).await;
+            return Err(Error::InteractionNotAllowed.into());
+        }
+        let mut open = self.open_prompt(prompt);
+        open.turn = Some(self.gate.turns_of(key).lock_owned().await);
+        open.run().await
+    }
+
+    fn open_prompt(&self, prompt: OwnedObjectPath) -> OpenPrompt {
+        OpenPrompt {
+            wire: Arc::clone(&self.wire),
+            prompt,
+            signals: None,
+            gone: self.gone.clone(),
+            gate: Arc::clone(&self.gate),
+            turn: None,
+            ended: false,
+        }
     }
 }
 
-/// A prompt of the service's, and how its end is noticed.
+/// A prompt of the service's, until it has ended. Where its caller gives up, which drops this, it is
+/// withdrawn.
 struct OpenPrompt {
     wire: Arc<Wire>,
     prompt: OwnedObjectPath,
-    signals: MessageStream,
+    /// What tells its end, from before it is shown.
+    signals: Option<MessageStream>,
     gone: watch::Receiver<bool>,
+    gate: Arc<Gate>,
+    turn: Option<OwnedMutexGuard<()>>,
+    ended: bool,
 }
 
 impl OpenPrompt {
-    async fn run(&mut self, wire: &Wire) -> Result<Answer, Fault> {
-        let prompt = self.prompt.clone();
-        let mut asking = pin!(wire.prompt(&prompt));
-        let mut ending = pin!(self.end());
+    /// Runs it to its end. It has no deadline of its own: the person may be away. It ends when the
+    /// service does.
+    async fn run(mut self) -> Result<Answer, Fault> {
+        let outcome = self.show().await;
+        self.ended = true;
+        outcome
+    }
+
+    async fn show(&mut self) -> Result<Answer, Fault> {
+        let completed = MatchRule::builder()
+            .msg_type(Type::Signal)
+            .sender(self.wire.service())
+            .path(&self.prompt)
+            .interface(PROMPT)
+            .member("Completed")
+            .build();
+        let signals = self.signals.insert(self.wire.bus().listen(completed).await?);
+        let mut asking = pin!(self.wire.prompt(&self.prompt));
+        let mut ending = pin!(end(signals, &mut self.gone));
         // Some services reply when the prompt is shown, some when it is answered.
         tokio::select! {
-            reply = &mut asking => reply?,
+            reply = &mut asking => match reply {
+                Err(fault) if fault.is_absent() => return Err(fault),
+                Err(Fault::Refused { name, message, .. }) => {
+                    return Ok(Answer::NotShown(format!("its prompt failed: {message} ({name})")));
+                }
+                reply => reply?,
+            },
             outcome = &mut ending => return outcome,
         }
         ending.await
     }
+}
 
-    async fn end(&mut self) -> Result<Answer, Fault> {
-        tokio::select! {
-            signal = next(&mut self.signals) => completion(signal),
-            _ = self.gone.wait_for(|gone| *gone) => {
-                Err(Fault::Lost("the service went away while its prompt was open".into()))
+impl Drop for OpenPrompt {
+    fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
+        let (wire, prompt, gate) = (Arc::clone(&self.wire), self.prompt.clone(), Arc::clone(&self.gate));
+        let (signals, mut gone, turn) = (self.signals.take(), self.gone.clone(), self.turn.take());
+        tokio::spawn(async move {
+            // Nobody is left to hear of a failure.
+            if let (Ok(false), Some(mut signals)) = (withdraw(&wire, &prompt).await, signals)
+                // It stays on the screen: whoever has a question next waits for its answer.
+                && let Ok(answer) = end(&mut signals, &mut gone).await
+            {
+                gate.count(&answer);
             }
+            drop(turn);
+        });
+    }
+}
+
+/// Waits for the end of a prompt.
+async fn end(signals: &mut MessageStream, gone: &mut watch::Receiver<bool>) -> Result<Answer, Fault> {
+    tokio::select! {
+        signal = next(signals) => completion(signal),
+        _ = gone.wait_for(|gone| *gone) => {
+            Err(Fault::Lost("the service went away while its prompt was open".into()))
         }
     }
 }
@@ -186,37 +251,13 @@ fn completion(signal: Option<zbus::Result<Message>>) -> Result<Answer, Fault> {
     }
 }
 
-/// A prompt while it is shown. Where its caller gives up, which drops this, it is withdrawn.
-struct Shown {
-    open: Option<OpenPrompt>,
-    gate: Arc<Gate>,
-    turn: Option<OwnedMutexGuard<()>>,
-}
-
-impl Drop for Shown {
-    fn drop(&mut self) {
-        let Some(mut open) = self.open.take() else { return };
-        let (gate, turn) = (Arc::clone(&self.gate), self.turn.take());
-        tokio::spawn(async move {
-            // Nobody is left to hear of a failure.
-            if let Ok(false) = withdraw(&open.wire, &open.prompt).await {
-                // It stays on the screen: whoever has a question next waits for its answer.
-                if let Ok(answer) = open.end().await {
-                    gate.count(answer);
-                }
-            }
-            drop(turn);
-        });
-    }
-}
-
 /// Has the service dismiss a prompt that nobody waits for any more; whether it was told.
 ///
 /// gnome-keyring is not told. Version 42 ends with a failed assertion (in `perform_next_unlock`) when
 /// a prompt is dismissed while one is shown, and with it everything that was unlocked. It also leaves
 /// the prompt on the screen when the connection that asked for it ends.
 async fn withdraw(wire: &Wire, prompt: &OwnedObjectPath) -> Result<bool, Fault> {
-    if wire.is_gnome_keyring().await? {
+    if wire.owns(GNOME_KEYRING).await? {
         return Ok(false);
     }
     wire.dismiss(prompt).await.map(|()| true)

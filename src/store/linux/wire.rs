@@ -19,6 +19,10 @@ use crate::credential::Key;
 
 /// The name that providers of the Secret Service own on the bus.
 pub const SERVICE_NAME: &str = "org.freedesktop.secrets";
+/// The name that gnome-keyring owns besides.
+pub const GNOME_KEYRING: &str = "org.gnome.keyring";
+/// The name that KeePassXC owns besides.
+pub const KEEPASSXC: &str = "org.keepassxc.KeePassXC.MainWindow";
 /// Where the collection that new items go to is always found.
 pub const DEFAULT_COLLECTION: &str = "/org/freedesktop/secrets/aliases/default";
 
@@ -94,9 +98,9 @@ impl Wire {
         Ok(Self { bus: self.bus.reconnect().await?, service: self.service.clone() })
     }
 
-    /// Whether the service is gnome-keyring.
-    pub async fn is_gnome_keyring(&self) -> Result<bool, Fault> {
-        Ok(self.bus.owner("org.gnome.keyring").await?.is_some_and(|owner| owner == self.service.as_str()))
+    /// Whether the service owns this name as well.
+    pub async fn owns(&self, name: &'static str) -> Result<bool, Fault> {
+        Ok(self.bus.owner(name).await?.is_some_and(|owner| owner == self.service.as_str()))
     }
 
     /// The unique name of the service.
@@ -130,7 +134,7 @@ impl Wire {
 
     /// The key of an item; `None` where its attributes do not make one.
     pub async fn key(&self, item: &OwnedObjectPath) -> Result<Option<Key>, Fault> {
-        let attributes = self.property(item, ITEM, "Attributes").await?;
+        let attributes = self.property(item.as_str(), ITEM, "Attributes").await?;
         let mut attributes = HashMap::<String, String>::try_from(attributes)
             .map_err(|_| Fault::malformed("with Attributes that are not texts"))?;
         let service = attributes.remove(SERVICE_ATTRIBUTE);
@@ -191,15 +195,18 @@ impl Wire {
         Ok(prompt)
     }
 
-    /// Whether a collection is locked.
-    pub async fn is_locked(&self, collection: &OwnedObjectPath) -> Result<bool, Fault> {
-        let locked = self.property(collection, COLLECTION, "Locked").await?;
+    /// Whether there is a default collection, and it is locked.
+    pub async fn default_is_locked(&self) -> Result<bool, Fault> {
+        let locked = match self.property(DEFAULT_COLLECTION, COLLECTION, "Locked").await {
+            Err(fault) if fault.is_absent() => return Ok(false),
+            locked => locked?,
+        };
         bool::try_from(locked).map_err(|_| Fault::malformed("with a Locked that is not a boolean"))
     }
 
-    /// Whether a collection shows no items.
-    pub async fn is_empty(&self, collection: &OwnedObjectPath) -> Result<bool, Fault> {
-        let items = self.property(collection, COLLECTION, "Items").await?;
+    /// Whether the default collection shows no items.
+    pub async fn default_is_empty(&self) -> Result<bool, Fault> {
+        let items = self.property(DEFAULT_COLLECTION, COLLECTION, "Items").await?;
         Vec::<OwnedObjectPath>::try_from(items)
             .map(|items| items.is_empty())
             .map_err(|_| Fault::malformed("with Items that are not object paths"))
@@ -207,11 +214,11 @@ impl Wire {
 
     async fn property(
         &self,
-        object: &OwnedObjectPath,
+        object: &str,
         interface: &'static str,
         name: &'static str,
     ) -> Result<OwnedVariant, Fault> {
-        self.call(object.as_str(), "org.freedesktop.DBus.Properties", "Get", (interface, name)).await
+        self.call(object, "org.freedesktop.DBus.Properties", "Get", (interface, name)).await
     }
 
     /// Runs a prompt; its signal `Completed` brings the outcome. Some services reply only when the
