@@ -4,7 +4,7 @@ const assert = require("node:assert/strict");
 const { describe, it } = require("node:test");
 const { items } = require("../support/items.js");
 const { kwallet } = require("../support/providers.js");
-const { key, lock, testContract, withProvider } = require("./contract.js");
+const { key, testContract, withProvider } = require("./contract.js");
 
 testContract("KWallet", kwallet);
 
@@ -25,9 +25,9 @@ describe("KWallet says that it is locked", () => {
   });
 
   it("when it was locked, and every call rejects that finds nobody to ask", async (t) => {
-    const { session, running, ours } = await withProvider(t, kwallet);
+    const { running, ours } = await withProvider(t, kwallet);
     await ours.set({ ...key, value: "value" });
-    await lock(session, kwallet);
+    await running.lock();
     await assert.rejects(ours.get({ ...key, interactive: false }), refused);
     await assert.rejects(ours.set({ ...key, value: "other", interactive: false }), refused);
     await assert.rejects(ours.delete({ ...key, interactive: false }), refused);

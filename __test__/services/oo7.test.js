@@ -4,7 +4,7 @@ const assert = require("node:assert/strict");
 const { describe, it } = require("node:test");
 const { items } = require("../support/items.js");
 const { oo7Daemon } = require("../support/providers.js");
-const { key, lock, testContract, withProvider } = require("./contract.js");
+const { key, testContract, withProvider } = require("./contract.js");
 
 testContract("oo7-daemon", oo7Daemon);
 
@@ -26,13 +26,18 @@ describe("oo7-daemon", () => {
   });
 
   it("rejects while it is locked, though it hides what it holds, and keeps it", async (t) => {
-    const { session, running, ours } = await withProvider(t, oo7Daemon);
+    const { running, ours } = await withProvider(t, oo7Daemon);
     await ours.set({ ...key, value: "value" });
-    await lock(session, oo7Daemon);
+    await running.lock();
     const refused = { name: "Error", code: "ERR_SECRETS_INTERACTION_NOT_ALLOWED" };
     await assert.rejects(ours.get({ ...key, interactive: false }), refused);
     await assert.rejects(ours.delete({ ...key, interactive: false }), refused);
     await assert.rejects(ours.set({ ...key, value: "other", interactive: false }), refused);
+    // Its prompter is a program of its own, which does not run here.
+    const unasked = { name: "Error", code: "ERR_SECRETS_INTERACTION_REQUIRED", message: /its prompt failed/ };
+    await assert.rejects(ours.get(key), unasked);
+    await assert.rejects(ours.set({ ...key, value: "other" }), unasked);
+    await assert.rejects(ours.delete(key), unasked);
     await running.stop();
     await running.start();
     assert.equal(await ours.get(key), "value");

@@ -21,15 +21,21 @@ async function answered(session, [destination, path, method, ...args], pattern) 
   throw new Error(`${destination} did not answer ${method} with ${pattern}`);
 }
 
+/** The question whether the default collection is locked. */
+const defaultLocked = [
+  "org.freedesktop.secrets",
+  "/org/freedesktop/secrets/aliases/default",
+  "org.freedesktop.DBus.Properties.Get",
+  "string:org.freedesktop.Secret.Collection",
+  "string:Locked",
+];
+
 /**
  * Waits until there is a default collection, and it is open; a provider's alias and its name on the
  * bus can be there before. KWallet's says always that it is locked, see services/kwallet.test.js.
  */
 function ready(session, { alwaysLocked = false }) {
-  const collection = ["org.freedesktop.secrets", "/org/freedesktop/secrets/aliases/default"];
-  const property = ["string:org.freedesktop.Secret.Collection", "string:Locked"];
-  const question = [...collection, "org.freedesktop.DBus.Properties.Get", ...property];
-  return answered(session, question, alwaysLocked ? /boolean true/ : /boolean false/);
+  return answered(session, defaultLocked, alwaysLocked ? /boolean true/ : /boolean false/);
 }
 
 /** Starts a program whose output nobody reads. */
@@ -78,7 +84,8 @@ apiEnabled=true
 };
 
 const keepassxc = {
-  collection: "/org/freedesktop/secrets/collection/database",
+  /** Over the bus it locks only through a prompt. */
+  lock: (session, provider) => provider.settle(session),
 
   async prepare(session) {
     const folder = join(session.env.XDG_CONFIG_HOME, "keepassxc");
@@ -99,14 +106,35 @@ CheckForUpdates=false
     const database = [join(session.directory, "database.kdbx"), "password"];
     const { code, stderr } = await session.run(python, [join(__dirname, "database.py"), ...database]);
     if (code !== 0) throw new Error(`the database cannot be made: ${stderr}`);
+    // It asks on a real screen, where a test answers.
+    await session.startDisplay();
   },
 
   run(session) {
     const args = ["--pw-stdin", join(session.directory, "database.kdbx")];
-    // Where it looks for another instance, to hand the database over to.
-    const child = startQuietly(session, "keepassxc", args, { TMPDIR: session.env.XDG_RUNTIME_DIR });
+    // The runtime folder is where it looks for another instance, to hand the database over to.
+    const env = { QT_QPA_PLATFORM: "xcb", TMPDIR: session.env.XDG_RUNTIME_DIR };
+    const child = startQuietly(session, "keepassxc", args, env);
     child.stdin.end("password\n");
     return child;
+  },
+
+  /** Writes and locks the database. */
+  async settle(session) {
+    const locking = ["org.keepassxc.KeePassXC.MainWindow", "/keepassxc"];
+    await answered(
+      session,
+      [...locking, "org.keepassxc.KeePassXC.MainWindow.lockAllDatabases"],
+      /method return/,
+    );
+    await answered(session, defaultLocked, /boolean true/);
+  },
+
+  /** Allows whatever one program asks to do with what another has stored, until the session stops. */
+  async agree(session) {
+    while (!session.stopped) {
+      await session.answer("Access Request", "Return");
+    }
   },
 };
 
@@ -122,6 +150,13 @@ const oo7Daemon = {
   },
 };
 
+/** Locks the default collection, over the bus; where it says that it did. */
+async function lock(session, { collection }) {
+  const service = ["org.freedesktop.secrets", "/org/freedesktop/secrets"];
+  const method = ["org.freedesktop.Secret.Service.Lock", `array:objpath:${collection}`];
+  await answered(session, [...service, ...method], new RegExp(`"${collection}"`));
+}
+
 /** Starts a provider in a session; gives { start(), stop(), lock() } for what comes after. */
 async function startProvider(session, provider) {
   await provider.prepare(session);
@@ -133,8 +168,9 @@ async function startProvider(session, provider) {
     },
     async stop() {
       await provider.settle?.(session);
-      await session.end(child, "SIGTERM");
+      await session.end(child);
     },
+    lock: () => (provider.lock ?? lock)(session, provider),
   };
   await running.start();
   return running;

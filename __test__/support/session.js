@@ -46,6 +46,8 @@ class Session {
   #directory = mkdtempSync(join(tmpdir(), "os-secrets-test-"));
   /** The environment for whatever runs in the session. */
   env;
+  /** Whether it is over. */
+  stopped = false;
 
   constructor() {
     const at = (name) => {
@@ -135,6 +137,30 @@ class Session {
     };
   }
 
+  /** Starts a screen that nobody sees, for programs that show dialogs. */
+  async startDisplay() {
+    const display = this.start("Xvfb", [
+      "-displayfd",
+      "1",
+      "-screen",
+      "0",
+      "1024x768x24",
+      "-nolisten",
+      "tcp",
+    ]);
+    display.stderr.resume();
+    const [number] = await printed(display, "stdout", /\d+\n/);
+    this.env.DISPLAY = `:${number.trim()}`;
+  }
+
+  /** Waits for a dialog on the screen, and presses a key in it; before that it may type a text. */
+  async answer(title, key, text = "") {
+    const find = ["search", "--sync", "--onlyvisible", "--name", title];
+    await this.run("xdotool", [...find, "windowfocus", "--sync"]);
+    if (text !== "") await this.run("xdotool", ["type", text]);
+    await this.run("xdotool", ["key", key]);
+  }
+
   /** Locks the login keyring. */
   async lock() {
     const { code, stderr } = await this.run("dbus-send", [
@@ -174,6 +200,7 @@ class Session {
   }
 
   async stop() {
+    this.stopped = true;
     await Promise.all([...this.#children].map((child) => this.end(child)));
     rmSync(this.#directory, { recursive: true, force: true, maxRetries: 5 });
   }

@@ -1,0 +1,62 @@
+// KeePassXC on a screen of its own, and where it differs.
+
+const assert = require("node:assert/strict");
+const { describe, it } = require("node:test");
+const { secretsIn } = require("../support/client.js");
+const { items } = require("../support/items.js");
+const { keepassxc } = require("../support/providers.js");
+const { bun } = require("../support/runtimes.js");
+const { key, testContract, withProvider } = require("./contract.js");
+
+testContract("KeePassXC", keepassxc);
+
+const refused = { name: "Error", code: "ERR_SECRETS_INTERACTION_NOT_ALLOWED" };
+const canceled = { name: "Error", code: "ERR_SECRETS_USER_CANCELED" };
+const late = { name: "TimeoutError", code: "ERR_SECRETS_TIMEOUT" };
+
+describe("KeePassXC", () => {
+  it("wants a prompt for every item that is stored or deleted, which a call may forbid", async (t) => {
+    const { session, ours } = await withProvider(t, keepassxc);
+    await assert.rejects(ours.set({ ...key, value: "value", interactive: false }), refused);
+    assert.deepEqual(await items(session), []);
+    await ours.set({ ...key, value: "value" });
+    await assert.rejects(ours.set({ ...key, value: "other", interactive: false }), refused);
+    assert.equal(await ours.get({ ...key, interactive: false }), "value");
+    await assert.rejects(ours.delete({ ...key, interactive: false }), refused);
+    assert.equal(await ours.delete(key), true);
+  });
+
+  it("asks the person before one program replaces what another has stored", async (t) => {
+    const { session, ours } = await withProvider(t, keepassxc);
+    const theirs = secretsIn(session, [bun], "bun");
+    await theirs.set({ ...key, value: "by Bun" });
+    await assert.rejects(ours.set({ ...key, value: "by us", timeout: 1000 }), {
+      ...late,
+      message: /The change may have been made all the same/,
+    });
+    assert.equal(await ours.get(key), "by Bun");
+    // The dialog of the call that was given up is still there, and must be answered as well.
+    keepassxc.agree(session);
+    await ours.set({ ...key, value: "by us" });
+    assert.equal(await theirs.get(key), "by us");
+  });
+
+  it("asks for its password when it is locked, and hides what it holds", async (t) => {
+    const { session, running, ours } = await withProvider(t, keepassxc);
+    await ours.set({ ...key, value: "value" });
+    await running.lock();
+    for (const call of [ours.get, ours.delete])
+      await assert.rejects(call({ ...key, interactive: false }), refused);
+    await assert.rejects(ours.set({ ...key, value: "other", interactive: false }), refused);
+    await assert.rejects(ours.get({ ...key, timeout: 300 }), late);
+    await assert.rejects(ours.delete({ ...key, timeout: 300 }), { ...late, message: /Nothing was changed/ });
+
+    const given = assert.rejects(ours.get(key), canceled);
+    await session.answer("Unlock Database", "Escape");
+    await given;
+    const told = Promise.all([ours.get(key), ours.get({ ...key, name: "another" })]);
+    await session.answer("Unlock Database", "Return", "password");
+    assert.deepEqual(await told, ["value", null]);
+    assert.equal(await ours.get({ ...key, interactive: false }), "value");
+  });
+});
