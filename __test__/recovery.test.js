@@ -79,6 +79,24 @@ describe("recovery", () => {
     assert.equal(await ours.get(key), "value");
   });
 
+  it("has the bus start the keyring, and start it again", async (t) => {
+    const session = await startSession({ bus: false });
+    t.after(() => session.stop());
+    await session.startBus("bus", { activates: true });
+    const endKeyring = () => session.endOwner();
+    const ours = secretsIn(session, runtimes["Node 22"], "os-secrets");
+    await ours.set({ ...key, value: "value" });
+    for (let times = 0; times < 3; times++) {
+      await endKeyring();
+      assert.equal(await ours.get(key), "value");
+    }
+    await endKeyring();
+    await ours.set({ ...key, value: "other" });
+    await endKeyring();
+    assert.equal(await ours.delete(key), true);
+    assert.equal(await ours.get(key), null);
+  });
+
   it("is what Bun's own does not do", async (t) => {
     const { session, keyring } = await withClient(t);
     const theirs = secretsIn(session, [bun], "bun");

@@ -8,13 +8,13 @@ const { tmpdir } = require("node:os");
 const { join } = require("node:path");
 const { createInterface } = require("node:readline");
 
-/** Lists no service directories: nothing can be activated but what the test starts. */
+/** Lists no service directories but a test's own: nothing else can be activated. */
 const BUS_CONFIGURATION = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
   "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig>
   <type>session</type>
   <listen>unix:path=SOCKET</listen>
-  <auth>EXTERNAL</auth>
+  <auth>EXTERNAL</auth>SERVICES
   <policy context="default">
     <allow send_destination="*" eavesdrop="true"/>
     <allow eavesdrop="true"/>
@@ -96,11 +96,25 @@ class Session {
     return { code, signal, ...texts };
   }
 
-  /** Starts the bus, on a socket of this name in the session's folder. */
-  async startBus(socket = "bus") {
-    const configuration = join(this.#directory, "bus.conf");
-    writeFileSync(configuration, BUS_CONFIGURATION.replace("SOCKET", join(this.#directory, socket)));
-    const bus = this.start("dbus-daemon", ["--nofork", "--print-address", `--config-file=${configuration}`]);
+  /**
+   * Starts the bus, on a socket of this name in the session's folder. Where it `activates`, it starts
+   * gnome-keyring by itself, unlocked, as soon as somebody calls the Secret Service.
+   */
+  async startBus(socket = "bus", { activates = false } = {}) {
+    const at = (name) => join(this.#directory, name);
+    const services = activates ? `<servicedir>${at("services")}</servicedir>` : "";
+    const configuration = BUS_CONFIGURATION.replace("SOCKET", at(socket)).replace("SERVICES", services);
+    writeFileSync(at("bus.conf"), configuration);
+    if (activates) {
+      const keyring = "gnome-keyring-daemon --foreground --unlock --components=secrets";
+      writeFileSync(at("start-keyring"), `#!/bin/sh\necho | exec ${keyring}\n`, { mode: 0o700 });
+      mkdirSync(at("services"), { recursive: true });
+      writeFileSync(
+        at(join("services", "org.freedesktop.secrets.service")),
+        `[D-BUS Service]\nName=org.freedesktop.secrets\nExec=${at("start-keyring")}\n`,
+      );
+    }
+    const bus = this.start("dbus-daemon", ["--nofork", "--print-address", `--config-file=${at("bus.conf")}`]);
     await printed(bus, "stdout", /^unix:.*\n/);
     return bus;
   }
@@ -176,19 +190,29 @@ class Session {
 
   /** Waits until somebody provides the Secret Service. */
   async waitForOwner() {
+    await this.#waitFor("boolean true");
+  }
+
+  async #waitFor(answer) {
     for (let tries = 0; tries < 200; tries++) {
-      const { stdout } = await this.run("dbus-send", [
-        "--session",
-        "--print-reply",
-        "--dest=org.freedesktop.DBus",
-        "/org/freedesktop/DBus",
-        "org.freedesktop.DBus.NameHasOwner",
-        "string:org.freedesktop.secrets",
-      ]);
-      if (stdout.includes("boolean true")) return;
+      const { stdout } = await this.#askBus("NameHasOwner");
+      if (stdout.includes(answer)) return;
       await new Promise((resolve) => setTimeout(resolve, 25));
     }
-    throw new Error("nothing provides org.freedesktop.secrets");
+    throw new Error(`whether somebody provides org.freedesktop.secrets is not a ${answer}`);
+  }
+
+  /** Ends whatever process provides the Secret Service. */
+  async endOwner() {
+    const { stdout } = await this.#askBus("GetConnectionUnixProcessID");
+    process.kill(Number(/uint32 (\d+)/.exec(stdout)[1]), "SIGKILL");
+    await this.#waitFor("boolean false");
+  }
+
+  #askBus(method) {
+    const bus = ["--dest=org.freedesktop.DBus", "/org/freedesktop/DBus"];
+    const question = [`org.freedesktop.DBus.${method}`, "string:org.freedesktop.secrets"];
+    return this.run("dbus-send", ["--session", "--print-reply", ...bus, ...question]);
   }
 
   /** Ends a program and waits until it is gone. */
