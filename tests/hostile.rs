@@ -2,17 +2,23 @@
 
 mod support;
 
+use std::time::Duration;
+
 use support::{
     World,
     crypto::PRIME,
-    model::{Encryption, LOGIN, OnPrompt},
-    run,
+    key,
+    model::{ARCHIVE, Encryption, LOGIN, OnPrompt},
+    run, run_within,
     script::{Deviation, Tamper},
 };
 use zbus::{OwnedObjectPath, Variant};
 
 /// What no error may show.
 const VALUE: &str = "correct horse battery staple";
+
+/// What takes a test without optimization that moves many megabytes.
+const SLOW: Duration = Duration::from_secs(120);
 
 #[derive(Clone, Copy, Debug)]
 enum Call {
@@ -33,6 +39,10 @@ async fn world() -> World {
 /// Makes a call that must fail because of the service, and without saying the value; after that,
 /// the healed service serves the same store.
 async fn fails(world: &World, call: Call, name: &str, why: &str) {
+    fails_with("ERR_SECRETS_PLATFORM_ERROR", world, call, name, why).await;
+}
+
+async fn fails_with(code: &str, world: &World, call: Call, name: &str, why: &str) {
     let outcome = match call {
         Get => world.get(name).await.map(drop),
         Set => world.set(name, VALUE).await,
@@ -40,7 +50,7 @@ async fn fails(world: &World, call: Call, name: &str, why: &str) {
     };
     let error = outcome.expect_err(why);
     let shown = format!("{error} {error:?}");
-    assert_eq!(error.code(), "ERR_SECRETS_PLATFORM_ERROR", "{why}: {shown}");
+    assert_eq!(error.code(), code, "{why}: {shown}");
     assert!(!shown.contains("horse"), "{why}: {shown}");
     world.service.heal();
     world.service.model().on_prompt = OnPrompt::Complete;
@@ -253,6 +263,72 @@ fn searches_that_lie_come_to_an_end() {
             }
             assert_eq!(world.get("token").await.unwrap().unwrap(), VALUE, "{lie}");
         }
+    });
+}
+
+#[test]
+fn a_hundred_thousand_matches_are_no_more_than_an_answer() {
+    run_within(SLOW, async {
+        let world = World::new().await;
+        let real = world.put(LOGIN, "token", VALUE);
+        let nothing: Vec<OwnedObjectPath> = Vec::new();
+        let many: Vec<_> = (0..100_000).map(|number| path(&format!("{ARCHIVE}/{number}"))).collect();
+        let with_real = [many.clone(), vec![path(&real)]].concat();
+        let key = key("token");
+
+        // The one in the default collection is read, wherever it stands.
+        world.service.once("SearchItems", Deviation::answer((with_real, nothing.clone())));
+        assert_eq!(world.get("token").await.unwrap().unwrap(), VALUE);
+        let unlocked = (many.clone(), nothing.clone());
+        let locked = (nothing.clone(), many.clone());
+        for (answer, call, code) in [
+            (&unlocked, Get, "ERR_SECRETS_PLATFORM_ERROR"),
+            (&unlocked, Delete, "ERR_SECRETS_PLATFORM_ERROR"),
+            (&locked, Get, "ERR_SECRETS_ACCESS_DENIED"),
+            (&locked, Delete, "ERR_SECRETS_PLATFORM_ERROR"),
+        ] {
+            world.service.always("SearchItems", Deviation::answer(answer.clone()));
+            assert!(world.store.call().has(&key).await.unwrap());
+            fails_with(code, &world, call, "token", "items that are not there").await;
+        }
+        assert_eq!(world.service.count("Delete"), 0);
+
+        // Each name is a message of its own: a list takes its time, and a deadline ends it.
+        world.service.always("SearchItems", Deviation::answer((many, nothing)));
+        let list = world.store.call().within(Duration::from_millis(200)).list(None).await;
+        assert_eq!(list.unwrap_err().code(), "ERR_SECRETS_TIMEOUT");
+        world.service.heal();
+        assert_eq!(world.get("token").await.unwrap().unwrap(), VALUE);
+        assert_eq!(world.delete("token").await, Ok(true));
+    });
+}
+
+/// Texts, paths and secrets as long as a bus carries them.
+#[test]
+fn giant_strings_are_no_more_than_an_answer() {
+    run_within(SLOW, async {
+        let world = world().await;
+        let giant: &'static str = "x".repeat(16 << 20).leak();
+        let far = path(&format!("{LOGIN}/{}", &giant[..1 << 20]));
+        let nothing: Vec<OwnedObjectPath> = Vec::new();
+        world.service.always("SearchItems", Deviation::answer((nothing.clone(), vec![far.clone()])));
+        fails_with("ERR_SECRETS_ACCESS_DENIED", &world, Get, "token", "a giant item that stays locked").await;
+        for (call, method, answer) in [
+            (Get, "SearchItems", Deviation::refuse_saying("org.example.Error.Chatty", giant)),
+            (Get, "SearchItems", Deviation::answer((vec![far.clone()], nothing.clone()))),
+            (Get, "Unlock", Deviation::answer((nothing, far.clone()))),
+            (Get, "GetSecret", Deviation::answer(giant)),
+            (Set, "CreateItem", Deviation::answer((path("/"), far.clone()))),
+            (Delete, "Delete", Deviation::answer(far.clone())),
+        ] {
+            world.service.model().lock(LOGIN, true);
+            world.service.always(method, answer);
+            fails(&world, call, "token", &format!("a giant {method}")).await;
+        }
+        world
+            .service
+            .once("GetSecret", Deviation::Tamper(|secret| secret.content_type = "x".repeat(16 << 20)));
+        assert_eq!(world.get("token").await.unwrap().unwrap(), VALUE);
     });
 }
 

@@ -311,6 +311,60 @@ fn an_item_that_others_delete_after_it_was_found_is_not_there() {
     });
 }
 
+/// Deletes the default collection with all that is in it.
+fn drop_collection(model: &mut Model) {
+    model.collections.remove(LOGIN);
+    model.items.clear();
+    model.default = None;
+}
+
+#[test]
+fn a_collection_that_is_deleted_in_the_middle_is_no_more_than_missing() {
+    run(async {
+        let world = World::new().await;
+        let token = key("token");
+        for method in ["SearchItems", "GetSecret"] {
+            world.put(LOGIN, "token", "value");
+            world.service.model().default = Some(LOGIN.into());
+            world.service.once(method, Deviation::change(drop_collection));
+            assert_eq!(world.get("token").await, Ok(None), "{method}");
+            world.set("token", "value").await.unwrap();
+            assert_eq!(world.get("token").await.unwrap().unwrap(), "value");
+        }
+        world.service.once("Delete", Deviation::change(drop_collection));
+        assert_eq!(world.delete("token").await, Ok(false));
+        assert_eq!(world.store.call().list(None).await.unwrap(), []);
+
+        // A set makes the default collection anew.
+        world.set("token", "value").await.unwrap();
+        world.service.once("CreateItem", Deviation::change(drop_collection));
+        world.set("token", "other").await.unwrap();
+        assert_eq!(world.get("token").await.unwrap().unwrap(), "other");
+        world.service.once("Get", Deviation::change(drop_collection));
+        assert_eq!(world.store.call().list(None).await.unwrap(), []);
+        assert!(!world.store.call().has(&token).await.unwrap());
+    });
+}
+
+#[test]
+fn a_collection_that_is_locked_in_the_middle_is_unlocked() {
+    run(async {
+        let world = World::new().await;
+        let lock = |model: &mut Model| model.lock(LOGIN, true);
+        world.put(LOGIN, "token", "value");
+        for (method, prompts) in [("SearchItems", 1), ("GetSecret", 2)] {
+            world.service.once(method, Deviation::change(lock));
+            assert_eq!(world.get("token").await.unwrap().unwrap(), "value", "{method}");
+            assert_eq!(world.service.count("Prompt"), prompts);
+        }
+        world.service.once("CreateItem", Deviation::change(lock));
+        world.set("token", "other").await.unwrap();
+        world.service.once("Delete", Deviation::change(lock));
+        assert_eq!(world.delete("token").await, Ok(true));
+        assert_eq!(world.service.count("Prompt"), 4);
+    });
+}
+
 #[test]
 fn an_item_that_never_holds_still_is_an_error() {
     run(async {
