@@ -1,11 +1,15 @@
 // npm run measure:faults: provokes the faults of docs/reliability.md, for os-secrets under Node and for
 // Bun's own under Bun, and prints what each says, how long it takes to say it, and how long the same
-// process takes to answer once the fault is gone.
+// process takes to answer once the fault is gone. Arguments are parts of the names of faults, to provoke
+// those alone.
 
 const { once } = require("node:events");
+const { join } = require("node:path");
+const { createInterface } = require("node:readline");
 const { secretsIn } = require("../__test__/support/client.js");
 const { bun, runtimes } = require("../__test__/support/runtimes.js");
 const { startSession } = require("../__test__/support/session.js");
+const { build, ensureNodeModules, root, run, targetDirectory } = require("./tools.js");
 
 const key = { service: "faults", name: "name" };
 /** Longer than any deadline; what has not answered by then hangs. */
@@ -17,6 +21,12 @@ const PATIENCE = 40_000;
  */
 const faults = [
   ["keyring killed", async (at) => at.session.end(at.keyring), restartKeyring],
+  [
+    "keyring killed, which the bus starts again",
+    async (at) => at.session.endOwner(),
+    nothing,
+    { activates: true },
+  ],
   ["keyring restarted", async (at) => restartKeyring(at, await at.session.end(at.keyring)), nothing],
   [
     "keyring stopped (SIGSTOP)",
@@ -40,6 +50,25 @@ const faults = [
     replaceKeyring,
     { after: true, timeout: 1000 },
   ],
+];
+
+/** Faults of the scripted service (examples/scripted-service.rs): [name, how the call is made]. */
+const scripted = [
+  ["no encryption", { after: true }],
+  ["a key exchange that leaves no secret", { after: true }],
+  ["the session is forgotten"],
+  ["the service leaves in the middle, its successor is there"],
+  ["no answer to one message"],
+  ["a reply of the wrong types"],
+  ["an error in words of 16 MiB"],
+  ["100,000 matches that are not there"],
+  ["a secret without its last byte"],
+  ["the item vanishes between two messages"],
+  ["the item is replaced between two messages"],
+  ["the collection is locked between two messages"],
+  ["the collection is deleted before a `set`", { set: "value" }],
+  ["the collection stays locked after its prompt was answered"],
+  ["a prompt that ends with nonsense"],
 ];
 
 async function nothing() {}
@@ -88,8 +117,8 @@ async function timed(call) {
     timer = setTimeout(resolve, PATIENCE, `no answer after ${PATIENCE / 1000} s`);
   });
   const told = call.then(
-    (value) => (value === "value" ? "the value" : JSON.stringify(value ?? null)),
-    (error) => `\`${error.code}\`: ${gist(error.message)}`,
+    (value) => (value === "value" ? "the value" : value === undefined ? "done" : JSON.stringify(value)),
+    (error) => `\`${error.code.replace("ERR_SECRETS_", "")}\`: ${gist(error.message)}`,
   );
   const outcome = await Promise.race([told, patience]);
   clearTimeout(timer);
@@ -106,8 +135,8 @@ async function measure([name, provoke, undo, how = {}], [runtime, implementation
   const session = await startSession({ bus: false });
   try {
     const at = { session };
-    at.bus = await session.startBus();
-    at.keyring = await session.startKeyring();
+    at.bus = await session.startBus("bus", how);
+    if (!how.activates) at.keyring = await session.startKeyring();
     const start = () => secretsIn(session, runtime, implementation, { env: { DISPLAY: ":0" } });
     const first = start();
     await first.set({ ...key, value: "value" });
@@ -122,15 +151,41 @@ async function measure([name, provoke, undo, how = {}], [runtime, implementation
   }
 }
 
+async function measureScripted([name, how = {}], [runtime, implementation]) {
+  const session = await startSession({ keyring: false });
+  try {
+    const service = session.start(scriptedService, []);
+    const answers = createInterface(service.stdout)[Symbol.asyncIterator]();
+    await answers.next();
+    const tell = async (command) => {
+      service.stdin.write(`${command}\n`);
+      await answers.next();
+    };
+    const start = () => secretsIn(session, runtime, implementation, { env: { DISPLAY: ":0" } });
+    const first = start();
+    await first.get(key);
+    await tell(name);
+    const client = how.after ? start() : first;
+    const during = await timed(how.set ? client.set({ ...key, value: how.set }) : client.get(key));
+    await tell("heal");
+    const after = await timed(client.get(key));
+    return { name, during, after };
+  } finally {
+    await session.stop();
+  }
+}
+
 function cell({ outcome, time }) {
   const shown = time < 1000 ? `${time.toFixed(0)} ms` : `${(time / 1000).toFixed(1)} s`;
   return `${outcome.replaceAll("|", "\\|")} (${shown})`;
 }
 
-async function main() {
-  console.log("| fault | os-secrets: during | afterwards | Bun 1.4.5: during | afterwards |");
+async function table(measure, faults) {
+  const chosen = process.argv.slice(2);
+  console.log("| fault | os-secrets says | afterwards | Bun says | afterwards |");
   console.log("|---|---|---|---|---|");
   for (const fault of faults) {
+    if (chosen.length > 0 && !chosen.some((part) => fault[0].includes(part))) continue;
     const ours = await measure(fault, [runtimes["Node 22"], "os-secrets"]);
     const theirs = await measure(fault, [[bun], "bun"]);
     const cells = [ours.during, ours.after, theirs.during, theirs.after].map(cell);
@@ -138,4 +193,10 @@ async function main() {
   }
 }
 
-main();
+ensureNodeModules();
+ensureNodeModules(join(root, "__test__", "runtimes"));
+build();
+run("cargo", ["build", "--release", "--locked", "--example", "scripted-service"]);
+const scriptedService = join(targetDirectory(), "release", "examples", "scripted-service");
+
+table(measure, faults).then(() => table(measureScripted, scripted));

@@ -84,4 +84,14 @@ function build() {
   renameSync(`${binary}.new`, binary);
 }
 
-module.exports = { build, ensureDebian, ensureNodeModules, ensureRust, fail, platformPackage, root, run };
+module.exports = {
+  build,
+  ensureDebian,
+  ensureNodeModules,
+  ensureRust,
+  fail,
+  platformPackage,
+  root,
+  run,
+  targetDirectory,
+};

@@ -197,10 +197,13 @@ impl Model {
         if self.refuses(path, call) {
             return Err(IS_LOCKED);
         }
-        let (parameters, value) = match key {
+        let (parameters, mut value) = match key {
             Some(key) => crypto::encrypt(key, &item.value),
             None => (Vec::new(), item.value.clone()),
         };
+        if self.spoils {
+            value.pop();
+        }
         let content_type = item.content_type.clone();
         Ok(WireSecret { session: object(session), parameters, value, content_type })
     }

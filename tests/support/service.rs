@@ -47,8 +47,13 @@ struct Presence {
 impl Service {
     /// Starts a service on a bus.
     pub async fn start(bus: &Bus) -> Self {
+        Self::at(bus.address()).await
+    }
+
+    /// Starts a service on the bus of this address.
+    pub async fn at(address: &str) -> Self {
         let service = Self(Arc::new(Inner {
-            address: bus.address().into(),
+            address: address.into(),
             model: Mutex::new(Model::new()),
             script: Mutex::default(),
             calls: watch::Sender::default(),
