@@ -14,6 +14,8 @@ use crate::{
 pub enum Fault {
     /// The connection, the service or our session with it is gone: connect again and repeat.
     Lost(String),
+    /// A secret came that our session's key does not decrypt. A new session may have the service's key.
+    Undecipherable,
     /// The bus knows nobody of the name that was called.
     Unowned(String),
     /// The service answered with an error.
@@ -87,7 +89,7 @@ impl Fault {
 
     /// Whether the call may succeed on a new connection.
     pub fn is_lost(&self) -> bool {
-        matches!(self, Self::Lost(_) | Self::Unowned(_))
+        matches!(self, Self::Lost(_) | Self::Unowned(_) | Self::Undecipherable)
     }
 
     /// Whether the object is locked and must be unlocked first.
@@ -117,6 +119,9 @@ impl From<Fault> for Error {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Lost(reason) | Fault::Unowned(reason) => Self::Lost { reason, effect: Effect::None },
+            Fault::Undecipherable => {
+                Self::Malformed("GetSecret, twice, with a secret that cannot be decrypted".into())
+            }
             Fault::Refused { operation, name, message } => Self::Service { operation, name, message },
             Fault::Final(error) => error,
         }

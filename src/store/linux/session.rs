@@ -85,8 +85,7 @@ impl Session {
         match &self.key {
             Some(key) => key
                 .open(Sealed { parameters: secret.parameters, value: secret.value })
-                // Under another key than ours, perhaps: a new session has a new one.
-                .ok_or_else(|| Fault::Lost("its secret cannot be decrypted".into())),
+                .ok_or(Fault::Undecipherable),
             None => Ok(Secret::new(secret.value)),
         }
     }
