@@ -60,13 +60,15 @@ pub struct Progress {
     interactive: bool,
     changes: bool,
     sent: AtomicBool,
+    done: AtomicBool,
     lost: AtomicBool,
 }
 
 impl Progress {
     /// Of a call that only reads.
     pub fn reading(interactive: bool) -> Self {
-        Self { interactive, changes: false, sent: AtomicBool::new(false), lost: AtomicBool::new(false) }
+        let no = || AtomicBool::new(false);
+        Self { interactive, changes: false, sent: no(), done: no(), lost: no() }
     }
 
     /// Of a call that stores or deletes.
@@ -89,6 +91,11 @@ impl Progress {
         self.sent.store(false, Ordering::Relaxed);
     }
 
+    /// To be called where the store said that it has changed something, which no later refusal undoes.
+    pub fn done(&self) {
+        self.done.store(true, Ordering::Relaxed);
+    }
+
     /// To be called where the connection was lost: whether the store did what it was told by then
     /// stays unknown, whatever it answers later.
     pub fn lost(&self) {
@@ -101,7 +108,8 @@ impl Progress {
     }
 
     fn effect(&self) -> Effect {
-        match (self.changes, self.sent.load(Ordering::Relaxed) || self.was_lost()) {
+        let is = |flag: &AtomicBool| flag.load(Ordering::Relaxed);
+        match (self.changes, is(&self.sent) || is(&self.done) || is(&self.lost)) {
             (false, _) => Effect::None,
             (true, false) => Effect::NotDone,
             (true, true) => Effect::Unknown,
@@ -158,6 +166,14 @@ mod tests {
                 |progress: &Progress| {
                     progress.sending();
                     progress.lost();
+                    progress.refused();
+                },
+                Effect::Unknown,
+            ),
+            (
+                |progress: &Progress| {
+                    progress.sending();
+                    progress.done();
                     progress.refused();
                 },
                 Effect::Unknown,

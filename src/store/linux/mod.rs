@@ -137,7 +137,8 @@ impl SecretService {
         }
     }
 
-    /// Runs a prompt that the service wants for one item, before it does what it was told.
+    /// Runs a prompt that the service wants for one item, before it does what it was told, and notes
+    /// whether it did.
     async fn confirm(
         &self,
         link: &Link,
@@ -145,7 +146,15 @@ impl SecretService {
         key: &Key,
         progress: &Progress,
     ) -> Result<(), Fault> {
-        self.accept(link.confirm(prompt, key, progress).await?, "could not ask for the confirmation it wants")
+        let answer = link.confirm(prompt, key, progress).await;
+        let outcome =
+            answer.and_then(|answer| self.accept(answer, "could not ask for the confirmation it wants"));
+        match &outcome {
+            Ok(()) => progress.done(),
+            Err(Fault::Final(_)) => progress.refused(),
+            Err(_) => {}
+        }
+        outcome
     }
 
     /// All items of a key. Where there are none to be seen, what may hide them is unlocked, and they
@@ -237,13 +246,7 @@ impl SecretService {
             let secret = link.session.seal(value)?;
             progress.sending();
             let fault = match link.wire.create_item(key, secret).await {
-                Ok(prompt) => {
-                    let confirmed = self.confirm(link, prompt, key, progress).await;
-                    if matches!(confirmed, Err(Fault::Final(_))) {
-                        progress.refused();
-                    }
-                    return confirmed;
-                }
+                Ok(prompt) => return self.confirm(link, prompt, key, progress).await,
                 Err(fault) => fault.without(value),
             };
             if !matches!(fault, Fault::Refused { .. }) {
@@ -285,16 +288,12 @@ impl SecretService {
             for item in &found.unlocked {
                 progress.sending();
                 let outcome = link.wire.delete_item(item).await;
-                if !deleted && matches!(outcome, Err(Fault::Refused { .. })) {
+                if matches!(outcome, Err(Fault::Refused { .. })) {
                     progress.refused();
                 }
                 match outcome {
                     Ok(prompt) => {
-                        let confirmed = self.confirm(link, prompt, key, progress).await;
-                        if !deleted && matches!(confirmed, Err(Fault::Final(_))) {
-                            progress.refused();
-                        }
-                        confirmed?;
+                        self.confirm(link, prompt, key, progress).await?;
                         deleted = true;
                     }
                     Err(fault) if fault.is_locked() => locked = true,
