@@ -10,7 +10,8 @@ pub enum Error {
     /// There is no session bus to ask, or it let nobody in. Holds the reason.
     #[error(
         "The credential store cannot be reached, because there is no usable D-Bus session bus: {0}. \
-         Log in to a desktop session, or start the program inside one: dbus-run-session -- <command>"
+         Log in to a desktop session, start the program inside one (dbus-run-session -- <command>), or correct \
+         DBUS_SESSION_BUS_ADDRESS"
     )]
     NoBus(String),
 
@@ -34,7 +35,10 @@ pub enum Error {
     },
 
     /// The store answered with an error of its own.
-    #[error("The credential store failed at {operation}: {message} ({name})")]
+    #[error(
+        "The credential store failed at {operation}: {message} ({name}). See what its service has logged \
+         (journalctl --user), then try again"
+    )]
     Service {
         /// The method that failed, such as `SearchItems`.
         operation: &'static str,
@@ -69,7 +73,7 @@ pub enum Error {
     /// The store had no way to ask the person.
     #[error(
         "The credential store {need}, because {reason}. Log in on the desktop, where it is made and unlocked, \
-         or unlock it with gnome-keyring-daemon --unlock"
+         or unlock it (gnome-keyring: gnome-keyring-daemon --replace --unlock --components=secrets)"
     )]
     InteractionRequired {
         /// What it wanted to ask for, to follow "The credential store".
@@ -80,8 +84,8 @@ pub enum Error {
 
     /// The store must ask the person, and the caller forbade it.
     #[error(
-        "The credential store must ask the person, for its password or a confirmation, and the call forbids it \
-         (interactive: false). Unlock the store first, or allow the prompt"
+        "The credential store must ask the person, for its password or a confirmation, and this call never \
+         asks (as with interactive: false, or list). Unlock the store first, or make a call that may ask"
     )]
     InteractionNotAllowed,
 
@@ -117,7 +121,10 @@ pub enum Error {
     Closed,
 
     /// No store of this platform can hold so much. Nothing was changed.
-    #[error("Too large for the credential store: {what} of {size} bytes, where {limit} are possible")]
+    #[error(
+        "Too large for the credential store: {what} of {size} bytes, where {limit} are possible. Nothing was \
+         changed. Keep the data in an encrypted file, and its key here"
+    )]
     TooLarge {
         /// What is too large: `a value`, or `service and name`.
         what: &'static str,
@@ -129,13 +136,18 @@ pub enum Error {
 
     /// The stored bytes are not text.
     #[error(
-        "The stored credential is not UTF-8 text, so it cannot be given as a string. Another program wrote it"
+        "The stored credential is not UTF-8 text, so it cannot be given as a string. Read its bytes, with \
+         openStore().get({{ service, name, encoding: \"buffer\" }})"
     )]
     InvalidData,
 
     /// os-secrets itself failed. Holds the circumstances.
     #[error("os-secrets failed: {0}")]
     Internal(String),
+
+    /// Another error, after which it is unknown whether the change was made.
+    #[error("{0}.{effect}", effect = Effect::Unknown)]
+    Unsettled(Box<Self>),
 
     /// Another error, with what the place where the process runs has to do with it.
     #[error("{error}. {place}")]
@@ -172,7 +184,7 @@ impl fmt::Display for Place {
             }
             Self::Ssh => {
                 "This is a session over SSH, where nobody has unlocked the store with their login: unlock it \
-                 with gnome-keyring-daemon --unlock, or start a bus and a store for this session"
+                 with gnome-keyring-daemon --replace --unlock --components=secrets, or start a bus and a store for this session"
             }
         })
     }
@@ -205,7 +217,7 @@ impl Error {
     /// The `code` of the JavaScript error.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Placed { error, .. } => error.code(),
+            Self::Placed { error, .. } | Self::Unsettled(error) => error.code(),
             Self::NoBus(_)
             | Self::NoService(_)
             | Self::Lost { .. }
@@ -244,13 +256,14 @@ impl Error {
         }
     }
 
-    /// Says in errors that leave it open what the call has changed.
+    /// Says what the call has changed: in errors that leave it open, and in all where it is unknown.
     pub fn with_effect(mut self, of_call: Effect) -> Self {
         match &mut self {
             Self::Lost { effect, .. }
             | Self::UserCanceled { effect }
             | Self::Timeout { effect, .. }
             | Self::Aborted { effect } => *effect = of_call,
+            _ if of_call == Effect::Unknown => return Self::Unsettled(Box::new(self)),
             _ => {}
         }
         self
@@ -275,7 +288,15 @@ mod tests {
         let aborted = Error::Aborted { effect: Effect::None };
         assert_eq!(message(aborted.clone(), Effect::NotDone), "The call was aborted. Nothing was changed.");
         assert_eq!(message(aborted, Effect::None), "The call was aborted.");
-        assert_eq!(Error::InvalidData.with_effect(Effect::Unknown), Error::InvalidData);
+        assert_eq!(Error::InvalidData.with_effect(Effect::NotDone), Error::InvalidData);
+        let unsettled = Error::NoService("x".into()).with_effect(Effect::Unknown);
+        assert_eq!(unsettled.code(), "ERR_SECRETS_PLATFORM_ERROR");
+        assert!(unsettled.to_string().contains("nothing on the D-Bus session bus"));
+        assert!(
+            unsettled
+                .to_string()
+                .ends_with(". The change may have been made all the same; read the credential to see.")
+        );
     }
 
     #[test]
@@ -331,7 +352,8 @@ mod tests {
         };
         assert_eq!(
             error.to_string(),
-            "The credential store failed at CreateItem: disk full (org.freedesktop.DBus.Error.Failed)"
+            "The credential store failed at CreateItem: disk full (org.freedesktop.DBus.Error.Failed). See what its \
+             service has logged (journalctl --user), then try again"
         );
         assert!(Error::NoBus("it is gone".into()).to_string().contains("it is gone"));
         assert!(Error::NoBus(String::new()).to_string().contains("dbus-run-session"));

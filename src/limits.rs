@@ -102,14 +102,13 @@ impl Progress {
         self.lost.fetch_or(self.sent.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 
-    /// Whether a connection was lost that may have carried a change.
-    pub fn was_lost(&self) -> bool {
-        self.lost.load(Ordering::Relaxed)
+    /// Whether the store has changed something, or was told to on a connection that was lost.
+    pub fn has_changed(&self) -> bool {
+        self.done.load(Ordering::Relaxed) || self.lost.load(Ordering::Relaxed)
     }
 
     fn effect(&self) -> Effect {
-        let is = |flag: &AtomicBool| flag.load(Ordering::Relaxed);
-        match (self.changes, is(&self.sent) || is(&self.done) || is(&self.lost)) {
+        match (self.changes, self.sent.load(Ordering::Relaxed) || self.has_changed()) {
             (false, _) => Effect::None,
             (true, false) => Effect::NotDone,
             (true, true) => Effect::Unknown,

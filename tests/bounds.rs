@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 use os_secrets::error::{Effect, Error};
 use support::{
     PATIENCE, World,
-    answers::sender,
+    answers::{reply, sender},
     bus::call_bus,
     get, key, lose_patience,
     model::{ARCHIVE, LOGIN, Model, OnPrompt},
@@ -15,7 +15,8 @@ use support::{
     script::{Deviation, Gate},
     secret,
 };
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, task::JoinSet};
+use zbus::Message;
 
 /// A world with a credential that is locked and another that is not, where nobody answers prompts.
 async fn locked() -> World {
@@ -248,11 +249,11 @@ fn those_who_wait_for_a_service_that_hangs_turn_to_it_anew() {
     run_within(PATIENCE * 4, async {
         let world = World::new().await;
         world.put(LOGIN, "token", "value");
-        for _ in 0..128 {
+        for _ in 0..104 {
             world.service.once("GetSecret", Deviation::Ignore);
         }
-        let gets = world.gets(130, "token");
-        world.service.called("GetSecret", 128).await;
+        let gets = world.gets(106, "token");
+        world.service.called("GetSecret", 104).await;
         lose_patience().await;
         let (read, late): (Vec<_>, Vec<_>) = gets.join_all().await.into_iter().partition(Result::is_ok);
         assert_eq!(read, [Ok(Some("value".to_owned())), Ok(Some("value".to_owned()))]);
@@ -351,5 +352,158 @@ fn few_changes_are_under_way_at_once_and_reads_pass_them() {
         gate.open();
         assert!(sets.join_all().await.iter().all(Result::is_ok));
         assert_eq!(world.service.model().items.len(), 101);
+    });
+}
+
+/// The bus counts what was given up until it is answered or its time is over, and so do we.
+#[test]
+fn changes_that_were_given_up_do_not_hang_the_next() {
+    run_within(10 * PATIENCE, async {
+        let world = World::new().await;
+        assert_eq!(world.get("x").await.unwrap(), None);
+        world.service.always("CreateItem", Deviation::Ignore);
+        let sets = (0..8).map(|number| {
+            let store = Arc::clone(&world.store);
+            async move {
+                let key = key(&format!("name {number}"));
+                store.call().within(Duration::from_millis(600)).set(&key, &secret("value")).await
+            }
+        });
+        for outcome in sets.collect::<JoinSet<_>>().join_all().await {
+            assert!(matches!(outcome, Err(Error::Timeout { effect: Effect::Unknown, .. })));
+        }
+        let store = Arc::clone(&world.store);
+        let ninth = tokio::spawn(async move { store.set(&key("token"), &secret("value")).await });
+        assert_eq!(world.get("x").await.unwrap(), None);
+        assert_eq!(world.service.count("CreateItem"), 8);
+        world.service.heal();
+        lose_patience().await;
+        ninth.await.unwrap().unwrap();
+        assert_eq!(world.get("token").await.unwrap().unwrap(), "value");
+    });
+}
+
+#[test]
+fn reads_that_were_given_up_do_not_hang_the_next() {
+    run_within(10 * PATIENCE, async {
+        let world = World::new().await;
+        assert_eq!(world.get("x").await.unwrap(), None);
+        world.service.always("SearchItems", Deviation::Ignore);
+        let gets = world.gets(104, "x");
+        world.service.called("SearchItems", 106).await;
+        drop(gets);
+        world.service.heal();
+        let after = world.gets(1, "x");
+        lose_patience().await;
+        assert_eq!(after.join_all().await, [Ok(None)]);
+    });
+}
+
+#[test]
+fn first_calls_that_were_given_up_leave_no_connection() {
+    run_within(10 * PATIENCE, async {
+        let world = World::new().await;
+        world.service.always("OpenSession", Deviation::Ignore);
+        for times in 1..=5 {
+            let get = world.gets(1, "x");
+            world.service.called("OpenSession", times).await;
+            drop(get);
+        }
+        let clients: Vec<_> = world.service.calls("OpenSession").iter().map(sender).collect();
+        lose_patience().await;
+        for client in clients {
+            world.bus.left(&client).await;
+        }
+        world.service.heal();
+        assert_eq!(world.get("x").await.unwrap(), None);
+    });
+}
+
+#[test]
+fn a_prompt_is_withdrawn_where_another_message_was_late() {
+    run_within(10 * PATIENCE, async {
+        let world = locked().await;
+        let (cancel, canceled) = oneshot::channel();
+        let store = Arc::clone(&world.store);
+        let first =
+            tokio::spawn(async move { store.call().until(canceled).get(&key("token")).await.map(drop) });
+        world.service.called("Prompt", 1).await;
+        world.service.once("GetSecret", Deviation::Ignore);
+        let late = world.gets(1, "free");
+        world.service.called("GetSecret", 1).await;
+        lose_patience().await;
+        assert!(matches!(late.join_all().await[0], Err(Error::Timeout { .. })));
+        cancel.send(()).unwrap();
+        assert_eq!(first.await.unwrap(), Err(Error::Aborted { effect: Effect::None }));
+        world.service.called("Dismiss", 1).await;
+    });
+}
+
+#[test]
+fn a_prompt_whose_reply_makes_no_sense_is_withdrawn() {
+    run(async {
+        let world = World::new().await;
+        world.service.model().stores_by_prompt = true;
+        world.service.model().on_prompt = OnPrompt::Wait;
+        let nonsense = |model: &mut Model, call: &Message| {
+            model.answer(call);
+            vec![reply(call, &"nonsense")]
+        };
+        world.service.once("Prompt", Deviation::Improvise(Arc::new(nonsense)));
+        let error = world.set("token", "value").await.unwrap_err();
+        assert_eq!(error.code(), "ERR_SECRETS_PLATFORM_ERROR");
+        world.service.called("Dismiss", 1).await;
+    });
+}
+
+#[test]
+fn a_change_that_waits_for_its_turn_was_not_made() {
+    run_within(10 * PATIENCE, async {
+        let world = World::new().await;
+        world.put(LOGIN, "token", "value");
+        assert_eq!(world.get("x").await.unwrap(), None);
+        world.service.always("CreateItem", Deviation::Ignore);
+        let hanging = (0..8).map(|number| {
+            let store = Arc::clone(&world.store);
+            async move { store.set(&key(&format!("name {number}")), &secret("value")).await }
+        });
+        let hanging: JoinSet<_> = hanging.collect();
+        world.service.called("CreateItem", 8).await;
+        let within = Duration::from_millis(600);
+        let set = world.store.call().within(within).set(&key("ninth"), &secret("value")).await;
+        assert_eq!(set, Err(Error::Timeout { after: within, at: None, effect: Effect::NotDone }));
+
+        // Nor does a delete that was never sent count as done, when another program deletes the item.
+        let store = Arc::clone(&world.store);
+        let delete = tokio::spawn(async move { store.delete(&key("token")).await });
+        world.service.called("SearchItems", 3).await;
+        assert_eq!(world.get("x").await.unwrap(), None);
+        world.service.model().items.clear();
+        lose_patience().await;
+        assert_eq!(delete.await.unwrap(), Ok(false));
+        assert_eq!(world.service.count("Delete"), 0);
+        drop(hanging);
+    });
+}
+
+#[test]
+fn whatever_ends_a_change_that_may_have_been_made_says_so() {
+    run(async {
+        let told = "The change may have been made all the same";
+        let world = World::new().await;
+        world.service.once("CreateItem", Deviation::ObeyAndLeave);
+        let error = world.set("token", "value").await.unwrap_err().to_string();
+        assert!(error.contains("nothing on the D-Bus session bus") && error.contains(told), "{error}");
+
+        let world = World::new().await;
+        world.service.once("CreateItem", Deviation::answer("nonsense"));
+        let error = world.set("token", "value").await.unwrap_err().to_string();
+        assert!(error.contains("of the wrong form") && error.contains(told), "{error}");
+
+        for name in ["org.freedesktop.DBus.Error.AccessDenied", "org.example.Error.Broken"] {
+            world.service.once("CreateItem", Deviation::Refuse(name));
+            let error = world.set("token", "value").await.unwrap_err().to_string();
+            assert!(!error.contains(told), "{error}");
+        }
     });
 }

@@ -12,6 +12,7 @@ use support::{
     model::LOGIN,
     run,
     script::{Deviation, Gate},
+    secret,
 };
 use tokio::task::{JoinSet, yield_now};
 
@@ -39,12 +40,12 @@ fn a_thousand_gets_stay_within_the_strictest_bus() {
         let gate = Gate::default();
         world.service.always("SearchItems", Deviation::Wait(gate.clone()));
         let gets = world.gets(1_000, "token");
-        world.service.called("SearchItems", 128).await;
+        world.service.called("SearchItems", 104).await;
         // A store that keeps no limit has time here to go beyond it.
         for _ in 0..10 {
             call_bus(&world.service.connection(), "GetId", &()).await;
         }
-        assert_eq!(world.service.count("SearchItems"), 128);
+        assert_eq!(world.service.count("SearchItems"), 104);
         gate.open();
         for value in gets.join_all().await {
             assert_eq!(value.unwrap().unwrap(), "value");
@@ -60,8 +61,8 @@ fn calls_that_were_dropped_count_until_they_are_answered() {
         world.put(LOGIN, "token", "value");
         let gate = Gate::default();
         world.service.always("GetSecret", Deviation::Wait(gate.clone()));
-        let mut dropped = world.gets(128, "token");
-        world.service.called("GetSecret", 128).await;
+        let mut dropped = world.gets(104, "token");
+        world.service.called("GetSecret", 104).await;
         dropped.shutdown().await;
         let gets = world.gets(10, "token");
         // As above, for a store that does not count them.
@@ -72,6 +73,35 @@ fn calls_that_were_dropped_count_until_they_are_answered() {
         for value in gets.join_all().await {
             assert_eq!(value.unwrap().unwrap(), "value");
         }
+    });
+}
+
+/// KeePassXC asks before it stores an item, and replies to `Prompt` late.
+#[test]
+fn open_prompts_and_gets_stay_within_the_strictest_bus_together() {
+    run(async {
+        let world = World::on(Bus::with_limits(&[("max_replies_per_connection", 128)])).await;
+        world.put(LOGIN, "token", "value");
+        world.service.model().stores_by_prompt = true;
+        let gate = Gate::default();
+        world.service.always("Prompt", Deviation::Wait(gate.clone()));
+        let sets = (0..100).map(|number| {
+            let store = Arc::clone(&world.store);
+            async move { store.set(&key(&format!("name {number}")), &secret("value")).await }
+        });
+        let sets: JoinSet<_> = sets.collect();
+        world.service.called("CreateItem", 100).await;
+        world.service.always("SearchItems", Deviation::Wait(gate.clone()));
+        let gets = world.gets(200, "token");
+        world.service.called("SearchItems", 104).await;
+        gate.open();
+        for value in gets.join_all().await {
+            assert_eq!(value.unwrap().unwrap(), "value");
+        }
+        for set in sets.join_all().await {
+            set.unwrap();
+        }
+        assert_eq!(world.service.model().items.len(), 101);
     });
 }
 

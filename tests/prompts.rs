@@ -6,10 +6,11 @@ use os_secrets::error::{Effect, Error};
 use support::{
     World,
     bus::{Bus, call_bus},
-    get,
+    get, key,
     model::{ARCHIVE, LOGIN, OnPrompt},
     run,
     script::Deviation,
+    secret,
 };
 use zbus::{Message, Variant};
 
@@ -201,6 +202,28 @@ fn sets_at_once_ask_once_for_a_default_collection() {
             )
         );
         assert_eq!(world.service.count("Prompt"), 1);
+    });
+}
+
+#[test]
+fn a_default_collection_that_does_not_come_to_be_is_asked_for_once() {
+    run(async {
+        let world = World::new().await;
+        world.service.model().default = None;
+        world.service.model().on_prompt = OnPrompt::CompleteInVain;
+        let error = world.set("token", "value").await.unwrap_err();
+        assert_eq!(error.code(), "ERR_SECRETS_PLATFORM_ERROR");
+        assert!(error.to_string().contains("failed at CreateItem"), "{error}");
+        assert_eq!(world.service.count("Prompt"), 1);
+        world.service.model().on_prompt = OnPrompt::Dismiss;
+        let without_display = world.store_without_display();
+        let error = without_display.set(&key("token"), &secret("value")).await.unwrap_err();
+        assert_eq!(error.code(), "ERR_SECRETS_INTERACTION_REQUIRED");
+        let words = "has no default collection yet and could not ask for the password of a new one";
+        assert!(error.to_string().contains(words), "{error}");
+        assert!(error.to_string().contains("Log in on the desktop"), "{error}");
+        world.service.model().on_prompt = OnPrompt::Complete;
+        world.set("token", "value").await.unwrap();
     });
 }
 

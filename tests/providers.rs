@@ -9,7 +9,7 @@ use support::{
     World,
     bus::call_bus,
     get, key,
-    model::{IS_LOCKED, LOGIN, Model, OnPrompt, UNKNOWN_OBJECT},
+    model::{ARCHIVE, IS_LOCKED, LOGIN, Model, OnPrompt, UNKNOWN_OBJECT},
     run,
     script::Deviation,
     secret,
@@ -307,6 +307,46 @@ fn an_item_that_others_delete_after_it_was_found_is_not_there() {
             world.put(LOGIN, "token", "value");
             world.service.once("Delete", Deviation::change(|model| model.items.clear()));
             assert!(!world.delete("token").await.unwrap(), "{name}");
+        }
+    });
+}
+
+/// As oo7 hides what is locked. Of what it hides a search tells nothing, whatever it finds elsewhere.
+#[test]
+fn what_the_default_collection_hides_is_deleted_with_the_rest() {
+    run(async {
+        let world = World::new().await;
+        world.put(LOGIN, "token", "the default collection's");
+        world.put(ARCHIVE, "token", "another's");
+        world.service.model().lock(LOGIN, true);
+        world.service.model().hides_locked = true;
+        assert_eq!(world.store.call().list(None).await, Err(Error::InteractionNotAllowed));
+        assert_eq!(
+            world.store.call().silent().delete(&key("token")).await,
+            Err(Error::InteractionNotAllowed)
+        );
+        assert_eq!(world.service.model().items.len(), 2);
+        assert_eq!(world.delete("token").await, Ok(true));
+        assert_eq!(world.service.model().items.len(), 0);
+    });
+}
+
+#[test]
+fn an_item_that_vanishes_before_it_is_unlocked_is_searched_again() {
+    run(async {
+        for call in ["get", "delete"] {
+            let world = World::new().await;
+            world.put(LOGIN, "token", "value");
+            world.service.model().lock(LOGIN, true);
+            world.service.once("Unlock", Deviation::change(|model: &mut Model| model.items.clear()));
+            world.service.once("Unlock", Deviation::Refuse("org.freedesktop.Secret.Error.NoSuchObject"));
+            world.service.once("Unlock", Deviation::change(|model: &mut Model| model.lock(LOGIN, false)));
+            match call {
+                "get" => assert_eq!(world.get("token").await, Ok(None)),
+                _ => assert_eq!(world.delete("token").await, Ok(false)),
+            }
+            world.set("token", "other").await.unwrap();
+            assert_eq!(world.get("token").await.unwrap().unwrap(), "other");
         }
     });
 }

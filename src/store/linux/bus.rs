@@ -4,25 +4,29 @@
 //! taken, and only where the other end of the socket belongs to this user or to root: secrets must
 //! not leave for another machine or another person because an address says so.
 
-use std::{ffi::OsStr, os::unix::ffi::OsStrExt, sync::Arc, time::Duration};
+use std::{ffi::OsStr, future::Future, os::unix::ffi::OsStrExt, sync::Arc, time::Duration};
 
 use serde::Serialize;
 use tokio::{
     net::UnixStream,
     sync::{OwnedSemaphorePermit, Semaphore},
-    task::{JoinError, JoinHandle},
 };
 use zbus::{Connection, DynamicType, MatchRule, Message, MessageStream, connection::Builder};
 
 use super::fault::{Fault, readable};
-use crate::error::{Effect, Error};
+use crate::{
+    error::{Effect, Error},
+    limits::Progress,
+};
 
 /// As many calls may wait for replies at once; more wait their turn here. Buses limit it too, the
-/// strictest of them to this many, and answer what is over their limit with an error.
-const MAX_IN_FLIGHT: usize = 128;
+/// strictest of them to 128, and answer what is over their limit with an error.
+const MAX_IN_FLIGHT: usize = 104;
 /// As many of them may change something. Services write one after the other, each time their whole
 /// file, and the time that a message waits for others counts against its own deadline.
 const MAX_CHANGES: usize = 8;
+/// As many prompts may be open besides.
+const MAX_PROMPTS: usize = 16;
 
 /// A connection to the session bus.
 #[derive(Clone)]
@@ -32,6 +36,7 @@ pub struct Bus {
     timeout: Duration,
     in_flight: Arc<Semaphore>,
     changes: Arc<Semaphore>,
+    prompts: Arc<Semaphore>,
 }
 
 /// A method to call, and on what.
@@ -52,9 +57,10 @@ impl Bus {
     ///
     /// # Errors
     ///
-    /// [`Error::NoBus`] with the reason why each address of the list failed.
+    /// [`Error::NoBus`] with the reason why each address of the list failed, or [`Error::Timeout`] where
+    /// one did not answer.
     pub async fn connect(addresses: &str, timeout: Duration) -> Result<Self, Error> {
-        let mut reasons = Vec::new();
+        let (mut reasons, mut late) = (Vec::new(), false);
         for address in addresses.split(';').filter(|address| !address.is_empty()) {
             match tokio::time::timeout(timeout, connect(address)).await {
                 Ok(Ok(connection)) => {
@@ -64,11 +70,16 @@ impl Bus {
                         timeout,
                         in_flight: Arc::new(Semaphore::new(MAX_IN_FLIGHT)),
                         changes: Arc::new(Semaphore::new(MAX_CHANGES)),
+                        prompts: Arc::new(Semaphore::new(MAX_PROMPTS)),
                     });
                 }
                 Ok(Err(reason)) => reasons.push(format!("{address}: {reason}")),
-                Err(_) => reasons.push(format!("{address}: no answer within {} ms", timeout.as_millis())),
+                Err(_) => late = true,
             }
+        }
+        if late {
+            let at = Some("connecting to the D-Bus session bus");
+            return Err(Error::Timeout { after: timeout, at, effect: Effect::None });
         }
         Err(Error::NoBus(if reasons.is_empty() {
             "the bus address is empty".into()
@@ -86,7 +97,7 @@ impl Bus {
     pub async fn owner(&self, name: &'static str) -> Result<Option<String>, Fault> {
         let (destination, path) = ("org.freedesktop.DBus".to_owned(), "/org/freedesktop/DBus".to_owned());
         let method = Method { destination, path, interface: "org.freedesktop.DBus", name: "GetNameOwner" };
-        match self.call(method, name).await {
+        match self.call_at_once(method, name).await {
             Ok(reply) => reply.body().deserialize().map(Some).map_err(|error| Fault::from_call(name, error)),
             Err(Fault::Unowned(_)) => Ok(None),
             Err(fault) => Err(fault),
@@ -105,24 +116,35 @@ impl Bus {
         B: Serialize + DynamicType + Send + Sync + 'static,
     {
         let turns = vec![turn(&self.in_flight).await?];
-        self.within_deadline(method.name, self.send(method, body, turns)).await
+        self.send(method, body, turns, Some(self.timeout)).await
     }
 
-    /// As [`call`](Self::call), for a method that changes what is stored.
-    pub async fn change<B>(&self, method: Method, body: B) -> Result<Message, Fault>
+    /// As [`call`](Self::call), for a method that changes what is stored. The progress is told when it
+    /// is sent.
+    pub async fn change<B>(&self, method: Method, body: B, progress: &Progress) -> Result<Message, Fault>
     where
         B: Serialize + DynamicType + Send + Sync + 'static,
     {
         let turns = vec![turn(&self.changes).await?, turn(&self.in_flight).await?];
-        self.within_deadline(method.name, self.send(method, body, turns)).await
+        progress.sending();
+        self.send(method, body, turns, Some(self.timeout)).await
     }
 
-    /// Calls a method and waits for its reply, however long that takes.
+    /// As [`call`](Self::call), without a turn: also on a connection that is used no more.
+    pub async fn call_at_once<B>(&self, method: Method, body: B) -> Result<Message, Fault>
+    where
+        B: Serialize + DynamicType + Send + Sync + 'static,
+    {
+        self.send(method, body, Vec::new(), Some(self.timeout)).await
+    }
+
+    /// Calls a method that waits for the person, however long that takes.
     pub async fn call_patiently<B>(&self, method: Method, body: B) -> Result<Message, Fault>
     where
         B: Serialize + DynamicType + Send + Sync + 'static,
     {
-        done(method.name, self.send(method, body, Vec::new()).await)
+        let turns = vec![turn(&self.prompts).await?];
+        self.send(method, body, turns, None).await
     }
 
     /// Subscribes to the signals that match a rule.
@@ -130,58 +152,63 @@ impl Bus {
         const OPERATION: &str = "AddMatch";
         let rule = rule.map_err(|error| Fault::from_call(OPERATION, error))?.to_owned();
         let connection = self.connection.clone();
-        let task = tokio::spawn(async move { MessageStream::for_match_rule(rule, &connection, None).await });
-        self.within_deadline(OPERATION, task).await
+        let listening = async move { MessageStream::for_match_rule(rule, &connection, None).await };
+        self.see_through(OPERATION, listening, Vec::new(), Some(self.timeout)).await
     }
 
-    /// Sends a method call in a task of its own: a message whose sender goes away while it is half
-    /// written would leave the connection unusable for all. Its turns end with its reply, because so
-    /// long the bus counts it.
-    fn send<B>(
+    async fn send<B>(
         &self,
         method: Method,
         body: B,
         turns: Vec<OwnedSemaphorePermit>,
-    ) -> JoinHandle<zbus::Result<Message>>
+        deadline: Option<Duration>,
+    ) -> Result<Message, Fault>
     where
         B: Serialize + DynamicType + Send + Sync + 'static,
     {
         let connection = self.connection.clone();
         let Method { destination, path, interface, name } = method;
-        tokio::spawn(async move {
-            let reply = connection.call_method(Some(destination), path, Some(interface), name, &body).await;
-            drop(turns);
-            reply
-        })
+        let call = async move {
+            connection.call_method(Some(destination), path, Some(interface), name, &body).await
+        };
+        self.see_through(name, call, turns, deadline).await
     }
 
-    async fn within_deadline<T>(
+    /// Does it in a task of its own, to its end or its deadline, whether or not the caller waits so
+    /// long: a message whose sender goes away while it is half written would leave the connection
+    /// unusable for all. The turns end with the reply, because so long the bus counts the call.
+    async fn see_through<T: Send + 'static>(
         &self,
         operation: &'static str,
-        mut task: JoinHandle<zbus::Result<T>>,
+        work: impl Future<Output = zbus::Result<T>> + Send + 'static,
+        turns: Vec<OwnedSemaphorePermit>,
+        deadline: Option<Duration>,
     ) -> Result<T, Fault> {
-        match tokio::time::timeout(self.timeout, &mut task).await {
-            Ok(outcome) => done(operation, outcome),
-            Err(_) => {
-                // The connection is used no more. Who waits for a turn on it would wait as long again.
-                self.in_flight.close();
-                self.changes.close();
-                task.abort();
-                Err(Error::Timeout { after: self.timeout, at: Some(operation), effect: Effect::None }.into())
-            }
-        }
+        let (in_flight, changes) = (Arc::clone(&self.in_flight), Arc::clone(&self.changes));
+        let task = tokio::spawn(async move {
+            let _turns = turns;
+            let outcome = match deadline {
+                None => work.await,
+                Some(after) => match tokio::time::timeout(after, work).await {
+                    Ok(outcome) => outcome,
+                    Err(_) => {
+                        // The connection is used no more. Who waits for a turn on it would wait as long.
+                        in_flight.close();
+                        changes.close();
+                        let at = Some(operation);
+                        return Err(Error::Timeout { after, at, effect: Effect::None }.into());
+                    }
+                },
+            };
+            outcome.map_err(|error| Fault::from_call(operation, error))
+        });
+        task.await
+            .unwrap_or_else(|error| Err(Error::Internal(format!("{operation} ended early: {error}")).into()))
     }
 }
 
 async fn turn(turns: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Fault> {
     Arc::clone(turns).acquire_owned().await.map_err(|_| Fault::Lost("the service no longer answers".into()))
-}
-
-fn done<T>(operation: &'static str, outcome: Result<zbus::Result<T>, JoinError>) -> Result<T, Fault> {
-    match outcome {
-        Ok(outcome) => outcome.map_err(|error| Fault::from_call(operation, error)),
-        Err(error) => Err(Error::Internal(format!("{operation} ended early: {error}")).into()),
-    }
 }
 
 async fn connect(address: &str) -> Result<Connection, String> {

@@ -71,20 +71,27 @@ impl Fault {
         }
     }
 
-    /// Leaves out the service's words where they hold the secret that it was sent.
+    /// Leaves out the service's words where they hold (a part of) the secret that it was sent.
     pub fn without(mut self, secret: &Secret) -> Self {
-        let words = match &mut self {
-            Self::Refused { message, .. } => message,
-            Self::Final(Error::AccessDenied(what)) => what.to_mut(),
+        let mut fixed = String::new();
+        let (words, name) = match &mut self {
+            Self::Lost(words) | Self::Unowned(words) => (words, &mut fixed),
+            Self::Refused { message, name, .. } => (message, name),
+            Self::Final(Error::AccessDenied(what)) => (what.to_mut(), &mut fixed),
+            Self::Final(Error::InteractionRequired { reason, .. }) => (reason.to_mut(), &mut fixed),
             _ => return self,
         };
-        let secret = secret.expose();
-        // Of a long secret a part tells enough. A very short one stands in every text.
-        let telling = &secret[..secret.len().min(32)];
-        if telling.len() >= 4 && words.as_bytes().windows(telling.len()).any(|part| part == telling) {
-            *words = "its words are left out, because they hold the secret".into();
+        for words in [words, name] {
+            if tells(words, secret.expose()) {
+                *words = "its words are left out, because they hold the secret".into();
+            }
         }
         self
+    }
+
+    /// Whether the service said that it did not do what it was told to.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Refused { .. } | Self::Final(Error::AccessDenied(_)))
     }
 
     /// Whether the call may succeed on a new connection.
@@ -120,11 +127,27 @@ impl From<Fault> for Error {
         match fault {
             Fault::Lost(reason) | Fault::Unowned(reason) => Self::Lost { reason, effect: Effect::None },
             Fault::Undecipherable => {
-                Self::Malformed("GetSecret, twice, with a secret that cannot be decrypted".into())
+                Self::Malformed("GetSecret with a secret that cannot be decrypted".into())
             }
             Fault::Refused { operation, name, message } => Self::Service { operation, name, message },
             Fault::Final(error) => error,
         }
+    }
+}
+
+/// Whether a readable text holds a part of the secret that tells something of it. Of a very short secret,
+/// which stands in many texts, that is not asked.
+fn tells(text: &str, secret: &[u8]) -> bool {
+    /// As many bytes in a row tell something.
+    const PART: usize = 8;
+    let same = |(shown, byte): (&u8, &u8)| shown == byte || (byte.is_ascii_control() && *shown == b' ');
+    let holds =
+        |part: &[u8]| text.as_bytes().windows(part.len()).any(|shown| shown.iter().zip(part).all(same));
+    match secret.len() {
+        ..4 => false,
+        4..PART => holds(secret),
+        // A text of this length can hold no part of what comes after.
+        _ => secret[..secret.len().min(1 << 16)].windows(PART).step_by(PART).any(holds),
     }
 }
 

@@ -14,7 +14,7 @@ use tokio::{
     sync::{OnceCell, watch},
     task::AbortHandle,
 };
-use zbus::{MatchRule, Message, MessageStream, message::Type};
+use zbus::{MatchRule, Message, MessageStream, OwnedObjectPath, message::Type};
 
 use super::{
     bus::Bus,
@@ -37,6 +37,8 @@ pub struct Link {
     /// Whether a search of locked collections opens a prompt of the service's own, and is answered when
     /// the person has answered that: KeePassXC's way.
     pub asks_in_search: bool,
+    /// The default collection, as it was when somebody asked first.
+    default: OnceCell<Option<OwnedObjectPath>>,
     stale: AtomicBool,
     /// Becomes true when the service or the bus is gone.
     pub gone: watch::Receiver<bool>,
@@ -58,12 +60,19 @@ impl Link {
         let owners = bus.listen(owner_changes).await?;
         let (opened, keepassxc) = tokio::join!(Session::open(&bus), bus.owner(KEEPASSXC));
         let (service, session) = opened.map_err(no_service)?;
-        let asks_in_search = keepassxc?.is_some_and(|owner| owner == service.as_str());
+        // Some buses do not tell, as those of sandboxes.
+        let asks_in_search = keepassxc.unwrap_or_default().is_some_and(|owner| owner == service.as_str());
         let (leave, gone) = watch::channel(false);
         let watcher = tokio::spawn(watch_owner(owners, service.to_string(), leave)).abort_handle();
         let wire = Arc::new(Wire::new(bus, service));
         let (gate, stale) = (Arc::default(), AtomicBool::new(false));
-        Ok(Arc::new(Self { wire, session, gate, asks_in_search, stale, gone, watcher }))
+        let default = OnceCell::new();
+        Ok(Arc::new(Self { wire, session, gate, asks_in_search, default, stale, gone, watcher }))
+    }
+
+    /// The default collection, where there is one. Which it is hardly ever changes: it is asked once.
+    pub async fn default_collection(&self) -> Result<Option<&OwnedObjectPath>, Fault> {
+        self.default.get_or_try_init(|| self.wire.default_collection()).await.map(Option::as_ref)
     }
 
     /// Lets the next call open another link; calls in progress on this one go on.

@@ -9,7 +9,11 @@
 //! | `wire.rs`, `fault.rs` | the specification's messages, and what can go wrong with one |
 //! | `bus.rs`, `environment.rs` | where the bus is, and whether it may be trusted |
 
-use std::{collections::BTreeSet, future::Future, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashSet},
+    future::Future,
+    sync::Arc,
+};
 
 use tokio::task::JoinSet;
 use zbus::OwnedObjectPath;
@@ -58,6 +62,17 @@ const TURNS: usize = 10;
 const MAX_DELETIONS: usize = 1000;
 
 const NO_DISPLAY: &str = "the program runs without a display (neither DISPLAY nor WAYLAND_DISPLAY is set)";
+
+/// What a call has asked the person for, each of it once.
+#[derive(Default)]
+struct Asked {
+    /// To unlock what may hide items.
+    in_search: bool,
+    /// To unlock items, or the collection that they are in.
+    for_items: bool,
+    /// The password of a new default collection.
+    for_default: bool,
+}
 
 /// The Secret Service on the session bus.
 pub struct SecretService {
@@ -108,18 +123,23 @@ impl SecretService {
 
     /// Unlocks objects, or says why they stay locked. A call may do so once: what is locked after the
     /// person has answered will not be opened by asking again.
+    ///
+    /// An object that is gone needs no unlocking; the next search tells.
     async fn unlock(
         &self,
         link: &Link,
         objects: &[OwnedObjectPath],
-        unlocked: &mut bool,
+        asked: &mut bool,
         progress: &Progress,
     ) -> Result<(), Fault> {
-        if *unlocked {
+        if *asked {
             return Err(still_locked());
         }
-        *unlocked = true;
-        let answer = link.unlock(objects, progress).await?;
+        let answer = match link.unlock(objects, progress).await {
+            Err(fault) if fault.is_absent() => return Ok(()),
+            answer => answer?,
+        };
+        *asked = true;
         self.accept(answer, "is locked and could not ask for its password")
     }
 
@@ -158,25 +178,30 @@ impl SecretService {
     }
 
     /// All items of a key. Where there are none to be seen, what may hide them is unlocked, and they
-    /// are searched again.
-    async fn search(&self, link: &Link, key: &Key, progress: &Progress) -> Result<Found, Fault> {
-        let unlocked = &mut false;
+    /// are searched again; also where there are none of the default collection, whose count before all.
+    async fn search(
+        &self,
+        link: &Link,
+        key: &Key,
+        asked: &mut bool,
+        progress: &Progress,
+    ) -> Result<Found, Fault> {
+        if link.asks_in_search
+            && link.wire.default_is_locked().await?
+            && let Some(default) = link.wire.default_collection().await?
+        {
+            self.unlock(link, &[default], asked, progress).await?;
+        }
         for _ in 0..TURNS {
-            if link.asks_in_search
-                && link.wire.default_is_locked().await?
-                && let Some(default) = link.wire.default_collection().await?
-            {
-                self.unlock(link, &[default], unlocked, progress).await?;
-            }
             let found = link.wire.search_items(key).await?;
-            if !found.is_empty() {
+            if shows_default(link, &found).await? {
                 return Ok(found);
             }
-            let hiding = self.hiding(link, Some(&key.service), Some(&key.name)).await?;
+            let hiding = self.hiding(link, &found, Some(&key.service), Some(&key.name)).await?;
             if hiding.is_empty() {
                 return Ok(found);
             }
-            self.unlock(link, &hiding, unlocked, progress).await?;
+            self.unlock(link, &hiding, asked, progress).await?;
         }
         Err(unsettled("SearchItems"))
     }
@@ -188,15 +213,22 @@ impl SecretService {
     async fn hiding(
         &self,
         link: &Link,
+        found: &Found,
         service: Option<&str>,
         name: Option<&str>,
     ) -> Result<Vec<OwnedObjectPath>, Fault> {
-        if !link.wire.default_is_locked().await? {
-            return Ok(Vec::new());
-        }
-        let alike = link.wire.search_any_schema(service, name).await?.locked;
-        if !alike.is_empty() {
+        let (locked, alike) =
+            tokio::join!(link.wire.default_is_locked(), link.wire.search_any_schema(service, name));
+        let known: HashSet<_> = found.locked.iter().collect();
+        let (locked, mut alike) = (locked?, alike?.locked);
+        alike.retain(|item| !known.contains(item));
+        // Of a name they may be what is looked for, in whatever collection; of a service or of all,
+        // others' items as well.
+        if !alike.is_empty() && (locked || name.is_some()) {
             return Ok(alike);
+        }
+        if !locked {
+            return Ok(Vec::new());
         }
         if link.wire.default_is_empty().await?
             || link.wire.search_any_schema(None, None).await?.locked.is_empty()
@@ -207,9 +239,9 @@ impl SecretService {
     }
 
     async fn get(&self, link: &Link, key: &Key, progress: &Progress) -> Result<Option<Secret>, Fault> {
-        let unlocked = &mut false;
+        let asked = &mut Asked::default();
         for _ in 0..TURNS {
-            let found = self.search(link, key, progress).await?;
+            let found = self.search(link, key, &mut asked.in_search, progress).await?;
             let Some((item, locked)) = self.choose(link, found).await? else { return Ok(None) };
             if !locked {
                 match link.wire.get_secret(&item, link.session.path()).await {
@@ -220,7 +252,7 @@ impl SecretService {
                     Err(fault) => return Err(fault),
                 }
             }
-            self.unlock(link, &[item], unlocked, progress).await?;
+            self.unlock(link, &[item], &mut asked.for_items, progress).await?;
         }
         Err(unsettled("GetSecret"))
     }
@@ -241,26 +273,26 @@ impl SecretService {
     }
 
     async fn set(&self, link: &Link, key: &Key, value: &Secret, progress: &Progress) -> Result<(), Fault> {
-        let unlocked = &mut false;
+        let asked = &mut Asked::default();
         for _ in 0..TURNS {
             let secret = link.session.seal(value)?;
-            progress.sending();
-            let fault = match link.wire.create_item(key, secret).await {
+            let fault = match link.wire.create_item(key, secret, progress).await {
                 Ok(prompt) => return self.confirm(link, prompt, key, progress).await,
-                Err(fault) => fault.without(value),
+                Err(fault) => fault,
             };
-            if !matches!(fault, Fault::Refused { .. }) {
+            if !fault.is_refusal() {
                 return Err(fault);
             }
             progress.refused();
             match link.wire.default_collection().await? {
                 Some(collection) if fault.is_locked() => {
-                    self.unlock(link, &[collection], unlocked, progress).await?;
+                    self.unlock(link, &[collection], &mut asked.for_items, progress).await?;
                 }
-                None if fault.is_locked() || fault.is_absent() => {
+                None if (fault.is_locked() || fault.is_absent()) && !asked.for_default => {
                     let need =
                         "has no default collection yet and could not ask for the password of a new one";
                     self.accept(link.create_default_collection(progress).await?, need)?;
+                    asked.for_default = true;
                 }
                 _ => return Err(fault),
             }
@@ -269,10 +301,10 @@ impl SecretService {
     }
 
     /// Deletes every item of a key.
-    async fn delete(&self, link: &Link, key: &Key, progress: &Progress) -> Result<bool, Fault> {
-        let (mut deleted, unlocked) = (false, &mut false);
+    async fn delete(&self, link: &Link, key: &Key, progress: &Progress) -> Result<(), Fault> {
+        let asked = &mut Asked::default();
         for _ in 0..TURNS {
-            let found = self.search(link, key, progress).await?;
+            let found = self.search(link, key, &mut asked.in_search, progress).await?;
             if found.len() > MAX_DELETIONS {
                 return Err(Fault::malformed(format!(
                     "SearchItems with {} items of one name, which nobody can have stored",
@@ -281,31 +313,30 @@ impl SecretService {
             }
             if !found.locked.is_empty() {
                 // Before anything is deleted: all of them or none.
-                self.unlock(link, &found.locked, unlocked, progress).await?;
+                self.unlock(link, &found.locked, &mut asked.for_items, progress).await?;
                 continue;
             }
             let (mut locked, mut moved) = (false, false);
             for item in &found.unlocked {
-                progress.sending();
-                let outcome = link.wire.delete_item(item).await;
-                if matches!(outcome, Err(Fault::Refused { .. })) {
-                    progress.refused();
-                }
-                match outcome {
-                    Ok(prompt) => {
-                        self.confirm(link, prompt, key, progress).await?;
-                        deleted = true;
+                match link.wire.delete_item(item, progress).await {
+                    Ok(prompt) => self.confirm(link, prompt, key, progress).await?,
+                    Err(fault) => {
+                        if fault.is_refusal() {
+                            progress.refused();
+                        }
+                        match fault {
+                            fault if fault.is_locked() => locked = true,
+                            // Deleted by somebody else, or replaced: the next search tells.
+                            fault if fault.is_absent() => moved = true,
+                            fault => return Err(fault),
+                        }
                     }
-                    Err(fault) if fault.is_locked() => locked = true,
-                    // Deleted by somebody else, or replaced: the next search tells.
-                    Err(fault) if fault.is_absent() => moved = true,
-                    Err(fault) => return Err(fault),
                 }
             }
             if locked {
-                self.unlock(link, &found.unlocked, unlocked, progress).await?;
+                self.unlock(link, &found.unlocked, &mut asked.for_items, progress).await?;
             } else if !moved {
-                return Ok(deleted);
+                return Ok(());
             }
         }
         Err(unsettled("Delete"))
@@ -317,7 +348,8 @@ impl SecretService {
             return Err(Error::InteractionNotAllowed.into());
         }
         let found = link.wire.search_service(service).await?;
-        if found.is_empty() && !self.hiding(link, service, None).await?.is_empty() {
+        if !shows_default(link, &found).await? && !self.hiding(link, &found, service, None).await?.is_empty()
+        {
             return Err(Error::InteractionNotAllowed.into());
         }
         let mut reads = JoinSet::new();
@@ -352,29 +384,28 @@ impl Store for SecretService {
                 return Store::delete(self, key, progress).await.map(drop);
             }
             check_size(key, Some(value))?;
-            self.repeat(progress, |link| async move { self.set(&link, key, value, progress).await }).await
+            self.repeat(progress, |link| async move {
+                self.set(&link, key, value, progress).await.map_err(|fault| fault.without(value))
+            })
+            .await
         })
     }
 
     fn delete<'a>(&'a self, key: &'a Key, progress: &'a Progress) -> Call<'a, bool> {
         Box::pin(async move {
             check_size(key, None)?;
-            self.repeat(progress, |link| async move {
-                // What the lost connection carried may have been done: then this call deleted it.
-                let before = progress.was_lost();
-                Ok(self.delete(&link, key, progress).await? || before)
-            })
-            .await
+            self.repeat(progress, |link| async move { self.delete(&link, key, progress).await }).await?;
+            // What a lost connection carried may have been done: then this call deleted it.
+            Ok(progress.has_changed())
         })
     }
 
     fn has<'a>(&'a self, key: &'a Key, progress: &'a Progress) -> Call<'a, bool> {
         Box::pin(async move {
             check_size(key, None)?;
-            self.repeat(
-                progress,
-                |link| async move { Ok(!self.search(&link, key, progress).await?.is_empty()) },
-            )
+            self.repeat(progress, |link| async move {
+                Ok(!self.search(&link, key, &mut false, progress).await?.is_empty())
+            })
             .await
         })
     }
@@ -394,6 +425,16 @@ fn check_size(key: &Key, value: Option<&Secret>) -> Result<(), Error> {
         Some(size) if size > MAX_VALUE => Err(Error::TooLarge { what: "a value", size, limit: MAX_VALUE }),
         _ => Ok(()),
     }
+}
+
+/// Whether some of the items are the default collection's, so that it hides none.
+async fn shows_default(link: &Link, found: &Found) -> Result<bool, Fault> {
+    if found.is_empty() {
+        return Ok(false);
+    }
+    let Some(collection) = link.default_collection().await? else { return Ok(false) };
+    let prefix = format!("{}/", collection.as_str());
+    Ok(found.unlocked.iter().chain(&found.locked).any(|item| item.as_str().starts_with(&prefix)))
 }
 
 /// The service says that it has unlocked, and does not let us in.

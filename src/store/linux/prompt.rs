@@ -180,7 +180,7 @@ impl OpenPrompt {
     /// service does.
     async fn run(mut self) -> Result<Answer, Fault> {
         let outcome = self.show().await;
-        self.ended = true;
+        self.ended = outcome.is_ok();
         outcome
     }
 

@@ -15,7 +15,7 @@ use super::{
     crypto,
     fault::{Fault, readable},
 };
-use crate::credential::Key;
+use crate::{credential::Key, limits::Progress};
 
 /// The name that providers of the Secret Service own on the bus.
 pub const SERVICE_NAME: &str = "org.freedesktop.secrets";
@@ -154,20 +154,31 @@ impl Wire {
 
     /// Stores an item in the default collection, in place of one with the same attributes: the
     /// prompt that must be run first, `/` where there is none.
-    pub async fn create_item(&self, key: &Key, secret: WireSecret) -> Result<OwnedObjectPath, Fault> {
+    pub async fn create_item(
+        &self,
+        key: &Key,
+        secret: WireSecret,
+        progress: &Progress,
+    ) -> Result<OwnedObjectPath, Fault> {
         let properties = HashMap::from([
             ("org.freedesktop.Secret.Item.Label", Variant::from(key.label())),
             ("org.freedesktop.Secret.Item.Attributes", Variant::from(owned(&attributes(key)))),
         ]);
         let body = (properties, secret, true);
         let method = self.method(DEFAULT_COLLECTION, COLLECTION, "CreateItem");
-        let (_, prompt): (OwnedObjectPath, _) = read("CreateItem", &self.bus.change(method, body).await?)?;
+        let (_, prompt): (OwnedObjectPath, _) =
+            read("CreateItem", &self.bus.change(method, body, progress).await?)?;
         Ok(prompt)
     }
 
     /// Deletes an item: the prompt that must be run first, `/` where there is none.
-    pub async fn delete_item(&self, item: &OwnedObjectPath) -> Result<OwnedObjectPath, Fault> {
-        read("Delete", &self.bus.change(self.method(item.as_str(), ITEM, "Delete"), ()).await?)
+    pub async fn delete_item(
+        &self,
+        item: &OwnedObjectPath,
+        progress: &Progress,
+    ) -> Result<OwnedObjectPath, Fault> {
+        let method = self.method(item.as_str(), ITEM, "Delete");
+        read("Delete", &self.bus.change(method, (), progress).await?)
     }
 
     /// Unlocks items or collections: the prompt that must be run for it, `/` where there is none.
@@ -231,7 +242,8 @@ impl Wire {
 
     /// Ends a prompt that nobody waits for any more.
     pub async fn dismiss(&self, prompt: &OwnedObjectPath) -> Result<(), Fault> {
-        self.call(prompt.as_str(), PROMPT, "Dismiss", ()).await
+        let method = self.method(prompt.as_str(), PROMPT, "Dismiss");
+        read("Dismiss", &self.bus.call_at_once(method, ()).await?)
     }
 
     /// Tells the service that a session is needed no more.
