@@ -9,6 +9,7 @@ const native = require("./load.js");
 const { assign, getPrototypeOf, hasOwn, prototype: objectPrototype } = Object;
 const { get: reflectGet } = Reflect;
 const includes = Function.prototype.call.bind(String.prototype.includes);
+const keys = Function.prototype.call.bind(getPrototypeOf(Uint8Array.prototype).keys);
 
 /** The longest time that can be set, as for timers. */
 const MAX_TIMEOUT = 2 ** 31 - 1;
@@ -76,7 +77,8 @@ function bounds(options) {
   const timeout = read(options, "timeout");
   const interactive = read(options, "interactive");
   // Of any realm or polyfill, as Node's own functions take it.
-  if (signal !== undefined && !(isObject(signal) && "aborted" in signal)) {
+  const isSignal = isObject(signal) && "aborted" in signal && typeof signal.addEventListener === "function";
+  if (signal !== undefined && !isSignal) {
     throw wrongType("The property 'options.signal' must be an AbortSignal");
   }
   if (timeout !== undefined && typeof timeout !== "number") {
@@ -102,12 +104,38 @@ function start({ signal, limits }, call) {
   if (signal.aborted) return withCause(call([timeout, interactive, CANCELED]), signal);
   lastToken = (lastToken % (CANCELED - 1)) + 1;
   const token = lastToken;
-  const cancel = () => native.cancel(token);
-  signal.addEventListener("abort", cancel, { once: true });
+  const settled = cancelWith(signal, token);
   const outcome = call([timeout, interactive, token]);
-  const settled = () => signal.removeEventListener("abort", cancel);
   outcome.then(settled, settled);
   return withCause(outcome, signal);
+}
+
+/** The calls under way that a signal cancels: signal → { tokens, cancel }. */
+const canceledBy = new WeakMap();
+
+/**
+ * Has a signal cancel a call; gives the function that ends that. A signal has one listener, however many
+ * calls: some runtimes warn of more than ten.
+ */
+function cancelWith(signal, token) {
+  let calls = canceledBy.get(signal);
+  if (calls === undefined) {
+    const tokens = new Set();
+    const cancel = () => {
+      for (const each of tokens) native.cancel(each);
+    };
+    calls = { tokens, cancel };
+    canceledBy.set(signal, calls);
+    signal.addEventListener("abort", cancel, { once: true });
+  }
+  const { tokens, cancel } = calls;
+  tokens.add(token);
+  return () => {
+    tokens.delete(token);
+    if (tokens.size > 0) return;
+    signal.removeEventListener("abort", cancel);
+    canceledBy.delete(signal);
+  };
 }
 
 /** Lets an AbortError tell why its signal fired. */
@@ -128,7 +156,9 @@ function setting(options, second, isValue) {
   if (value === undefined || value === null) {
     throw wrongType("Expected 'value' to be a string. To delete the secret, call secrets.delete instead.");
   }
-  if (!isValue(value)) throw wrongType("Expected 'value' to be a string");
+  if (!isValue(value)) {
+    throw wrongType(`Expected 'value' to be a string${isValue === isString ? "" : " or a Uint8Array"}`);
+  }
   // Matters on macOS; read everywhere, so that a getter runs everywhere.
   read(options, "allowUnrestrictedAccess");
   const persist = read(options, "persist");
@@ -143,7 +173,7 @@ function setting(options, second, isValue) {
 
 /** The credential that a method is asked for, from either form of its arguments. */
 function asked(method, args) {
-  if (args.length === 0) throw wrongType(`secrets.${method} requires an options object`);
+  if (args.length === 0) throw wrongType(`${method} requires an options object`);
   const [first, second] = args;
   if (isString(first) && isString(second)) {
     check(first, second);
@@ -162,22 +192,31 @@ function stored(args, isValue) {
     ? { service: first, name: second, value: third, bounded: UNBOUNDED }
     : setting(first, second, isValue);
   check(service, name, isString(value) ? value : "");
+  if (!isString(value)) checkMemory(value);
   return { service, name, value, bounded };
 }
 
 /** Whether a store from `openStore` can hold a value. */
 function isValue(value) {
-  if (!isUint8Array(value)) return isString(value);
-  // An array whose memory was transferred away looks empty, and an empty value deletes: this throws
-  // a TypeError for it.
-  if (value.length === 0) new Uint8Array(value.buffer);
-  return true;
+  return isString(value) || isUint8Array(value);
+}
+
+/**
+ * Refuses an array whose memory was transferred away or shrunk: it looks empty, and an empty value
+ * deletes. To be called last, because a getter of the options may have done that.
+ */
+function checkMemory(array) {
+  try {
+    keys(array);
+  } catch {
+    throw invalid("ERR_INVALID_ARG_VALUE", "The memory of 'value' was transferred away or is too small");
+  }
 }
 
 // Methods, not functions: they have no prototype and cannot be called with `new`, as Bun's.
 const methods = {
   get(...args) {
-    const { service, name, bounded } = asked("get", args);
+    const { service, name, bounded } = asked("secrets.get", args);
     return start(bounded, (limits) => native.get(service, name, limits));
   },
   set(...args) {
@@ -185,7 +224,7 @@ const methods = {
     return start(bounded, (limits) => native.set(service, name, value, limits));
   },
   delete(...args) {
-    const { service, name, bounded } = asked("delete", args);
+    const { service, name, bounded } = asked("secrets.delete", args);
     return start(bounded, (limits) => native.delete(service, name, limits));
   },
 };
@@ -203,7 +242,7 @@ class Store {
   #closed = false;
 
   get(...args) {
-    const { service, name, bounded, options } = asked("get", args);
+    const { service, name, bounded, options } = asked("secrets.get", args);
     const encoding = options && read(options, "encoding");
     if (encoding !== undefined && encoding !== "utf8" && encoding !== "buffer") {
       throw invalid(
@@ -220,12 +259,12 @@ class Store {
   }
 
   delete(...args) {
-    const { service, name, bounded } = asked("delete", args);
+    const { service, name, bounded } = asked("secrets.delete", args);
     return this.#start(bounded, (limits) => native.delete(service, name, limits));
   }
 
   has(...args) {
-    const { service, name, bounded } = asked("has", args);
+    const { service, name, bounded } = asked("store.has", args);
     return this.#start(bounded, (limits) => native.has(service, name, limits));
   }
 

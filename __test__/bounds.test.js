@@ -1,9 +1,10 @@
 // Deadlines, signals and the refusal to ask: every call ends, and says how far it came.
 
 const assert = require("node:assert/strict");
+const { join } = require("node:path");
 const { after, before, describe, it } = require("node:test");
 const { secretsIn } = require("./support/client.js");
-const { runtimes } = require("./support/runtimes.js");
+const { root, runtimes } = require("./support/runtimes.js");
 const { startSession } = require("./support/session.js");
 const { openStore, secrets } = require("..");
 
@@ -13,7 +14,7 @@ const unknown = /The change may have been made all the same/;
 
 describe("wrong bounds are refused at once", () => {
   const wrong = {
-    signal: [null, 1, "x", true, {}, () => {}, [new AbortController().signal]],
+    signal: [null, 1, "x", true, {}, { aborted: false }, () => {}, [new AbortController().signal]],
     timeout: [null, "100", true, {}, 10n, Number.NaN, 0, -1, 0.5, 2 ** 31, Number.POSITIVE_INFINITY],
     interactive: [null, 0, 1, "false", {}],
   };
@@ -103,6 +104,12 @@ for (const [name, runtime] of Object.entries(runtimes)) {
       });
       assert.equal(await ours.get(key), "other");
       await ours.set({ ...key, value: "value" });
+    });
+
+    it("one signal ends many calls, and nothing warns of that", async () => {
+      const program = join(root, "__test__", "programs", "one-signal.js");
+      const { code, stdout, stderr } = await session.run(runtime[0], [...runtime.slice(1), program]);
+      assert.deepEqual([code, stdout.trim(), stderr], [0, "50 ABORT_ERR, 50 value", ""]);
     });
 
     it("OS_SECRETS_TIMEOUT is the deadline of each message", async () => {

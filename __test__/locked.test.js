@@ -22,9 +22,14 @@ describe("a locked keyring", () => {
       "without a display",
       {},
       "ERR_SECRETS_INTERACTION_REQUIRED",
-      /without a display .* unlock it with gnome-keyring-daemon/,
+      /without a display .* unlock it .*gnome-keyring-daemon --replace --unlock/,
     ],
-    ["with an X display", { DISPLAY: ":99" }, "ERR_SECRETS_USER_CANCELED", /was dismissed/],
+    [
+      "with an X display",
+      { DISPLAY: ":99" },
+      "ERR_SECRETS_USER_CANCELED",
+      /was dismissed.*install its prompter.* or unlock the store first/,
+    ],
     [
       "with a Wayland display",
       { WAYLAND_DISPLAY: "wayland-9" },

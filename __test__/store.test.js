@@ -71,10 +71,18 @@ for (const [name, runtime] of Object.entries(runtimes)) {
          const gone = new Uint8Array(8);
          structuredClone(gone.buffer, { transfer: [gone.buffer] });
          show(await code(() => store.set("s", "empty", gone)), await store.get("s", "empty"));
+         const memory = new ArrayBuffer(8, { maxByteLength: 16 });
+         const shrunk = new Uint8Array(memory, 4, 4);
+         memory.resize(2);
+         show(await code(() => store.set("s", "empty", shrunk)), await store.get("s", "empty"));
+         const value = new Uint8Array(8);
+         const going = { service: "s", name: "empty", value, get persist() { value.buffer.transfer?.(); } };
+         if (value.buffer.transfer === undefined) structuredClone(value.buffer, { transfer: [value.buffer] });
+         show(await code(() => store.set(going)), await store.get("s", "empty"));
          await store.set("s", "empty", new Uint8Array(0));
          show(await store.get("s", "empty"));`,
       );
-      assert.equal(printed, '"TypeError" "value"\nnull\n');
+      assert.equal(printed, `${'"ERR_INVALID_ARG_VALUE" "value"\n'.repeat(3)}null\n`);
     });
 
     it("has and list read no value", async () => {

@@ -1,11 +1,12 @@
 """Answers gnome-keyring's prompts as it is told, through libgcr's own mock prompter.
 
 Prints its bus name, then reads a line a prompt: "password TEXT", "cancel", "confirm" or "delay MS",
-and prints "expecting" for each.
+and prints "expecting" for each. At "shown" it waits until a prompt is on the screen.
 """
 
 import ctypes
 import sys
+import time
 
 gcr = ctypes.CDLL("libgcr-base-3.so.1")
 gcr.gcr_mock_prompter_start.restype = ctypes.c_char_p
@@ -21,6 +22,9 @@ for line in sys.stdin:
         gcr.gcr_mock_prompter_expect_confirm_ok(None)
     elif command == "delay":
         gcr.gcr_mock_prompter_set_delay_msec(ctypes.c_uint(int(argument)))
+    elif command == "shown":
+        while not gcr.gcr_mock_prompter_is_prompting():
+            time.sleep(0.01)
     else:
         sys.exit(f"no such command: {command}")
     print("expecting", flush=True)
