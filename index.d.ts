@@ -43,7 +43,7 @@ declare namespace osSecrets {
 
     /**
      * The time for the whole call in milliseconds, from 1, prompts included. Without it each message
-     * to the store may take 25 seconds (or `OS_SECRETS_TIMEOUT`), and a prompt as long as the person.
+     * to the store may take 25 seconds (or `OS_SECRETS_TIMEOUT` milliseconds), and a prompt as long as the person.
      */
     timeout?: number | undefined;
 
@@ -273,7 +273,10 @@ declare namespace osSecrets {
       options?: { service?: string | undefined } & Omit<CallOptions, "interactive">,
     ): Promise<SecretOptions[]>;
 
-    /** Lets the calls in progress end. Every later call rejects. */
+    /**
+     * Waits for the calls in progress, also for those that wait for a person: give them a `timeout` or
+     * a `signal` where that may take too long. Every later call rejects.
+     */
     close(): Promise<void>;
 
     /** As {@link close}, for `await using`. */
