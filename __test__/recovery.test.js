@@ -79,6 +79,37 @@ describe("recovery", () => {
     assert.equal(await ours.get(key), "value");
   });
 
+  it("follows a keyring that takes the name over", async (t) => {
+    const { session, keyring, ours } = await withClient(t);
+    await ours.set({ ...key, value: "value" });
+    const other = ["--foreground", "--replace", "--unlock", "--components=secrets"];
+    const gone = once(keyring, "exit");
+    session.start("gnome-keyring-daemon", other).stdin.end("\n");
+    await gone;
+    await session.waitForOwner();
+    assert.equal(await ours.get(key), "value");
+    await ours.set({ ...key, value: "other" });
+    assert.equal(await ours.delete(key), true);
+  });
+
+  it("gives up on a bus that does not answer, and goes on when it does", async (t) => {
+    const session = await startSession({ bus: false });
+    t.after(() => session.stop());
+    const bus = await session.startBus();
+    await session.startKeyring();
+    const env = { OS_SECRETS_TIMEOUT: "1500" };
+    const ours = secretsIn(session, runtimes["Node 22"], "os-secrets", { env });
+    await ours.set({ ...key, value: "value" });
+    const late = { name: "TimeoutError", code: "ERR_SECRETS_TIMEOUT" };
+    bus.kill("SIGSTOP");
+    await assert.rejects(ours.get(key), late);
+    // On a connection of its own, which nobody lets in.
+    await assert.rejects(ours.get(key), { ...late, message: /connecting to the D-Bus session bus/ });
+    await assert.rejects(ours.set({ ...key, value: "other" }), { ...late, message: /Nothing was changed/ });
+    bus.kill("SIGCONT");
+    assert.equal(await ours.get(key), "value");
+  });
+
   it("has the bus start the keyring, and start it again", async (t) => {
     const session = await startSession({ bus: false });
     t.after(() => session.stop());

@@ -127,7 +127,9 @@ async function timed(call) {
 
 /** The beginning of a message, without the names that differ from run to run. */
 function gist(message) {
-  const text = message.replace(/ ?unix:path=[^ ]*?bus/, "").replace(/The name :\d+\.\d+/, "The name :1.1");
+  const text = message
+    .replace(/unix:path=[^ ]*?bus/, "unix:path=…/bus")
+    .replace(/The name :\d+\.\d+/, "The name :1.1");
   return text.length > 110 ? `${text.slice(0, 110)}…` : text;
 }
 

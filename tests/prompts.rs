@@ -11,6 +11,7 @@ use support::{
     run,
     script::Deviation,
     secret,
+    service::Service,
 };
 use zbus::{Message, Variant};
 
@@ -118,6 +119,9 @@ fn a_prompt_that_nobody_answers_holds_up_nobody_else() {
         world.service.leave();
         let error = waiting.join_next().await.unwrap().unwrap().unwrap_err();
         assert!(matches!(error, Error::NoService(_)), "{error}");
+        world.service.arrive().await;
+        world.service.model().on_prompt = OnPrompt::Complete;
+        assert_eq!(world.get("token").await.unwrap().unwrap(), "value");
     });
 }
 
@@ -144,6 +148,10 @@ fn a_prompt_ends_with_the_bus() {
         world.bus.stop();
         let error = waiting.join_next().await.unwrap().unwrap().unwrap_err();
         assert!(matches!(error, Error::NoBus(_)), "{error}");
+        world.bus.restart();
+        world.service = Service::start(&world.bus).await;
+        world.put(LOGIN, "token", "value");
+        assert_eq!(world.get("token").await.unwrap().unwrap(), "value");
     });
 }
 

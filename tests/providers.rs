@@ -411,13 +411,15 @@ fn an_item_that_never_holds_still_is_an_error() {
         let world = World::new().await;
         world.put(LOGIN, "token", "value");
         world.service.always("GetSecret", Deviation::change(|model| model.move_items()));
-        assert!(world.get("token").await.is_err());
+        let unsettled = world.get("token").await.unwrap_err();
+        assert!(unsettled.to_string().contains("GetSecret, 10 times"), "{unsettled}");
         world.service.heal();
         for method in ["GetSecret", "CreateItem", "Delete"] {
             world.service.always(method, Deviation::Refuse(IS_LOCKED));
         }
-        assert!(world.get("token").await.is_err());
-        assert!(world.set("token", "value").await.is_err());
-        assert!(world.delete("token").await.is_err());
+        let denied = "ERR_SECRETS_ACCESS_DENIED";
+        assert_eq!(world.get("token").await.unwrap_err().code(), denied);
+        assert_eq!(world.set("token", "value").await.unwrap_err().code(), denied);
+        assert_eq!(world.delete("token").await.unwrap_err().code(), denied);
     });
 }

@@ -225,6 +225,10 @@ fn a_call_under_way_ends_with_the_bus() {
             let error = value.unwrap().unwrap_err();
             assert!(matches!(error, Error::NoBus(_)), "{error}");
         }
+        world.bus.restart();
+        world.service = Service::start(&world.bus).await;
+        world.put(LOGIN, "token", "value");
+        assert_eq!(world.get("token").await.unwrap().unwrap(), "value");
     });
 }
 

@@ -30,6 +30,8 @@ describe("KeePassXC", () => {
     const { session, ours } = await withProvider(t, keepassxc);
     const theirs = secretsIn(session, [bun], "bun");
     await theirs.set({ ...key, value: "by Bun" });
+    // Connected before it has a deadline.
+    assert.equal(await ours.get(key), "by Bun");
     await assert.rejects(ours.set({ ...key, value: "by us", timeout: 1000 }), {
       ...late,
       message: /The change may have been made all the same/,

@@ -133,7 +133,8 @@ CheckForUpdates=false
   /** Allows whatever one program asks to do with what another has stored, until the session stops. */
   async agree(session) {
     while (!session.stopped) {
-      await session.answer("Access Request", "Return");
+      // A dialog may go before its key is pressed.
+      await session.answer("Access Request", "Return").catch(() => {});
     }
   },
 };

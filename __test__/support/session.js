@@ -169,10 +169,13 @@ class Session {
 
   /** Waits for a dialog on the screen, and presses a key in it; before that it may type a text. */
   async answer(title, key, text = "") {
-    const find = ["search", "--sync", "--onlyvisible", "--name", title];
-    await this.run("xdotool", [...find, "windowfocus", "--sync"]);
-    if (text !== "") await this.run("xdotool", ["type", text]);
-    await this.run("xdotool", ["key", key]);
+    const xdotool = async (...args) => {
+      const { code, stderr } = await this.run("xdotool", args);
+      if (code !== 0) throw new Error(`the dialog ${title} cannot be answered: ${stderr}`);
+    };
+    await xdotool("search", "--sync", "--onlyvisible", "--name", title, "windowfocus", "--sync");
+    if (text !== "") await xdotool("type", text);
+    await xdotool("key", key);
   }
 
   /** Locks the login keyring. */
