@@ -249,11 +249,11 @@ fn those_who_wait_for_a_service_that_hangs_turn_to_it_anew() {
     run_within(PATIENCE * 4, async {
         let world = World::new().await;
         world.put(LOGIN, "token", "value");
-        for _ in 0..104 {
-            world.service.once("GetSecret", Deviation::Ignore);
+        for _ in 0..48 {
+            world.service.once("SearchItems", Deviation::Ignore);
         }
-        let gets = world.gets(106, "token");
-        world.service.called("GetSecret", 104).await;
+        let gets = world.gets(50, "token");
+        world.service.called("SearchItems", 48).await;
         lose_patience().await;
         let (read, late): (Vec<_>, Vec<_>) = gets.join_all().await.into_iter().partition(Result::is_ok);
         assert_eq!(read, [Ok(Some("value".to_owned())), Ok(Some("value".to_owned()))]);
@@ -389,8 +389,8 @@ fn reads_that_were_given_up_do_not_hang_the_next() {
         let world = World::new().await;
         assert_eq!(world.get("x").await.unwrap(), None);
         world.service.always("SearchItems", Deviation::Ignore);
-        let gets = world.gets(104, "x");
-        world.service.called("SearchItems", 106).await;
+        let gets = world.gets(48, "x");
+        world.service.called("SearchItems", 50).await;
         drop(gets);
         world.service.heal();
         let after = world.gets(1, "x");

@@ -217,9 +217,9 @@ fn a_call_under_way_ends_with_the_bus() {
     run(async {
         let mut world = World::new().await;
         world.put(LOGIN, "token", "value");
-        world.service.always("GetSecret", Deviation::Ignore);
+        world.service.always("SearchItems", Deviation::Ignore);
         let mut gets = world.gets(3, "token");
-        world.service.called("GetSecret", 3).await;
+        world.service.called("SearchItems", 3).await;
         world.bus.stop();
         while let Some(value) = gets.join_next().await {
             let error = value.unwrap().unwrap_err();

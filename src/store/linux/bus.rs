@@ -22,6 +22,9 @@ use crate::{
 /// As many calls may wait for replies at once; more wait their turn here. Buses limit it too, the
 /// strictest of them to 128, and answer what is over their limit with an error.
 const MAX_IN_FLIGHT: usize = 104;
+/// As many of them may be searches: the secret that a search has found need not wait for the searches
+/// of many others.
+const MAX_SEARCHES: usize = 48;
 /// As many of them may change something. Services write one after the other, each time their whole
 /// file, and the time that a message waits for others counts against its own deadline.
 const MAX_CHANGES: usize = 8;
@@ -35,6 +38,7 @@ pub struct Bus {
     address: Arc<str>,
     timeout: Duration,
     in_flight: Arc<Semaphore>,
+    searches: Arc<Semaphore>,
     changes: Arc<Semaphore>,
     prompts: Arc<Semaphore>,
 }
@@ -69,6 +73,7 @@ impl Bus {
                         address: address.into(),
                         timeout,
                         in_flight: Arc::new(Semaphore::new(MAX_IN_FLIGHT)),
+                        searches: Arc::new(Semaphore::new(MAX_SEARCHES)),
                         changes: Arc::new(Semaphore::new(MAX_CHANGES)),
                         prompts: Arc::new(Semaphore::new(MAX_PROMPTS)),
                     });
@@ -116,6 +121,15 @@ impl Bus {
         B: Serialize + DynamicType + Send + Sync + 'static,
     {
         let turns = vec![turn(&self.in_flight).await?];
+        self.send(method, body, turns, Some(self.timeout)).await
+    }
+
+    /// As [`call`](Self::call), for a search.
+    pub async fn search<B>(&self, method: Method, body: B) -> Result<Message, Fault>
+    where
+        B: Serialize + DynamicType + Send + Sync + 'static,
+    {
+        let turns = vec![turn(&self.searches).await?, turn(&self.in_flight).await?];
         self.send(method, body, turns, Some(self.timeout)).await
     }
 
@@ -184,7 +198,7 @@ impl Bus {
         turns: Vec<OwnedSemaphorePermit>,
         deadline: Option<Duration>,
     ) -> Result<T, Fault> {
-        let (in_flight, changes) = (Arc::clone(&self.in_flight), Arc::clone(&self.changes));
+        let turns_to_close = [&self.in_flight, &self.searches, &self.changes].map(Arc::clone);
         let task = tokio::spawn(async move {
             let _turns = turns;
             let outcome = match deadline {
@@ -193,8 +207,7 @@ impl Bus {
                     Ok(outcome) => outcome,
                     Err(_) => {
                         // The connection is used no more. Who waits for a turn on it would wait as long.
-                        in_flight.close();
-                        changes.close();
+                        turns_to_close.iter().for_each(|turns| turns.close());
                         let at = Some(operation);
                         return Err(Error::Timeout { after, at, effect: Effect::None }.into());
                     }

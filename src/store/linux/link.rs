@@ -17,6 +17,7 @@ use tokio::{
 use zbus::{MatchRule, Message, MessageStream, OwnedObjectPath, message::Type};
 
 use super::{
+    batch::Batch,
     bus::Bus,
     environment::Environment,
     fault::Fault,
@@ -32,6 +33,8 @@ pub struct Link {
     pub wire: Arc<Wire>,
     /// The session in which secrets travel.
     pub session: Session,
+    /// Reads the secrets of many items together.
+    pub batch: Arc<Batch>,
     /// Lets one question to the person wait for another.
     pub gate: Arc<Gate>,
     /// Whether a search of locked collections opens a prompt of the service's own, and is answered when
@@ -65,9 +68,10 @@ impl Link {
         let (leave, gone) = watch::channel(false);
         let watcher = tokio::spawn(watch_owner(owners, service.to_string(), leave)).abort_handle();
         let wire = Arc::new(Wire::new(bus, service));
+        let batch = Arc::new(Batch::new(Arc::clone(&wire), session.path().clone()));
         let (gate, stale) = (Arc::default(), AtomicBool::new(false));
         let default = OnceCell::new();
-        Ok(Arc::new(Self { wire, session, gate, asks_in_search, default, stale, gone, watcher }))
+        Ok(Arc::new(Self { wire, session, batch, gate, asks_in_search, default, stale, gone, watcher }))
     }
 
     /// The default collection, where there is one. Which it is hardly ever changes: it is asked once.

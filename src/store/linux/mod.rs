@@ -4,6 +4,7 @@
 //! |---|---|
 //! | this one | what get, set and delete mean |
 //! | `prompt.rs` | unlocking, and asking the person |
+//! | `batch.rs` | reading many secrets at once |
 //! | `link.rs` | the one connection, how it opens and ends |
 //! | `session.rs`, `crypto.rs` | how secrets travel |
 //! | `wire.rs`, `fault.rs` | the specification's messages, and what can go wrong with one |
@@ -25,6 +26,8 @@ use crate::{
     limits::Progress,
 };
 
+#[forbid(unsafe_code)]
+pub mod batch;
 pub mod bus;
 #[forbid(unsafe_code)]
 pub mod crypto;
@@ -244,7 +247,7 @@ impl SecretService {
             let found = self.search(link, key, &mut asked.in_search, progress).await?;
             let Some((item, locked)) = self.choose(link, found).await? else { return Ok(None) };
             if !locked {
-                match link.wire.get_secret(&item, link.session.path()).await {
+                match link.batch.get_secret(item.clone()).await {
                     Ok(secret) => return link.session.unseal(secret).map(Some),
                     // Replaced or deleted since the search.
                     Err(fault) if fault.is_absent() => continue,

@@ -41,7 +41,7 @@ const SERVICE_ATTRIBUTE: &str = "service";
 const ACCOUNT_ATTRIBUTE: &str = "account";
 
 /// A secret on the wire: the specification's `Secret` structure, `(oayays)`.
-#[derive(Serialize, serde::Deserialize, Type)]
+#[derive(Clone, Serialize, serde::Deserialize, Type)]
 pub struct WireSecret {
     /// The session whose key encrypts it.
     pub session: OwnedObjectPath,
@@ -128,7 +128,9 @@ impl Wire {
     }
 
     async fn search(&self, attributes: HashMap<String, String>) -> Result<Found, Fault> {
-        let (unlocked, locked) = self.call(SERVICE_PATH, SERVICE, "SearchItems", attributes).await?;
+        let name = "SearchItems";
+        let reply = self.bus.search(self.method(SERVICE_PATH, SERVICE, name), attributes).await?;
+        let (unlocked, locked) = read(name, &reply)?;
         Ok(Found { unlocked, locked })
     }
 
@@ -150,6 +152,16 @@ impl Wire {
         // The reply is a message of one structure, which zbus gives apart from a tuple of one.
         let (secret,) = self.call(item.as_str(), ITEM, "GetSecret", (session.clone(),)).await?;
         Ok(secret)
+    }
+
+    /// The secrets of several items, encrypted for a session; some services leave out what is locked or
+    /// not there, others refuse for it.
+    pub async fn get_secrets(
+        &self,
+        items: Vec<OwnedObjectPath>,
+        session: &OwnedObjectPath,
+    ) -> Result<HashMap<OwnedObjectPath, WireSecret>, Fault> {
+        self.call(SERVICE_PATH, SERVICE, "GetSecrets", (items, session.clone())).await
     }
 
     /// Stores an item in the default collection, in place of one with the same attributes: the
