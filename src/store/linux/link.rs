@@ -23,7 +23,7 @@ use super::{
     fault::Fault,
     prompt::Gate,
     session::Session,
-    wire::{KEEPASSXC, SERVICE_NAME, Wire},
+    wire::{Provider, SERVICE_NAME, Wire},
 };
 use crate::error::Error;
 
@@ -37,9 +37,6 @@ pub struct Link {
     pub batch: Arc<Batch>,
     /// Lets one question to the person wait for another.
     pub gate: Arc<Gate>,
-    /// Whether a search of locked collections opens a prompt of the service's own, and is answered when
-    /// the person has answered that: KeePassXC's way.
-    pub asks_in_search: bool,
     /// The default collection, as it was when somebody asked first.
     default: OnceCell<Option<OwnedObjectPath>>,
     stale: AtomicBool,
@@ -61,17 +58,16 @@ impl Link {
             .arg(0, SERVICE_NAME)
             .build();
         let owners = bus.listen(owner_changes).await?;
-        let (opened, keepassxc) = tokio::join!(Session::open(&bus), bus.owner(KEEPASSXC));
-        let (service, session) = opened.map_err(no_service)?;
-        // Some buses do not tell, as those of sandboxes.
-        let asks_in_search = keepassxc.unwrap_or_default().is_some_and(|owner| owner == service.as_str());
+        let (service, session) = Session::open(&bus).await.map_err(no_service)?;
+        // Asked only now: opening the session may have started it.
+        let provider = Provider::of(&service, &bus).await;
         let (leave, gone) = watch::channel(false);
         let watcher = tokio::spawn(watch_owner(owners, service.to_string(), leave)).abort_handle();
-        let wire = Arc::new(Wire::new(bus, service));
+        let wire = Arc::new(Wire::new(bus, service, provider));
         let batch = Arc::new(Batch::new(Arc::clone(&wire), session.path().clone()));
         let (gate, stale) = (Arc::default(), AtomicBool::new(false));
         let default = OnceCell::new();
-        Ok(Arc::new(Self { wire, session, batch, gate, asks_in_search, default, stale, gone, watcher }))
+        Ok(Arc::new(Self { wire, session, batch, gate, default, stale, gone, watcher }))
     }
 
     /// The default collection, where there is one. Which it is hardly ever changes: it is asked once.

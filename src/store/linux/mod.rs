@@ -47,7 +47,7 @@ pub use environment::Environment;
 use fault::Fault;
 use link::{Link, Slot};
 use prompt::Answer;
-use wire::Found;
+use wire::{Found, Provider};
 
 /// The largest value in bytes. A bus cuts off who sends a larger message than it takes, and the
 /// strictest take 32 MiB; D-Bus itself ends at arrays of 64 MiB.
@@ -189,7 +189,7 @@ impl SecretService {
         asked: &mut bool,
         progress: &Progress,
     ) -> Result<Found, Fault> {
-        if link.asks_in_search
+        if link.wire.provider() == Provider::KeePassXc
             && link.wire.default_is_locked().await?
             && let Some(default) = link.wire.default_collection().await?
         {
@@ -220,8 +220,12 @@ impl SecretService {
         service: Option<&str>,
         name: Option<&str>,
     ) -> Result<Vec<OwnedObjectPath>, Fault> {
-        let (locked, alike) =
-            tokio::join!(link.wire.default_is_locked(), link.wire.search_any_schema(service, name));
+        let locked = async {
+            // It hides nothing from a search by name.
+            let shows = link.wire.provider() == Provider::GnomeKeyring && name.is_some();
+            if shows { Ok(false) } else { link.wire.default_is_locked().await }
+        };
+        let (locked, alike) = tokio::join!(locked, link.wire.search_any_schema(service, name));
         let known: HashSet<_> = found.locked.iter().collect();
         let (locked, mut alike) = (locked?, alike?.locked);
         alike.retain(|item| !known.contains(item));
@@ -347,7 +351,7 @@ impl SecretService {
 
     /// The keys of all items, or of one service's.
     async fn list(&self, link: &Link, service: Option<&str>) -> Result<Vec<Key>, Fault> {
-        if link.asks_in_search && link.wire.default_is_locked().await? {
+        if link.wire.provider() == Provider::KeePassXc && link.wire.default_is_locked().await? {
             return Err(Error::InteractionNotAllowed.into());
         }
         let found = link.wire.search_service(service).await?;

@@ -15,7 +15,7 @@ use zbus::{MatchRule, Message, MessageStream, OwnedObjectPath, OwnedVariant, mes
 use super::{
     fault::Fault,
     link::{Link, next},
-    wire::{GNOME_KEYRING, PROMPT, Wire},
+    wire::{PROMPT, Provider, Wire},
 };
 use crate::{credential::Key, error::Error, limits::Progress};
 
@@ -257,8 +257,8 @@ fn completion(signal: Option<zbus::Result<Message>>) -> Result<Answer, Fault> {
 /// a prompt is dismissed while one is shown, and with it everything that was unlocked. It also leaves
 /// the prompt on the screen when the connection that asked for it ends.
 async fn withdraw(wire: &Wire, prompt: &OwnedObjectPath) -> Result<bool, Fault> {
-    if wire.owns(GNOME_KEYRING).await? {
-        return Ok(false);
+    match wire.provider() {
+        Provider::GnomeKeyring | Provider::Unknown => Ok(false),
+        _ => wire.dismiss(prompt).await.map(|()| true),
     }
-    wire.dismiss(prompt).await.map(|()| true)
 }

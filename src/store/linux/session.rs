@@ -6,7 +6,7 @@ use super::{
     bus::Bus,
     crypto::{AesKey, KeyPair, Sealed},
     fault::Fault,
-    wire::{self, WireSecret, algorithm},
+    wire::{self, Provider, WireSecret, algorithm},
 };
 use crate::{credential::Secret, error::Error};
 
@@ -49,7 +49,7 @@ impl Session {
             if agreement.ambiguous && exchange < EXCHANGES {
                 exchange += 1;
                 // Whether or not the service lets go of it, it is of no use.
-                let _ = wire::Wire::new(bus.clone(), service).close_session(&path).await;
+                let _ = wire::Wire::new(bus.clone(), service, Provider::Unknown).close_session(&path).await;
                 continue;
             }
             return Ok((service, Self { path, key: Some(agreement.key) }));

@@ -19,10 +19,6 @@ use crate::{credential::Key, limits::Progress};
 
 /// The name that providers of the Secret Service own on the bus.
 pub const SERVICE_NAME: &str = "org.freedesktop.secrets";
-/// The name that gnome-keyring owns besides.
-pub const GNOME_KEYRING: &str = "org.gnome.keyring";
-/// The name that KeePassXC owns besides.
-pub const KEEPASSXC: &str = "org.keepassxc.KeePassXC.MainWindow";
 /// Where the collection that new items go to is always found.
 pub const DEFAULT_COLLECTION: &str = "/org/freedesktop/secrets/aliases/default";
 
@@ -80,12 +76,41 @@ impl Found {
 pub struct Wire {
     bus: Bus,
     service: OwnedUniqueName,
+    provider: Provider,
+}
+
+/// Which program provides the service, where that makes a difference.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Provider {
+    /// It shows the items of what is locked in every search, and is not to be told to dismiss a prompt.
+    GnomeKeyring,
+    /// It answers a search of what is locked when the person has unlocked it.
+    KeePassXc,
+    /// One that does as the specification says, more or less.
+    Other,
+    /// The bus does not tell, as those of sandboxes may not.
+    Unknown,
+}
+
+impl Provider {
+    /// Which one the service of this unique name is: gnome-keyring and KeePassXC own a name besides.
+    pub async fn of(service: &OwnedUniqueName, bus: &Bus) -> Self {
+        let owners =
+            tokio::join!(bus.owner("org.gnome.keyring"), bus.owner("org.keepassxc.KeePassXC.MainWindow"));
+        let is_service = |owner: &Option<String>| owner.as_deref() == Some(service.as_str());
+        match owners {
+            (Ok(owner), _) if is_service(&owner) => Self::GnomeKeyring,
+            (_, Ok(owner)) if is_service(&owner) => Self::KeePassXc,
+            (Ok(_), Ok(_)) => Self::Other,
+            _ => Self::Unknown,
+        }
+    }
 }
 
 impl Wire {
-    /// Sends to `service` over `bus`.
-    pub fn new(bus: Bus, service: OwnedUniqueName) -> Self {
-        Self { bus, service }
+    /// Sends to `service`, which is this `provider`, over `bus`.
+    pub fn new(bus: Bus, service: OwnedUniqueName, provider: Provider) -> Self {
+        Self { bus, service, provider }
     }
 
     /// The bus that messages go over.
@@ -95,12 +120,12 @@ impl Wire {
 
     /// The same service, over another connection.
     pub async fn reconnect(&self) -> Result<Self, Fault> {
-        Ok(Self { bus: self.bus.reconnect().await?, service: self.service.clone() })
+        Ok(Self { bus: self.bus.reconnect().await?, service: self.service.clone(), provider: self.provider })
     }
 
-    /// Whether the service owns this name as well.
-    pub async fn owns(&self, name: &'static str) -> Result<bool, Fault> {
-        Ok(self.bus.owner(name).await?.is_some_and(|owner| owner == self.service.as_str()))
+    /// Which program the service is.
+    pub fn provider(&self) -> Provider {
+        self.provider
     }
 
     /// The unique name of the service.
