@@ -293,7 +293,6 @@ fn a_hundred_thousand_matches_are_no_more_than_an_answer() {
         let nothing: Vec<OwnedObjectPath> = Vec::new();
         let many: Vec<_> = (0..100_000).map(|number| path(&format!("{ARCHIVE}/{number}"))).collect();
         let with_real = [many.clone(), vec![path(&real)]].concat();
-        let key = key("token");
 
         // The one in the default collection is read, wherever it stands.
         world.service.once("SearchItems", Deviation::answer((with_real, nothing.clone())));
@@ -306,13 +305,13 @@ fn a_hundred_thousand_matches_are_no_more_than_an_answer() {
             (&locked, Delete, "ERR_SECRETS_PLATFORM_ERROR"),
         ] {
             world.service.always("SearchItems", Deviation::answer(answer.clone()));
-            assert!(world.store.call().has(&key).await.unwrap());
             fails_with(code, &world, call, "token", "items that are not there").await;
         }
         assert_eq!(world.service.count("Delete"), 0);
 
         // Each name is a message of its own: a list takes its time, and a deadline ends it.
         world.service.always("SearchItems", Deviation::answer((many, nothing)));
+        assert!(world.store.call().has(&key("token")).await.unwrap());
         let list = world.store.call().within(Duration::from_millis(200)).list(None).await;
         assert_eq!(list.unwrap_err().code(), "ERR_SECRETS_TIMEOUT");
         world.service.heal();

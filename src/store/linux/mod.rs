@@ -3,6 +3,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | this one | what get, set and delete mean |
+//! | `search.rs` | which items there are, also where what is locked hides them |
 //! | `prompt.rs` | unlocking, and asking the person |
 //! | `batch.rs` | reading many secrets at once |
 //! | `link.rs` | the one connection, how it opens and ends |
@@ -10,11 +11,7 @@
 //! | `wire.rs`, `fault.rs` | the specification's messages, and what can go wrong with one |
 //! | `bus.rs`, `environment.rs` | where the bus is, and whether it may be trusted |
 
-use std::{
-    collections::{BTreeSet, HashSet},
-    future::Future,
-    sync::Arc,
-};
+use std::{collections::BTreeSet, future::Future, sync::Arc};
 
 use tokio::task::JoinSet;
 use zbus::OwnedObjectPath;
@@ -39,6 +36,8 @@ pub mod link;
 #[forbid(unsafe_code)]
 pub mod prompt;
 #[forbid(unsafe_code)]
+mod search;
+#[forbid(unsafe_code)]
 pub mod session;
 #[forbid(unsafe_code)]
 pub mod wire;
@@ -47,7 +46,7 @@ pub use environment::Environment;
 use fault::Fault;
 use link::{Link, Slot};
 use prompt::Answer;
-use wire::{Found, Provider};
+use wire::Provider;
 
 /// The largest value in bytes. A bus cuts off who sends a larger message than it takes, and the
 /// strictest take 32 MiB; D-Bus itself ends at arrays of 64 MiB.
@@ -180,71 +179,6 @@ impl SecretService {
         outcome
     }
 
-    /// All items of a key. Where there are none to be seen, what may hide them is unlocked, and they
-    /// are searched again; also where there are none of the default collection, whose count before all.
-    async fn search(
-        &self,
-        link: &Link,
-        key: &Key,
-        asked: &mut bool,
-        progress: &Progress,
-    ) -> Result<Found, Fault> {
-        if link.wire.provider() == Provider::KeePassXc
-            && link.wire.default_is_locked().await?
-            && let Some(default) = link.wire.default_collection().await?
-        {
-            self.unlock(link, &[default], asked, progress).await?;
-        }
-        for _ in 0..TURNS {
-            let found = link.wire.search_items(key).await?;
-            if shows_default(link, &found).await? {
-                return Ok(found);
-            }
-            let hiding = self.hiding(link, &found, Some(&key.service), Some(&key.name)).await?;
-            if hiding.is_empty() {
-                return Ok(found);
-            }
-            self.unlock(link, &hiding, asked, progress).await?;
-        }
-        Err(unsettled("SearchItems"))
-    }
-
-    /// What must be unlocked to know whether there is an item that no search shows.
-    ///
-    /// KeePassXC shows no items of a locked collection at all, oo7-daemon none in a search. gnome-keyring
-    /// shows those of a keyring that was not unlocked since it started, but under another schema.
-    async fn hiding(
-        &self,
-        link: &Link,
-        found: &Found,
-        service: Option<&str>,
-        name: Option<&str>,
-    ) -> Result<Vec<OwnedObjectPath>, Fault> {
-        let locked = async {
-            // It hides nothing from a search by name.
-            let shows = link.wire.provider() == Provider::GnomeKeyring && name.is_some();
-            if shows { Ok(false) } else { link.wire.default_is_locked().await }
-        };
-        let (locked, alike) = tokio::join!(locked, link.wire.search_any_schema(service, name));
-        let known: HashSet<_> = found.locked.iter().collect();
-        let (locked, mut alike) = (locked?, alike?.locked);
-        alike.retain(|item| !known.contains(item));
-        // Of a name they may be what is looked for, in whatever collection; of a service or of all,
-        // others' items as well.
-        if !alike.is_empty() && (locked || name.is_some()) {
-            return Ok(alike);
-        }
-        if !locked {
-            return Ok(Vec::new());
-        }
-        if link.wire.default_is_empty().await?
-            || link.wire.search_any_schema(None, None).await?.locked.is_empty()
-        {
-            return Ok(link.wire.default_collection().await?.into_iter().collect());
-        }
-        Ok(Vec::new())
-    }
-
     async fn get(&self, link: &Link, key: &Key, progress: &Progress) -> Result<Option<Secret>, Fault> {
         let asked = &mut Asked::default();
         for _ in 0..TURNS {
@@ -262,21 +196,6 @@ impl SecretService {
             self.unlock(link, &[item], &mut asked.for_items, progress).await?;
         }
         Err(unsettled("GetSecret"))
-    }
-
-    /// Of several items, the one in the default collection, else an unlocked one; with it, whether
-    /// it is locked.
-    async fn choose(&self, link: &Link, found: Found) -> Result<Option<(OwnedObjectPath, bool)>, Fault> {
-        let several = found.len() > 1;
-        let unlocked = found.unlocked.into_iter().map(|item| (item, false));
-        let mut items: Vec<_> = unlocked.chain(found.locked.into_iter().map(|item| (item, true))).collect();
-        if several && let Some(collection) = link.wire.default_collection().await? {
-            let prefix = format!("{}/", collection.as_str());
-            if let Some(at) = items.iter().position(|(item, _)| item.as_str().starts_with(&prefix)) {
-                return Ok(Some(items.swap_remove(at)));
-            }
-        }
-        Ok(items.into_iter().next())
     }
 
     async fn set(&self, link: &Link, key: &Key, value: &Secret, progress: &Progress) -> Result<(), Fault> {
@@ -355,7 +274,8 @@ impl SecretService {
             return Err(Error::InteractionNotAllowed.into());
         }
         let found = link.wire.search_service(service).await?;
-        if !shows_default(link, &found).await? && !self.hiding(link, &found, service, None).await?.is_empty()
+        if !search::shows_default(link, &found).await?
+            && !self.hiding(link, &found, service, None).await?.is_empty()
         {
             return Err(Error::InteractionNotAllowed.into());
         }
@@ -432,16 +352,6 @@ fn check_size(key: &Key, value: Option<&Secret>) -> Result<(), Error> {
         Some(size) if size > MAX_VALUE => Err(Error::TooLarge { what: "a value", size, limit: MAX_VALUE }),
         _ => Ok(()),
     }
-}
-
-/// Whether some of the items are the default collection's, so that it hides none.
-async fn shows_default(link: &Link, found: &Found) -> Result<bool, Fault> {
-    if found.is_empty() {
-        return Ok(false);
-    }
-    let Some(collection) = link.default_collection().await? else { return Ok(false) };
-    let prefix = format!("{}/", collection.as_str());
-    Ok(found.unlocked.iter().chain(&found.locked).any(|item| item.as_str().starts_with(&prefix)))
 }
 
 /// The service says that it has unlocked, and does not let us in.

@@ -1,0 +1,110 @@
+//! Which items there are, and which of them counts.
+
+use std::collections::HashSet;
+
+use zbus::OwnedObjectPath;
+
+use super::{
+    SecretService, TURNS,
+    fault::Fault,
+    link::Link,
+    unsettled,
+    wire::{Found, Provider},
+};
+use crate::{credential::Key, limits::Progress};
+
+impl SecretService {
+    /// All items of a key. Where there are none to be seen, what may hide them is unlocked, and they
+    /// are searched again; also where there are none of the default collection, whose count before all.
+    pub(super) async fn search(
+        &self,
+        link: &Link,
+        key: &Key,
+        asked: &mut bool,
+        progress: &Progress,
+    ) -> Result<Found, Fault> {
+        if link.wire.provider() == Provider::KeePassXc
+            && link.wire.default_is_locked().await?
+            && let Some(default) = link.wire.default_collection().await?
+        {
+            self.unlock(link, &[default], asked, progress).await?;
+        }
+        for _ in 0..TURNS {
+            let found = link.wire.search_items(key).await?;
+            if shows_default(link, &found).await? {
+                return Ok(found);
+            }
+            let hiding = self.hiding(link, &found, Some(&key.service), Some(&key.name)).await?;
+            if hiding.is_empty() {
+                return Ok(found);
+            }
+            self.unlock(link, &hiding, asked, progress).await?;
+        }
+        Err(unsettled("SearchItems"))
+    }
+
+    /// What must be unlocked to know whether there is an item that no search shows.
+    ///
+    /// KeePassXC shows no items of a locked collection at all, oo7-daemon none in a search. gnome-keyring
+    /// shows those of a keyring that was not unlocked since it started, but under another schema.
+    pub(super) async fn hiding(
+        &self,
+        link: &Link,
+        found: &Found,
+        service: Option<&str>,
+        name: Option<&str>,
+    ) -> Result<Vec<OwnedObjectPath>, Fault> {
+        let locked = async {
+            // It hides nothing from a search by name.
+            let shows = link.wire.provider() == Provider::GnomeKeyring && name.is_some();
+            if shows { Ok(false) } else { link.wire.default_is_locked().await }
+        };
+        let (locked, alike) = tokio::join!(locked, link.wire.search_any_schema(service, name));
+        let known: HashSet<_> = found.locked.iter().collect();
+        let (locked, mut alike) = (locked?, alike?.locked);
+        alike.retain(|item| !known.contains(item));
+        // Of a name they may be what is looked for, in whatever collection; of a service or of all,
+        // others' items as well.
+        if !alike.is_empty() && (locked || name.is_some()) {
+            return Ok(alike);
+        }
+        if !locked {
+            return Ok(Vec::new());
+        }
+        if link.wire.default_is_empty().await?
+            || link.wire.search_any_schema(None, None).await?.locked.is_empty()
+        {
+            return Ok(link.wire.default_collection().await?.into_iter().collect());
+        }
+        Ok(Vec::new())
+    }
+
+    /// Of several items, the one in the default collection, else an unlocked one; with it, whether
+    /// it is locked.
+    pub(super) async fn choose(
+        &self,
+        link: &Link,
+        found: Found,
+    ) -> Result<Option<(OwnedObjectPath, bool)>, Fault> {
+        let several = found.len() > 1;
+        let unlocked = found.unlocked.into_iter().map(|item| (item, false));
+        let mut items: Vec<_> = unlocked.chain(found.locked.into_iter().map(|item| (item, true))).collect();
+        if several && let Some(collection) = link.wire.default_collection().await? {
+            let prefix = format!("{}/", collection.as_str());
+            if let Some(at) = items.iter().position(|(item, _)| item.as_str().starts_with(&prefix)) {
+                return Ok(Some(items.swap_remove(at)));
+            }
+        }
+        Ok(items.into_iter().next())
+    }
+}
+
+/// Whether some of the items are the default collection's, so that it hides none.
+pub(super) async fn shows_default(link: &Link, found: &Found) -> Result<bool, Fault> {
+    if found.is_empty() {
+        return Ok(false);
+    }
+    let Some(collection) = link.default_collection().await? else { return Ok(false) };
+    let prefix = format!("{}/", collection.as_str());
+    Ok(found.unlocked.iter().chain(&found.locked).any(|item| item.as_str().starts_with(&prefix)))
+}
