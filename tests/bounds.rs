@@ -440,6 +440,26 @@ fn a_prompt_is_withdrawn_where_another_message_was_late() {
 }
 
 #[test]
+fn prompts_that_were_given_up_do_not_hang_the_next() {
+    run(async {
+        let world = World::new().await;
+        world.service.model().stores_by_prompt = true;
+        world.service.always("Prompt", Deviation::Ignore);
+        for number in 1..=20 {
+            let store = Arc::clone(&world.store);
+            let name = format!("name {number}");
+            let set = tokio::spawn(async move { store.set(&key(&name), &secret("value")).await });
+            world.service.called("Prompt", number).await;
+            set.abort();
+            world.service.called("Dismiss", number).await;
+        }
+        world.service.heal();
+        world.set("token", "value").await.unwrap();
+        assert_eq!(world.get("token").await.unwrap().unwrap(), "value");
+    });
+}
+
+#[test]
 fn a_prompt_whose_reply_makes_no_sense_is_withdrawn() {
     run(async {
         let world = World::new().await;

@@ -157,8 +157,9 @@ impl Bus {
     where
         B: Serialize + DynamicType + Send + Sync + 'static,
     {
-        let turns = vec![turn(&self.prompts).await?];
-        self.send(method, body, turns, None).await
+        // It ends with the caller: a service may never reply to a prompt that was withdrawn.
+        let _turn = turn(&self.prompts).await?;
+        self.send(method, body, Vec::new(), None).await
     }
 
     /// Subscribes to the signals that match a rule.
