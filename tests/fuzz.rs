@@ -39,7 +39,7 @@ use support::{
     random::{Body, Random, any_types},
     run, run_within,
     script::Deviation,
-    store,
+    store, store_within,
 };
 use tokio::{
     net::{
@@ -68,7 +68,7 @@ const CODES: [&str; 5] = [
 ];
 
 /// The methods that the store calls, each with the signature of its reply.
-const METHODS: [(&str, &str); 12] = [
+const METHODS: [(&str, &str); 13] = [
     ("OpenSession", "vo"),
     ("SearchItems", "aoao"),
     ("Unlock", "aoo"),
@@ -77,6 +77,7 @@ const METHODS: [(&str, &str); 12] = [
     ("CreateItem", "oo"),
     ("Get", "v"),
     ("GetSecret", "(oayays)"),
+    ("GetSecrets", "a{o(oayays)}"),
     ("Delete", "o"),
     ("Close", ""),
     ("Prompt", ""),
@@ -228,10 +229,15 @@ struct Liar {
     forged: bool,
     /// Whether it agreed on a key that it does not use.
     other_key: bool,
+    /// Whether it leaves calls without an answer.
+    silent: bool,
 }
 
 impl Liar {
     fn answer(&mut self, model: &mut Model, call: &Message) -> Vec<Message> {
+        if self.silent && self.random.one_in(2) {
+            return Vec::new();
+        }
         let header = call.header();
         let method = header.member().unwrap().to_string();
         let (_, signature) = METHODS.into_iter().find(|(name, _)| *name == method).unwrap();
@@ -248,7 +254,7 @@ impl Liar {
                 _ => vec![self.reply(model, call, signature)],
             },
             _ => {
-                self.forged |= method == "GetSecret";
+                self.forged |= method.starts_with("GetSecret");
                 vec![self.reply(model, call, signature)]
             }
         };
@@ -370,11 +376,17 @@ async fn lie_and_heal(world: &mut World, seed: u64) {
     world.service.forget_calls();
     let often = 1 + random.below(5);
     let lies = METHODS.iter().map(|(method, _)| *method).filter(|_| random.one_in(often)).collect();
-    let calls: Vec<_> = (0..=random.below(3)).map(|_| *random.pick(&CALLS)).collect();
     let interactive = !random.one_in(5);
     let dropped = random.one_in(5).then(|| 1 + random.below(30));
+    // Calls that are given up without an answer, and enough of them to hold up all others.
+    let silent = dropped.is_some() && random.one_in(20);
+    if silent {
+        world.store = store_within(world.bus.address(), true, Duration::from_secs(2));
+    }
+    let most = if silent { 30 } else { 3 };
+    let calls: Vec<_> = (0..=random.below(most)).map(|_| *random.pick(&CALLS)).collect();
     let why = format!("seed {seed}: {calls:?}, lies about {lies:?}");
-    let liar = Arc::new(Mutex::new(Liar { random, lies, forged: false, other_key: false }));
+    let liar = Arc::new(Mutex::new(Liar { random, lies, forged: false, other_key: false, silent }));
     for (method, _) in METHODS {
         if liar.lock().unwrap().lies.contains(method) {
             let liar = Arc::clone(&liar);
@@ -405,7 +417,7 @@ async fn lie_and_heal(world: &mut World, seed: u64) {
                 assert!(liar.forged || value.expose() == VALUE.as_bytes(), "{why}: a foreign value");
             }
             (Get, Ok(None)) => {
-                let told = ["SearchItems", "Get", "CreateItem", "GetSecret"];
+                let told = ["SearchItems", "Get", "CreateItem", "GetSecret", "GetSecrets", "ReadAlias"];
                 let told = told.iter().any(|method| liar.lies.contains(method));
                 let shown = !world.service.model().hides_locked && world.service.model().default.is_some();
                 assert!(told || changes || !shown, "{why}: no value");
@@ -430,7 +442,8 @@ async fn heal(world: &World, locked: bool, why: &str) {
     world.service.model().lock(LOGIN, locked);
     let outcome = timeout(HANG / 3, world.get("token")).await.unwrap_or_else(|_| panic!("{why}: healed"));
     assert_eq!(outcome, Ok(Some("sound".into())), "{why}: healed");
-    world.set("token", "sounder").await.unwrap();
+    let set = timeout(HANG / 3, world.set("token", "sounder")).await;
+    set.unwrap_or_else(|_| panic!("{why}: a set hangs on the healed service")).unwrap();
     assert_eq!(world.get("token").await, Ok(Some("sounder".into())), "{why}: healed and set");
 }
 

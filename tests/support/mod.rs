@@ -108,8 +108,12 @@ impl World {
 
 /// A store that uses the bus of this address.
 pub fn store(address: &str, has_display: bool) -> Arc<Client> {
-    let environment =
-        Environment { bus_address: Ok(address.into()), has_display, timeout: DEFAULT_TIMEOUT, place: None };
+    store_within(address, has_display, DEFAULT_TIMEOUT)
+}
+
+/// The same, with this time for each message.
+pub fn store_within(address: &str, has_display: bool, timeout: Duration) -> Arc<Client> {
+    let environment = Environment { bus_address: Ok(address.into()), has_display, timeout, place: None };
     Arc::new(Client(SecretService::new(environment)))
 }
 
