@@ -331,6 +331,33 @@ fn what_the_default_collection_hides_is_deleted_with_the_rest() {
     });
 }
 
+/// As gnome-keyring hides the schema of what is locked, also outside of the default collection. It
+/// hides nothing else, so that is all it has to be asked.
+#[test]
+fn what_another_collection_hides_is_no_missing_credential() {
+    run(async {
+        for is_gnome_keyring in [false, true] {
+            let world = World::new().await;
+            if is_gnome_keyring {
+                call_bus(&world.service.connection(), "RequestName", &("org.gnome.keyring", 0_u32)).await;
+            }
+            world.put(ARCHIVE, "token", "value");
+            world.service.model().hides_schema = true;
+            world.service.model().lock(ARCHIVE, true);
+            let silent = || world.store.call().silent();
+            assert_eq!(silent().get(&key("token")).await.err(), Some(Error::InteractionNotAllowed));
+            assert_eq!(silent().delete(&key("token")).await, Err(Error::InteractionNotAllowed));
+            assert_eq!(world.get("token").await.unwrap().unwrap(), "value");
+            world.service.model().lock(ARCHIVE, true);
+            world.service.forget_calls();
+            assert_eq!(world.get("missing").await.unwrap(), None);
+            let asked = world.service.methods();
+            assert_eq!(asked.len(), if is_gnome_keyring { 2 } else { 3 }, "{asked:?}");
+            assert_eq!(world.delete("token").await, Ok(true));
+        }
+    });
+}
+
 #[test]
 fn an_item_that_vanishes_before_it_is_unlocked_is_searched_again() {
     run(async {
