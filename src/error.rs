@@ -184,7 +184,8 @@ impl fmt::Display for Place {
             }
             Self::Ssh => {
                 "This is a session over SSH, where nobody has unlocked the store with their login: unlock it \
-                 with gnome-keyring-daemon --replace --unlock --components=secrets, or start a bus and a store for this session"
+                 with gnome-keyring-daemon --replace --unlock --components=secrets, or start a bus and a store \
+                 for this session"
             }
         })
     }

@@ -73,15 +73,14 @@ impl Fault {
 
     /// Leaves out the service's words where they hold (a part of) the secret that it was sent.
     pub fn without(mut self, secret: &Secret) -> Self {
-        let mut fixed = String::new();
-        let (words, name) = match &mut self {
-            Self::Lost(words) | Self::Unowned(words) => (words, &mut fixed),
-            Self::Refused { message, name, .. } => (message, name),
-            Self::Final(Error::AccessDenied(what)) => (what.to_mut(), &mut fixed),
-            Self::Final(Error::InteractionRequired { reason, .. }) => (reason.to_mut(), &mut fixed),
-            _ => return self,
+        let texts = match &mut self {
+            Self::Lost(words) | Self::Unowned(words) => vec![words],
+            Self::Refused { message, name, .. } => vec![message, name],
+            Self::Final(Error::AccessDenied(what)) => vec![what.to_mut()],
+            Self::Final(Error::InteractionRequired { reason, .. }) => vec![reason.to_mut()],
+            _ => Vec::new(),
         };
-        for words in [words, name] {
+        for words in texts {
             if tells(words, secret.expose()) {
                 *words = "its words are left out, because they hold the secret".into();
             }

@@ -46,7 +46,6 @@ pub use environment::Environment;
 use fault::Fault;
 use link::{Link, Slot};
 use prompt::Answer;
-use wire::Provider;
 
 /// The largest value in bytes. A bus cuts off who sends a larger message than it takes, and the
 /// strictest take 32 MiB; D-Bus itself ends at arrays of 64 MiB.
@@ -270,7 +269,7 @@ impl SecretService {
 
     /// The keys of all items, or of one service's.
     async fn list(&self, link: &Link, service: Option<&str>) -> Result<Vec<Key>, Fault> {
-        if link.wire.provider() == Provider::KeePassXc && link.wire.default_is_locked().await? {
+        if search::would_ask(link).await? {
             return Err(Error::InteractionNotAllowed.into());
         }
         let found = link.wire.search_service(service).await?;

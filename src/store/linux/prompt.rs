@@ -255,7 +255,7 @@ fn completion(signal: Option<zbus::Result<Message>>) -> Result<Answer, Fault> {
 ///
 /// gnome-keyring is not told. Version 42 ends with a failed assertion (in `perform_next_unlock`) when
 /// a prompt is dismissed while one is shown, and with it everything that was unlocked. It also leaves
-/// the prompt on the screen when the connection that asked for it ends.
+/// the prompt on the screen when the connection that asked for it ends. Nor is a service that may be it.
 async fn withdraw(wire: &Wire, prompt: &OwnedObjectPath) -> Result<bool, Fault> {
     match wire.provider() {
         Provider::GnomeKeyring | Provider::Unknown => Ok(false),

@@ -23,8 +23,7 @@ impl SecretService {
         asked: &mut bool,
         progress: &Progress,
     ) -> Result<Found, Fault> {
-        if link.wire.provider() == Provider::KeePassXc
-            && link.wire.default_is_locked().await?
+        if would_ask(link).await?
             && let Some(default) = link.wire.default_collection().await?
         {
             self.unlock(link, &[default], asked, progress).await?;
@@ -89,11 +88,11 @@ impl SecretService {
         let several = found.len() > 1;
         let unlocked = found.unlocked.into_iter().map(|item| (item, false));
         let mut items: Vec<_> = unlocked.chain(found.locked.into_iter().map(|item| (item, true))).collect();
-        if several && let Some(collection) = link.wire.default_collection().await? {
-            let prefix = format!("{}/", collection.as_str());
-            if let Some(at) = items.iter().position(|(item, _)| item.as_str().starts_with(&prefix)) {
-                return Ok(Some(items.swap_remove(at)));
-            }
+        if several
+            && let Some(collection) = link.wire.default_collection().await?
+            && let Some(at) = items.iter().position(|(item, _)| lies_in(item, &collection))
+        {
+            return Ok(Some(items.swap_remove(at)));
         }
         Ok(items.into_iter().next())
     }
@@ -105,6 +104,15 @@ pub(super) async fn shows_default(link: &Link, found: &Found) -> Result<bool, Fa
         return Ok(false);
     }
     let Some(collection) = link.default_collection().await? else { return Ok(false) };
-    let prefix = format!("{}/", collection.as_str());
-    Ok(found.unlocked.iter().chain(&found.locked).any(|item| item.as_str().starts_with(&prefix)))
+    Ok(found.unlocked.iter().chain(&found.locked).any(|item| lies_in(item, collection)))
+}
+
+/// Whether a search would open a prompt of the service's own, and be answered when the person has
+/// answered that.
+pub(super) async fn would_ask(link: &Link) -> Result<bool, Fault> {
+    Ok(link.wire.provider() == Provider::KeePassXc && link.wire.default_is_locked().await?)
+}
+
+fn lies_in(item: &OwnedObjectPath, collection: &OwnedObjectPath) -> bool {
+    item.as_str().strip_prefix(collection.as_str()).is_some_and(|rest| rest.starts_with('/'))
 }
