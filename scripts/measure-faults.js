@@ -133,7 +133,7 @@ function gist(message) {
   return text.length > 110 ? `${text.slice(0, 110)}…` : text;
 }
 
-async function measure([name, provoke, undo, how = {}], [runtime, implementation]) {
+async function measure([, provoke, undo, how = {}], [runtime, implementation]) {
   const session = await startSession({ bus: false });
   try {
     const at = { session };
@@ -147,13 +147,13 @@ async function measure([name, provoke, undo, how = {}], [runtime, implementation
     const during = await timed(client.get({ ...key, timeout: how.timeout }));
     await undo(at);
     const after = await timed(client.get(key));
-    return { name, during, after };
+    return { during, after };
   } finally {
     await session.stop();
   }
 }
 
-async function measureScripted([name, how = {}], [runtime, implementation]) {
+async function measureScripted([fault, how = {}], [runtime, implementation]) {
   const session = await startSession({ keyring: false });
   try {
     const service = session.start(scriptedService, []);
@@ -166,12 +166,12 @@ async function measureScripted([name, how = {}], [runtime, implementation]) {
     const start = () => secretsIn(session, runtime, implementation, { env: { DISPLAY: ":0" } });
     const first = start();
     await first.get(key);
-    await tell(name);
+    await tell(fault);
     const client = how.after ? start() : first;
     const during = await timed(how.set ? client.set({ ...key, value: how.set }) : client.get(key));
     await tell("heal");
     const after = await timed(client.get(key));
-    return { name, during, after };
+    return { during, after };
   } finally {
     await session.stop();
   }

@@ -3,14 +3,12 @@
 // user's cache folder; the first run builds oo7-daemon there, which takes some minutes.
 
 const { existsSync, readdirSync, rmSync } = require("node:fs");
-const { homedir } = require("node:os");
 const { join } = require("node:path");
+const { cache } = require("../__test__/support/providers.js");
 const { build, ensureDebian, ensureNodeModules, root, run } = require("./tools.js");
 
 const PYKEEPASS = "pykeepass==4.2.0";
 const OO7 = "0.7.0-beta";
-
-const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "os-secrets");
 
 ensureDebian({
   "dbus-daemon": "dbus-daemon",

@@ -16,14 +16,10 @@ const hundred = Array.from({ length: 100 }, (_, index) => `name ${index}`);
 
 /** How many items the default collection has. Reading them one by one is slow with KeePassXC. */
 async function count(session) {
-  const collection = ["--dest=org.freedesktop.secrets", "/org/freedesktop/secrets/aliases/default"];
+  const collection = ["org.freedesktop.secrets", "/org/freedesktop/secrets/aliases/default"];
   const property = ["string:org.freedesktop.Secret.Collection", "string:Items"];
   const question = [...collection, "org.freedesktop.DBus.Properties.Get", ...property];
-  const { code, stdout, stderr } = await session.run("dbus-send", [
-    "--session",
-    "--print-reply",
-    ...question,
-  ]);
+  const { code, stdout, stderr } = await session.call(...question);
   assert.equal(code, 0, stderr);
   return stdout.split("object path").length - 1;
 }

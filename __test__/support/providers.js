@@ -10,16 +10,8 @@ const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "os-
 const python = join(cache, "python", "bin", "python");
 const oo7 = join(cache, "oo7", "bin", "oo7-daemon");
 
-/** Asks a question over the bus until the answer matches. */
-async function answered(session, [destination, path, method, ...args], pattern) {
-  const message = ["--session", "--print-reply", `--dest=${destination}`, path, method, ...args];
-  for (let tries = 0; tries < 1200; tries++) {
-    const { stdout } = await session.run("dbus-send", message);
-    if (pattern.test(stdout)) return;
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
-  throw new Error(`${destination} did not answer ${method} with ${pattern}`);
-}
+/** Services may take their time to start. */
+const PATIENCE = 1200;
 
 /** The question whether the default collection is locked. */
 const defaultLocked = [
@@ -35,7 +27,7 @@ const defaultLocked = [
  * bus can be there before. KWallet's says always that it is locked, see services/kwallet.test.js.
  */
 function ready(session, { alwaysLocked = false }) {
-  return answered(session, defaultLocked, alwaysLocked ? /boolean true/ : /boolean false/);
+  return session.answered(defaultLocked, alwaysLocked ? /boolean true/ : /boolean false/, PATIENCE);
 }
 
 /** Starts a program whose output nobody reads. */
@@ -70,7 +62,11 @@ apiEnabled=true
 `,
     );
     const daemon = kwallet.run(session);
-    await answered(session, [...wallet, "org.kde.KWallet.isOpen", "string:kdewallet"], /boolean true/);
+    await session.answered(
+      [...wallet, "org.kde.KWallet.isOpen", "string:kdewallet"],
+      /boolean true/,
+      PATIENCE,
+    );
     await session.end(daemon, "SIGTERM");
   },
 
@@ -80,12 +76,13 @@ apiEnabled=true
   },
 
   /** Writes the wallet. kwalletd5 does so some seconds after a change, and not when it is ended. */
-  settle: (session) => answered(session, [...wallet, "org.kde.KWallet.closeAllWallets"], /method return/),
+  settle: (session) =>
+    session.answered([...wallet, "org.kde.KWallet.closeAllWallets"], /method return/, PATIENCE),
 };
 
 const keepassxc = {
   /** Over the bus it locks only through a prompt. */
-  lock: (session, provider) => provider.settle(session),
+  lock: (session) => keepassxc.settle(session),
 
   async prepare(session) {
     const folder = join(session.env.XDG_CONFIG_HOME, "keepassxc");
@@ -122,12 +119,12 @@ CheckForUpdates=false
   /** Writes and locks the database. */
   async settle(session) {
     const locking = ["org.keepassxc.KeePassXC.MainWindow", "/keepassxc"];
-    await answered(
-      session,
+    await session.answered(
       [...locking, "org.keepassxc.KeePassXC.MainWindow.lockAllDatabases"],
       /method return/,
+      PATIENCE,
     );
-    await answered(session, defaultLocked, /boolean true/);
+    await session.answered(defaultLocked, /boolean true/, PATIENCE);
   },
 
   /** Allows whatever one program asks to do with what another has stored, until the session stops. */
@@ -151,13 +148,6 @@ const oo7Daemon = {
   },
 };
 
-/** Locks the default collection, over the bus; where it says that it did. */
-async function lock(session, { collection }) {
-  const service = ["org.freedesktop.secrets", "/org/freedesktop/secrets"];
-  const method = ["org.freedesktop.Secret.Service.Lock", `array:objpath:${collection}`];
-  await answered(session, [...service, ...method], new RegExp(`"${collection}"`));
-}
-
 /** Starts a provider in a session; gives { start(), stop(), lock() } for what comes after. */
 async function startProvider(session, provider) {
   await provider.prepare(session);
@@ -171,10 +161,10 @@ async function startProvider(session, provider) {
       await provider.settle?.(session);
       await session.end(child);
     },
-    lock: () => (provider.lock ?? lock)(session, provider),
+    lock: () => (provider.lock ? provider.lock(session) : session.lock(provider.collection)),
   };
   await running.start();
   return running;
 }
 
-module.exports = { keepassxc, kwallet, oo7Daemon, startProvider };
+module.exports = { cache, keepassxc, kwallet, oo7Daemon, startProvider };

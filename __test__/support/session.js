@@ -24,6 +24,14 @@ const BUS_CONFIGURATION = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus
 </busconfig>
 `;
 
+const SERVICE = "org.freedesktop.secrets";
+
+/** A question to the bus about the Secret Service's name. */
+function ownership(method) {
+  const name = "org.freedesktop.DBus";
+  return [name, "/org/freedesktop/DBus", `${name}.${method}`, `string:${SERVICE}`];
+}
+
 /** Waits for a process to print a line that matches, and gives the match. */
 async function printed(child, stream, pattern) {
   let text = "";
@@ -178,44 +186,40 @@ class Session {
     await xdotool("key", key);
   }
 
-  /** Locks the login keyring. */
-  async lock() {
-    const { code, stderr } = await this.run("dbus-send", [
-      "--session",
-      "--print-reply",
-      "--dest=org.freedesktop.secrets",
-      "/org/freedesktop/secrets",
-      "org.freedesktop.Secret.Service.Lock",
-      "array:objpath:/org/freedesktop/secrets/collection/login",
-    ]);
-    if (code !== 0) throw new Error(`the keyring cannot be locked: ${stderr}`);
+  /** Calls a method over the bus, with arguments as dbus-send takes them: { code, stdout, stderr }. */
+  call(destination, path, method, ...args) {
+    const message = [`--dest=${destination}`, path, method, ...args];
+    return this.run("dbus-send", ["--session", "--print-reply", ...message]);
+  }
+
+  /** Asks a question over the bus, in the form of `call`, until the answer matches. */
+  async answered(question, pattern, tries = 200) {
+    for (let left = tries; left > 0; left--) {
+      const { stdout } = await this.call(...question);
+      if (pattern.test(stdout)) return;
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+    throw new Error(`${question.join(" ")} is not answered with ${pattern}`);
+  }
+
+  /** Locks a collection, gnome-keyring's login keyring unless told otherwise. */
+  async lock(collection = "/org/freedesktop/secrets/collection/login") {
+    const method = "org.freedesktop.Secret.Service.Lock";
+    const objects = `array:objpath:${collection}`;
+    const { stdout, stderr } = await this.call(SERVICE, "/org/freedesktop/secrets", method, objects);
+    if (!stdout.includes(`"${collection}"`)) throw new Error(`${collection} cannot be locked: ${stderr}`);
   }
 
   /** Waits until somebody provides the Secret Service. */
   async waitForOwner() {
-    await this.#waitFor("boolean true");
-  }
-
-  async #waitFor(answer) {
-    for (let tries = 0; tries < 200; tries++) {
-      const { stdout } = await this.#askBus("NameHasOwner");
-      if (stdout.includes(answer)) return;
-      await new Promise((resolve) => setTimeout(resolve, 25));
-    }
-    throw new Error(`whether somebody provides org.freedesktop.secrets is not a ${answer}`);
+    await this.answered(ownership("NameHasOwner"), /boolean true/);
   }
 
   /** Ends whatever process provides the Secret Service. */
   async endOwner() {
-    const { stdout } = await this.#askBus("GetConnectionUnixProcessID");
+    const { stdout } = await this.call(...ownership("GetConnectionUnixProcessID"));
     process.kill(Number(/uint32 (\d+)/.exec(stdout)[1]), "SIGKILL");
-    await this.#waitFor("boolean false");
-  }
-
-  #askBus(method) {
-    const bus = ["--dest=org.freedesktop.DBus", "/org/freedesktop/DBus"];
-    const question = [`org.freedesktop.DBus.${method}`, "string:org.freedesktop.secrets"];
-    return this.run("dbus-send", ["--session", "--print-reply", ...bus, ...question]);
+    await this.answered(ownership("NameHasOwner"), /boolean false/);
   }
 
   /** Ends a program and waits until it is gone. */
