@@ -4,11 +4,12 @@
 const assert = require("node:assert/strict");
 const { after, before, describe, it } = require("node:test");
 const { secretsIn } = require("./support/client.js");
-const { items } = require("./support/items.js");
+const { items, storeItem } = require("./support/items.js");
 const { bun, runtimes } = require("./support/runtimes.js");
 const { startSession } = require("./support/session.js");
 
 const key = { service: "interop", name: "a name/with a slash" };
+const collection = "/org/freedesktop/secrets/collection/login";
 const attributes = { "xdg:schema": "com.oven-sh.bun.Secret", service: key.service, account: key.name };
 
 describe("credentials are shared with Bun.secrets", () => {
@@ -57,6 +58,54 @@ describe("credentials are shared with Bun.secrets", () => {
     await theirs.set({ ...key, value: "by Bun, anew" });
     assert.equal((await items(session)).length, 1);
     assert.equal(await ours.get(key), "by Bun, anew");
+    await ours.delete(key);
+  });
+
+  it("a secret replaced in its item comes to the same as an item replaced", async () => {
+    const label = `${key.service}/${key.name}`;
+    for (const looks of [
+      {},
+      { label: "a name of somebody's own" },
+      { attributes: { ...attributes, more: "" } },
+    ]) {
+      const outcomes = [];
+      for (const writer of [ours, theirs]) {
+        await storeItem(session, { collection, attributes, label, secret: "first", ...looks });
+        await writer.set({ ...key, value: "second" });
+        const [{ path, ...outcome }, ...others] = await items(session);
+        assert.deepEqual(others, []);
+        outcomes.push(outcome);
+        await writer.delete(key);
+      }
+      assert.deepEqual(outcomes[0], outcomes[1]);
+      assert.deepEqual(outcomes[0], {
+        collection,
+        attributes,
+        label,
+        contentType: "text/plain",
+        secret: "second",
+      });
+    }
+  });
+
+  it("an item keeps the time when it was made, and has that of its change", async () => {
+    /** A time in whole seconds. */
+    const time = async (path, property) => {
+      const get = ["org.freedesktop.DBus.Properties.Get", "string:org.freedesktop.Secret.Item"];
+      const { stdout } = await session.call("org.freedesktop.secrets", path, ...get, `string:${property}`);
+      return Number(/uint64 (\d+)/.exec(stdout)[1]);
+    };
+    const path = await storeItem(session, { collection, attributes, label: "first", secret: "first" });
+    await ours.set({ ...key, value: "second" });
+    const made = await time(path, "Created");
+    for (const writer of [ours, theirs]) {
+      const before = await time(path, "Modified");
+      // The clock that it is taken from may be some milliseconds late.
+      while (Date.now() < (before + 1) * 1000 + 50) await new Promise((resolve) => setTimeout(resolve, 50));
+      await writer.set({ ...key, value: `at ${before}` });
+      assert.ok((await time(path, "Modified")) > before);
+      assert.equal(await time(path, "Created"), made);
+    }
     await ours.delete(key);
   });
 

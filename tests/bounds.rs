@@ -8,7 +8,6 @@ use os_secrets::error::{Effect, Error};
 use support::{
     PATIENCE, World,
     answers::{reply, sender},
-    bus::call_bus,
     get, key, lose_patience,
     model::{ARCHIVE, LOGIN, Model, OnPrompt},
     run, run_within,
@@ -138,7 +137,7 @@ fn the_prompt_of_a_gnome_keyring_is_left_open_and_its_answer_taken() {
             (OnPrompt::Dismiss, Err(Error::UserCanceled { effect: Effect::None })),
         ] {
             let world = locked().await;
-            call_bus(&world.service.connection(), "RequestName", &("org.gnome.keyring", 0_u32)).await;
+            world.service.pose_as_gnome_keyring().await;
             let mut first = world.gets(1, "token");
             world.service.called("Prompt", 1).await;
             first.shutdown().await;

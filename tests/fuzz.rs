@@ -34,6 +34,7 @@ use os_secrets::{
 use support::{
     Client, World,
     bus::Bus,
+    bus::call_bus,
     key,
     model::{ARCHIVE, Encryption, LOGIN, Model, OnPrompt, WireSecret},
     random::{Body, Random, any_types},
@@ -68,14 +69,16 @@ const CODES: [&str; 5] = [
 ];
 
 /// The methods that the store calls, each with the signature of its reply.
-const METHODS: [(&str, &str); 13] = [
+const METHODS: [(&str, &str); 15] = [
     ("OpenSession", "vo"),
     ("SearchItems", "aoao"),
     ("Unlock", "aoo"),
     ("ReadAlias", "o"),
     ("CreateCollection", "oo"),
     ("CreateItem", "oo"),
+    ("SetSecret", ""),
     ("Get", "v"),
+    ("GetAll", "a{sv}"),
     ("GetSecret", "(oayays)"),
     ("GetSecrets", "a{o(oayays)}"),
     ("Delete", "o"),
@@ -346,6 +349,7 @@ fn disguise(model: &mut Model, random: &mut Random) {
     model.stores_by_prompt = random.one_in(4);
     model.deletes_by_prompt = random.one_in(4);
     model.moves_replaced = random.one_in(4);
+    model.numbers_sessions = random.one_in(2);
     model.encryption = *random.pick(&[
         Encryption::Offered,
         Encryption::Offered,
@@ -371,6 +375,12 @@ async fn lie_and_heal(world: &mut World, seed: u64) {
     let mut random = Random::new(seed);
     if random.one_in(3) {
         world.store = store(world.bus.address(), random.one_in(2));
+        let connection = world.service.connection();
+        if random.one_in(2) {
+            call_bus(&connection, "RequestName", &("org.gnome.keyring", 0_u32)).await;
+        } else {
+            call_bus(&connection, "ReleaseName", &"org.gnome.keyring").await;
+        }
     }
     disguise(&mut world.service.model(), &mut random);
     world.service.forget_calls();

@@ -7,7 +7,7 @@ use support::{
     World,
     bus::{Bus, call_bus},
     get, key,
-    model::{ARCHIVE, LOGIN, OnPrompt},
+    model::{ARCHIVE, LOGIN, OnPrompt, UNKNOWN_OBJECT},
     run,
     script::Deviation,
     secret,
@@ -299,6 +299,18 @@ fn a_prompt_that_is_refused_is_an_error_and_not_a_dismissal() {
             assert!(error.to_string().contains(why), "{error}");
         }
         assert_eq!(world.get("token").await.unwrap().unwrap(), "value");
+    });
+}
+
+/// A gnome-keyring's prompt that was given up is waited for; one that is not there would never end.
+#[test]
+fn a_prompt_that_is_gone_holds_up_nobody() {
+    run(async {
+        let world = locked(OnPrompt::Complete).await;
+        world.service.pose_as_gnome_keyring().await;
+        world.service.once("Prompt", Deviation::Refuse(UNKNOWN_OBJECT));
+        assert_eq!(world.get("token").await.unwrap().unwrap(), "value");
+        assert_eq!(world.service.count("Prompt"), 2);
     });
 }
 

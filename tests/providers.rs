@@ -339,7 +339,7 @@ fn what_another_collection_hides_is_no_missing_credential() {
         for is_gnome_keyring in [false, true] {
             let world = World::new().await;
             if is_gnome_keyring {
-                call_bus(&world.service.connection(), "RequestName", &("org.gnome.keyring", 0_u32)).await;
+                world.service.pose_as_gnome_keyring().await;
             }
             world.put(ARCHIVE, "token", "value");
             world.service.model().hides_schema = true;

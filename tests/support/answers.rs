@@ -13,6 +13,7 @@ use super::{
     },
 };
 
+const SERVICE: &str = "/org/freedesktop/secrets";
 const UNKNOWN_METHOD: &str = "org.freedesktop.DBus.Error.UnknownMethod";
 const INVALID_ARGS: &str = "org.freedesktop.DBus.Error.InvalidArgs";
 
@@ -27,13 +28,16 @@ impl Model {
         let mut signal = None;
         let answer = match header.member().unwrap().as_str() {
             "OpenSession" => self.open_session(call),
-            "SearchItems" => self.search_items(call),
+            "SearchItems" if path == SERVICE => self.search_items(call),
+            "SearchItems" => self.search_collection(call, path),
             "Unlock" => self.unlock(call),
             "GetSecrets" => self.get_secrets(call),
             "ReadAlias" => self.read_alias(call),
             "CreateCollection" => self.create_collection(call),
             "CreateItem" => self.create_item(call, path),
+            "SetSecret" => self.set_secret(call, path),
             "Get" => self.get_property(call, path),
+            "GetAll" => self.get_properties(call, path),
             "GetSecret" => self.get_secret(call, path),
             "Delete" => self.delete(call, path),
             "Close" => self.close(call, path),
@@ -76,23 +80,38 @@ impl Model {
             }
             _ => return Err(NOT_SUPPORTED),
         };
-        let path = self.new_path("/org/freedesktop/secrets/session");
+        let parent = "/org/freedesktop/secrets/session";
+        let path = match self.numbers_sessions {
+            true => self.new_path(&format!("{parent}/s")).replace("/s/", "/s"),
+            false => self.new_path(parent),
+        };
         self.sessions.insert(path.clone(), Session { client: sender(call), key });
         Ok(reply(call, &(output, object(&path))))
     }
 
     fn search_items(&mut self, call: &Message) -> Answer {
+        let (locked, unlocked): (Vec<_>, Vec<_>) =
+            self.find(call)?.into_iter().partition(|path| self.is_locked(path, call));
+        Ok(reply(call, &(unlocked, locked)))
+    }
+
+    fn search_collection(&mut self, call: &Message, path: &str) -> Answer {
+        let collection = self.collection_at(path)?;
+        let mut found = self.find(call)?;
+        found.retain(|path| parent(path) == collection);
+        Ok(reply(call, &found))
+    }
+
+    fn find(&self, call: &Message) -> Result<Vec<OwnedObjectPath>, &'static str> {
         let wanted: HashMap<String, String> = arguments(call)?;
         let has = |path: &str, item: &Item| {
-            wanted.iter().all(|(name, value)| {
-                let hidden = self.hides_schema && name == "xdg:schema" && self.is_locked(path, call);
-                item.attributes.get(name) == Some(value) && !hidden
-            })
+            let locked = self.is_locked(path, call);
+            let shows = |name: &str| !(locked && self.hides_schema && name == "xdg:schema");
+            !(locked && self.hides_locked)
+                && wanted.iter().all(|(name, value)| shows(name) && item.attributes.get(name) == Some(value))
         };
-        let found = self.items.iter().filter(|(path, item)| has(path, item)).map(|(path, _)| object(path));
-        let (locked, unlocked): (Vec<_>, Vec<_>) = found.partition(|path| self.is_locked(path, call));
-        let locked = if self.hides_locked { Vec::new() } else { locked };
-        Ok(reply(call, &(unlocked, locked)))
+        let found = self.items.iter().filter(|(path, item)| has(path, item));
+        Ok(found.map(|(path, _)| object(path)).collect())
     }
 
     fn unlock(&mut self, call: &Message) -> Answer {
@@ -149,10 +168,7 @@ impl Model {
         let item = Item {
             attributes: property("Attributes")?.try_into().map_err(|_| INVALID_ARGS)?,
             label: property("Label")?.try_into().map_err(|_| INVALID_ARGS)?,
-            value: match &self.session(&secret.session, call)?.key {
-                Some(key) => crypto::decrypt(key, &secret.parameters, &secret.value).ok_or(INVALID_ARGS)?,
-                None => secret.value,
-            },
+            value: self.value_of(&secret, call)?,
             content_type: secret.content_type,
         };
         if !properties.is_empty() || !replace {
@@ -167,10 +183,45 @@ impl Model {
         Ok(reply(call, &(object(&path), object(NONE))))
     }
 
+    fn set_secret(&mut self, call: &Message, path: &str) -> Answer {
+        let (secret,): (WireSecret,) = arguments(call)?;
+        if !self.items.contains_key(path) {
+            return Err(self.absent);
+        }
+        if self.refuses(path, call) {
+            return Err(IS_LOCKED);
+        }
+        let value = self.value_of(&secret, call)?;
+        let item = self.items.get_mut(path).ok_or(self.absent)?;
+        (item.value, item.content_type) = (value, secret.content_type);
+        Ok(reply(call, &()))
+    }
+
+    fn value_of(&self, secret: &WireSecret, call: &Message) -> Result<Vec<u8>, &'static str> {
+        match &self.session(&secret.session, call)?.key {
+            Some(key) => crypto::decrypt(key, &secret.parameters, &secret.value).ok_or(INVALID_ARGS),
+            None => Ok(secret.value.clone()),
+        }
+    }
+
+    fn get_properties(&mut self, call: &Message, path: &str) -> Answer {
+        let item = self.items.get(path).ok_or(self.absent)?;
+        let properties = HashMap::from([
+            ("Attributes", Variant::from(item.attributes.clone())),
+            ("Label", Variant::from(item.label.clone())),
+            ("Locked", Variant::from(self.is_locked(path, call))),
+        ]);
+        Ok(reply(call, &properties))
+    }
+
     fn get_property(&mut self, call: &Message, path: &str) -> Answer {
         let (_, name): (String, String) = arguments(call)?;
         if let Some(item) = self.items.get(path).filter(|_| name == "Attributes") {
             return Ok(reply(call, &Variant::from(item.attributes.clone())));
+        }
+        if path == SERVICE && name == "Collections" {
+            let collections = self.collections.keys().map(|path| object(path));
+            return Ok(reply(call, &Variant::from(collections.collect::<Vec<_>>())));
         }
         let collection = self.collection_at(path)?;
         let locked = self.is_locked(&collection, call);

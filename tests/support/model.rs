@@ -140,6 +140,8 @@ pub struct Model {
     pub asks_for_each_client: bool,
     /// Whether an item that is replaced gets a new path, as in oo7.
     pub moves_replaced: bool,
+    /// Whether sessions are numbered in the way of gnome-keyring.
+    pub numbers_sessions: bool,
     /// Whether what is encrypted loses its last byte on the way.
     pub spoils: bool,
     /// The error for objects that are not there.
@@ -171,6 +173,7 @@ impl Model {
             hides_schema: false,
             asks_for_each_client: false,
             moves_replaced: false,
+            numbers_sessions: false,
             spoils: false,
             absent: UNKNOWN_OBJECT,
             default: Some(LOGIN.into()),

@@ -93,6 +93,12 @@ impl Service {
         self.0.presences.lock().unwrap().push_back(Presence { connection, socket });
     }
 
+    /// Can be recognized as gnome-keyring from now on.
+    pub async fn pose_as_gnome_keyring(&self) {
+        self.model().numbers_sessions = true;
+        call_bus(&self.connection(), "RequestName", &("org.gnome.keyring", 0_u32)).await;
+    }
+
     /// Ends like a process that is killed: without a word, and forgetting all sessions and prompts.
     pub fn leave(&self) {
         self.model().forget_clients();

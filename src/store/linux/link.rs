@@ -14,16 +14,17 @@ use tokio::{
     sync::{OnceCell, watch},
     task::AbortHandle,
 };
-use zbus::{MatchRule, Message, MessageStream, OwnedObjectPath, message::Type};
+use zbus::{MatchRule, Message, MessageStream, message::Type};
 
 use super::{
     batch::Batch,
     bus::Bus,
     environment::Environment,
     fault::Fault,
+    known::Known,
     prompt::Gate,
     session::Session,
-    wire::{Provider, SERVICE_NAME, Wire},
+    wire::{SERVICE_NAME, Wire},
 };
 use crate::error::Error;
 
@@ -37,8 +38,8 @@ pub struct Link {
     pub batch: Arc<Batch>,
     /// Lets one question to the person wait for another.
     pub gate: Arc<Gate>,
-    /// The default collection, as it was when somebody asked first.
-    default: OnceCell<Option<OwnedObjectPath>>,
+    /// What it has learned of the store.
+    pub(super) known: Known,
     stale: AtomicBool,
     /// Becomes true when the service or the bus is gone.
     pub gone: watch::Receiver<bool>,
@@ -49,7 +50,7 @@ impl Link {
     async fn open(environment: &Environment) -> Result<Arc<Self>, Fault> {
         let address = environment.bus_address.as_ref().map_err(|reason| Error::NoBus((*reason).into()))?;
         let bus = Bus::connect(address, environment.timeout).await?;
-        // Watched before the service is known, so that no change of owner goes unseen.
+        // Sent before the session is asked for, so that no change of owner goes unseen.
         let owner_changes = MatchRule::builder()
             .msg_type(Type::Signal)
             .sender("org.freedesktop.DBus")
@@ -57,22 +58,16 @@ impl Link {
             .member("NameOwnerChanged")
             .arg(0, SERVICE_NAME)
             .build();
-        let owners = bus.listen(owner_changes).await?;
-        let (service, session) = Session::open(&bus).await.map_err(no_service)?;
-        // Asked only now: opening the session may have started it.
-        let provider = Provider::of(&service, &bus).await;
+        let (owners, opened) = tokio::join!(bus.listen(owner_changes), Session::open(&bus));
+        let owners = owners?;
+        let (service, session) = opened.map_err(no_service)?;
         let (leave, gone) = watch::channel(false);
         let watcher = tokio::spawn(watch_owner(owners, service.to_string(), leave)).abort_handle();
-        let wire = Arc::new(Wire::new(bus, service, provider));
+        let wire = Arc::new(Wire::new(bus, service));
         let batch = Arc::new(Batch::new(Arc::clone(&wire), session.path().clone()));
         let (gate, stale) = (Arc::default(), AtomicBool::new(false));
-        let default = OnceCell::new();
-        Ok(Arc::new(Self { wire, session, batch, gate, default, stale, gone, watcher }))
-    }
-
-    /// The default collection, where there is one. Which it is hardly ever changes: it is asked once.
-    pub async fn default_collection(&self) -> Result<Option<&OwnedObjectPath>, Fault> {
-        self.default.get_or_try_init(|| self.wire.default_collection()).await.map(Option::as_ref)
+        let known = Known::default();
+        Ok(Arc::new(Self { wire, session, batch, gate, known, stale, gone, watcher }))
     }
 
     /// Lets the next call open another link; calls in progress on this one go on.

@@ -6,6 +6,8 @@
 //! | `search.rs` | which items there are, also where what is locked hides them |
 //! | `prompt.rs` | unlocking, and asking the person |
 //! | `batch.rs` | reading many secrets at once |
+//! | `replace.rs` | another secret for an item that is there |
+//! | `known.rs` | what need not be asked twice |
 //! | `link.rs` | the one connection, how it opens and ends |
 //! | `session.rs`, `crypto.rs` | how secrets travel |
 //! | `wire.rs`, `fault.rs` | the specification's messages, and what can go wrong with one |
@@ -32,9 +34,13 @@ pub mod environment;
 #[forbid(unsafe_code)]
 pub mod fault;
 #[forbid(unsafe_code)]
+mod known;
+#[forbid(unsafe_code)]
 pub mod link;
 #[forbid(unsafe_code)]
 pub mod prompt;
+#[forbid(unsafe_code)]
+mod replace;
 #[forbid(unsafe_code)]
 mod search;
 #[forbid(unsafe_code)]
@@ -181,8 +187,8 @@ impl SecretService {
     async fn get(&self, link: &Link, key: &Key, progress: &Progress) -> Result<Option<Secret>, Fault> {
         let asked = &mut Asked::default();
         for _ in 0..TURNS {
-            let found = self.search(link, key, &mut asked.in_search, progress).await?;
-            let Some((item, locked)) = self.choose(link, found).await? else { return Ok(None) };
+            let found = self.find(link, key, &mut asked.in_search, progress).await?;
+            let Some((item, locked)) = found else { return Ok(None) };
             if !locked {
                 match link.batch.get_secret(item.clone()).await {
                     Ok(secret) => return link.session.unseal(secret).map(Some),
@@ -198,11 +204,17 @@ impl SecretService {
     }
 
     async fn set(&self, link: &Link, key: &Key, value: &Secret, progress: &Progress) -> Result<(), Fault> {
+        if self.replace(link, key, value, progress).await? {
+            return Ok(());
+        }
         let asked = &mut Asked::default();
         for _ in 0..TURNS {
             let secret = link.session.seal(value)?;
             let fault = match link.wire.create_item(key, secret, progress).await {
-                Ok(prompt) => return self.confirm(link, prompt, key, progress).await,
+                Ok((item, prompt)) => {
+                    link.learn_plain(item, key);
+                    return self.confirm(link, prompt, key, progress).await;
+                }
                 Err(fault) => fault,
             };
             if !fault.is_refusal() {

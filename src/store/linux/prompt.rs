@@ -180,11 +180,14 @@ impl OpenPrompt {
     /// service does.
     async fn run(mut self) -> Result<Answer, Fault> {
         let outcome = self.show().await;
-        self.ended = outcome.is_ok();
+        // One that is not there has ended before.
+        self.ended = outcome.as_ref().err().is_none_or(Fault::is_absent);
         outcome
     }
 
     async fn show(&mut self) -> Result<Answer, Fault> {
+        // To be known when it is given up, because the bus may not answer then.
+        self.wire.provider().await;
         let completed = MatchRule::builder()
             .msg_type(Type::Signal)
             .sender(self.wire.service())
@@ -257,7 +260,7 @@ fn completion(signal: Option<zbus::Result<Message>>) -> Result<Answer, Fault> {
 /// a prompt is dismissed while one is shown, and with it everything that was unlocked. It also leaves
 /// the prompt on the screen when the connection that asked for it ends. Nor is a service that may be it.
 async fn withdraw(wire: &Wire, prompt: &OwnedObjectPath) -> Result<bool, Fault> {
-    match wire.provider() {
+    match wire.provider().await {
         Provider::GnomeKeyring | Provider::Unknown => Ok(false),
         _ => wire.dismiss(prompt).await.map(|()| true),
     }

@@ -9,7 +9,7 @@ use super::{
     fault::Fault,
     link::Link,
     unsettled,
-    wire::{Found, Provider},
+    wire::{DEFAULT_COLLECTION, Found, Provider, parent},
 };
 use crate::{credential::Key, limits::Progress};
 
@@ -30,7 +30,7 @@ impl SecretService {
         }
         for _ in 0..TURNS {
             let found = link.wire.search_items(key).await?;
-            if shows_default(link, &found).await? {
+            if link.is_known_to_show_all() || shows_default(link, &found).await? {
                 return Ok(found);
             }
             let hiding = self.hiding(link, &found, Some(&key.service), Some(&key.name)).await?;
@@ -54,9 +54,11 @@ impl SecretService {
         name: Option<&str>,
     ) -> Result<Vec<OwnedObjectPath>, Fault> {
         let locked = async {
-            // It hides nothing from a search by name.
-            let shows = link.wire.provider() == Provider::GnomeKeyring && name.is_some();
-            if shows { Ok(false) } else { link.wire.default_is_locked().await }
+            if link.wire.provider().await == Provider::GnomeKeyring && name.is_some() {
+                // It hides nothing from a search without the schema. The next one may not be needed.
+                return link.shows_all().await.map(|_| false);
+            }
+            link.wire.is_locked(DEFAULT_COLLECTION).await
         };
         let (locked, alike) = tokio::join!(locked, link.wire.search_any_schema(service, name));
         let known: HashSet<_> = found.locked.iter().collect();
@@ -78,19 +80,41 @@ impl SecretService {
         Ok(Vec::new())
     }
 
-    /// Of several items, the one in the default collection, else an unlocked one; with it, whether
-    /// it is locked.
-    pub(super) async fn choose(
+    /// The item that a get reads, and whether it is locked.
+    pub(super) async fn find(
         &self,
         link: &Link,
-        found: Found,
+        key: &Key,
+        asked: &mut bool,
+        progress: &Progress,
     ) -> Result<Option<(OwnedObjectPath, bool)>, Fault> {
+        // One message then tells both what is in the default collection and which that is. Reading
+        // the item tells whether it is locked.
+        if !link.knows_default() && link.session.is_numbered() {
+            match link.wire.search_default(key).await {
+                Ok(found) => {
+                    if let Some(item) = found.into_iter().next() {
+                        link.learn_default(&item);
+                        return Ok(Some((item, false)));
+                    }
+                }
+                Err(fault) if fault.is_refusal() => {}
+                Err(fault) => return Err(fault),
+            }
+        }
+        let found = self.search(link, key, asked, progress).await?;
+        self.choose(link, found).await
+    }
+
+    /// Of several items, the one in the default collection, else an unlocked one; with it, whether
+    /// it is locked.
+    async fn choose(&self, link: &Link, found: Found) -> Result<Option<(OwnedObjectPath, bool)>, Fault> {
         let several = found.len() > 1;
         let unlocked = found.unlocked.into_iter().map(|item| (item, false));
         let mut items: Vec<_> = unlocked.chain(found.locked.into_iter().map(|item| (item, true))).collect();
         if several
             && let Some(collection) = link.wire.default_collection().await?
-            && let Some(at) = items.iter().position(|(item, _)| lies_in(item, &collection))
+            && let Some(at) = items.iter().position(|(item, _)| parent(item) == collection.as_str())
         {
             return Ok(Some(items.swap_remove(at)));
         }
@@ -104,15 +128,12 @@ pub(super) async fn shows_default(link: &Link, found: &Found) -> Result<bool, Fa
         return Ok(false);
     }
     let Some(collection) = link.default_collection().await? else { return Ok(false) };
-    Ok(found.unlocked.iter().chain(&found.locked).any(|item| lies_in(item, collection)))
+    Ok(found.unlocked.iter().chain(&found.locked).any(|item| parent(item) == collection.as_str()))
 }
 
 /// Whether a search would open a prompt of the service's own, and be answered when the person has
 /// answered that.
 pub(super) async fn would_ask(link: &Link) -> Result<bool, Fault> {
-    Ok(link.wire.provider() == Provider::KeePassXc && link.wire.default_is_locked().await?)
-}
-
-fn lies_in(item: &OwnedObjectPath, collection: &OwnedObjectPath) -> bool {
-    item.as_str().strip_prefix(collection.as_str()).is_some_and(|rest| rest.starts_with('/'))
+    let asks = !link.session.is_numbered() && link.wire.provider().await == Provider::KeePassXc;
+    Ok(asks && link.wire.is_locked(DEFAULT_COLLECTION).await?)
 }

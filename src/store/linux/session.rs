@@ -6,7 +6,7 @@ use super::{
     bus::Bus,
     crypto::{AesKey, KeyPair, Sealed},
     fault::Fault,
-    wire::{self, Provider, WireSecret, algorithm},
+    wire::{self, Wire, WireSecret, algorithm},
 };
 use crate::{credential::Secret, error::Error};
 
@@ -49,7 +49,7 @@ impl Session {
             if agreement.ambiguous && exchange < EXCHANGES {
                 exchange += 1;
                 // Whether or not the service lets go of it, it is of no use.
-                let _ = wire::Wire::new(bus.clone(), service, Provider::Unknown).close_session(&path).await;
+                let _ = Wire::new(bus.clone(), service).close_session(&path).await;
                 continue;
             }
             return Ok((service, Self { path, key: Some(agreement.key) }));
@@ -59,6 +59,13 @@ impl Session {
     /// The session's object.
     pub fn path(&self) -> &OwnedObjectPath {
         &self.path
+    }
+
+    /// Whether it is named `s` and a number, as gnome-keyring's and oo7-daemon's sessions are, and never
+    /// those of KeePassXC, whose names are hexadecimal.
+    pub fn is_numbered(&self) -> bool {
+        let name = self.path.as_str().rsplit('/').next().unwrap_or_default();
+        name.strip_prefix('s').is_some_and(|number| number.parse::<u64>().is_ok())
     }
 
     /// Puts a secret into the form in which it travels.

@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 
 use serde::{Serialize, de::DeserializeOwned};
+use tokio::sync::OnceCell;
 use zbus::{
     DynamicType, Message, OwnedObjectPath, OwnedVariant, Type, Variant,
     names::{OwnedUniqueName, UniqueName},
@@ -27,6 +28,7 @@ const SERVICE: &str = "org.freedesktop.Secret.Service";
 const COLLECTION: &str = "org.freedesktop.Secret.Collection";
 const ITEM: &str = "org.freedesktop.Secret.Item";
 const SESSION: &str = "org.freedesktop.Secret.Session";
+const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
 /// The interface of prompts.
 pub const PROMPT: &str = "org.freedesktop.Secret.Prompt";
 
@@ -76,7 +78,7 @@ impl Found {
 pub struct Wire {
     bus: Bus,
     service: OwnedUniqueName,
-    provider: Provider,
+    provider: OnceCell<Provider>,
 }
 
 /// Which program provides the service, where that makes a difference.
@@ -94,7 +96,7 @@ pub enum Provider {
 
 impl Provider {
     /// Which one the service of this unique name is: gnome-keyring and KeePassXC own a name besides.
-    pub async fn of(service: &OwnedUniqueName, bus: &Bus) -> Self {
+    async fn of(service: &OwnedUniqueName, bus: &Bus) -> Self {
         let owners =
             tokio::join!(bus.owner("org.gnome.keyring"), bus.owner("org.keepassxc.KeePassXC.MainWindow"));
         let is_service = |owner: &Option<String>| owner.as_deref() == Some(service.as_str());
@@ -108,9 +110,9 @@ impl Provider {
 }
 
 impl Wire {
-    /// Sends to `service`, which is this `provider`, over `bus`.
-    pub fn new(bus: Bus, service: OwnedUniqueName, provider: Provider) -> Self {
-        Self { bus, service, provider }
+    /// Sends to `service` over `bus`.
+    pub fn new(bus: Bus, service: OwnedUniqueName) -> Self {
+        Self { bus, service, provider: OnceCell::new() }
     }
 
     /// The bus that messages go over.
@@ -120,12 +122,13 @@ impl Wire {
 
     /// The same service, over another connection.
     pub async fn reconnect(&self) -> Result<Self, Fault> {
-        Ok(Self { bus: self.bus.reconnect().await?, service: self.service.clone(), provider: self.provider })
+        let provider = self.provider.clone();
+        Ok(Self { bus: self.bus.reconnect().await?, service: self.service.clone(), provider })
     }
 
-    /// Which program the service is.
-    pub fn provider(&self) -> Provider {
-        self.provider
+    /// Which program the service is. The bus is asked the first time that somebody needs to know.
+    pub async fn provider(&self) -> Provider {
+        *self.provider.get_or_init(|| Provider::of(&self.service, &self.bus)).await
     }
 
     /// The unique name of the service.
@@ -152,6 +155,14 @@ impl Wire {
         self.search(owned(&service.into_iter().chain(name).collect::<Vec<_>>())).await
     }
 
+    /// The items of a key in the default collection, locked or not. They may have other attributes
+    /// besides.
+    pub async fn search_default(&self, key: &Key) -> Result<Vec<OwnedObjectPath>, Fault> {
+        let name = "SearchItems";
+        let method = self.method(DEFAULT_COLLECTION, COLLECTION, name);
+        read(name, &self.bus.search(method, owned(&attributes(key))).await?)
+    }
+
     async fn search(&self, attributes: HashMap<String, String>) -> Result<Found, Fault> {
         let name = "SearchItems";
         let reply = self.bus.search(self.method(SERVICE_PATH, SERVICE, name), attributes).await?;
@@ -166,6 +177,16 @@ impl Wire {
             .map_err(|_| Fault::malformed("with Attributes that are not texts"))?;
         let service = attributes.remove(SERVICE_ATTRIBUTE);
         Ok(service.zip(attributes.remove(ACCOUNT_ATTRIBUTE)).map(|(service, name)| Key { service, name }))
+    }
+
+    /// Whether an item is as [`create_item`](Self::create_item) makes it for a key: its attributes,
+    /// no others, and its label.
+    pub async fn is_plain(&self, item: &OwnedObjectPath, key: &Key) -> Result<bool, Fault> {
+        let mut properties: HashMap<String, OwnedVariant> =
+            self.call(item.as_str(), PROPERTIES, "GetAll", ITEM).await?;
+        let label = properties.remove("Label").and_then(|label| String::try_from(label).ok());
+        let found = properties.remove("Attributes").and_then(|found| HashMap::try_from(found).ok());
+        Ok(label == Some(key.label()) && found == Some(owned(&attributes(key))))
     }
 
     /// The secret of one item, encrypted for a session.
@@ -189,23 +210,33 @@ impl Wire {
         self.call(SERVICE_PATH, SERVICE, "GetSecrets", (items, session.clone())).await
     }
 
-    /// Stores an item in the default collection, in place of one with the same attributes: the
-    /// prompt that must be run first, `/` where there is none.
+    /// Stores an item in the default collection, in place of one with the same attributes: the item,
+    /// and the prompt that must be run first. One of them is `/`, for none.
     pub async fn create_item(
         &self,
         key: &Key,
         secret: WireSecret,
         progress: &Progress,
-    ) -> Result<OwnedObjectPath, Fault> {
+    ) -> Result<(OwnedObjectPath, OwnedObjectPath), Fault> {
         let properties = HashMap::from([
             ("org.freedesktop.Secret.Item.Label", Variant::from(key.label())),
             ("org.freedesktop.Secret.Item.Attributes", Variant::from(owned(&attributes(key)))),
         ]);
         let body = (properties, secret, true);
         let method = self.method(DEFAULT_COLLECTION, COLLECTION, "CreateItem");
-        let (_, prompt): (OwnedObjectPath, _) =
-            read("CreateItem", &self.bus.change(method, body, progress).await?)?;
-        Ok(prompt)
+        read("CreateItem", &self.bus.change(method, body, progress).await?)
+    }
+
+    /// Gives an item another secret.
+    pub async fn set_secret(
+        &self,
+        item: &OwnedObjectPath,
+        secret: WireSecret,
+        progress: &Progress,
+    ) -> Result<(), Fault> {
+        let method = self.method(item.as_str(), ITEM, "SetSecret");
+        // The arguments are one structure, which zbus takes apart from a tuple of one.
+        read("SetSecret", &self.bus.change(method, (secret,), progress).await?)
     }
 
     /// Deletes an item: the prompt that must be run first, `/` where there is none.
@@ -243,9 +274,15 @@ impl Wire {
         Ok(prompt)
     }
 
-    /// Whether there is a default collection, and it is locked.
-    pub async fn default_is_locked(&self) -> Result<bool, Fault> {
-        let locked = match self.property(DEFAULT_COLLECTION, COLLECTION, "Locked").await {
+    /// All collections.
+    pub async fn collections(&self) -> Result<Vec<OwnedObjectPath>, Fault> {
+        let collections = self.property(SERVICE_PATH, SERVICE, "Collections").await?;
+        Vec::try_from(collections).map_err(|_| Fault::malformed("with Collections that are not object paths"))
+    }
+
+    /// Whether a collection is there and locked.
+    pub async fn is_locked(&self, collection: &str) -> Result<bool, Fault> {
+        let locked = match self.property(collection, COLLECTION, "Locked").await {
             Err(fault) if fault.is_absent() => return Ok(false),
             locked => locked?,
         };
@@ -266,7 +303,7 @@ impl Wire {
         interface: &'static str,
         name: &'static str,
     ) -> Result<OwnedVariant, Fault> {
-        self.call(object, "org.freedesktop.DBus.Properties", "Get", (interface, name)).await
+        self.call(object, PROPERTIES, "Get", (interface, name)).await
     }
 
     /// Runs a prompt; its signal `Completed` brings the outcome. Some services reply only when the
@@ -357,4 +394,9 @@ pub mod algorithm {
     pub fn public_number(bytes: Vec<u8>) -> OwnedVariant {
         Variant::from(bytes).try_into().expect("bytes hold no file descriptor")
     }
+}
+
+/// The path that a path is under.
+pub fn parent(path: &OwnedObjectPath) -> &str {
+    path.rsplit_once('/').map_or("", |(parent, _)| parent)
 }
