@@ -2,14 +2,18 @@
 
 // The argument shim: what `Bun.secrets` accepts, refuses and says, before the native code is asked.
 
-const { isProxy, isUint8Array } = require("node:util").types;
 const native = require("./load.js");
 
 // Held here, so that a program that changes the globals later does not change what is checked.
 const { assign, getPrototypeOf, hasOwn, prototype: objectPrototype } = Object;
 const { get: reflectGet } = Reflect;
 const includes = Function.prototype.call.bind(String.prototype.includes);
-const keys = Function.prototype.call.bind(getPrototypeOf(Uint8Array.prototype).keys);
+const typedArrays = getPrototypeOf(Uint8Array.prototype);
+const keys = Function.prototype.call.bind(typedArrays.keys);
+/** The name of the kind of a typed array, of any realm, and undefined of anything else. */
+const kindOfArray = Function.prototype.call.bind(
+  Object.getOwnPropertyDescriptor(typedArrays, Symbol.toStringTag).get,
+);
 
 /** The longest time that can be set, as for timers. */
 const MAX_TIMEOUT = 2 ** 31 - 1;
@@ -31,6 +35,8 @@ function wrongType(message) {
  */
 function read(options, property) {
   if (!hasOwn(objectPrototype, property)) return options[property];
+  // Loaded only here, because under Bun it takes longer than all else together.
+  const { isProxy } = require("node:util").types;
   for (let holder = options; holder !== null; holder = getPrototypeOf(holder)) {
     if (holder === objectPrototype && holder !== options) return undefined;
     if (isProxy(holder) || hasOwn(holder, property)) {
@@ -198,7 +204,7 @@ function stored(args, isValue) {
 
 /** Whether a store from `openStore` can hold a value. */
 function isValue(value) {
-  return isString(value) || isUint8Array(value);
+  return isString(value) || kindOfArray(value) === "Uint8Array";
 }
 
 /**

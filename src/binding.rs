@@ -27,7 +27,7 @@ use tokio::sync::oneshot;
 use crate::{
     credential::{Key, Secret},
     error::Error,
-    executor,
+    executor::executor,
     limits::{Limits, Progress},
     store::{OsStore, Store},
 };
@@ -246,8 +246,8 @@ where
     let deferred = Some(Deferred { raw: deferred, token });
     let ticket = Ticket { mailbox: Arc::clone(&port.mailbox), deferred };
     let call = call(bounds, limits);
-    match executor::handle() {
-        Ok(handle) => drop(handle.spawn(async move { ticket.settle(call.await) })),
+    match executor() {
+        Ok(executor) => executor.spawn(async move { ticket.settle(call.await) }),
         Err(error) => ticket.settle(Err(error)),
     }
     // SAFETY: `promise` was made in this environment and is returned to it at once.

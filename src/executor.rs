@@ -5,37 +5,61 @@
 //! four threads serve the program's files. The thread starts with the first call, sleeps when
 //! nothing happens, and ends with the process.
 
-use std::{sync::Mutex, thread};
+use std::{future::Future, pin::Pin, sync::Mutex, thread};
 
-use tokio::runtime::{Builder, Handle};
+use tokio::{
+    runtime::Builder,
+    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+};
 
 use crate::error::Error;
 
-static HANDLE: Mutex<Option<Handle>> = Mutex::new(None);
+type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// The thread's runtime, to run futures on from any thread; the first call starts it.
+static EXECUTOR: Mutex<Option<Executor>> = Mutex::new(None);
+
+/// What gives the thread work.
+#[derive(Clone)]
+pub struct Executor(UnboundedSender<Task>);
+
+impl Executor {
+    /// Has the thread run a future. Those that come before it has woken up wake it together: a
+    /// wake-up is a system call, and a program may start a thousand calls at once.
+    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        // The receiver lives as long as the process.
+        let _ = self.0.send(Box::pin(task));
+    }
+}
+
+/// The thread's executor, for any thread; the first call starts it.
 ///
 /// # Errors
 ///
 /// [`Error::Internal`] where the system gives no thread or no epoll instance. A later call tries
 /// again.
-pub fn handle() -> Result<Handle, Error> {
-    // Nothing panics while the lock is held, and a `Handle` is whole or absent.
-    let mut slot = HANDLE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    if let Some(handle) = &*slot {
-        return Ok(handle.clone());
+pub fn executor() -> Result<Executor, Error> {
+    // Nothing panics while the lock is held, and an executor is whole or absent.
+    let mut slot = EXECUTOR.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    if let Some(executor) = &*slot {
+        return Ok(executor.clone());
     }
-    let handle = start().map_err(|error| Error::Internal(format!("its I/O thread cannot start: {error}")))?;
-    Ok(slot.insert(handle).clone())
+    let executor =
+        start().map_err(|error| Error::Internal(format!("its I/O thread cannot start: {error}")))?;
+    Ok(slot.insert(executor).clone())
 }
 
-fn start() -> std::io::Result<Handle> {
+fn start() -> std::io::Result<Executor> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    let handle = runtime.handle().clone();
-    thread::Builder::new()
-        .name("os-secrets".into())
-        .spawn(move || runtime.block_on(std::future::pending::<()>()))?;
-    Ok(handle)
+    let (sender, tasks) = unbounded_channel();
+    thread::Builder::new().name("os-secrets".into()).spawn(move || runtime.block_on(run(tasks)))?;
+    Ok(Executor(sender))
+}
+
+/// Each in a task of its own, so that a panic ends no other.
+async fn run(mut tasks: UnboundedReceiver<Task>) {
+    while let Some(task) = tasks.recv().await {
+        tokio::spawn(task);
+    }
 }
 
 #[cfg(test)]
@@ -48,9 +72,9 @@ mod tests {
     fn one_thread_serves_all_and_outlives_a_panic() {
         let (sender, receiver) = mpsc::channel();
         for _ in 0..2 {
-            handle().unwrap().spawn(async { panic!("a bug in one call") });
+            executor().unwrap().spawn(async { panic!("a bug in one call") });
             let sender = sender.clone();
-            handle().unwrap().spawn(async move { sender.send(thread::current().id()).unwrap() });
+            executor().unwrap().spawn(async move { sender.send(thread::current().id()).unwrap() });
         }
         assert_eq!(receiver.recv().unwrap(), receiver.recv().unwrap());
     }
