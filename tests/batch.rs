@@ -68,6 +68,22 @@ fn many_gets_of_one_name_share_messages() {
         }
         let reads = world.service.count("GetSecret") + world.service.count("GetSecrets");
         assert!(reads <= 15, "{reads}");
+        assert_eq!(world.service.count("SearchItems"), 1);
+    });
+}
+
+/// What was true when the first search was sent may not be any more.
+#[test]
+fn a_get_does_not_share_a_search_that_was_sent_before_it() {
+    run(async {
+        let world = hundred().await;
+        let gate = Gate::default();
+        world.service.once("SearchItems", Deviation::Wait(gate.clone()));
+        let first = world.gets(1, "name 42");
+        world.service.called("SearchItems", 1).await;
+        assert_eq!(world.get("name 42").await.unwrap().unwrap(), "value 42");
+        gate.open();
+        assert_eq!(first.join_all().await, [Ok(Some("value 42".to_owned()))]);
     });
 }
 

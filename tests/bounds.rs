@@ -247,11 +247,11 @@ fn a_message_without_an_answer_says_what_it_may_have_changed() {
 fn those_who_wait_for_a_service_that_hangs_turn_to_it_anew() {
     run_within(PATIENCE * 4, async {
         let world = World::new().await;
-        world.put(LOGIN, "token", "value");
+        world.fill(50);
         for _ in 0..48 {
             world.service.once("SearchItems", Deviation::Ignore);
         }
-        let gets = world.gets(50, "token");
+        let gets = world.gets_apart(50);
         world.service.called("SearchItems", 48).await;
         lose_patience().await;
         let (read, late): (Vec<_>, Vec<_>) = gets.join_all().await.into_iter().partition(Result::is_ok);
@@ -388,7 +388,7 @@ fn reads_that_were_given_up_do_not_hang_the_next() {
         let world = World::new().await;
         assert_eq!(world.get("x").await.unwrap(), None);
         world.service.always("SearchItems", Deviation::Ignore);
-        let gets = world.gets(48, "x");
+        let gets = world.gets_apart(48);
         world.service.called("SearchItems", 50).await;
         drop(gets);
         world.service.heal();

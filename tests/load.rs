@@ -20,10 +20,10 @@ use tokio::task::{JoinSet, yield_now};
 fn a_thousand_gets_stay_within_the_strictest_bus() {
     run(async {
         let world = World::on(Bus::with_limits(&[("max_replies_per_connection", 128)])).await;
-        world.put(LOGIN, "token", "value");
+        world.fill(1_000);
         let gate = Gate::default();
         world.service.always("SearchItems", Deviation::Wait(gate.clone()));
-        let gets = world.gets(1_000, "token");
+        let gets = world.gets_apart(1_000);
         world.service.called("SearchItems", 48).await;
         // A store that keeps no limit has time here to go beyond it.
         for _ in 0..10 {
@@ -42,13 +42,13 @@ fn a_thousand_gets_stay_within_the_strictest_bus() {
 fn calls_that_were_dropped_count_until_they_are_answered() {
     run(async {
         let world = World::on(Bus::with_limits(&[("max_replies_per_connection", 50)])).await;
-        world.put(LOGIN, "token", "value");
+        world.fill(48);
         let gate = Gate::default();
         world.service.always("SearchItems", Deviation::Wait(gate.clone()));
-        let mut dropped = world.gets(48, "token");
+        let mut dropped = world.gets_apart(48);
         world.service.called("SearchItems", 48).await;
         dropped.shutdown().await;
-        let gets = world.gets(10, "token");
+        let gets = world.gets_apart(10);
         // As above, for a store that does not count them.
         for _ in 0..10 {
             call_bus(&world.service.connection(), "GetId", &()).await;
@@ -65,18 +65,18 @@ fn calls_that_were_dropped_count_until_they_are_answered() {
 fn open_prompts_and_gets_stay_within_the_strictest_bus_together() {
     run(async {
         let world = World::on(Bus::with_limits(&[("max_replies_per_connection", 128)])).await;
-        world.put(LOGIN, "token", "value");
+        world.fill(200);
         world.service.model().stores_by_prompt = true;
         let gate = Gate::default();
         world.service.always("Prompt", Deviation::Wait(gate.clone()));
         let sets = (0..100).map(|number| {
             let store = Arc::clone(&world.store);
-            async move { store.set(&key(&format!("name {number}")), &secret("value")).await }
+            async move { store.set(&key(&format!("new {number}")), &secret("value")).await }
         });
         let sets: JoinSet<_> = sets.collect();
         world.service.called("CreateItem", 100).await;
         world.service.always("SearchItems", Deviation::Wait(gate.clone()));
-        let gets = world.gets(200, "token");
+        let gets = world.gets_apart(200);
         world.service.called("SearchItems", 48).await;
         gate.open();
         for value in gets.join_all().await {
@@ -85,7 +85,7 @@ fn open_prompts_and_gets_stay_within_the_strictest_bus_together() {
         for set in sets.join_all().await {
             set.unwrap();
         }
-        assert_eq!(world.service.model().items.len(), 101);
+        assert_eq!(world.service.model().items.len(), 300);
     });
 }
 

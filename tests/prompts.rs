@@ -159,7 +159,8 @@ fn a_prompt_ends_with_the_bus() {
 fn a_hundred_calls_ask_once_and_one_dismissal_is_for_all() {
     run(async {
         let world = locked(OnPrompt::Wait).await;
-        let waiting = world.gets(100, "token");
+        world.fill(100);
+        let waiting = world.gets_apart(100);
         world.service.called("SearchItems", 100).await;
         world.service.called("Prompt", 1).await;
         catch_up(&world).await;
@@ -176,7 +177,8 @@ fn a_hundred_calls_ask_once_and_one_dismissal_is_for_all() {
 fn a_hundred_calls_ask_once_and_one_answer_is_for_all() {
     run(async {
         let world = locked(OnPrompt::Wait).await;
-        let waiting = world.gets(100, "token");
+        world.fill(100);
+        let waiting = world.gets_apart(100);
         world.service.called("SearchItems", 100).await;
         world.service.called("Prompt", 1).await;
         world.service.settle_prompts(OnPrompt::Complete).await;
@@ -311,6 +313,17 @@ fn a_prompt_that_is_gone_holds_up_nobody() {
         world.service.once("Prompt", Deviation::Refuse(UNKNOWN_OBJECT));
         assert_eq!(world.get("token").await.unwrap().unwrap(), "value");
         assert_eq!(world.service.count("Prompt"), 2);
+    });
+}
+
+#[test]
+fn a_prompt_that_ends_in_a_senseless_way_holds_up_nobody() {
+    run(async {
+        let world = locked(OnPrompt::Garble).await;
+        world.service.pose_as_gnome_keyring().await;
+        assert!(world.get("token").await.is_err());
+        world.service.model().on_prompt = OnPrompt::Complete;
+        assert_eq!(world.get("token").await.unwrap().unwrap(), "value");
     });
 }
 

@@ -218,7 +218,7 @@ fn a_call_under_way_ends_with_the_bus() {
         let mut world = World::new().await;
         world.put(LOGIN, "token", "value");
         world.service.always("SearchItems", Deviation::Ignore);
-        let mut gets = world.gets(3, "token");
+        let mut gets = world.gets_apart(3);
         world.service.called("SearchItems", 3).await;
         world.bus.stop();
         while let Some(value) = gets.join_next().await {

@@ -25,6 +25,7 @@ use os_secrets::{
 use tokio::{sync::oneshot, task::JoinSet};
 
 use bus::Bus;
+use model::LOGIN;
 use service::Service;
 
 /// A test that takes longer hangs.
@@ -99,7 +100,20 @@ impl World {
         self.store.delete(&key(name)).await
     }
 
-    /// Starts as many gets of one name, all at once.
+    /// Puts as many items with the value "value" into the default collection.
+    pub fn fill(&self, count: usize) {
+        for number in 0..count {
+            self.put(LOGIN, &format!("name {number}"), "value");
+        }
+    }
+
+    /// Starts as many gets, all at once, each of a name of its own; [`fill`](Self::fill) stores those.
+    pub fn gets_apart(&self, count: usize) -> JoinSet<Result<Option<String>, Error>> {
+        let gets = (0..count).map(|number| (Arc::clone(&self.store), format!("name {number}")));
+        gets.map(|(store, name)| async move { get(&store, &name).await }).collect()
+    }
+
+    /// Starts as many gets of one name, all at once. They share what they have not sent yet.
     pub fn gets(&self, count: usize, name: &'static str) -> JoinSet<Result<Option<String>, Error>> {
         let gets = (0..count).map(|_| Arc::clone(&self.store));
         gets.map(|store| async move { get(&store, name).await }).collect()

@@ -43,6 +43,11 @@ pub struct Bus {
     prompts: Arc<Semaphore>,
 }
 
+/// A place among the messages under way. It is given back when the reply has come.
+pub struct Turn {
+    _permits: Vec<OwnedSemaphorePermit>,
+}
+
 /// A method to call, and on what.
 pub struct Method {
     /// The name on the bus of who is called.
@@ -120,17 +125,21 @@ impl Bus {
     where
         B: Serialize + DynamicType + Send + Sync + 'static,
     {
-        let turns = vec![turn(&self.in_flight).await?];
-        self.send(method, body, turns, Some(self.timeout)).await
+        let turn = Turn { _permits: vec![permit(&self.in_flight).await?] };
+        self.send(method, body, turn, Some(self.timeout)).await
     }
 
-    /// As [`call`](Self::call), for a search.
-    pub async fn search<B>(&self, method: Method, body: B) -> Result<Message, Fault>
+    /// The turn of a search.
+    pub async fn search_turn(&self) -> Result<Turn, Fault> {
+        Ok(Turn { _permits: vec![permit(&self.searches).await?, permit(&self.in_flight).await?] })
+    }
+
+    /// As [`call`](Self::call), for a search whose turn it is.
+    pub async fn search<B>(&self, method: Method, body: B, turn: Turn) -> Result<Message, Fault>
     where
         B: Serialize + DynamicType + Send + Sync + 'static,
     {
-        let turns = vec![turn(&self.searches).await?, turn(&self.in_flight).await?];
-        self.send(method, body, turns, Some(self.timeout)).await
+        self.send(method, body, turn, Some(self.timeout)).await
     }
 
     /// As [`call`](Self::call), for a method that changes what is stored. The progress is told when it
@@ -139,9 +148,9 @@ impl Bus {
     where
         B: Serialize + DynamicType + Send + Sync + 'static,
     {
-        let turns = vec![turn(&self.changes).await?, turn(&self.in_flight).await?];
+        let turn = Turn { _permits: vec![permit(&self.changes).await?, permit(&self.in_flight).await?] };
         progress.sending();
-        self.send(method, body, turns, Some(self.timeout)).await
+        self.send(method, body, turn, Some(self.timeout)).await
     }
 
     /// As [`call`](Self::call), without a turn: also on a connection that is used no more.
@@ -149,7 +158,7 @@ impl Bus {
     where
         B: Serialize + DynamicType + Send + Sync + 'static,
     {
-        self.send(method, body, Vec::new(), Some(self.timeout)).await
+        self.send(method, body, Turn { _permits: Vec::new() }, Some(self.timeout)).await
     }
 
     /// Calls a method that waits for the person, however long that takes.
@@ -158,8 +167,8 @@ impl Bus {
         B: Serialize + DynamicType + Send + Sync + 'static,
     {
         // It ends with the caller: a service may never reply to a prompt that was withdrawn.
-        let _turn = turn(&self.prompts).await?;
-        self.send(method, body, Vec::new(), None).await
+        let _turn = permit(&self.prompts).await?;
+        self.send(method, body, Turn { _permits: Vec::new() }, None).await
     }
 
     /// Subscribes to the signals that match a rule.
@@ -168,14 +177,14 @@ impl Bus {
         let rule = rule.map_err(|error| Fault::from_call(OPERATION, error))?.to_owned();
         let connection = self.connection.clone();
         let listening = async move { MessageStream::for_match_rule(rule, &connection, None).await };
-        self.see_through(OPERATION, listening, Vec::new(), Some(self.timeout)).await
+        self.see_through(OPERATION, listening, Turn { _permits: Vec::new() }, Some(self.timeout)).await
     }
 
     async fn send<B>(
         &self,
         method: Method,
         body: B,
-        turns: Vec<OwnedSemaphorePermit>,
+        turn: Turn,
         deadline: Option<Duration>,
     ) -> Result<Message, Fault>
     where
@@ -186,7 +195,7 @@ impl Bus {
         let call = async move {
             connection.call_method(Some(destination), path, Some(interface), name, &body).await
         };
-        self.see_through(name, call, turns, deadline).await
+        self.see_through(name, call, turn, deadline).await
     }
 
     /// Does it in a task of its own, to its end or its deadline, whether or not the caller waits so
@@ -196,12 +205,12 @@ impl Bus {
         &self,
         operation: &'static str,
         work: impl Future<Output = zbus::Result<T>> + Send + 'static,
-        turns: Vec<OwnedSemaphorePermit>,
+        turn: Turn,
         deadline: Option<Duration>,
     ) -> Result<T, Fault> {
         let turns_to_close = [&self.in_flight, &self.searches, &self.changes].map(Arc::clone);
         let task = tokio::spawn(async move {
-            let _turns = turns;
+            let _turn = turn;
             let outcome = match deadline {
                 None => work.await,
                 Some(after) => match tokio::time::timeout(after, work).await {
@@ -221,7 +230,7 @@ impl Bus {
     }
 }
 
-async fn turn(turns: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Fault> {
+async fn permit(turns: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Fault> {
     Arc::clone(turns).acquire_owned().await.map_err(|_| Fault::Lost("the service no longer answers".into()))
 }
 

@@ -23,6 +23,7 @@ use super::{
     fault::Fault,
     known::Known,
     prompt::Gate,
+    searches::Searches,
     session::Session,
     wire::{SERVICE_NAME, Wire},
 };
@@ -34,6 +35,8 @@ pub struct Link {
     pub wire: Arc<Wire>,
     /// The session in which secrets travel.
     pub session: Session,
+    /// Looks for items, for many calls together.
+    pub(super) searches: Arc<Searches>,
     /// Reads the secrets of many items together.
     pub batch: Arc<Batch>,
     /// Lets one question to the person wait for another.
@@ -65,9 +68,10 @@ impl Link {
         let watcher = tokio::spawn(watch_owner(owners, service.to_string(), leave)).abort_handle();
         let wire = Arc::new(Wire::new(bus, service));
         let batch = Arc::new(Batch::new(Arc::clone(&wire), session.path().clone()));
+        let searches = Arc::new(Searches::new(Arc::clone(&wire)));
         let (gate, stale) = (Arc::default(), AtomicBool::new(false));
         let known = Known::default();
-        Ok(Arc::new(Self { wire, session, batch, gate, known, stale, gone, watcher }))
+        Ok(Arc::new(Self { wire, session, searches, batch, gate, known, stale, gone, watcher }))
     }
 
     /// Lets the next call open another link; calls in progress on this one go on.

@@ -181,7 +181,7 @@ impl OpenPrompt {
     async fn run(mut self) -> Result<Answer, Fault> {
         let outcome = self.show().await;
         // One that is not there has ended before.
-        self.ended = outcome.as_ref().err().is_none_or(Fault::is_absent);
+        self.ended |= outcome.as_ref().err().is_none_or(Fault::is_absent);
         outcome
     }
 
@@ -207,9 +207,14 @@ impl OpenPrompt {
                 }
                 reply => reply?,
             },
-            outcome = &mut ending => return outcome,
+            outcome = &mut ending => {
+                self.ended = true;
+                return outcome;
+            }
         }
-        ending.await
+        let outcome = ending.await;
+        self.ended = true;
+        outcome
     }
 }
 

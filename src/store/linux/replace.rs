@@ -1,6 +1,6 @@
 //! Replacing a secret in the item that holds it.
 
-use super::{SecretService, fault::Fault, link::Link, wire::Provider};
+use super::{SecretService, fault::Fault, link::Link, searches::Scope, wire::Provider};
 use crate::{
     credential::{Key, Secret},
     limits::Progress,
@@ -34,7 +34,8 @@ impl SecretService {
 }
 
 async fn try_to_replace(link: &Link, key: &Key, value: &Secret, progress: &Progress) -> Result<bool, Fault> {
-    let [item] = &link.wire.search_default(key).await?[..] else { return Ok(false) };
+    let found = link.searches.items(key, Scope::Default).await?;
+    let [item] = &found.unlocked[..] else { return Ok(false) };
     if !link.is_plain(item, key).await? {
         return Ok(false);
     }

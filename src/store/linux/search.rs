@@ -8,6 +8,7 @@ use super::{
     SecretService, TURNS,
     fault::Fault,
     link::Link,
+    searches::Scope,
     unsettled,
     wire::{DEFAULT_COLLECTION, Found, Provider, parent},
 };
@@ -29,7 +30,7 @@ impl SecretService {
             self.unlock(link, &[default], asked, progress).await?;
         }
         for _ in 0..TURNS {
-            let found = link.wire.search_items(key).await?;
+            let found = link.searches.items(key, Scope::Everywhere).await?;
             if link.is_known_to_show_all() || shows_default(link, &found).await? {
                 return Ok(found);
             }
@@ -91,9 +92,9 @@ impl SecretService {
         // One message then tells both what is in the default collection and which that is. Reading
         // the item tells whether it is locked.
         if !link.knows_default() && link.session.is_numbered() {
-            match link.wire.search_default(key).await {
+            match link.searches.items(key, Scope::Default).await {
                 Ok(found) => {
-                    if let Some(item) = found.into_iter().next() {
+                    if let Some(item) = found.unlocked.into_iter().next() {
                         link.learn_default(&item);
                         return Ok(Some((item, false)));
                     }

@@ -12,7 +12,7 @@ use zbus::{
 };
 
 use super::{
-    bus::{Bus, Method},
+    bus::{Bus, Method, Turn},
     crypto,
     fault::{Fault, readable},
 };
@@ -52,6 +52,7 @@ pub struct WireSecret {
 }
 
 /// What a search found.
+#[derive(Clone)]
 pub struct Found {
     /// Items that can be read now.
     pub unlocked: Vec<OwnedObjectPath>,
@@ -137,35 +138,37 @@ impl Wire {
     }
 
     /// The items of a key, in all collections. They may have other attributes besides.
-    pub async fn search_items(&self, key: &Key) -> Result<Found, Fault> {
-        self.search(owned(&attributes(key))).await
+    pub async fn search_items(&self, key: &Key, turn: Turn) -> Result<Found, Fault> {
+        self.search(owned(&attributes(key)), turn).await
     }
 
     /// The items of a service, or of all.
     pub async fn search_service(&self, service: Option<&str>) -> Result<Found, Fault> {
         let mut attributes = vec![(SCHEMA_ATTRIBUTE, SCHEMA)];
         attributes.extend(service.map(|service| (SERVICE_ATTRIBUTE, service)));
-        self.search(owned(&attributes)).await
+        self.search(owned(&attributes), self.bus.search_turn().await?).await
     }
 
     /// The items of a service and name, or of all, under any schema.
     pub async fn search_any_schema(&self, service: Option<&str>, name: Option<&str>) -> Result<Found, Fault> {
         let service = service.map(|service| (SERVICE_ATTRIBUTE, service));
         let name = name.map(|name| (ACCOUNT_ATTRIBUTE, name));
-        self.search(owned(&service.into_iter().chain(name).collect::<Vec<_>>())).await
+        let attributes = owned(&service.into_iter().chain(name).collect::<Vec<_>>());
+        self.search(attributes, self.bus.search_turn().await?).await
     }
 
-    /// The items of a key in the default collection, locked or not. They may have other attributes
-    /// besides.
-    pub async fn search_default(&self, key: &Key) -> Result<Vec<OwnedObjectPath>, Fault> {
+    /// The items of a key in the default collection. They may have other attributes besides, and be
+    /// locked, though they count as unlocked here: only reading them tells.
+    pub async fn search_default(&self, key: &Key, turn: Turn) -> Result<Found, Fault> {
         let name = "SearchItems";
         let method = self.method(DEFAULT_COLLECTION, COLLECTION, name);
-        read(name, &self.bus.search(method, owned(&attributes(key))).await?)
+        let unlocked = read(name, &self.bus.search(method, owned(&attributes(key)), turn).await?)?;
+        Ok(Found { unlocked, locked: Vec::new() })
     }
 
-    async fn search(&self, attributes: HashMap<String, String>) -> Result<Found, Fault> {
+    async fn search(&self, attributes: HashMap<String, String>, turn: Turn) -> Result<Found, Fault> {
         let name = "SearchItems";
-        let reply = self.bus.search(self.method(SERVICE_PATH, SERVICE, name), attributes).await?;
+        let reply = self.bus.search(self.method(SERVICE_PATH, SERVICE, name), attributes, turn).await?;
         let (unlocked, locked) = read(name, &reply)?;
         Ok(Found { unlocked, locked })
     }
