@@ -14,7 +14,7 @@ const BUS_CONFIGURATION = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus
 <busconfig>
   <type>session</type>
   <listen>unix:path=SOCKET</listen>
-  <auth>EXTERNAL</auth>SERVICES
+  <auth>EXTERNAL</auth>SERVICESLIMITS
   <policy context="default">
     <allow send_destination="*" eavesdrop="true"/>
     <allow eavesdrop="true"/>
@@ -106,12 +106,16 @@ class Session {
 
   /**
    * Starts the bus, on a socket of this name in the session's folder. Where it `activates`, it starts
-   * gnome-keyring by itself, unlocked, as soon as somebody calls the Secret Service.
+   * gnome-keyring by itself, unlocked, as soon as somebody calls the Secret Service. Its `limits` are
+   * dbus-daemon's own, which are stricter than a desktop's, unless told otherwise.
    */
-  async startBus(socket = "bus", { activates = false } = {}) {
+  async startBus(socket = "bus", { activates = false, limits = {} } = {}) {
     const at = (name) => join(this.#directory, name);
     const services = activates ? `<servicedir>${at("services")}</servicedir>` : "";
-    const configuration = BUS_CONFIGURATION.replace("SOCKET", at(socket)).replace("SERVICES", services);
+    const limit = ([name, value]) => `<limit name="${name}">${value}</limit>`;
+    const configuration = BUS_CONFIGURATION.replace("SOCKET", at(socket))
+      .replace("SERVICES", services)
+      .replace("LIMITS", Object.entries(limits).map(limit).join(""));
     writeFileSync(at("bus.conf"), configuration);
     if (activates) {
       const keyring = "gnome-keyring-daemon --foreground --unlock --components=secrets";
