@@ -90,6 +90,7 @@ module.exports = {
   ensureNodeModules,
   ensureRust,
   fail,
+  isInstalled,
   platformPackage,
   root,
   run,

@@ -1,0 +1,124 @@
+// The tables of a run, in Markdown.
+
+const operations = require("./operations.js");
+const { median, p99 } = require("./statistics.js");
+
+const OURS = "ours-node";
+const REFERENCE = "bun";
+const FLOOR = "floor";
+
+/** What is aimed at: our time under Node as a part of Bun's, and of the floor's. */
+const targets = {
+  get: { bun: 0.75, floor: 1.25 },
+  missing: { bun: 0.8 },
+  "gets-100": { bun: 0.3, floor: 0.9 },
+  "gets-1000": { bun: 0.3, floor: 0.8 },
+  // Of keyrings with so many items.
+  replace: { bun: 0.55, items: 1000 },
+  delete: { bun: 0.85 },
+  first: { bun: 0.6 },
+  "gap-1000": { bun: 1.5 },
+};
+
+function row(cells) {
+  return `| ${cells.join(" | ")} |`;
+}
+
+function table(head, rows) {
+  return [row(head), row(head.map((_, column) => (column === 0 ? "---" : "--:"))), ...rows.map(row)].join(
+    "\n",
+  );
+}
+
+function figure(value) {
+  return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
+}
+
+function has(result) {
+  return result?.values?.length > 0 && !result.error;
+}
+
+/** How many times as long one takes as another, by their medians. */
+function ratio(result, reference) {
+  if (!has(result) || !has(reference)) return undefined;
+  return median(result.values) / median(reference.values);
+}
+
+function medianCell(results, id) {
+  const result = results[id];
+  if (!has(result)) return result?.error ? "failed" : "";
+  const part = id === REFERENCE ? undefined : ratio(result, results[REFERENCE]);
+  return `${figure(median(result.values))}${part === undefined ? "" : ` (${part.toFixed(2)})`}`;
+}
+
+function tailCell(results, id) {
+  const result = results[id];
+  return has(result) ? `${figure(p99(result.values))} of ${result.values.length}` : "";
+}
+
+/** The title of a service with so many items. */
+function setting({ service, items }) {
+  return `${service}, ${items.toLocaleString("en")} items`;
+}
+
+function details({ titles }, measured) {
+  const { results } = measured;
+  const ids = Object.keys(titles).filter((id) => Object.values(results).some((result) => result[id]));
+  const rows = (cell) =>
+    Object.entries(results).map(([name, result]) => [
+      operations[name].title,
+      ...ids.map((id) => cell(result, id)),
+    ]);
+  const failures = Object.entries(results).flatMap(([name, result]) =>
+    ids
+      .filter((id) => result[id]?.error)
+      .map((id) => `- ${titles[id]}, ${operations[name].title}: ${result[id].error.split("\n")[0]}`),
+  );
+  const head = ids.map((id) => titles[id]);
+  return [
+    `## ${setting(measured)}`,
+    "Medians in ms, and in brackets their ratio to Bun's:",
+    table(["operation", ...head], rows(medianCell)),
+    "99th percentiles in ms, and of how many measurements:",
+    table(["operation", ...head], rows(tailCell)),
+    ...(failures.length > 0 ? ["What failed:", failures.join("\n")] : []),
+  ].join("\n\n");
+}
+
+/** One column a setting: the ratio of one to another, bold where it misses its target. */
+function summary({ measured }, title, of, to, targetOf) {
+  const rows = Object.entries(targets).map(([name, target]) => {
+    const aim = targetOf(target);
+    const cells = measured.map(({ items, results }) => {
+      const part = ratio(results[name]?.[of], results[name]?.[to]);
+      if (part === undefined) return "";
+      const applies = aim !== undefined && (target.items === undefined || target.items === items);
+      return applies && part > aim ? `**${part.toFixed(2)}**` : part.toFixed(2);
+    });
+    return [operations[name].title, aim === undefined ? "" : `≤ ${aim}`, ...cells];
+  });
+  if (rows.every(([, , ...cells]) => cells.every((cell) => cell === ""))) return [];
+  return [`### ${title}`, table(["operation", "target", ...measured.map(setting)], rows)];
+}
+
+/** The whole report. */
+function markdown(run) {
+  const { start, machine, options } = run;
+  const versions = Object.entries(machine.versions).filter(([, version]) => version !== undefined);
+  return [
+    `# Measured on ${start.toISOString().slice(0, 16).replace("T", " ")} UTC`,
+    `${machine.processor}, ${machine.memory}, ${machine.kernel}, ${machine.system}; ` +
+      `${versions.map(([name, version]) => `${name} ${version}`).join(", ")}. ` +
+      `${options.rounds} rounds, ${options.seconds} s for an operation.`,
+    "## Targets",
+    "Ratios of medians. What misses its target is bold; the target of replacing is for 1,000 items.",
+    ...summary(run, "ours under Node / Bun", OURS, REFERENCE, ({ bun }) => bun),
+    ...summary(run, "ours under Bun / Bun", "ours-bun", REFERENCE, ({ bun }) => bun),
+    ...summary(run, "ours under Node / floor", OURS, FLOOR, ({ floor }) => floor),
+    ...summary(run, "other under Node / ours under Node", "other-node", OURS, () => undefined),
+    ...run.measured.map((measured) => details(run, measured)),
+    "",
+  ].join("\n\n");
+}
+
+module.exports = { markdown };
