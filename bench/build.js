@@ -3,7 +3,14 @@
 const { execFileSync } = require("node:child_process");
 const { existsSync, mkdirSync } = require("node:fs");
 const { join } = require("node:path");
-const { build, ensureDebian, ensureNodeModules, run } = require("../scripts/tools.js");
+const {
+  build,
+  ensureDebian,
+  ensureNodeModules,
+  ensureRust,
+  run,
+  targetDirectory,
+} = require("../scripts/tools.js");
 
 const modules = join(__dirname, "node_modules");
 
@@ -31,15 +38,23 @@ function buildKeytar() {
   ]);
 }
 
+function buildFloor() {
+  const manifest = join(__dirname, "floor", "Cargo.toml");
+  const target = ["--target-dir", targetDirectory()];
+  run("cargo", ["build", "--release", "--locked", "--manifest-path", manifest, ...target]);
+}
+
 function prepare({ addon = true } = {}) {
   ensureDebian({
     "dbus-daemon": "dbus-daemon",
     "dbus-send": "dbus-bin",
     "gnome-keyring-daemon": "gnome-keyring",
   });
+  ensureRust();
   ensureNodeModules();
   ensureNodeModules(__dirname);
   buildKeytar();
+  buildFloor();
   if (addon) build();
 }
 

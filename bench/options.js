@@ -1,10 +1,11 @@
 // The options of npm run bench.
 
+const { resolve } = require("node:path");
 const { parseArgs } = require("node:util");
 const { fail } = require("../scripts/tools.js");
 const operations = require("./operations.js");
-const { kinds } = require("./participants.js");
-const services = require("./services.js");
+const { addOther, kinds } = require("./participants.js");
+const { services } = require("./services.js");
 
 const USAGE = `npm run bench -- [options]
   --services a,b         of ${Object.keys(services).join(", ")}
@@ -62,6 +63,7 @@ function readOptions() {
     const known = Object.keys(all);
     return options[option] === undefined ? known : words(option, options[option], known);
   };
+  if (options.other) addOther(resolve(options.other));
   const items = options.items?.split(",").map((text) => number("items", text));
   return {
     services: list("services", services),
@@ -70,6 +72,7 @@ function readOptions() {
     operations: list("only", operations),
     rounds: number("rounds", options.rounds ?? "10"),
     seconds: number("seconds", options.seconds ?? "6") / (options.quick ? 4 : 1),
+    measured: process.env.OS_SECRETS_BENCH,
     other: options.other,
     addon: !options["no-build"],
   };

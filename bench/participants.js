@@ -5,6 +5,7 @@ const { once } = require("node:events");
 const { join } = require("node:path");
 const { createInterface } = require("node:readline");
 const { bun } = require("../__test__/support/runtimes.js");
+const { targetDirectory } = require("../scripts/tools.js");
 
 /** Whose items are those of `Bun.secrets`; the others have their own beside them. */
 const SHARED = "bench";
@@ -23,6 +24,19 @@ function script(runtime, implementation, { service = SHARED, env = {}, ...rest }
     serve: [runtime, "--expose-gc", at("client.js"), implementation, service],
     once: [runtime, at("once.js"), implementation, service],
     bare: [runtime, at("once.js"), "bare", service],
+    lacks: ["set-secret"],
+  };
+}
+
+/** The program of bench/floor. */
+function floor() {
+  const program = join(targetDirectory(), "release", "floor");
+  return {
+    service: SHARED,
+    serve: [program, "serve", SHARED],
+    once: [program, "once", SHARED],
+    bare: [program, "bare"],
+    lacks: ["gap", "memory"],
   };
 }
 
@@ -39,11 +53,15 @@ const kinds = {
     // Each of its entries has a connection, and a process does not get far beyond a thousand.
     ...script(node, "napi-rs-keyring", { service: "bench napi-rs", mostAtOnce: 500 }),
   },
+  floor: { title: "floor", ...floor() },
 };
 
-/** os-secrets as it lies in another folder, to be compared with this one. */
-function otherOurs(folder) {
-  return { title: "other, Node", ...script(node, "ours", { env: { OS_SECRETS_BENCH: folder } }) };
+/** Lets os-secrets take part as it lies in another folder, too. */
+function addOther(folder) {
+  kinds["other-node"] = {
+    title: "other, Node",
+    ...script(node, "ours", { env: { OS_SECRETS_BENCH: folder } }),
+  };
 }
 
 /** Runs a program to its end: the number that it prints, and how long the process lived. */
@@ -73,10 +91,10 @@ class Participant {
   #lines;
   #stderr = "";
 
-  /** Attaches a kind to a session whose keyring holds `names` items of `Bun.secrets`. */
-  constructor(session, id, kind, names) {
+  /** Attaches one of the kinds to a session whose keyring holds `names` items of `Bun.secrets`. */
+  constructor(session, id, names) {
+    const kind = kinds[id];
     this.id = id;
-    this.title = kind.title;
     this.#session = session;
     this.#kind = kind;
     this.#env = { ...session.env, ...ambient(), ...kind.env };
@@ -90,15 +108,19 @@ class Participant {
     this.#lines = createInterface(this.#child.stdout)[Symbol.asyncIterator]();
   }
 
-  /** Stores the items that it reads, where the keyring did not come with them. */
-  async prepare({ filled }) {
-    if (filled && this.#kind.service === SHARED) return;
+  /** Whether the items that it reads are not those of `Bun.secrets`. */
+  get hasOwnItems() {
+    return this.#kind.service !== SHARED;
+  }
+
+  /** Stores the items that it reads. */
+  async fill() {
     await this.#ask("fill", 1);
   }
 
   /** Whether it can make an operation. */
-  can({ size = 0 }) {
-    return size <= (this.#kind.mostAtOnce ?? size);
+  can({ tells, size = 0 }) {
+    return !this.#kind.lacks.includes(tells) && size <= (this.#kind.mostAtOnce ?? size);
   }
 
   /** Makes an operation so often: what each took. */
@@ -147,4 +169,4 @@ function ambient() {
   return OS_SECRETS_BENCH ? { OS_SECRETS_BENCH } : {};
 }
 
-module.exports = { kinds, otherOurs, Participant, SHARED };
+module.exports = { kinds, addOther, Participant, SHARED };

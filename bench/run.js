@@ -6,38 +6,47 @@ const { mkdirSync, writeFileSync } = require("node:fs");
 const { join } = require("node:path");
 const { fail, isInstalled, root } = require("../scripts/tools.js");
 const { prepare } = require("./build.js");
+const { machine } = require("./machine.js");
 const { readOptions } = require("./options.js");
 const operations = require("./operations.js");
-const { kinds, otherOurs, Participant } = require("./participants.js");
+const { kinds, Participant } = require("./participants.js");
 const { markdown } = require("./report.js");
 const { measure } = require("./schedule.js");
-const services = require("./services.js");
-const { machine } = require("./machine.js");
+const { services, startService } = require("./services.js");
 
 const say = (text) => process.stderr.write(`${text}\n`);
 
-/** Measures everything that was chosen on one service with so many items. */
-async function measureService(name, items, options) {
-  const service = services[name];
-  say(`\n${service.title}, ${items} items`);
-  const { session, filled } = await service.start(items);
-  try {
-    const chosen = Object.entries(kinds).filter(([id]) => options.implementations.includes(id));
-    if (options.other) chosen.push(["other-node", otherOurs(options.other)]);
-    const participants = chosen.map(([id, kind]) => new Participant(session, id, kind, items));
-    const failures = {};
-    for (const participant of participants) {
-      await participant.prepare({ filled }).catch((error) => {
-        failures[participant.id] = error.message;
-      });
+/** Starts the processes of all that take part: those that are ready, and why others are not. */
+async function startParticipants(session, items, { implementations }) {
+  const ready = [];
+  const failures = {};
+  for (const id of implementations) {
+    const participant = new Participant(session, id, items);
+    try {
+      if (participant.hasOwnItems) await participant.fill();
+      // What a process does once is measured apart.
+      await participant.run(operations.get, 1);
+      ready.push(participant);
+    } catch (error) {
+      failures[id] = { error: error.message };
     }
-    const ready = participants.filter(({ id }) => !failures[id]);
+  }
+  return { ready, failures };
+}
+
+/** Measures everything that was chosen on one service with so many items. */
+async function measureService(service, items, options) {
+  say(`\n${service.title}, ${items} items`);
+  const session = await startService(service, items);
+  try {
+    const { ready, failures } = await startParticipants(session, items, options);
     const results = {};
-    for (const id of options.operations) {
+    for (const name of options.operations) {
+      const operation = operations[name];
+      if (items > (operation.mostItems ?? items)) continue;
       const start = performance.now();
-      results[id] = await measure(operations[id], ready, options);
-      for (const [failed, error] of Object.entries(failures)) results[id][failed] = { error };
-      say(`  ${operations[id].title} (${((performance.now() - start) / 1000).toFixed(1)} s)`);
+      results[name] = { ...failures, ...(await measure(operation, ready, options)) };
+      say(`  ${operation.title} (${((performance.now() - start) / 1000).toFixed(1)} s)`);
     }
     return { service: service.title, items, results };
   } finally {
@@ -57,13 +66,17 @@ async function main() {
       continue;
     }
     for (const items of options.items ?? service.items) {
-      measured.push(await measureService(name, items, options));
+      try {
+        measured.push(await measureService(service, items, options));
+      } catch (error) {
+        // The others are measured all the same.
+        say(`${service.title} with ${items} items is left out: ${error.message}`);
+      }
     }
   }
   if (measured.length === 0) fail("There was nothing to measure.");
 
   const titles = Object.fromEntries(Object.entries(kinds).map(([id, { title }]) => [id, title]));
-  if (options.other) titles["other-node"] = otherOurs(options.other).title;
   const run = { start, machine: machine(), options, titles, measured };
   const folder = join(root, "bench", "results");
   mkdirSync(folder, { recursive: true });

@@ -4,7 +4,7 @@ const { join } = require("node:path");
 const { cache, kwallet, oo7Daemon, startProvider } = require("../__test__/support/providers.js");
 const { startSession } = require("../__test__/support/session.js");
 const { writeKeyring } = require("./keyring-file.js");
-const { SHARED } = require("./participants.js");
+const { Participant, SHARED } = require("./participants.js");
 
 /** What a desktop's session bus allows, where dbus-daemon by itself is stricter. */
 const LIMITS = {
@@ -14,12 +14,46 @@ const LIMITS = {
   max_replies_per_connection: 50_000,
 };
 
-/** A session with a bus, in which something is started; it stops where that fails. */
-async function startWith(start) {
+/** Starts gnome-keyring on a keyring that holds its items already. */
+async function startGnomeKeyring(session, items) {
+  writeKeyring(session, SHARED, items);
+  await session.startKeyring();
+}
+
+/** By the name that chooses it: the program that it is, how many items by default, what starts it. */
+const services = {
+  "gnome-keyring": {
+    title: "gnome-keyring",
+    program: "gnome-keyring-daemon",
+    items: [10, 1000, 5000],
+    begin: startGnomeKeyring,
+    beginsFilled: true,
+  },
+  oo7: {
+    title: "oo7-daemon",
+    program: join(cache, "oo7", "bin", "oo7-daemon"),
+    items: [10],
+    begin: (session) => startProvider(session, oo7Daemon),
+  },
+  kwallet: {
+    title: "KWallet",
+    program: "kwalletd5",
+    items: [10],
+    begin: (session) => startProvider(session, kwallet),
+  },
+};
+
+/** Starts a session with a service that holds so many items of `Bun.secrets`. */
+async function startService({ begin, beginsFilled = false }, items) {
   const session = await startSession({ bus: false });
   try {
     await session.startBus("bus", { limits: LIMITS });
-    await start(session);
+    await begin(session, items);
+    if (!beginsFilled) {
+      const filler = new Participant(session, "ours-node", items);
+      await filler.fill();
+      await filler.end();
+    }
     return session;
   } catch (error) {
     await session.stop();
@@ -27,34 +61,4 @@ async function startWith(start) {
   }
 }
 
-/** Starts one of the tests' providers, empty. */
-async function withProvider(provider) {
-  const session = await startWith((session) => startProvider(session, provider));
-  return { session, filled: false };
-}
-
-/** Starts gnome-keyring on a keyring that holds its items already. */
-async function withGnomeKeyring(items) {
-  const session = await startWith((session) => {
-    writeKeyring(session, SHARED, items);
-    return session.startKeyring();
-  });
-  return { session, filled: true };
-}
-
-/** By the name that chooses it: its title, the program that it is, how many items by default. */
-module.exports = {
-  "gnome-keyring": {
-    title: "gnome-keyring",
-    program: "gnome-keyring-daemon",
-    items: [10, 1000, 5000],
-    start: withGnomeKeyring,
-  },
-  oo7: {
-    title: "oo7-daemon",
-    program: join(cache, "oo7", "bin", "oo7-daemon"),
-    items: [10],
-    start: () => withProvider(oo7Daemon),
-  },
-  kwallet: { title: "KWallet", program: "kwalletd5", items: [10], start: () => withProvider(kwallet) },
-};
+module.exports = { services, startService };

@@ -1,12 +1,16 @@
 // What many measurements come to.
 
-/** The smallest measured value that this part of all do not exceed. */
-function quantile(values, part) {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.max(0, Math.ceil(sorted.length * part) - 1)];
+const sort = (values) => values.toSorted((a, b) => a - b);
+
+function median(values) {
+  const sorted = sort(values);
+  const middle = sorted.length / 2;
+  return (sorted[Math.ceil(middle) - 1] + sorted[Math.floor(middle)]) / 2;
 }
 
-const median = (values) => quantile(values, 0.5);
-const p99 = (values) => quantile(values, 0.99);
+/** The smallest measured value that 99 of 100 do not exceed. */
+function p99(values) {
+  return sort(values)[Math.ceil(values.length * 0.99) - 1];
+}
 
 module.exports = { median, p99 };
