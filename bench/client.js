@@ -1,6 +1,7 @@
 // The program behind participants.js: one implementation in one runtime, which makes the calls it is
 // told and prints how long each took, in milliseconds: client.js <implementation> <service>. A line of
-// standard input is an operation, how often, and over how many names.
+// standard input is an operation; how often at most and for how many milliseconds, but once in any case;
+// over how many names; and how many calls at once.
 
 const { createInterface } = require("node:readline");
 
@@ -9,41 +10,31 @@ const { get, set, remove } = require("./implementations.js")[implementation]();
 
 /** The gets that one measurement of the processor time goes over: the clock is not fine enough for one. */
 const CPU_GETS = 20;
-/** How many names were used up: each is new, or gone, once. */
-let used = 0;
-
 const now = () => performance.now();
-
-function unused(count) {
-  return Array.from({ length: count }, () => `new ${process.pid} ${used++}`);
-}
 
 function expect(outcome, expected, call) {
   if (outcome !== expected) throw new Error(`${call} gave ${JSON.stringify(outcome)}`);
 }
 
-/** What calls take, one after another; each must come to what is expected. */
-async function timed(count, call, check) {
-  const times = [];
-  for (let index = 0; index < count; index++) {
-    const start = now();
-    const outcome = await call(index);
-    times.push(now() - start);
-    check(outcome);
-  }
-  return times;
-}
-
 const isValue = (value) => expect(typeof value, "string", "get");
+
 const isDone = () => {};
 
-/** Makes calls that overlap, and gives what they take together. */
-async function together(size, call, check) {
+/** What a call takes, which must come to what is expected. */
+async function timed(call, check) {
   const start = now();
-  const outcomes = await Promise.all(Array.from({ length: size }, (_, index) => call(index)));
+  const outcome = await call();
   const time = now() - start;
-  outcomes.forEach(check);
+  check(outcome);
   return time;
+}
+
+/** Makes calls that overlap, and gives what they take together. */
+function together(size, call, check) {
+  return timed(
+    () => Promise.all(Array.from({ length: size }, call)),
+    (outcomes) => outcomes.forEach(check),
+  );
 }
 
 /** Makes calls that overlap, and gives how long the event loop did not come round meanwhile. */
@@ -68,61 +59,64 @@ async function gapDuring(size, call) {
   return gap;
 }
 
-async function repeated(count, measure) {
-  const results = [];
-  for (let index = 0; index < count; index++) results.push(await measure());
-  return results;
-}
-
-/** Goes round the names from call to call, so that no name is read more than another. */
+/** The next name that is known, round all of them, so that none is read more than another. */
 let next = 0;
 const known = (names) => `name ${next++ % names}`;
-const getKnown = (names) => () => get(service, known(names));
+/** A name that is new, or gone, once. */
+let used = 0;
+const unused = () => `new ${process.pid} ${used++}`;
 
+const getKnown = (names) => get(service, known(names));
+const setKnown = (names) => set(service, known(names), `value ${next}`);
+
+/** Each makes one measurement. */
 const operations = {
-  get: (count, names) => timed(count, getKnown(names), isValue),
-  missing: (count) =>
+  get: (names) => timed(() => getKnown(names), isValue),
+  missing: () =>
     timed(
-      count,
       () => get(service, "missing"),
       (value) => expect(value ?? null, null, "get of nothing"),
     ),
-  replace: (count, names) => timed(count, (index) => set(service, known(names), `value ${index}`), isDone),
-  async new(count) {
-    const added = unused(count);
-    const times = await timed(count, (index) => set(service, added[index], "value"), isDone);
-    for (const name of added) await remove(service, name);
-    return times;
+  replace: (names) => timed(() => setKnown(names), isDone),
+  async new() {
+    const name = unused();
+    const time = await timed(() => set(service, name, "value"), isDone);
+    await remove(service, name);
+    return time;
   },
-  async delete(count) {
-    const doomed = unused(count);
-    for (const name of doomed) await set(service, name, "value");
+  async delete() {
+    const name = unused();
+    await set(service, name, "value");
     return timed(
-      count,
-      (index) => remove(service, doomed[index]),
+      () => remove(service, name),
       (removed) => expect(removed, true, "delete"),
     );
   },
-  gets: (count, names, size) => repeated(count, () => together(size, getKnown(names), isValue)),
-  sets: (count, names, size) =>
-    repeated(count, () => together(size, (index) => set(service, known(names), `value ${index}`), isDone)),
-  gap: (count, names, size) => repeated(count, () => gapDuring(size, getKnown(names))),
-  cpu: (count, names) =>
-    repeated(count, async () => {
-      const before = process.cpuUsage();
-      await timed(CPU_GETS, getKnown(names), isValue);
-      const { user, system } = process.cpuUsage(before);
-      return (user + system) / 1000 / CPU_GETS;
-    }),
+  gets: (names, size) => together(size, () => getKnown(names), isValue),
+  sets: (names, size) => together(size, () => setKnown(names), isDone),
+  gap: (names, size) => gapDuring(size, () => getKnown(names)),
+  async cpu(names) {
+    const before = process.cpuUsage();
+    for (let index = 0; index < CPU_GETS; index++) await getKnown(names);
+    const { user, system } = process.cpuUsage(before);
+    return (user + system) / 1000 / CPU_GETS;
+  },
   async memory() {
-    return [process.memoryUsage.rss() / 2 ** 20];
+    return process.memoryUsage.rss() / 2 ** 20;
   },
   /** Stores what the others read. */
-  async fill(_, names) {
-    await Promise.all(Array.from({ length: names }, (_, index) => set(service, `name ${index}`, "value")));
-    return [];
+  async fill(names) {
+    for (let index = 0; index < names; index++) await set(service, `name ${index}`, "value");
   },
 };
+
+async function repeated(operation, most, slice, ...numbers) {
+  const values = [];
+  const end = now() + slice;
+  do values.push(await operations[operation](...numbers));
+  while (values.length < most && now() < end);
+  return values;
+}
 
 createInterface(process.stdin).on("line", async (line) => {
   const [operation, ...numbers] = line.split(" ");
@@ -130,7 +124,7 @@ createInterface(process.stdin).on("line", async (line) => {
   globalThis.gc();
   const answer = (outcome) => process.stdout.write(`${JSON.stringify(outcome)}\n`);
   try {
-    answer({ values: await operations[operation](...numbers.map(Number)) });
+    answer({ values: await repeated(operation, ...numbers.map(Number)) });
   } catch (error) {
     answer({ error: String(error.message ?? error) });
   }

@@ -13,7 +13,7 @@ const USAGE = `npm run bench -- [options]
   --implementations a,b  of ${Object.keys(kinds).join(", ")}
   --only a,b             of ${Object.keys(operations).join(", ")}
   --rounds n             rounds of each operation, 10 by default
-  --seconds n            time for each operation, 6 by default
+  --seconds n            time for each operation, 5 by default
   --quick                a quarter of that time, and 10 items
   --other folder         another folder with this package, to be measured beside this one
   --no-build             takes the addon as it was built
@@ -63,15 +63,16 @@ function readOptions() {
     const known = Object.keys(all);
     return options[option] === undefined ? known : words(option, options[option], known);
   };
-  if (options.other) addOther(resolve(options.other));
+  const implementations = list("implementations", kinds);
+  if (options.other) implementations.push(addOther(resolve(options.other)));
   const items = options.items?.split(",").map((text) => number("items", text));
   return {
     services: list("services", services),
     items: items ?? (options.quick ? [10] : undefined),
-    implementations: list("implementations", kinds),
+    implementations,
     operations: list("only", operations),
     rounds: number("rounds", options.rounds ?? "10"),
-    seconds: number("seconds", options.seconds ?? "6") / (options.quick ? 4 : 1),
+    seconds: number("seconds", options.seconds ?? "5") / (options.quick ? 4 : 1),
     measured: process.env.OS_SECRETS_BENCH,
     other: options.other,
     addon: !options["no-build"],

@@ -2,7 +2,7 @@
 // new ones for what only a new process shows.
 
 const { once } = require("node:events");
-const { join } = require("node:path");
+const { join, resolve } = require("node:path");
 const { createInterface } = require("node:readline");
 const { bun } = require("../__test__/support/runtimes.js");
 const { targetDirectory } = require("../scripts/tools.js");
@@ -56,12 +56,16 @@ const kinds = {
   floor: { title: "floor", ...floor() },
 };
 
-/** Lets os-secrets take part as it lies in another folder, too. */
+/** Lets os-secrets take part as it lies in another folder, too; gives what it is called. */
 function addOther(folder) {
-  kinds["other-node"] = {
-    title: "other, Node",
-    ...script(node, "ours", { env: { OS_SECRETS_BENCH: folder } }),
-  };
+  const id = "other-node";
+  kinds[id] = { title: "other, Node", ...script(node, "ours", { env: { OS_SECRETS_BENCH: folder } }) };
+  return id;
+}
+
+/** What of a program's last words says why it ended. */
+function reason(stderr) {
+  return /^\w*Error: .*$/m.exec(stderr)?.[0] ?? stderr.trim();
 }
 
 /** Runs a program to its end: the number that it prints, and how long the process lived. */
@@ -77,8 +81,16 @@ async function live(session, [command, ...args], env) {
   const [code] = await once(child, "exit");
   const lived = performance.now() - start;
   if (child.stdout.readable) await once(child.stdout, "close");
-  if (code !== 0) throw new Error(output.stderr.trim());
+  if (code !== 0) throw new Error(reason(output.stderr));
   return { printed: Number(output.stdout), lived };
+}
+
+async function repeated(most, slice, measure) {
+  const values = [];
+  const end = performance.now() + slice;
+  do values.push(await measure());
+  while (values.length < most && performance.now() < end);
+  return values;
 }
 
 /** One implementation in one session. */
@@ -115,7 +127,7 @@ class Participant {
 
   /** Stores the items that it reads. */
   async fill() {
-    await this.#ask("fill", 1);
+    await this.#ask("fill", 1, 0, 0);
   }
 
   /** Whether it can make an operation. */
@@ -123,11 +135,11 @@ class Participant {
     return !this.#kind.lacks.includes(tells) && size <= (this.#kind.mostAtOnce ?? size);
   }
 
-  /** Makes an operation so often: what each took. */
-  async run({ tells, size = 0 }, count) {
-    if (tells === "first") return this.#repeat(count, () => this.#first());
-    if (tells === "cold") return this.#repeat(count, () => this.#cold());
-    return this.#ask(tells, count, size);
+  /** Makes an operation `most` times or for `slice` milliseconds, but once in any case: what each took. */
+  async run({ tells, size = 0 }, most, slice) {
+    if (tells === "first") return repeated(most, slice, () => this.#first());
+    if (tells === "cold") return repeated(most, slice, () => this.#cold());
+    return this.#ask(tells, most, slice, size);
   }
 
   /** Ends the process that lives. */
@@ -135,20 +147,14 @@ class Participant {
     return this.#session.end(this.#child);
   }
 
-  async #ask(operation, count, size = 0) {
-    this.#child.stdin.write(`${operation} ${count} ${this.#names} ${size}\n`);
+  async #ask(operation, most, slice, size) {
+    this.#child.stdin.write(`${operation} ${most} ${Math.ceil(slice)} ${this.#names} ${size}\n`);
     const patience = setTimeout(() => this.#child.kill("SIGKILL"), PATIENCE);
     const { done, value } = await this.#lines.next();
     clearTimeout(patience);
-    if (done) throw new Error(`its process ended, or did not answer: ${this.#stderr.trim()}`);
+    if (done) throw new Error(`its process ended, or did not answer: ${reason(this.#stderr)}`);
     const { values, error } = JSON.parse(value);
     if (error) throw new Error(error);
-    return values;
-  }
-
-  async #repeat(count, measure) {
-    const values = [];
-    for (let index = 0; index < count; index++) values.push(await measure());
     return values;
   }
 
@@ -166,7 +172,7 @@ class Participant {
 /** What programs are to know of the environment that started this one. */
 function ambient() {
   const { OS_SECRETS_BENCH } = process.env;
-  return OS_SECRETS_BENCH ? { OS_SECRETS_BENCH } : {};
+  return OS_SECRETS_BENCH ? { OS_SECRETS_BENCH: resolve(OS_SECRETS_BENCH) } : {};
 }
 
 module.exports = { kinds, addOther, Participant, SHARED };

@@ -46,7 +46,8 @@ function ratio(result, reference) {
 
 function medianCell(results, id) {
   const result = results[id];
-  if (!has(result)) return result?.error ? "failed" : "";
+  if (result?.error) return "failed";
+  if (!has(result)) return "";
   const part = id === REFERENCE ? undefined : ratio(result, results[REFERENCE]);
   return `${figure(median(result.values))}${part === undefined ? "" : ` (${part.toFixed(2)})`}`;
 }
@@ -56,24 +57,28 @@ function tailCell(results, id) {
   return has(result) ? `${figure(p99(result.values))} of ${result.values.length}` : "";
 }
 
+const firstLine = (text) => text.split("\n")[0];
+
 /** The title of a service with so many items. */
 function setting({ service, items }) {
   return `${service}, ${items.toLocaleString("en")} items`;
 }
 
 function details({ titles }, measured) {
-  const { results } = measured;
+  const { results, failures } = measured;
   const ids = Object.keys(titles).filter((id) => Object.values(results).some((result) => result[id]));
   const rows = (cell) =>
     Object.entries(results).map(([name, result]) => [
       operations[name].title,
       ...ids.map((id) => cell(result, id)),
     ]);
-  const failures = Object.entries(results).flatMap(([name, result]) =>
+  const inPart = Object.entries(results).flatMap(([name, result]) =>
     ids
       .filter((id) => result[id]?.error)
-      .map((id) => `- ${titles[id]}, ${operations[name].title}: ${result[id].error.split("\n")[0]}`),
+      .map((id) => `- ${titles[id]}, ${operations[name].title}: ${firstLine(result[id].error)}`),
   );
+  const altogether = Object.entries(failures).map(([id, error]) => `- ${titles[id]}: ${firstLine(error)}`);
+  const failed = [...altogether, ...inPart];
   const head = ids.map((id) => titles[id]);
   return [
     `## ${setting(measured)}`,
@@ -81,7 +86,7 @@ function details({ titles }, measured) {
     table(["operation", ...head], rows(medianCell)),
     "99th percentiles in ms, and of how many measurements:",
     table(["operation", ...head], rows(tailCell)),
-    ...(failures.length > 0 ? ["What failed:", failures.join("\n")] : []),
+    ...(failed.length > 0 ? ["What failed:", failed.join("\n")] : []),
   ].join("\n\n");
 }
 
@@ -97,21 +102,27 @@ function summary({ measured }, title, of, to, targetOf) {
     });
     return [operations[name].title, aim === undefined ? "" : `≤ ${aim}`, ...cells];
   });
-  if (rows.every(([, , ...cells]) => cells.every((cell) => cell === ""))) return [];
-  return [`### ${title}`, table(["operation", "target", ...measured.map(setting)], rows)];
+  const measuredRows = rows.filter(([, , ...cells]) => cells.some((cell) => cell !== ""));
+  if (measuredRows.length === 0) return [];
+  return [`### ${title}`, table(["operation", "target", ...measured.map(setting)], measuredRows)];
 }
 
 /** The whole report. */
 function markdown(run) {
   const { start, machine, options } = run;
   const versions = Object.entries(machine.versions).filter(([, version]) => version !== undefined);
+  const elsewhere = [
+    ["Ours", options.measured],
+    ["Other", options.other],
+  ].flatMap(([who, folder]) => (folder ? [`${who} is the package in ${folder}.`] : []));
   return [
     `# Measured on ${start.toISOString().slice(0, 16).replace("T", " ")} UTC`,
     `${machine.processor}, ${machine.memory}, ${machine.kernel}, ${machine.system}; ` +
       `${versions.map(([name, version]) => `${name} ${version}`).join(", ")}. ` +
       `${options.rounds} rounds, ${options.seconds} s for an operation.`,
+    ...elsewhere,
     "## Targets",
-    "Ratios of medians. What misses its target is bold; the target of replacing is for 1,000 items.",
+    "Ratios of medians. What misses its target is bold. The target of replacing is for 1,000 items.",
     ...summary(run, "ours under Node / Bun", OURS, REFERENCE, ({ bun }) => bun),
     ...summary(run, "ours under Bun / Bun", "ours-bun", REFERENCE, ({ bun }) => bun),
     ...summary(run, "ours under Node / floor", OURS, FLOOR, ({ floor }) => floor),

@@ -25,10 +25,11 @@ async function startParticipants(session, items, { implementations }) {
     try {
       if (participant.hasOwnItems) await participant.fill();
       // What a process does once is measured apart.
-      await participant.run(operations.get, 1);
+      await participant.run(operations.get, 1, 0);
       ready.push(participant);
     } catch (error) {
-      failures[id] = { error: error.message };
+      say(`  ${kinds[id].title} is left out: ${error.message}`);
+      failures[id] = error.message;
     }
   }
   return { ready, failures };
@@ -45,10 +46,10 @@ async function measureService(service, items, options) {
       const operation = operations[name];
       if (items > (operation.mostItems ?? items)) continue;
       const start = performance.now();
-      results[name] = { ...failures, ...(await measure(operation, ready, options)) };
+      results[name] = await measure(operation, ready, options);
       say(`  ${operation.title} (${((performance.now() - start) / 1000).toFixed(1)} s)`);
     }
-    return { service: service.title, items, results };
+    return { service: service.title, items, results, failures };
   } finally {
     await session.stop();
   }

@@ -1,61 +1,60 @@
 // Rounds: everybody takes part in each, so that what disturbs the machine disturbs all alike.
 
-/** The first call is no measure of the others where it takes no longer than this, in milliseconds. */
-const SHORT = 100;
-/** How many calls are one. */
-const SEVERAL = 10;
+/** One participant and one operation. */
+class Turns {
+  values = [];
+  error;
+  #used = 0;
+  #participant;
+  #operation;
 
-/** The numbers of calls for each round, where `total` are spread over them as evenly as can be. */
-function spread(total, rounds) {
-  const until = (round) => Math.floor((total * round) / rounds);
-  return Array.from({ length: rounds }, (_, round) => until(round + 1) - until(round));
-}
+  constructor(participant, operation) {
+    this.id = participant.id;
+    this.#participant = participant;
+    this.#operation = operation;
+  }
 
-/** Makes an operation, to warm up: what it gave, and how many milliseconds one takes. */
-async function warmUp(participant, operation) {
-  const make = async (count) => {
+  /** Makes the operation, for so many milliseconds and so often at most; whether it counts is said after. */
+  async #make(most, slice) {
     const start = performance.now();
-    const values = await participant.run(operation, count);
-    return { values, took: (performance.now() - start) / count };
-  };
-  const first = await make(1);
-  return first.took < SHORT ? make(Math.min(SEVERAL, operation.most)) : first;
+    try {
+      return await this.#participant.run(this.#operation, most, slice);
+    } catch (error) {
+      this.error = error.message;
+      return [];
+    } finally {
+      this.#used += performance.now() - start;
+    }
+  }
+
+  /** Makes it once. It counts only where it takes all of the time there is. */
+  async warmUp(share) {
+    const values = await this.#make(1, 0);
+    if (this.#used >= share || this.#operation.most === 1) this.values = values;
+    else this.#used = 0;
+  }
+
+  /** Makes it until `due` milliseconds were used, but `most` times at most. Who has used them waits. */
+  async take(most, due) {
+    const left = due - this.#used;
+    if (this.error || left <= 0 || this.values.length >= this.#operation.most) return;
+    this.values.push(...(await this.#make(most, left)));
+  }
 }
 
-/**
- * Measures an operation: { id: { values } or { error } } of all participants. Each has an equal share of
- * `seconds`; who is too slow for even one more call has its first one counted.
- */
+/** Measures an operation: { id: { values, error } } of all that can make it, who share the time equally. */
 async function measure(operation, participants, { seconds, rounds }) {
   const able = participants.filter((participant) => participant.can(operation));
   const share = (seconds * 1000 * (operation.weight ?? 1)) / able.length;
-  const results = {};
-  const plans = [];
-  for (const participant of able) {
-    const { id } = participant;
-    try {
-      const { values, took } = await warmUp(participant, operation);
-      const total = Math.min(Math.floor(share / took), operation.most);
-      const counted = total === 0 || operation.most === 1;
-      results[id] = { values: counted ? values : [] };
-      if (!counted) plans.push({ participant, counts: spread(total, rounds) });
-    } catch (error) {
-      results[id] = { error: error.message };
-    }
-  }
+  const turns = able.map((participant) => new Turns(participant, operation));
+  for (const each of turns) await each.warmUp(share);
   for (let round = 0; round < rounds; round++) {
-    const turns = [...plans.slice(round % plans.length), ...plans.slice(0, round % plans.length)];
-    for (const { participant, counts } of turns) {
-      const result = results[participant.id];
-      if (counts[round] === 0 || result.error) continue;
-      try {
-        result.values.push(...(await participant.run(operation, counts[round])));
-      } catch (error) {
-        result.error = error.message;
-      }
+    const first = round % turns.length;
+    for (const each of [...turns.slice(first), ...turns.slice(0, first)]) {
+      await each.take(Math.ceil(operation.most / rounds), (share * (round + 1)) / rounds);
     }
   }
-  return results;
+  return Object.fromEntries(turns.map(({ id, values, error }) => [id, { values, error }]));
 }
 
 module.exports = { measure };

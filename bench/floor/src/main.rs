@@ -1,9 +1,8 @@
 //! The least that a program can do for a call to the Secret Service: a socket, a handshake, and the
 //! messages themselves, encrypted as the specification says. What is faster than this was not asked.
 //!
-//! `floor serve <service>` makes the calls that it is told, as `client.js` does for the others; a line of
-//! standard input is an operation, how often, over how many names, and how many at once. `floor once
-//! <service>` makes one get and `floor bare` none, as `once.js` does.
+//! `floor serve <service>` makes the calls that it is told, as `client.js` does for the others. `floor
+//! once <service>` makes one get and `floor bare` none, as `once.js` does.
 
 use std::{
     env, fs,
@@ -19,6 +18,7 @@ mod wire;
 
 use service::Service;
 
+const VALUE: &[u8] = b"value";
 /// The gets that one measurement of the processor time goes over, as in `client.js`.
 const CPU_GETS: usize = 20;
 
@@ -32,43 +32,39 @@ struct Client<'a> {
 }
 
 impl Client<'_> {
-    /// Makes an operation: what each took, in milliseconds.
-    fn run(&mut self, operation: &str, count: usize, names: usize, size: usize) -> io::Result<Vec<f64>> {
+    /// Makes one measurement, in milliseconds.
+    fn measure(&mut self, operation: &str, names: usize, size: usize) -> io::Result<f64> {
+        let known = match operation {
+            "gets" | "sets" => self.known(size, names),
+            "cpu" => self.known(CPU_GETS, names),
+            _ => self.known(1, names),
+        };
+        let service = &mut self.service;
         match operation {
-            "get" => {
-                let accounts = self.known(count, names);
-                timed(&accounts, |account| self.service.get(account)?.map(drop).ok_or_else(unexpected))
-            }
-            "missing" => {
-                timed(&vec!["missing".into(); count], |account| match self.service.get(account)? {
-                    Some(_) => Err(unexpected()),
-                    None => Ok(()),
-                })
-            }
-            "replace" => {
-                let accounts = self.known(count, names);
-                timed(&accounts, |account| self.service.set(account, b"value"))
-            }
-            "set-secret" => {
-                let accounts = self.known(count, names);
-                timed(&accounts, |account| self.service.set_secret(account, b"value"))
-            }
+            "get" => timed(|| present(service.get(&known[0])?)),
+            "missing" => timed(|| absent(service.get("missing")?)),
+            "replace" => timed(|| service.set(&known[0], VALUE)),
+            "set-secret" => timed(|| service.set_secret(&known[0], VALUE)),
+            "gets" => timed(|| service.get_all(&known)),
+            "sets" => timed(|| service.set_all(&known, VALUE)),
             "new" => {
-                let accounts = self.unused(count);
-                let times = timed(&accounts, |account| self.service.set(account, b"value"))?;
-                timed(&accounts, |account| self.service.delete(account).map(drop))?;
-                Ok(times)
+                let account = self.unused();
+                let time = timed(|| self.service.set(&account, VALUE))?;
+                self.service.delete(&account)?;
+                Ok(time)
             }
             "delete" => {
-                let accounts = self.unused(count);
-                timed(&accounts, |account| self.service.set(account, b"value"))?;
-                timed(&accounts, |account| self.service.delete(account)?.then_some(()).ok_or_else(unexpected))
+                let account = self.unused();
+                self.service.set(&account, VALUE)?;
+                timed(|| self.service.delete(&account)?.then_some(()).ok_or_else(unexpected))
             }
-            "gets" => self.together(count, names, size, |service, accounts| service.get_all(accounts)),
-            "sets" => {
-                self.together(count, names, size, |service, accounts| service.set_all(accounts, b"value"))
+            "cpu" => {
+                let before = processor_milliseconds()?;
+                for account in &known {
+                    present(service.get(account)?)?;
+                }
+                Ok((processor_milliseconds()? - before) / CPU_GETS as f64)
             }
-            "cpu" => (0..count).map(|_| self.processor_time(names)).collect(),
             _ => Err(io::Error::other("there is no such operation")),
         }
     }
@@ -79,49 +75,25 @@ impl Client<'_> {
         (first..self.next).map(|number| format!("name {}", number % names)).collect()
     }
 
-    fn unused(&mut self, count: usize) -> Vec<String> {
-        let first = self.used;
-        self.used += count;
-        (first..self.used).map(|number| format!("new {} {number}", std::process::id())).collect()
-    }
-
-    fn together(
-        &mut self,
-        count: usize,
-        names: usize,
-        size: usize,
-        make: impl Fn(&mut Service, &[String]) -> io::Result<()>,
-    ) -> io::Result<Vec<f64>> {
-        let mut times = Vec::with_capacity(count);
-        for _ in 0..count {
-            let accounts = self.known(size, names);
-            let start = Instant::now();
-            make(&mut self.service, &accounts)?;
-            times.push(milliseconds(start));
-        }
-        Ok(times)
-    }
-
-    /// The processor time of one get, in milliseconds.
-    fn processor_time(&mut self, names: usize) -> io::Result<f64> {
-        let accounts = self.known(CPU_GETS, names);
-        let before = processor_nanoseconds()?;
-        for account in &accounts {
-            self.service.get(account)?;
-        }
-        Ok((processor_nanoseconds()? - before) / 1e6 / CPU_GETS as f64)
+    fn unused(&mut self) -> String {
+        self.used += 1;
+        format!("new {} {}", std::process::id(), self.used)
     }
 }
 
-/// What calls take, one after another.
-fn timed(accounts: &[String], mut call: impl FnMut(&str) -> io::Result<()>) -> io::Result<Vec<f64>> {
-    let mut times = Vec::with_capacity(accounts.len());
-    for account in accounts {
-        let start = Instant::now();
-        call(account)?;
-        times.push(milliseconds(start));
-    }
-    Ok(times)
+fn present(value: Option<Vec<u8>>) -> io::Result<()> {
+    value.map(drop).ok_or_else(unexpected)
+}
+
+fn absent(value: Option<Vec<u8>>) -> io::Result<()> {
+    if value.is_some() { Err(unexpected()) } else { Ok(()) }
+}
+
+/// The milliseconds that a call takes.
+fn timed(call: impl FnOnce() -> io::Result<()>) -> io::Result<f64> {
+    let start = Instant::now();
+    call()?;
+    Ok(milliseconds(start))
 }
 
 fn milliseconds(since: Instant) -> f64 {
@@ -129,9 +101,10 @@ fn milliseconds(since: Instant) -> f64 {
 }
 
 /// How long this thread, the only one, has run on a processor.
-fn processor_nanoseconds() -> io::Result<f64> {
+fn processor_milliseconds() -> io::Result<f64> {
     let text = fs::read_to_string("/proc/self/schedstat")?;
-    text.split(' ').next().and_then(|time| time.parse().ok()).ok_or_else(unexpected)
+    let nanoseconds: Option<f64> = text.split(' ').next().and_then(|time| time.parse().ok());
+    nanoseconds.map(|time| time / 1e6).ok_or_else(unexpected)
 }
 
 fn unexpected() -> io::Error {
@@ -142,12 +115,11 @@ fn serve(service: &str) -> io::Result<()> {
     let mut client = Client { service: Service::open(service)?, next: 0, used: 0 };
     for line in io::stdin().lock().lines() {
         let line = line?;
-        let mut words = line.split(' ');
-        let operation = words.next().unwrap_or_default();
-        let mut number = || words.next().and_then(|word| word.parse().ok()).unwrap_or(0);
-        let outcome = client.run(operation, number(), number(), number());
+        let (operation, numbers) = line.split_once(' ').ok_or_else(unexpected)?;
+        let numbers: Vec<usize> = numbers.split(' ').filter_map(|number| number.parse().ok()).collect();
+        let [most, slice, names, size] = numbers[..] else { return Err(unexpected()) };
         let mut output = io::stdout().lock();
-        match outcome {
+        match repeated(most, slice, || client.measure(operation, names, size)) {
             Ok(values) => writeln!(output, r#"{{"values":{values:?}}}"#)?,
             Err(error) => writeln!(output, r#"{{"error":{:?}}}"#, error.to_string())?,
         }
@@ -155,9 +127,19 @@ fn serve(service: &str) -> io::Result<()> {
     Ok(())
 }
 
+/// Measures so often at most and for so many milliseconds, but once in any case.
+fn repeated(most: usize, slice: usize, mut measure: impl FnMut() -> io::Result<f64>) -> io::Result<Vec<f64>> {
+    let start = Instant::now();
+    let mut values = vec![measure()?];
+    while values.len() < most && milliseconds(start) < slice as f64 {
+        values.push(measure()?);
+    }
+    Ok(values)
+}
+
 fn once(service: &str) -> io::Result<()> {
     let start = Instant::now();
-    Service::open(service)?.get("name 0")?.ok_or_else(unexpected)?;
+    present(Service::open(service)?.get("name 0")?)?;
     println!("{}", milliseconds(start));
     Ok(())
 }
