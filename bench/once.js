@@ -11,7 +11,9 @@ async function main() {
     const { get } = implementations[implementation]();
     if (typeof (await get(service, "name 0")) !== "string") throw new Error("get gave nothing");
   }
-  process.stdout.write(`${performance.now() - start}\n`);
+  // Taken first: some runtimes open standard output only when it is asked for, and slowly.
+  const time = performance.now() - start;
+  process.stdout.write(`${time}\n`);
 }
 
 main();
