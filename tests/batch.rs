@@ -97,6 +97,25 @@ fn a_get_that_is_alone_is_not_delayed() {
     });
 }
 
+/// In the way that gnome-keyring answers sooner.
+#[test]
+fn a_get_that_is_alone_reads_a_list_of_one_from_gnome_keyring() {
+    run(async {
+        let world = World::new().await;
+        world.service.pose_as_gnome_keyring().await;
+        let item = world.put(LOGIN, "token", "value");
+        assert_eq!(world.get("token").await.unwrap().unwrap(), "value");
+        assert_eq!(world.service.count("GetSecrets"), 1);
+        assert_eq!(world.service.count("GetSecret"), 0);
+        world.service.once("GetSecrets", Deviation::change(move |model| drop(model.items.remove(&item))));
+        assert_eq!(world.get("token").await.unwrap(), None);
+        world.put(LOGIN, "token", "another value");
+        world.service.model().lock(LOGIN, true);
+        assert_eq!(world.get("token").await.unwrap().unwrap(), "another value");
+        assert_eq!(world.service.count("Prompt"), 1);
+    });
+}
+
 #[test]
 fn what_is_refused_for_many_is_asked_one_by_one() {
     run(async {

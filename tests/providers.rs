@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use os_secrets::error::{Effect, Error};
 use support::{
@@ -10,7 +10,7 @@ use support::{
     bus::call_bus,
     get, key,
     model::{ARCHIVE, IS_LOCKED, LOGIN, Model, OnPrompt, UNKNOWN_OBJECT},
-    run,
+    pass, run,
     script::Deviation,
     secret,
 };
@@ -355,6 +355,28 @@ fn what_another_collection_hides_is_no_missing_credential() {
             assert_eq!(asked.len(), if is_gnome_keyring { 2 } else { 3 }, "{asked:?}");
             assert_eq!(world.delete("token").await, Ok(true));
         }
+    });
+}
+
+/// A keyring that comes later, or is read anew from its file, hides what is in it.
+#[test]
+fn that_nothing_is_hidden_is_soon_forgotten() {
+    run(async {
+        let world = World::new().await;
+        world.service.pose_as_gnome_keyring().await;
+        assert_eq!(world.get("token").await.unwrap(), None);
+        world.service.forget_calls();
+        assert_eq!(world.get("token").await.unwrap(), None);
+        assert_eq!(world.service.methods(), ["SearchItems"]);
+        world.put(ARCHIVE, "token", "value");
+        world.service.model().hides_schema = true;
+        world.service.model().lock(ARCHIVE, true);
+        pass(Duration::from_secs(2)).await;
+        assert_eq!(
+            world.store.call().silent().get(&key("token")).await.err(),
+            Some(Error::InteractionNotAllowed)
+        );
+        assert_eq!(world.get("token").await.unwrap().unwrap(), "value");
     });
 }
 

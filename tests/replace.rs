@@ -9,7 +9,7 @@ use os_secrets::error::{Effect, Error};
 use support::{
     World, key,
     model::{ARCHIVE, LOGIN, OnPrompt, UNKNOWN_OBJECT},
-    run,
+    pass, run,
     script::Deviation,
     secret,
 };
@@ -76,6 +76,20 @@ fn an_item_of_other_looks_is_made_anew() {
     });
 }
 
+/// What other programs may have changed meanwhile is looked at again.
+#[test]
+fn what_is_known_of_an_item_is_soon_forgotten() {
+    run(async {
+        let world = stored().await;
+        world.set("token", "second").await.unwrap();
+        let path = world.service.model().items.keys().next().unwrap().clone();
+        world.service.model().items.get_mut(&path).unwrap().label = "A name of my own".into();
+        pass(Duration::from_secs(2)).await;
+        world.set("token", "third").await.unwrap();
+        assert_eq!(world.service.model().items[&path].label, "a service/token");
+    });
+}
+
 #[test]
 fn several_items_are_left_to_the_service() {
     run(async {
@@ -133,6 +147,13 @@ fn what_the_service_refuses_is_tried_in_the_other_way() {
         for method in ["SearchItems", "GetAll", "SetSecret"] {
             let world = stored().await;
             world.service.always(method, Deviation::Refuse("org.freedesktop.DBus.Error.Failed"));
+            world.set("token", "second").await.unwrap();
+            assert_eq!(values(&world), ["second"], "{method}");
+        }
+        // Nor is an answer that makes no sense a reason to fail, before anything was changed.
+        for method in ["SearchItems", "GetAll"] {
+            let world = stored().await;
+            world.service.always(method, Deviation::answer("nonsense"));
             world.set("token", "second").await.unwrap();
             assert_eq!(values(&world), ["second"], "{method}");
         }

@@ -106,6 +106,22 @@ fn a_first_call_that_is_dropped_leaves_its_session_to_the_next() {
     });
 }
 
+/// KWallet has words of its own for a session that it does not know.
+#[test]
+fn a_session_that_kwallet_has_forgotten_is_opened_anew() {
+    run(async {
+        let world = World::new().await;
+        for method in ["CreateItem", "GetSecret"] {
+            let (name, text) =
+                ("org.qtproject.QtDBus.Error.InvalidObjectPath", "Can't find session /org/example/1");
+            world.service.once(method, Deviation::refuse_saying(name, text));
+        }
+        world.set("token", "value").await.unwrap();
+        assert_eq!(world.get("token").await.unwrap().unwrap(), "value");
+        assert_eq!(world.service.count("OpenSession"), 3);
+    });
+}
+
 #[test]
 fn an_exchange_that_services_understand_differently_is_repeated() {
     run(async {

@@ -41,8 +41,13 @@ pub const PATIENCE: Duration = Duration::from_secs(26);
 
 /// Lets the time pass that the store waits at most, in no time.
 pub async fn lose_patience() {
+    pass(PATIENCE).await;
+}
+
+/// Lets some time pass in no time.
+pub async fn pass(time: Duration) {
     tokio::time::pause();
-    tokio::time::advance(PATIENCE).await;
+    tokio::time::advance(time).await;
     tokio::time::resume();
 }
 

@@ -142,13 +142,23 @@ impl Bus {
         self.send(method, body, turn, Some(self.timeout)).await
     }
 
-    /// As [`call`](Self::call), for a method that changes what is stored. The progress is told when it
-    /// is sent.
-    pub async fn change<B>(&self, method: Method, body: B, progress: &Progress) -> Result<Message, Fault>
+    /// The turn of a change.
+    pub async fn change_turn(&self) -> Result<Turn, Fault> {
+        Ok(Turn { _permits: vec![permit(&self.changes).await?, permit(&self.in_flight).await?] })
+    }
+
+    /// As [`call`](Self::call), for a method that changes what is stored, whose turn it is. The progress
+    /// is told that it is sent.
+    pub async fn change<B>(
+        &self,
+        method: Method,
+        body: B,
+        turn: Turn,
+        progress: &Progress,
+    ) -> Result<Message, Fault>
     where
         B: Serialize + DynamicType + Send + Sync + 'static,
     {
-        let turn = Turn { _permits: vec![permit(&self.changes).await?, permit(&self.in_flight).await?] };
         progress.sending();
         self.send(method, body, turn, Some(self.timeout)).await
     }

@@ -64,6 +64,10 @@ impl Fault {
             "org.freedesktop.DBus.Error.NoReply"
             | "org.freedesktop.DBus.Error.Disconnected"
             | "org.freedesktop.Secret.Error.NoSession" => Self::Lost(format!("{message} ({name})")),
+            // KWallet's way to say NoSession.
+            "org.qtproject.QtDBus.Error.InvalidObjectPath" if message.starts_with("Can't find session") => {
+                Self::Lost(format!("{message} ({name})"))
+            }
             "org.freedesktop.DBus.Error.AccessDenied" => {
                 Self::Final(Error::AccessDenied(format!("{operation}: {message} ({name})").into()))
             }
@@ -91,6 +95,11 @@ impl Fault {
     /// Whether the service said that it did not do what it was told to.
     pub fn is_refusal(&self) -> bool {
         matches!(self, Self::Refused { .. } | Self::Final(Error::AccessDenied(_)))
+    }
+
+    /// Whether the service answered, though not with what it was asked for.
+    pub fn is_answer(&self) -> bool {
+        self.is_refusal() || matches!(self, Self::Final(Error::Malformed(_)))
     }
 
     /// Whether the call may succeed on a new connection.

@@ -2,10 +2,14 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard},
+    sync::{
+        Mutex, MutexGuard,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
-use tokio::{sync::OnceCell, task::JoinSet};
+use tokio::{sync::OnceCell, task::JoinSet, time::Instant};
 use zbus::OwnedObjectPath;
 
 use super::{
@@ -15,25 +19,30 @@ use super::{
 };
 use crate::{credential::Key, error::Error};
 
-/// As many items are remembered.
+/// What other programs, or the person, can change is known for so long. It spares messages where many
+/// calls follow each other.
+const FRESH: Duration = Duration::from_secs(1);
+/// As many items are remembered,
 const MAX_ITEMS: usize = 1024;
+/// whose keys have no more bytes than this.
+const MAX_KEY: usize = 1024;
 
-/// Holds as long as the connection does, and so no longer than the service's process.
+/// Ends with the connection, and so with the service's process at the latest.
 #[derive(Default)]
 pub struct Known {
+    /// Whether somebody has begun to find out which collection is the default one.
+    seeks_default: AtomicBool,
     /// The default collection, as it was when somebody asked first.
     default: OnceCell<Option<OwnedObjectPath>>,
-    /// Whether every search shows every item.
-    shows_all: OnceCell<bool>,
-    /// The items that are as we make them, and of which key.
-    plain: Mutex<HashMap<OwnedObjectPath, Key>>,
+    /// Whether every search shows every item, and when that was asked.
+    shows_all: Mutex<Option<(bool, Instant)>>,
+    /// The items that were as we make them, of which key, and when.
+    plain: Mutex<HashMap<OwnedObjectPath, (Key, Instant)>>,
 }
 
-impl Known {
-    fn plain(&self) -> MutexGuard<'_, HashMap<OwnedObjectPath, Key>> {
-        // Nothing panics while the lock is held.
-        self.plain.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing panics while a lock is held.
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 impl Link {
@@ -42,9 +51,9 @@ impl Link {
         self.known.default.get_or_try_init(|| self.wire.default_collection()).await.map(Option::as_ref)
     }
 
-    /// Whether it is known which collection is the default one.
-    pub fn knows_default(&self) -> bool {
-        self.known.default.initialized()
+    /// Whether nobody knows or has begun to find out which collection is the default one. True once.
+    pub fn is_to_seek_default(&self) -> bool {
+        !self.known.default.initialized() && !self.known.seeks_default.swap(true, Ordering::Relaxed)
     }
 
     /// Notes that an item is one of the default collection's.
@@ -55,25 +64,27 @@ impl Link {
         }
     }
 
-    /// Whether every search shows every item, which stays so: gnome-keyring hides items only in a
-    /// keyring that was not unlocked since it started.
-    pub async fn shows_all(&self) -> Result<bool, Fault> {
-        let ask = || async {
-            if self.wire.provider().await != Provider::GnomeKeyring {
-                return Ok(false);
-            }
-            match self.nothing_is_locked().await {
-                // It is there to save messages, not to be a reason to fail.
-                Err(fault) if fault.is_refusal() => Ok(false),
-                answer => answer,
-            }
-        };
-        self.known.shows_all.get_or_try_init(ask).await.copied()
+    /// Whether it is known that every search shows every item.
+    pub fn is_known_to_show_all(&self) -> bool {
+        lock(&self.known.shows_all).is_some_and(|(shows, at)| shows && at.elapsed() < FRESH)
     }
 
-    /// Whether it is known already that every search shows every item.
-    pub fn is_known_to_show_all(&self) -> bool {
-        self.known.shows_all.get() == Some(&true)
+    /// Learns whether every search shows every item, for the calls that come next: gnome-keyring hides
+    /// items only in a keyring that is locked.
+    pub async fn learn_whether_all_is_shown(&self) -> Result<(), Fault> {
+        let is_known = lock(&self.known.shows_all).is_some_and(|(_, at)| at.elapsed() < FRESH);
+        if is_known || self.wire.provider().await != Provider::GnomeKeyring {
+            return Ok(());
+        }
+        // As it is from now on at the earliest.
+        let now = Instant::now();
+        let shows = match self.nothing_is_locked().await {
+            // It is there to save messages, not to be a reason to fail.
+            Err(fault) if fault.is_answer() => false,
+            answer => answer?,
+        };
+        *lock(&self.known.shows_all) = Some((shows, now));
+        Ok(())
     }
 
     async fn nothing_is_locked(&self) -> Result<bool, Fault> {
@@ -91,9 +102,8 @@ impl Link {
     }
 
     /// Whether an item has the attributes and the label that a key's items have here, and no others.
-    /// Asked once an item: other programs have no reason to change what Bun's programs store.
     pub async fn is_plain(&self, item: &OwnedObjectPath, key: &Key) -> Result<bool, Fault> {
-        if self.known.plain().get(item) == Some(key) {
+        if lock(&self.known.plain).get(item).is_some_and(|(of, at)| of == key && at.elapsed() < FRESH) {
             return Ok(true);
         }
         let plain = self.wire.is_plain(item, key).await?;
@@ -105,10 +115,13 @@ impl Link {
 
     /// Notes that an item was seen or made as a key's items are here.
     pub fn learn_plain(&self, item: OwnedObjectPath, key: &Key) {
-        let mut plain = self.known.plain();
+        if key.service.len() + key.name.len() > MAX_KEY {
+            return;
+        }
+        let mut plain = lock(&self.known.plain);
         if plain.len() >= MAX_ITEMS {
             plain.clear();
         }
-        plain.insert(item, key.clone());
+        plain.insert(item, (key.clone(), Instant::now()));
     }
 }

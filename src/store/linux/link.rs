@@ -67,7 +67,7 @@ impl Link {
         let (leave, gone) = watch::channel(false);
         let watcher = tokio::spawn(watch_owner(owners, service.to_string(), leave)).abort_handle();
         let wire = Arc::new(Wire::new(bus, service));
-        let batch = Arc::new(Batch::new(Arc::clone(&wire), session.path().clone()));
+        let batch = Arc::new(Batch::new(Arc::clone(&wire), &session));
         let searches = Arc::new(Searches::new(Arc::clone(&wire)));
         let (gate, stale) = (Arc::default(), AtomicBool::new(false));
         let known = Known::default();

@@ -207,7 +207,8 @@ impl SecretService {
     }
 
     async fn set(&self, link: &Link, key: &Key, value: &Secret, progress: &Progress) -> Result<(), Fault> {
-        if self.replace(link, key, value, progress).await? {
+        let in_place = self.replaces_in_place(link).await;
+        if in_place && self.replace(link, key, value, progress).await? {
             return Ok(());
         }
         let asked = &mut Asked::default();
@@ -215,7 +216,9 @@ impl SecretService {
             let secret = link.session.seal(value)?;
             let fault = match link.wire.create_item(key, secret, progress).await {
                 Ok((item, prompt)) => {
-                    link.learn_plain(item, key);
+                    if in_place && prompt.as_str() == "/" {
+                        link.learn_plain(item, key);
+                    }
                     return self.confirm(link, prompt, key, progress).await;
                 }
                 Err(fault) => fault,

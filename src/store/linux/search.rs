@@ -30,8 +30,10 @@ impl SecretService {
             self.unlock(link, &[default], asked, progress).await?;
         }
         for _ in 0..TURNS {
+            // Known before it searches, because a keyring may be unlocked meanwhile.
+            let shows_all = link.is_known_to_show_all();
             let found = link.searches.items(key, Scope::Everywhere).await?;
-            if link.is_known_to_show_all() || shows_default(link, &found).await? {
+            if shows_all || shows_default(link, &found).await? {
                 return Ok(found);
             }
             let hiding = self.hiding(link, &found, Some(&key.service), Some(&key.name)).await?;
@@ -56,8 +58,8 @@ impl SecretService {
     ) -> Result<Vec<OwnedObjectPath>, Fault> {
         let locked = async {
             if link.wire.provider().await == Provider::GnomeKeyring && name.is_some() {
-                // It hides nothing from a search without the schema. The next one may not be needed.
-                return link.shows_all().await.map(|_| false);
+                // It hides nothing from a search without the schema, which the next call may not need.
+                return link.learn_whether_all_is_shown().await.map(|()| false);
             }
             link.wire.is_locked(DEFAULT_COLLECTION).await
         };
@@ -89,9 +91,9 @@ impl SecretService {
         asked: &mut bool,
         progress: &Progress,
     ) -> Result<Option<(OwnedObjectPath, bool)>, Fault> {
-        // One message then tells both what is in the default collection and which that is. Reading
-        // the item tells whether it is locked.
-        if !link.knows_default() && link.session.is_numbered() {
+        // The first time one message tells both what is in the default collection and which that is.
+        // Reading the item tells whether it is locked.
+        if link.session.is_numbered() && link.is_to_seek_default() {
             match link.searches.items(key, Scope::Default).await {
                 Ok(found) => {
                     if let Some(item) = found.unlocked.into_iter().next() {
@@ -99,7 +101,7 @@ impl SecretService {
                         return Ok(Some((item, false)));
                     }
                 }
-                Err(fault) if fault.is_refusal() => {}
+                Err(fault) if fault.is_answer() => {}
                 Err(fault) => return Err(fault),
             }
         }

@@ -62,7 +62,8 @@ impl Session {
     }
 
     /// Whether it is named `s` and a number, as gnome-keyring's and oo7-daemon's sessions are, and never
-    /// those of KeePassXC, whose names are hexadecimal.
+    /// those of KeePassXC, whose names are hexadecimal. That spares the question who the service is where
+    /// the answer would be no, and lets those two be asked for an item of the default collection first.
     pub fn is_numbered(&self) -> bool {
         let name = self.path.as_str().rsplit('/').next().unwrap_or_default();
         name.strip_prefix('s').is_some_and(|number| number.parse::<u64>().is_ok())

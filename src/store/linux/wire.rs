@@ -2,7 +2,7 @@
 //!
 //! <https://specifications.freedesktop.org/secret-service-spec/latest/>
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::OnceCell;
@@ -85,7 +85,8 @@ pub struct Wire {
 /// Which program provides the service, where that makes a difference.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Provider {
-    /// It shows the items of what is locked in every search, and is not to be told to dismiss a prompt.
+    /// It shows the items of what is locked as well, but under another schema where that was not
+    /// unlocked since it started. It is not to be told to dismiss a prompt.
     GnomeKeyring,
     /// It answers a search of what is locked when the person has unlocked it.
     KeePassXc,
@@ -166,7 +167,7 @@ impl Wire {
         Ok(Found { unlocked, locked: Vec::new() })
     }
 
-    async fn search(&self, attributes: HashMap<String, String>, turn: Turn) -> Result<Found, Fault> {
+    async fn search(&self, attributes: BTreeMap<String, String>, turn: Turn) -> Result<Found, Fault> {
         let name = "SearchItems";
         let reply = self.bus.search(self.method(SERVICE_PATH, SERVICE, name), attributes, turn).await?;
         let (unlocked, locked) = read(name, &reply)?;
@@ -188,7 +189,7 @@ impl Wire {
         let mut properties: HashMap<String, OwnedVariant> =
             self.call(item.as_str(), PROPERTIES, "GetAll", ITEM).await?;
         let label = properties.remove("Label").and_then(|label| String::try_from(label).ok());
-        let found = properties.remove("Attributes").and_then(|found| HashMap::try_from(found).ok());
+        let found = properties.remove("Attributes").and_then(|found| BTreeMap::try_from(found).ok());
         Ok(label == Some(key.label()) && found == Some(owned(&attributes(key))))
     }
 
@@ -227,7 +228,8 @@ impl Wire {
         ]);
         let body = (properties, secret, true);
         let method = self.method(DEFAULT_COLLECTION, COLLECTION, "CreateItem");
-        read("CreateItem", &self.bus.change(method, body, progress).await?)
+        let turn = self.bus.change_turn().await?;
+        read("CreateItem", &self.bus.change(method, body, turn, progress).await?)
     }
 
     /// Gives an item another secret.
@@ -235,11 +237,12 @@ impl Wire {
         &self,
         item: &OwnedObjectPath,
         secret: WireSecret,
+        turn: Turn,
         progress: &Progress,
     ) -> Result<(), Fault> {
         let method = self.method(item.as_str(), ITEM, "SetSecret");
         // The arguments are one structure, which zbus takes apart from a tuple of one.
-        read("SetSecret", &self.bus.change(method, (secret,), progress).await?)
+        read("SetSecret", &self.bus.change(method, (secret,), turn, progress).await?)
     }
 
     /// Deletes an item: the prompt that must be run first, `/` where there is none.
@@ -249,7 +252,8 @@ impl Wire {
         progress: &Progress,
     ) -> Result<OwnedObjectPath, Fault> {
         let method = self.method(item.as_str(), ITEM, "Delete");
-        read("Delete", &self.bus.change(method, (), progress).await?)
+        let turn = self.bus.change_turn().await?;
+        read("Delete", &self.bus.change(method, (), turn, progress).await?)
     }
 
     /// Unlocks items or collections: the prompt that must be run for it, `/` where there is none.
@@ -375,7 +379,9 @@ fn attributes(key: &Key) -> [(&str, &str); 3] {
     [(SCHEMA_ATTRIBUTE, SCHEMA), (SERVICE_ATTRIBUTE, &key.service), (ACCOUNT_ATTRIBUTE, &key.name)]
 }
 
-fn owned(attributes: &[(&str, &str)]) -> HashMap<String, String> {
+/// In order: gnome-keyring compares them one after the other with those of every item that it has, and
+/// `account` comes first, which tells most items apart.
+fn owned(attributes: &[(&str, &str)]) -> BTreeMap<String, String> {
     attributes.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
