@@ -579,10 +579,11 @@ fn damage(bytes: &mut Vec<u8>, at: usize, random: &mut Random) {
     }
 }
 
-/// Whether a deadline of the store's own has passed.
+/// Whether a deadline of the store's own has passed, of this call or of a message that went before.
 fn is_impatient(error: &Error) -> bool {
     match error {
         Error::Timeout { .. } => true,
+        Error::Lost { reason, .. } => reason == "the service no longer answers",
         Error::NoBus(reason) => reason.contains("no answer within"),
         _ => false,
     }
