@@ -86,6 +86,8 @@ const keepassxc = {
 
   async prepare(session) {
     const folder = join(session.env.XDG_CONFIG_HOME, "keepassxc");
+    // Saving after every change, KeePassXC 2.7.4 writes its database in a thread of its own while
+    // another call changes it, and crashes there now and then. It saves when it locks all the same.
     mkdirSync(folder, { recursive: true });
     writeFileSync(
       join(folder, "keepassxc.ini"),
@@ -96,6 +98,7 @@ ConfirmAccessItem=false
 ConfirmDeleteItem=false
 [General]
 UpdateCheckMessageShown=true
+AutoSaveAfterEveryChange=false
 [GUI]
 CheckForUpdates=false
 `,
