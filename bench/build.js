@@ -6,6 +6,7 @@ const { join } = require("node:path");
 const {
   build,
   ensureDebian,
+  ensureKeyring,
   ensureNodeModules,
   ensureRust,
   run,
@@ -45,11 +46,7 @@ function buildFloor() {
 }
 
 function prepare({ addon = true } = {}) {
-  ensureDebian({
-    "dbus-daemon": "dbus-daemon",
-    "dbus-send": "dbus-bin",
-    "gnome-keyring-daemon": "gnome-keyring",
-  });
+  ensureKeyring();
   ensureRust();
   ensureNodeModules();
   ensureNodeModules(__dirname);

@@ -3,7 +3,7 @@
 // turns. What a process keeps of each call shows as growth in the second half.
 
 const { startSession } = require("../__test__/support/session.js");
-const { build, ensureDebian, ensureNodeModules, fail } = require("../scripts/tools.js");
+const { build, ensureKeyring, ensureNodeModules, fail } = require("../scripts/tools.js");
 
 const DEFAULT_GETS = 1_000_000;
 /** How often the memory is printed: every 50,000 of a million. */
@@ -48,11 +48,7 @@ async function measure(secrets, gets) {
 
 async function main(gets) {
   if (!(gets >= STEPS)) fail(`Usage: npm run bench:leak [-- gets], ${STEPS} or more`);
-  ensureDebian({
-    "dbus-daemon": "dbus-daemon",
-    "dbus-send": "dbus-bin",
-    "gnome-keyring-daemon": "gnome-keyring",
-  });
+  ensureKeyring();
   ensureNodeModules();
   build();
   const session = await startSession();

@@ -4,7 +4,7 @@
 
 const { spawnSync } = require("node:child_process");
 const { join } = require("node:path");
-const { build, ensureDebian, ensureNodeModules, fail, root } = require("./tools.js");
+const { build, ensureKeyring, ensureNodeModules, fail, root } = require("./tools.js");
 
 /** The exit code of round-trip.js where no store answers. */
 const NO_STORE = 3;
@@ -21,11 +21,7 @@ async function main() {
   const { status } = spawnSync(process.execPath, program, { cwd: root, stdio: "inherit" });
   if (status === NO_STORE) {
     console.log("\nNo credential store answers here, so a private gnome-keyring is started for this run.");
-    ensureDebian({
-      "dbus-daemon": "dbus-daemon",
-      "dbus-send": "dbus-bin",
-      "gnome-keyring-daemon": "gnome-keyring",
-    });
+    ensureKeyring();
     const session = await startSession();
     const { code, stdout, stderr } = await session.run(process.execPath, program);
     await session.stop();

@@ -2,14 +2,10 @@
 // is restarted meanwhile. OS_SECRETS_FUZZ_SECONDS changes the hour.
 
 const { join } = require("node:path");
-const { build, ensureDebian, ensureNodeModules, ensureRust, run } = require("./tools.js");
+const { build, ensureKeyring, ensureNodeModules, ensureRust, run } = require("./tools.js");
 
 ensureRust();
-ensureDebian({
-  "dbus-daemon": "dbus-daemon",
-  "dbus-send": "dbus-bin",
-  "gnome-keyring-daemon": "gnome-keyring",
-});
+ensureKeyring();
 ensureNodeModules();
 build();
 

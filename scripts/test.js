@@ -3,13 +3,10 @@
 
 const { readdirSync } = require("node:fs");
 const { join } = require("node:path");
-const { build, ensureDebian, ensureNodeModules, ensureRust, root, run } = require("./tools.js");
+const { build, ensureKeyring, ensureNodeModules, ensureRust, root, run } = require("./tools.js");
 
 ensureRust();
-ensureDebian({
-  "dbus-daemon": "dbus-daemon",
-  "dbus-send": "dbus-bin",
-  "gnome-keyring-daemon": "gnome-keyring",
+ensureKeyring({
   "secret-tool": "libsecret-tools",
   "/usr/lib/python3/dist-packages/secretstorage": "python3-secretstorage",
 });

@@ -42,6 +42,16 @@ function ensureDebian(programs) {
   run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...packages], { env });
 }
 
+/** Makes sure of a bus and a gnome-keyring, and of whatever else is given, as ensureDebian takes it. */
+function ensureKeyring(others = {}) {
+  ensureDebian({
+    "dbus-daemon": "dbus-daemon",
+    "dbus-send": "dbus-bin",
+    "gnome-keyring-daemon": "gnome-keyring",
+    ...others,
+  });
+}
+
 /** Installs what a package-lock.json says, unless that has been done for this very lock file. */
 function ensureNodeModules(directory = root) {
   const lock = createHash("sha256")
@@ -87,6 +97,7 @@ function build() {
 module.exports = {
   build,
   ensureDebian,
+  ensureKeyring,
   ensureNodeModules,
   ensureRust,
   fail,

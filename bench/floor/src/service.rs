@@ -153,9 +153,10 @@ impl<'a> Service<'a> {
         body
     }
 
+    /// In the order in which gnome-keyring finds fastest what there is not.
     fn write_attributes(&self, body: &mut Writer, account: &str) {
         let attributes =
-            [("xdg:schema", "com.oven-sh.bun.Secret"), ("service", self.name), ("account", account)];
+            [("account", account), ("service", self.name), ("xdg:schema", "com.oven-sh.bun.Secret")];
         body.array(|entries| {
             for (name, value) in attributes {
                 entries.align(8).text(name).text(value);

@@ -23,8 +23,8 @@ use super::{
     fault::Fault,
     known::Known,
     prompt::Gate,
-    searches::Searches,
     session::Session,
+    shared::Searches,
     wire::{SERVICE_NAME, Wire},
 };
 use crate::error::Error;

@@ -45,9 +45,9 @@ mod replace;
 #[forbid(unsafe_code)]
 mod search;
 #[forbid(unsafe_code)]
-mod searches;
-#[forbid(unsafe_code)]
 pub mod session;
+#[forbid(unsafe_code)]
+mod shared;
 #[forbid(unsafe_code)]
 pub mod wire;
 

@@ -2,7 +2,7 @@
 
 use zbus::OwnedObjectPath;
 
-use super::{SecretService, fault::Fault, link::Link, searches::Scope, wire::Provider};
+use super::{SecretService, fault::Fault, link::Link, shared::Scope, wire::Provider};
 use crate::{
     credential::{Key, Secret},
     limits::Progress,

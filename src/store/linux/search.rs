@@ -8,7 +8,7 @@ use super::{
     SecretService, TURNS,
     fault::Fault,
     link::Link,
-    searches::Scope,
+    shared::Scope,
     unsettled,
     wire::{DEFAULT_COLLECTION, Found, Provider, parent},
 };
