@@ -4,7 +4,7 @@
 //! |---|---|
 //! | this one | what get, set and delete mean |
 //! | `search.rs` | which items there are, also where what is locked hides them |
-//! | `searches.rs` | one search for many calls |
+//! | `shared.rs` | one search for many calls |
 //! | `prompt.rs` | unlocking, and asking the person |
 //! | `batch.rs` | reading many secrets at once |
 //! | `replace.rs` | another secret for an item that is there |
