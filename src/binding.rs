@@ -9,10 +9,10 @@
 use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
-    ffi::{CStr, c_char, c_void},
+    ffi::{CStr, CString, OsString, c_char, c_void},
     future::Future,
     mem, ptr,
-    sync::{Arc, Mutex, MutexGuard, OnceLock},
+    sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
@@ -25,25 +25,20 @@ use napi_derive::napi;
 use tokio::sync::oneshot;
 
 use crate::{
+    cli::{self, Program},
     credential::{Key, Secret},
     error::Error,
     executor::executor,
     limits::{Limits, Progress},
-    store::{OsStore, Store},
+    scope::{Resolution, Scope, Scopes},
+    store::{self, Store},
 };
-
-static STORE: OnceLock<Result<OsStore, Error>> = OnceLock::new();
-
-/// The operating system's store, with the settings of the moment when the addon was loaded.
-fn store() -> Result<&'static OsStore, Error> {
-    STORE.get_or_init(OsStore::from_environment).as_ref().map_err(Error::clone)
-}
 
 #[napi(module_exports)]
 #[cfg_attr(test, allow(dead_code, reason = "only the runtime calls it"))]
 fn load(_exports: Object) -> napi::Result<()> {
     // A wrong setting is told by the calls, as promises' rejections.
-    let _ = store();
+    let _ = store::os();
     Ok(())
 }
 
@@ -60,7 +55,7 @@ pub fn get(
     let reply = if bytes == Some(true) { Reply::bytes } else { Reply::text };
     start(env, bounds, |bounds, limits| async move {
         let progress = Progress::reading(bounds.interactive);
-        limits.run(&progress, async { store()?.get(&key, &progress).await }).await.and_then(reply)
+        limits.run(&progress, async { store::os()?.get(&key, &progress).await }).await.and_then(reply)
     })
 }
 
@@ -76,7 +71,7 @@ pub fn set(
     let key = Key { service, name };
     start(env, bounds, |bounds, limits| async move {
         let progress = Progress::changing(bounds.interactive);
-        let call = async { store()?.set(&key, &value.0, &progress).await };
+        let call = async { store::os()?.set(&key, &value.0, &progress).await };
         limits.run(&progress, call).await.map(|()| Reply::Nothing)
     })
 }
@@ -87,7 +82,7 @@ pub fn delete(env: Env, service: String, name: String, bounds: Bounds) -> napi::
     let key = Key { service, name };
     start(env, bounds, |bounds, limits| async move {
         let progress = Progress::changing(bounds.interactive);
-        limits.run(&progress, async { store()?.delete(&key, &progress).await }).await.map(Reply::Boolean)
+        limits.run(&progress, async { store::os()?.delete(&key, &progress).await }).await.map(Reply::Boolean)
     })
 }
 
@@ -97,7 +92,7 @@ pub fn has(env: Env, service: String, name: String, bounds: Bounds) -> napi::Res
     let key = Key { service, name };
     start(env, bounds, |bounds, limits| async move {
         let progress = Progress::reading(bounds.interactive);
-        limits.run(&progress, async { store()?.has(&key, &progress).await }).await.map(Reply::Boolean)
+        limits.run(&progress, async { store::os()?.has(&key, &progress).await }).await.map(Reply::Boolean)
     })
 }
 
@@ -107,10 +102,58 @@ pub fn list(env: Env, service: Option<String>, bounds: Bounds) -> napi::Result<U
     start(env, bounds, |_, limits| async move {
         let progress = Progress::reading(false);
         limits
-            .run(&progress, async { store()?.list(service.as_deref(), &progress).await })
+            .run(&progress, async { store::os()?.list(service.as_deref(), &progress).await })
             .await
             .map(Reply::Keys)
     })
+}
+
+/// Resolves values: a promise of what each stands for, in their order. `names` are what the values are
+/// called in errors; where there are none, errors name nothing.
+///
+/// Throws a `TypeError` for a reference that names nothing.
+#[napi]
+pub fn resolve(
+    env: Env,
+    values: Vec<Value>,
+    names: Option<Vec<String>>,
+    scope: String,
+    directory: String,
+    bounds: Bounds,
+) -> napi::Result<Unknown<'static>> {
+    let scope = Scope::parse(&scope).ok_or_else(|| napi::Error::new(Status::InvalidArg, "no scope"))?;
+    let scopes = Scopes::of_workspace(directory.into());
+    let values = values.into_iter().map(|value| value.0).collect();
+    let resolution = Resolution::parse(values, names, scope).map_err(|error| throw(env, &error))?;
+    start(env, bounds, |bounds, limits| async move {
+        let progress = Arc::new(Progress::reading(bounds.interactive));
+        let call = resolution.finish_as_texts(&scopes, &progress);
+        limits.run(&progress, call).await.map(Reply::Texts)
+    })
+}
+
+/// Runs the program of this name on the calling thread, which waits for it: its exit code.
+///
+/// Where the runtime did not pass the words on as they are, because they are not UTF-8 or begin with
+/// `--`, they are taken from the process's own.
+#[napi]
+pub fn run_program(program: String, words: Vec<String>) -> napi::Result<i32> {
+    let program = [Program::Secrets, Program::BusSecrets]
+        .into_iter()
+        .find(|known| known.name() == program)
+        .ok_or_else(|| napi::Error::new(Status::InvalidArg, "no such program"))?;
+    let own: Vec<OsString> = std::env::args_os().collect();
+    let start = own.len().saturating_sub(words.len());
+    let (before, last) = own.split_at(start);
+    let same = last.len() == words.len()
+        && last.iter().zip(&words).all(|(own, word)| own.to_string_lossy() == word.as_str());
+    let words = match before {
+        // Bun drops it where it comes first.
+        [.., end_of_flags] if same && end_of_flags == "--" => own[start - 1..].to_vec(),
+        _ if same => last.to_vec(),
+        _ => words.into_iter().map(OsString::from).collect(),
+    };
+    Ok(cli::run(program, words, true))
 }
 
 /// What a call on a closed store gives: a promise that is rejected.
@@ -208,6 +251,7 @@ enum Reply {
     /// Bytes, or null.
     Bytes(Option<Secret>),
     Keys(Vec<Key>),
+    Texts(Vec<Secret>),
 }
 
 impl Reply {
@@ -497,6 +541,13 @@ unsafe fn to_value(env: sys::napi_env, reply: &Reply) -> Option<sys::napi_value>
                 let (data, mut copy) = (bytes.as_ptr().cast(), ptr::null_mut());
                 sys::napi_create_buffer_copy(env, bytes.len(), data, &mut copy, &mut value)
             }
+            Reply::Texts(texts) => {
+                let status = sys::napi_create_array_with_length(env, texts.len(), &mut value);
+                for (index, text) in texts.iter().enumerate() {
+                    sys::napi_set_element(env, value, index as u32, string(env, text.expose())?);
+                }
+                status
+            }
             Reply::Keys(keys) => {
                 let status = sys::napi_create_array_with_length(env, keys.len(), &mut value);
                 for (index, key) in keys.iter().enumerate() {
@@ -517,6 +568,16 @@ unsafe fn to_value(env: sys::napi_env, reply: &Reply) -> Option<sys::napi_value>
         }
     };
     (status == sys::Status::napi_ok).then_some(value)
+}
+
+/// Throws a `TypeError` at once; what it gives is to be returned.
+fn throw(env: Env, error: &Error) -> napi::Error {
+    let (code, message) = (CString::new(error.code()), CString::new(error.to_string()));
+    if let (Ok(code), Ok(message)) = (code, message) {
+        // SAFETY: `env` is the environment that called us, on its own thread; both texts are copied.
+        unsafe { sys::napi_throw_type_error(env.raw(), code.as_ptr(), message.as_ptr()) };
+    }
+    napi::Error::new(Status::PendingException, "")
 }
 
 unsafe fn to_error(env: sys::napi_env, error: &Error) -> Option<sys::napi_value> {

@@ -1,6 +1,6 @@
 //! The one error type: every failure a caller can see, its code and its message.
 
-use std::{borrow::Cow, fmt, time::Duration};
+use std::{borrow::Cow, fmt, path::PathBuf, time::Duration};
 
 /// Why a call failed.
 ///
@@ -73,7 +73,8 @@ pub enum Error {
     /// The store had no way to ask the person.
     #[error(
         "The credential store {need}, because {reason}. Log in on the desktop, where it is made and unlocked, \
-         or unlock it (gnome-keyring: gnome-keyring-daemon --replace --unlock --components=secrets)"
+         or unlock it (gnome-keyring: gnome-keyring-daemon --replace --unlock --components=secrets, with its \
+         password and no newline on standard input)"
     )]
     InteractionRequired {
         /// What it wanted to ask for, to follow "The credential store".
@@ -140,6 +141,58 @@ pub enum Error {
          openStore().get({{ service, name, encoding: \"buffer\" }})"
     )]
     InvalidData,
+
+    /// No secret of this name is where it was looked for.
+    #[error("There is no secret {name} in {place}")]
+    NotFound {
+        /// The name that was asked for.
+        name: String,
+        /// The scopes that were searched.
+        place: &'static str,
+    },
+
+    /// A text that cannot name a secret. It is not shown, because it may be a secret itself.
+    #[error(
+        "Not a secret's name: names are made of a-z, 0-9, \".\", \"_\" and \"-\", and {}",
+        at.map_or("this one is empty".into(), |at| format!("this one has another character at position {at}"))
+    )]
+    InvalidName {
+        /// Where the first character stands that no name has, from 1; `None` where there is none at all.
+        at: Option<usize>,
+    },
+
+    /// A file cannot be read or written.
+    #[error("{action} {}: {reason}", path.display())]
+    File {
+        /// What could not be done, such as `Cannot read`.
+        action: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// Why.
+        reason: Cow<'static, str>,
+    },
+
+    /// A file holds what it must not hold; it was left as it is.
+    #[error("{} {reason}. Correct it by hand; nothing was changed", path.display())]
+    InvalidFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, to follow its name; no part of a value.
+        reason: String,
+    },
+
+    /// Another error, of what stands under a name of somebody's, such as an environment variable.
+    #[error("{of}: {error}")]
+    Of {
+        /// What it was about.
+        of: String,
+        /// The error itself.
+        error: Box<Self>,
+    },
+
+    /// A secret holds a NUL, which cannot be handed to a program in its environment.
+    #[error("It holds a NUL, which no variable of an environment can")]
+    HoldsNul,
 
     /// os-secrets itself failed. Holds the circumstances.
     #[error("os-secrets failed: {0}")]
@@ -218,13 +271,14 @@ impl Error {
     /// The `code` of the JavaScript error.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Placed { error, .. } | Self::Unsettled(error) => error.code(),
+            Self::Placed { error, .. } | Self::Of { error, .. } | Self::Unsettled(error) => error.code(),
             Self::NoBus(_)
             | Self::NoService(_)
             | Self::Lost { .. }
             | Self::Closed
             | Self::Service { .. }
             | Self::Malformed(_)
+            | Self::File { .. }
             | Self::Internal(_) => "ERR_SECRETS_PLATFORM_ERROR",
             Self::AccessDenied(_) => "ERR_SECRETS_ACCESS_DENIED",
             Self::UserCanceled { .. } => "ERR_SECRETS_USER_CANCELED",
@@ -234,7 +288,9 @@ impl Error {
             Self::Aborted { .. } => "ABORT_ERR",
             Self::InvalidSetting(_) => "ERR_SECRETS_INVALID_SETTING",
             Self::TooLarge { .. } => "ERR_SECRETS_TOO_LARGE",
-            Self::InvalidData => "ERR_SECRETS_INVALID_DATA",
+            Self::NotFound { .. } => "ERR_SECRETS_NOT_FOUND",
+            Self::InvalidName { .. } => "ERR_INVALID_ARG_VALUE",
+            Self::InvalidData | Self::InvalidFile { .. } | Self::HoldsNul => "ERR_SECRETS_INVALID_DATA",
         }
     }
 

@@ -16,6 +16,9 @@ use crate::error::Error;
 
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
+/// As many threads at most do what waits for a disk or a lock.
+const MAX_BLOCKING: usize = 4;
+
 static EXECUTOR: Mutex<Option<Executor>> = Mutex::new(None);
 
 /// What gives the thread work.
@@ -29,6 +32,19 @@ impl Executor {
         // The receiver lives as long as the process.
         let _ = self.0.send(Box::pin(task));
     }
+}
+
+/// Runs a future on the thread and waits for its outcome, on any other thread.
+///
+/// # Errors
+///
+/// As [`executor`], and [`Error::Internal`] where the future panicked.
+pub fn block_on<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> Result<T, Error> {
+    let (sender, outcome) = std::sync::mpsc::sync_channel(1);
+    executor()?.spawn(async move {
+        let _ = sender.send(future.await);
+    });
+    outcome.recv().map_err(|_| Error::Internal("the call ended without an outcome".into()))
 }
 
 /// The thread's executor, for any thread; the first call starts it.
@@ -49,7 +65,7 @@ pub fn executor() -> Result<Executor, Error> {
 }
 
 fn start() -> std::io::Result<Executor> {
-    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(MAX_BLOCKING).build()?;
     let (sender, tasks) = unbounded_channel();
     thread::Builder::new().name("os-secrets".into()).spawn(move || runtime.block_on(run(tasks)))?;
     Ok(Executor(sender))

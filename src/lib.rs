@@ -5,18 +5,21 @@
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | [`cli`] | the programs `secrets` and `bus-secrets` |
 //! | [`credential`] | [`Key`](credential::Key) and [`Secret`](credential::Secret): what is stored, under which name |
 //! | [`error`] | the one error type, with its codes and messages |
 //! | [`executor`] | the thread that does the input and output |
 //! | [`limits`] | what bounds a call: deadline, signal, whether it may ask |
+//! | [`scope`] | named secrets, references to them, and where they lie |
 //! | [`store`] | the [`Store`](store::Store) trait and one implementation an operating system |
 //!
-//! Dependencies point one way: binding → store → credential, limits, error.
+//! Dependencies point one way: binding and cli → scope → store → credential, limits, error.
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("os-secrets has a store for Linux only so far");
 
 pub mod binding;
+pub mod cli;
 #[forbid(unsafe_code)]
 pub mod credential;
 #[forbid(unsafe_code)]
@@ -25,4 +28,6 @@ pub mod error;
 pub mod executor;
 #[forbid(unsafe_code)]
 pub mod limits;
+#[forbid(unsafe_code)]
+pub mod scope;
 pub mod store;

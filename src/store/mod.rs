@@ -1,6 +1,6 @@
 //! Where credentials lie: the [`Store`] trait, and one implementation an operating system.
 
-use std::{future::Future, pin::Pin};
+use std::{future::Future, pin::Pin, sync::OnceLock};
 
 use crate::{
     credential::{Key, Secret},
@@ -14,6 +14,17 @@ pub mod linux;
 /// The operating system's own store.
 #[cfg(target_os = "linux")]
 pub use linux::SecretService as OsStore;
+
+static OS_STORE: OnceLock<Result<OsStore, Error>> = OnceLock::new();
+
+/// The operating system's store, with the settings of the moment when it was first asked for.
+///
+/// # Errors
+///
+/// [`Error::InvalidSetting`] where one of them is wrong.
+pub fn os() -> Result<&'static OsStore, Error> {
+    OS_STORE.get_or_init(OsStore::from_environment).as_ref().map_err(Error::clone)
+}
 
 /// A call in progress. It is to be polled on the thread of [`executor`](crate::executor).
 pub type Call<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;

@@ -9,6 +9,8 @@
 //! | `batch.rs` | reading many secrets at once |
 //! | `replace.rs` | another secret for an item that is there |
 //! | `known.rs` | what need not be asked twice |
+//! | `foreign.rs` | the items of other packages, to copy them |
+//! | `diagnosis.rs` | what state the store is in |
 //! | `link.rs` | the one connection, how it opens and ends |
 //! | `session.rs`, `crypto.rs` | how secrets travel |
 //! | `wire.rs`, `fault.rs` | the specification's messages, and what can go wrong with one |
@@ -31,9 +33,13 @@ pub mod batch;
 pub mod bus;
 #[forbid(unsafe_code)]
 pub mod crypto;
+#[forbid(unsafe_code)]
+pub mod diagnosis;
 pub mod environment;
 #[forbid(unsafe_code)]
 pub mod fault;
+#[forbid(unsafe_code)]
+pub mod foreign;
 #[forbid(unsafe_code)]
 mod known;
 #[forbid(unsafe_code)]

@@ -61,6 +61,11 @@ impl Session {
         &self.path
     }
 
+    /// Whether secrets travel encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        self.key.is_some()
+    }
+
     /// Whether it is named `s` and a number, as gnome-keyring's and oo7-daemon's sessions are, and never
     /// those of KeePassXC, whose names are hexadecimal. That spares the question who the service is where
     /// the answer would be no, and lets those two be asked for an item of the default collection first.

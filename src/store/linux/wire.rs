@@ -34,9 +34,11 @@ pub const PROMPT: &str = "org.freedesktop.Secret.Prompt";
 
 /// The schema under which `Bun.secrets` stores its credentials.
 const SCHEMA: &str = "com.oven-sh.bun.Secret";
-const SCHEMA_ATTRIBUTE: &str = "xdg:schema";
+/// The attribute that says what kind of item it is.
+pub const SCHEMA_ATTRIBUTE: &str = "xdg:schema";
 const SERVICE_ATTRIBUTE: &str = "service";
-const ACCOUNT_ATTRIBUTE: &str = "account";
+/// The attribute that holds a key's name.
+pub const ACCOUNT_ATTRIBUTE: &str = "account";
 
 /// A secret on the wire: the specification's `Secret` structure, `(oayays)`.
 #[derive(Clone, Serialize, serde::Deserialize, Type)]
@@ -176,11 +178,15 @@ impl Wire {
 
     /// The key of an item; `None` where its attributes do not make one.
     pub async fn key(&self, item: &OwnedObjectPath) -> Result<Option<Key>, Fault> {
-        let attributes = self.property(item.as_str(), ITEM, "Attributes").await?;
-        let mut attributes = HashMap::<String, String>::try_from(attributes)
-            .map_err(|_| Fault::malformed("with Attributes that are not texts"))?;
+        let mut attributes = self.attributes(item).await?;
         let service = attributes.remove(SERVICE_ATTRIBUTE);
         Ok(service.zip(attributes.remove(ACCOUNT_ATTRIBUTE)).map(|(service, name)| Key { service, name }))
+    }
+
+    /// The attributes of an item.
+    pub async fn attributes(&self, item: &OwnedObjectPath) -> Result<HashMap<String, String>, Fault> {
+        let attributes = self.property(item.as_str(), ITEM, "Attributes").await?;
+        HashMap::try_from(attributes).map_err(|_| Fault::malformed("with Attributes that are not texts"))
     }
 
     /// Whether an item is as [`create_item`](Self::create_item) makes it for a key: its attributes,

@@ -1,0 +1,28 @@
+//! `delete`: deletes a secret.
+
+use super::{Context, Failure, Named, args::Target};
+use crate::{
+    error::Error,
+    limits::Progress,
+    store::{self, Store},
+};
+
+pub fn delete(context: &Context, target: Target) -> Result<(), Failure> {
+    match context.named(target, || context.scope_to_change())? {
+        Named::Secret(name, scope) => {
+            let scopes = context.scopes();
+            context.call(Progress::changing(true), |progress| async move {
+                scopes.delete(&name, scope, &progress).await
+            })?;
+        }
+        Named::Credential(key) => {
+            context.call(Progress::changing(true), |progress| async move {
+                match store::os()?.delete(&key, &progress).await? {
+                    true => Ok(()),
+                    false => Err(Error::NotFound { name: key.label(), place: "the credential store" }),
+                }
+            })?;
+        }
+    }
+    context.output.write(b"")
+}

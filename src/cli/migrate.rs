@@ -1,0 +1,230 @@
+//! `migrate`: copies what other packages have stored.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use super::{Context, Failure, args::Service, output::shown};
+use crate::{
+    credential::{Key, Secret},
+    error::Error,
+    limits::Progress,
+    scope::{Name, Preferences, SERVICE, User},
+    store::{
+        self, Store,
+        linux::foreign::{Foreign, Package},
+    },
+};
+
+/// Where a credential comes from.
+#[derive(Clone)]
+enum Origin {
+    Item(Foreign),
+    Preference(User, Name),
+}
+
+pub fn migrate(context: &Context, from: &str, service: Service, delete: bool) -> Result<(), Failure> {
+    context.without_scope("migrate")?;
+    let service = context.service(service)?;
+    let required = || Failure::Usage("--service is missing: whose credentials are to be copied".into());
+    let package = match from {
+        "keytar" => Some(Package::Keytar),
+        "napi-rs" => Some(Package::NapiRs),
+        _ => None,
+    };
+    let (service, found) = match package {
+        Some(package) => {
+            let service = service.ok_or_else(required)?;
+            let found = items(context, package, service.clone())?;
+            (service, found)
+        }
+        None => (service.unwrap_or_else(|| SERVICE.into()), preferences(context)?),
+    };
+    if found.is_empty() {
+        context.note("there is nothing to copy");
+    }
+    let mut counts = HashMap::new();
+    for (name, _) in &found {
+        *counts.entry(name.clone()).or_insert(0) += 1;
+    }
+    let (mut result, mut failed) = (String::new(), false);
+    for (name, origin) in found {
+        let told = shown(&name);
+        let outcome = if counts[&name] > 1 {
+            Err(Undone::because("there are several of this name, and which counts is not known"))
+        } else {
+            copy(context, Key { service: service.clone(), name }, origin, delete)
+        };
+        match outcome {
+            Ok(done) => result.push_str(&format!("{done} {told}\n")),
+            Err(undone) => {
+                failed = true;
+                context.tell(&format!("{told} {}", undone.what));
+                if undone.stops {
+                    break;
+                }
+            }
+        }
+    }
+    context.output.write(result.as_bytes())?;
+    if failed { Err(Failure::Exit(1)) } else { Ok(()) }
+}
+
+fn items(context: &Context, package: Package, service: String) -> Result<Vec<(String, Origin)>, Error> {
+    let items = context.call(Progress::reading(true), |progress| async move {
+        store::os()?.foreign(package, &service, &progress).await
+    })?;
+    Ok(items.into_iter().map(|item| (item.name.clone(), Origin::Item(item))).collect())
+}
+
+fn preferences(context: &Context) -> Result<Vec<(String, Origin)>, Error> {
+    let user = User::Preferences(Preferences::of_user());
+    let names = context.call(Progress::reading(true), {
+        let user = user.clone();
+        |progress| async move { user.list(&progress).await }
+    })?;
+    Ok(names.into_iter().map(|name| (name.to_string(), Origin::Preference(user.clone(), name))).collect())
+}
+
+/// How a copy ended.
+#[derive(Debug, PartialEq)]
+enum Copy {
+    Done,
+    /// Another value is there, or came back.
+    Differs,
+    /// A store does not tell an empty value from none.
+    Empty,
+}
+
+/// What was not done with one.
+struct Undone {
+    /// What, to follow its name.
+    what: String,
+    /// Whether it will not be done with the others either.
+    stops: bool,
+}
+
+impl Undone {
+    fn because(why: &str) -> Self {
+        Self { what: format!("is not copied: {why}"), stops: false }
+    }
+
+    fn failed(what: &str, error: &Error) -> Self {
+        // Who does not answer one prompt is not to be asked again for each of the others.
+        let stops = ["ERR_SECRETS_USER_CANCELED", "ERR_SECRETS_INTERACTION_REQUIRED"].contains(&error.code());
+        Self { what: format!("{what}: {error}"), stops }
+    }
+}
+
+/// Copies one, and says what was done.
+fn copy(context: &Context, key: Key, origin: Origin, delete: bool) -> Result<&'static str, Undone> {
+    let (from, to) = (origin.clone(), key.clone());
+    let copied = context.call(Progress::changing(true), |progress| async move {
+        let value = from.read(&progress).await?;
+        copy_to(store::os()?, &to, &value, &progress).await
+    });
+    match copied {
+        Ok(Copy::Done) if !delete => return Ok("copied"),
+        Ok(Copy::Done) => {}
+        Ok(Copy::Differs) => {
+            return Err(Undone::because("another value is there under this name; nothing was deleted"));
+        }
+        Ok(Copy::Empty) => return Err(Undone::because("it is empty; nothing was deleted")),
+        Err(error) => return Err(Undone::failed("is not copied", &error)),
+    }
+    let removed = context
+        .call(Progress::changing(true), |progress| async move { origin.remove(&key, &progress).await });
+    match removed {
+        Ok(()) => Ok("moved"),
+        Err(error) => Err(Undone::failed("is copied, but the old one is not deleted", &error)),
+    }
+}
+
+/// Stores a value, reads it back and compares. What is there under the key already is not overwritten.
+async fn copy_to(store: &dyn Store, key: &Key, value: &Secret, progress: &Progress) -> Result<Copy, Error> {
+    if value.expose().is_empty() {
+        return Ok(Copy::Empty);
+    }
+    let mut there = store.get(key, progress).await?;
+    if there.is_none() {
+        store.set(key, value, progress).await?;
+        there = store.get(key, progress).await?;
+    }
+    Ok(if there.as_ref() == Some(value) { Copy::Done } else { Copy::Differs })
+}
+
+impl Origin {
+    async fn read(&self, progress: &Arc<Progress>) -> Result<Secret, Error> {
+        match self {
+            Self::Item(item) => store::os()?.get_foreign(item, progress).await,
+            Self::Preference(user, name) => {
+                let mut found = user.get_all(BTreeSet::from([name.clone()]), progress).await?;
+                let gone = || Error::NotFound { name: name.to_string(), place: "BusDK's preferences" };
+                found.remove(name).ok_or_else(gone)
+            }
+        }
+    }
+
+    async fn remove(&self, key: &Key, progress: &Progress) -> Result<(), Error> {
+        match self {
+            Self::Item(item) => store::os()?.delete_foreign(item, key, progress).await,
+            Self::Preference(user, name) => user.delete(name, progress).await.map(drop),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::store::Call;
+
+    /// A store that keeps one value, and not always the one it was given.
+    struct Unreliable {
+        kept: Mutex<Option<Secret>>,
+        keeps: fn(&Secret) -> Option<Secret>,
+    }
+
+    impl Store for Unreliable {
+        fn get<'a>(&'a self, _: &'a Key, _: &'a Progress) -> Call<'a, Option<Secret>> {
+            Box::pin(async { Ok(self.kept.lock().unwrap().clone()) })
+        }
+
+        fn set<'a>(&'a self, _: &'a Key, value: &'a Secret, _: &'a Progress) -> Call<'a, ()> {
+            *self.kept.lock().unwrap() = (self.keeps)(value);
+            Box::pin(async { Ok(()) })
+        }
+
+        fn delete<'a>(&'a self, _: &'a Key, _: &'a Progress) -> Call<'a, bool> {
+            unreachable!("a copy deletes nothing")
+        }
+
+        fn has<'a>(&'a self, _: &'a Key, _: &'a Progress) -> Call<'a, bool> {
+            unreachable!("a copy compares values")
+        }
+
+        fn list<'a>(&'a self, _: Option<&'a str>, _: &'a Progress) -> Call<'a, Vec<Key>> {
+            unreachable!("a copy is of one value")
+        }
+    }
+
+    #[tokio::test]
+    async fn a_copy_counts_when_it_was_read_back() {
+        let secret = |text: &str| Secret::new(text.as_bytes().to_vec());
+        let key = Key { service: "s".into(), name: "n".into() };
+        for (there, keeps, value, outcome) in [
+            (None, (|value| Some(value.clone())) as fn(&Secret) -> Option<Secret>, "v", Copy::Done),
+            (None, |_| None, "v", Copy::Differs),
+            (None, |_| Some(Secret::new(b"other".to_vec())), "v", Copy::Differs),
+            (Some("v"), |_| panic!("it is there"), "v", Copy::Done),
+            (Some("newer"), |_| panic!("it would be overwritten"), "v", Copy::Differs),
+            (None, |_| panic!("there is nothing to store"), "", Copy::Empty),
+        ] {
+            let store = Unreliable { kept: Mutex::new(there.map(secret)), keeps };
+            let progress = Progress::changing(true);
+            assert_eq!(copy_to(&store, &key, &secret(value), &progress).await, Ok(outcome));
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Where results go, and how texts come in.
+
+use std::{
+    io::{self, Read},
+    os::fd::AsFd,
+    path::PathBuf,
+};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use zeroize::Zeroizing;
+
+use super::Failure;
+use crate::{
+    error::Error,
+    scope::{file_failure, write_file},
+    store::linux::MAX_VALUE,
+};
+
+/// Takes a command's result.
+pub struct Output {
+    /// Whether it goes nowhere.
+    pub quiet: bool,
+    /// The file that it goes to instead of standard output.
+    pub file: Option<PathBuf>,
+}
+
+impl Output {
+    /// Writes a result, whole and once.
+    pub fn write(&self, result: &[u8]) -> Result<(), Failure> {
+        match &self.file {
+            _ if self.quiet => Ok(()),
+            Some(file) => Ok(write_file(file, result)?),
+            None => write_all(&io::stdout(), result).map_err(|error| match error.kind() {
+                // Whoever read it has had enough, as head has.
+                io::ErrorKind::BrokenPipe => Failure::Exit(1),
+                _ => Failure::Failed(file_failure("Cannot write to", "standard output".as_ref(), error)),
+            }),
+        }
+    }
+}
+
+/// Writes to a stream that may be non-blocking, because another program that shares it has made it so.
+pub fn write_all<S: AsFd>(stream: &S, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match rustix::io::write(stream, bytes) {
+            Ok(written) => bytes = &bytes[written..],
+            Err(rustix::io::Errno::INTR) => {}
+            Err(rustix::io::Errno::AGAIN) => wait_for(stream, PollFlags::OUT)?,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// Reads a stream to its end, into memory that is wiped, also where it had to grow.
+pub fn read_all(mut stream: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(1 << 12));
+    let mut chunk = Zeroizing::new([0; 1 << 12]);
+    loop {
+        let count = match stream.read(&mut *chunk) {
+            Ok(0) => return Ok(bytes),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            count => count?,
+        };
+        // One newline at the end does not count.
+        if bytes.len() + count > MAX_VALUE + 2 {
+            return Err(io::Error::other(format!("it has more than {MAX_VALUE} bytes")));
+        }
+        if bytes.len() + count > bytes.capacity() {
+            let mut larger = Zeroizing::new(Vec::with_capacity(2 * bytes.capacity()));
+            larger.extend_from_slice(&bytes);
+            bytes = larger;
+        }
+        bytes.extend_from_slice(&chunk[..count]);
+    }
+}
+
+/// Reads a file, or standard input where none is named.
+pub fn read_input(file: Option<&PathBuf>) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let (name, read) = match file {
+        Some(file) => (file.as_path(), std::fs::File::open(file).and_then(read_all)),
+        None => ("standard input".as_ref(), read_all(RawStdin)),
+    };
+    read.map_err(|error| file_failure("Cannot read", name, error))
+}
+
+/// Standard input without the buffer of the standard library, which nobody wipes.
+struct RawStdin;
+
+impl Read for RawStdin {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let stdin = io::stdin();
+        loop {
+            match rustix::io::read(&stdin, &mut *bytes) {
+                Err(rustix::io::Errno::AGAIN) => wait_for(&stdin, PollFlags::IN)?,
+                count => return Ok(count?),
+            }
+        }
+    }
+}
+
+/// Waits until a stream is ready.
+fn wait_for<S: AsFd>(stream: &S, events: PollFlags) -> io::Result<()> {
+    rustix::io::retry_on_intr(|| poll(&mut [PollFd::new(stream, events)], None))?;
+    Ok(())
+}
+
+/// A text of others' choosing on one line, that does not steer the terminal.
+pub fn shown(text: &str) -> String {
+    // Those that turn the direction of writing can make a text look like another.
+    let steers = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|c| if steers(c) { c.escape_default().to_string() } else { c.into() }).collect()
+}

@@ -1,0 +1,258 @@
+//! Named secrets and references to them, in the scopes of `bus-secrets`.
+//!
+//! A secret has a [`Name`]. It lies in the repository, plain, for all who work on it, or in the
+//! user's own store. Who looks in [`Scope::Auto`] gets the repository's, else the user's.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    path::PathBuf,
+    sync::Arc,
+};
+
+use tokio::task::{JoinSet, spawn_blocking};
+
+use crate::{
+    credential::{Key, Secret},
+    error::Error,
+    limits::Progress,
+    store::{self, Store},
+};
+
+mod file;
+mod json;
+mod name;
+mod preferences;
+mod repository;
+mod resolution;
+
+pub use file::{failure as file_failure, write as write_file};
+pub use json::quoted as json_text;
+pub use name::{Name, REFERENCE, reference};
+pub use preferences::Preferences;
+pub use repository::Repository;
+pub use resolution::Resolution;
+
+/// The service under which the user's secrets lie in the operating system's store.
+pub const SERVICE: &str = "os-secrets";
+
+/// Where to look.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Scope {
+    /// In the repository first, then in the user's store.
+    Auto,
+    /// In the user's store.
+    User,
+    /// In the repository.
+    Repository,
+}
+
+impl Scope {
+    /// The scope of this name on the command line and in options.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "auto" => Some(Self::Auto),
+            "user" => Some(Self::User),
+            "repo" => Some(Self::Repository),
+            _ => None,
+        }
+    }
+
+    fn has_repository(self) -> bool {
+        self != Self::User
+    }
+
+    fn has_user(self) -> bool {
+        self != Self::Repository
+    }
+
+    fn place(self) -> &'static str {
+        match self {
+            Self::Auto => "the repository or the user's store",
+            Self::User => "the user's store",
+            Self::Repository => "the repository",
+        }
+    }
+}
+
+/// The secrets that were found, by their names.
+pub type Found = HashMap<Name, Secret>;
+
+/// Where the user's secrets lie.
+#[derive(Clone, Debug)]
+pub enum User {
+    /// In the operating system's store, as the credentials of [`SERVICE`].
+    Os,
+    /// In BusDK's preferences, or nowhere: who asks for nothing of the user's needs no place for it.
+    Preferences(Result<Preferences, Error>),
+}
+
+impl User {
+    /// Reads secrets; those that there are none of are absent from the answer.
+    pub async fn get_all(&self, names: BTreeSet<Name>, progress: &Arc<Progress>) -> Result<Found, Error> {
+        let Self::Preferences(preferences) = self else { return get_all_of_os(names, progress).await };
+        let preferences = preferences.clone()?;
+        blocking(move || preferences.get_all(&names)).await
+    }
+
+    /// Stores a secret, in place of one that was there.
+    pub async fn set(&self, name: &Name, value: Secret, progress: &Progress) -> Result<(), Error> {
+        let Self::Preferences(preferences) = self else {
+            return store::os()?.set(&key(name), &value, progress).await;
+        };
+        let (preferences, name) = (preferences.clone()?, name.clone());
+        blocking(move || preferences.set(&name, &value)).await
+    }
+
+    /// Deletes a secret; whether there was one.
+    pub async fn delete(&self, name: &Name, progress: &Progress) -> Result<bool, Error> {
+        let Self::Preferences(preferences) = self else {
+            return store::os()?.delete(&key(name), progress).await;
+        };
+        let (preferences, name) = (preferences.clone()?, name.clone());
+        blocking(move || preferences.delete(&name)).await
+    }
+
+    /// The names of the secrets there are.
+    pub async fn list(&self, progress: &Progress) -> Result<BTreeSet<Name>, Error> {
+        let Self::Preferences(preferences) = self else {
+            let keys = store::os()?.list(Some(SERVICE), progress).await?;
+            // Others may have stored something there that is no secret of ours.
+            return Ok(keys.iter().filter_map(|key| Name::parse(key.name.as_bytes()).ok()).collect());
+        };
+        let preferences = preferences.clone()?;
+        blocking(move || preferences.list()).await
+    }
+}
+
+/// The places of both scopes.
+#[derive(Clone, Debug)]
+pub struct Scopes {
+    /// The repository's.
+    pub repository: Repository,
+    /// The user's.
+    pub user: User,
+}
+
+impl Scopes {
+    /// Those of a workspace directory, with the user's secrets in the operating system's store.
+    pub fn of_workspace(directory: PathBuf) -> Self {
+        Self { repository: Repository::new(directory), user: User::Os }
+    }
+
+    /// Reads a secret.
+    ///
+    /// # Errors
+    ///
+    /// As [`get_all`](Self::get_all), and [`Error::NotFound`].
+    pub async fn get(&self, name: &Name, scope: Scope, progress: &Arc<Progress>) -> Result<Secret, Error> {
+        let mut found = self.get_all(BTreeSet::from([name.clone()]), scope, progress).await?;
+        found.remove(name).ok_or_else(|| Self::not_found(name, scope))
+    }
+
+    /// Reads secrets; those that there are none of are absent from the answer. A file is read once.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store and of the files. Where the repository's file is wrong, the user's store
+    /// does not answer in its place.
+    pub async fn get_all(
+        &self,
+        mut names: BTreeSet<Name>,
+        scope: Scope,
+        progress: &Arc<Progress>,
+    ) -> Result<Found, Error> {
+        let mut found = Found::new();
+        if names.is_empty() {
+            return Ok(found);
+        }
+        if scope.has_repository() {
+            let (repository, asked) = (self.repository.clone(), names.clone());
+            found = blocking(move || repository.get_all(&asked)).await?;
+            names.retain(|name| !found.contains_key(name));
+        }
+        if scope.has_user() && !names.is_empty() {
+            found.extend(self.user.get_all(names, progress).await?);
+        }
+        Ok(found)
+    }
+
+    /// The error for a name that is not there.
+    pub fn not_found(name: &Name, scope: Scope) -> Error {
+        Error::NotFound { name: name.to_string(), place: scope.place() }
+    }
+
+    /// Stores a secret, in place of one that was there.
+    pub async fn set(
+        &self,
+        name: &Name,
+        value: Secret,
+        scope: Scope,
+        progress: &Progress,
+    ) -> Result<(), Error> {
+        if scope != Scope::Repository {
+            return self.user.set(name, value, progress).await;
+        }
+        let (repository, name) = (self.repository.clone(), name.clone());
+        blocking(move || repository.set(&name, &value)).await
+    }
+
+    /// Deletes a secret.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], besides those of the store or the file.
+    pub async fn delete(&self, name: &Name, scope: Scope, progress: &Progress) -> Result<(), Error> {
+        let deleted = if scope == Scope::Repository {
+            let (repository, name) = (self.repository.clone(), name.clone());
+            blocking(move || repository.delete(&name)).await?
+        } else {
+            self.user.delete(name, progress).await?
+        };
+        if deleted { Ok(()) } else { Err(Self::not_found(name, scope)) }
+    }
+
+    /// The names of the secrets there are, sorted.
+    pub async fn list(&self, scope: Scope, progress: &Progress) -> Result<BTreeSet<Name>, Error> {
+        let mut names = BTreeSet::new();
+        if scope.has_repository() {
+            let repository = self.repository.clone();
+            names = blocking(move || repository.list()).await?;
+        }
+        if scope.has_user() {
+            names.extend(self.user.list(progress).await?);
+        }
+        Ok(names)
+    }
+}
+
+async fn get_all_of_os(names: BTreeSet<Name>, progress: &Arc<Progress>) -> Result<Found, Error> {
+    let store = store::os()?;
+    let mut reads: JoinSet<Result<_, Error>> = JoinSet::new();
+    for name in names {
+        let progress = Arc::clone(progress);
+        reads.spawn(async move {
+            let secret = store.get(&key(&name), &progress).await?;
+            Ok(secret.map(|secret| (name, secret)))
+        });
+    }
+    let mut found = Found::new();
+    while let Some(read) = reads.join_next().await {
+        found.extend(ended(read)??);
+    }
+    Ok(found)
+}
+
+fn key(name: &Name) -> Key {
+    Key { service: SERVICE.into(), name: name.to_string() }
+}
+
+/// Does what waits for a disk or a lock, apart from the thread of the connections.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    ended(spawn_blocking(work).await)?
+}
+
+fn ended<T>(outcome: Result<T, tokio::task::JoinError>) -> Result<T, Error> {
+    outcome.map_err(|error| Error::Internal(format!("a part of the call ended early: {error}")))
+}

@@ -1,0 +1,165 @@
+//! The user scope of `bus-secrets`: BusDK's preferences file.
+
+use std::{
+    collections::BTreeSet,
+    env,
+    ffi::OsString,
+    fs::DirBuilder,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    Found, Name,
+    file::{Directory, PRIVATE, failure, read},
+    json::Document,
+};
+use crate::{credential::Secret, error::Error};
+
+const FILE: &str = "preferences.json";
+const VALUES: [&str; 1] = ["values"];
+const PREFIX: &str = "secrets.";
+/// What stands in a file that is made.
+const EMPTY: &[u8] = br#"{"version":1}"#;
+/// A larger file holds no preferences.
+const MAX_FILE: u64 = 256 << 20;
+
+/// BusDK's preferences: `{"version": 1, "values": {"secrets.<name>": "…"}}`, for their owner alone.
+#[derive(Clone, Debug)]
+pub struct Preferences {
+    path: PathBuf,
+}
+
+impl Preferences {
+    /// Those of the user, where BusDK keeps them: `BUS_PREFERENCES_PATH`; else the file in
+    /// `BUS_CONFIG_DIR`; else in `bus` under `XDG_CONFIG_HOME` or `~/.config`, where there is one, as
+    /// newer BusDK has it; else in `busdk` there.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidSetting`] where the environment says nothing of that.
+    pub fn of_user() -> Result<Self, Error> {
+        Self::from_variables(|name| env::var_os(name).filter(|value| !value.is_empty()), Path::exists)
+    }
+
+    fn from_variables(
+        variable: impl Fn(&str) -> Option<OsString>,
+        exists: impl Fn(&Path) -> bool,
+    ) -> Result<Self, Error> {
+        if let Some(path) = variable("BUS_PREFERENCES_PATH") {
+            return Ok(Self { path: path.into() });
+        }
+        if let Some(directory) = variable("BUS_CONFIG_DIR") {
+            return Ok(Self { path: Path::new(&directory).join(FILE) });
+        }
+        let configuration = variable("XDG_CONFIG_HOME")
+            .map(PathBuf::from)
+            // The base directory specification has relative ones ignored.
+            .filter(|path| path.is_absolute())
+            .or_else(|| variable("HOME").map(|home| Path::new(&home).join(".config")))
+            .ok_or_else(|| {
+                Error::InvalidSetting(
+                    "There is no place for the user's secrets: set HOME, XDG_CONFIG_HOME or \
+                     BUS_PREFERENCES_PATH"
+                        .into(),
+                )
+            })?;
+        let newer = configuration.join("bus").join(FILE);
+        let path = if exists(&newer) { newer } else { configuration.join("busdk").join(FILE) };
+        Ok(Self { path })
+    }
+
+    /// Reads secrets; those that there are none of are absent from the answer.
+    pub fn get_all(&self, names: &BTreeSet<Name>) -> Result<Found, Error> {
+        let mut found = Found::new();
+        let Some(bytes) = read(&self.path, MAX_FILE)? else { return Ok(found) };
+        let document = self.parse(&bytes)?;
+        for name in names {
+            found.extend(document.text(&VALUES, &member(name))?.map(|secret| (name.clone(), secret)));
+        }
+        Ok(found)
+    }
+
+    /// The names there are.
+    pub fn list(&self) -> Result<BTreeSet<Name>, Error> {
+        let Some(bytes) = read(&self.path, MAX_FILE)? else { return Ok(BTreeSet::new()) };
+        let document = self.parse(&bytes)?;
+        let names = document.names(&VALUES)?;
+        Ok(names.filter_map(|member| Name::parse(member.strip_prefix(PREFIX)?.as_bytes()).ok()).collect())
+    }
+
+    /// Stores a secret. File and directory are made where they are missing.
+    pub fn set(&self, name: &Name, value: &Secret) -> Result<(), Error> {
+        let text = str::from_utf8(value.expose()).map_err(|_| Error::InvalidData)?;
+        if let Some(parent) = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            let made = DirBuilder::new().recursive(true).mode(0o700).create(parent);
+            made.map_err(|error| failure("Cannot make", parent, error))?;
+        }
+        let directory = Directory::lock(&self.path)?;
+        let bytes = read(&self.path, MAX_FILE)?;
+        let mut document = self.parse(bytes.as_ref().map_or(EMPTY, |bytes| bytes))?;
+        document.set(&VALUES, &member(name), text)?;
+        document.sort(&VALUES)?;
+        directory.replace(&self.path, &document.to_bytes(), PRIVATE)
+    }
+
+    /// Deletes a secret; whether there was one.
+    pub fn delete(&self, name: &Name) -> Result<bool, Error> {
+        if read(&self.path, MAX_FILE)?.is_none() {
+            return Ok(false);
+        }
+        let directory = Directory::lock(&self.path)?;
+        let Some(bytes) = read(&self.path, MAX_FILE)? else { return Ok(false) };
+        let mut document = self.parse(&bytes)?;
+        if !document.remove(&VALUES, &member(name))? {
+            return Ok(false);
+        }
+        directory.replace(&self.path, &document.to_bytes(), PRIVATE).map(|()| true)
+    }
+
+    fn parse<'a>(&'a self, bytes: &'a [u8]) -> Result<Document<'a>, Error> {
+        let document = Document::parse(&self.path, bytes)?;
+        match document.is_number("version", 1.0)? {
+            None | Some(true) => Ok(document),
+            Some(false) => Err(document.error("is of a version that is not known here; 1 is")),
+        }
+    }
+}
+
+fn member(name: &Name) -> String {
+    format!("{PREFIX}{name}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(variables: &[(&str, &str)], there: &str) -> Option<String> {
+        let variables: std::collections::HashMap<_, _> = variables.iter().copied().collect();
+        let found = Preferences::from_variables(
+            |name| variables.get(name).map(OsString::from),
+            |path| path == Path::new(there),
+        );
+        found.ok().map(|found| found.path.to_string_lossy().into_owned())
+    }
+
+    #[test]
+    fn the_file_is_found_as_busdk_finds_it() {
+        let all = [
+            ("BUS_PREFERENCES_PATH", "/p.json"),
+            ("BUS_CONFIG_DIR", "/c"),
+            ("XDG_CONFIG_HOME", "/x"),
+            ("HOME", "/h"),
+        ];
+        let expected = ["/p.json", "/c/preferences.json", "/x/busdk/preferences.json"];
+        for (from, expected) in expected.iter().enumerate() {
+            assert_eq!(path(&all[from..], "").as_deref(), Some(*expected));
+        }
+        assert_eq!(path(&all[3..], "").as_deref(), Some("/h/.config/busdk/preferences.json"));
+        assert_eq!(path(&all[2..], "/x/bus/preferences.json").as_deref(), Some("/x/bus/preferences.json"));
+        assert_eq!(path(&all[1..], "/x/bus/preferences.json").as_deref(), Some("/c/preferences.json"));
+        let relative = [("XDG_CONFIG_HOME", "x"), ("HOME", "/h")];
+        assert_eq!(path(&relative, "").as_deref(), Some("/h/.config/busdk/preferences.json"));
+        assert_eq!(path(&[], ""), None);
+    }
+}
