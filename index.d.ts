@@ -104,7 +104,9 @@ declare namespace osSecrets {
     /** The platform cannot hold the value; nothing was changed. */
     | "ERR_SECRETS_TOO_LARGE"
     /** The stored bytes are not UTF-8 text. */
-    | "ERR_SECRETS_INVALID_DATA";
+    | "ERR_SECRETS_INVALID_DATA"
+    /** A reference names a secret that there is none of. */
+    | "ERR_SECRETS_NOT_FOUND";
 
   /** Reads, stores and deletes credentials. The methods work detached: `const { get } = secrets`. */
   interface Secrets {
@@ -289,6 +291,54 @@ declare namespace osSecrets {
    * @throws an `Error` with `code` `ERR_SECRETS_INVALID_SETTING`, at once, for an unknown provider
    */
   function openStore(options?: StoreOptions): Store;
+
+  /** Where {@link resolve} and {@link resolveEnv} look. */
+  interface ResolveOptions extends CallOptions {
+    /**
+     * `"repo"` is `busdk.secrets` in the workspace's `datapackage.json`, plain and shared by all who
+     * have the repository; `"user"` is the operating system's store, service `"os-secrets"`, where
+     * the program `secrets` stores; `"auto"` is the repository first, then the user.
+     *
+     * @default "auto"
+     */
+    scope?: "auto" | "user" | "repo" | undefined;
+
+    /**
+     * The workspace: the directory that may hold a `datapackage.json`. Those above it are not searched.
+     *
+     * @default process.cwd()
+     */
+    cwd?: string | undefined;
+  }
+
+  /**
+   * Resolves a value: `"secret:<name>"` gives the secret of that name, every other text itself. What a
+   * secret holds is not resolved again.
+   *
+   * @returns the secret or the value; rejects with `ERR_SECRETS_NOT_FOUND` where there is no such secret
+   * @throws a `TypeError`, at once, for arguments that are wrong, and for a reference whose name is none
+   * (`a-z`, `0-9`, `.`, `_`, `-`)
+   *
+   * @example
+   * ```ts
+   * const key = await resolve(config.apiKey); // "secret:openai_api_key" in the configuration
+   * ```
+   */
+  function resolve(value: string, options?: ResolveOptions): Promise<string>;
+
+  /**
+   * Resolves the values of an environment, into a new object; `env` stays as it is. Variables that are
+   * `undefined` are left out. Errors name the variable.
+   *
+   * @example
+   * ```ts
+   * spawn("my-server", { env: await resolveEnv(process.env) });
+   * ```
+   */
+  function resolveEnv(
+    env: Readonly<Record<string, string | undefined>>,
+    options?: ResolveOptions,
+  ): Promise<Record<string, string>>;
 }
 
 export = osSecrets;

@@ -313,4 +313,46 @@ function openStore(options = {}) {
   return new Store();
 }
 
-module.exports = { openStore, secrets };
+/** Reads where references are to be looked up. */
+function lookup(options) {
+  if (!isObject(options)) throw wrongType("Expected options to be an object");
+  const scope = read(options, "scope") ?? "auto";
+  const cwd = read(options, "cwd") ?? process.cwd();
+  if (scope !== "auto" && scope !== "user" && scope !== "repo") {
+    throw invalid(
+      "ERR_INVALID_ARG_VALUE",
+      "The property 'options.scope' must be one of: `auto`, `user`, `repo`",
+    );
+  }
+  if (!isString(cwd)) throw wrongType("The property 'options.cwd' must be a string");
+  if (cwd === "" || includes(cwd, "\0")) {
+    throw invalid("ERR_INVALID_ARG_VALUE", "The property 'options.cwd' must be the path of a directory");
+  }
+  // As it is now: the program may change its directory before the call is under way.
+  return { scope, cwd: require("node:path").resolve(cwd), bounded: bounds(options) };
+}
+
+/** Resolves one value: the secret that it refers to, or itself. */
+function resolve(value, options = {}) {
+  if (!isString(value)) throw wrongType("Expected 'value' to be a string");
+  const { scope, cwd, bounded } = lookup(options);
+  const outcome = start(bounded, (limits) => native.resolve([value], undefined, scope, cwd, limits));
+  return outcome.then(([resolved]) => resolved);
+}
+
+/** Resolves the values of an environment, into a new one. */
+function resolveEnv(env, options = {}) {
+  if (!isObject(env)) throw wrongType("Expected 'env' to be an object");
+  const { scope, cwd, bounded } = lookup(options);
+  // As for a child's environment, what is undefined is not there.
+  const entries = Object.entries(env).filter(([, value]) => value !== undefined);
+  for (const [name, value] of entries) {
+    if (!isString(value)) throw wrongType(`Expected the variable ${name} to be a string`);
+  }
+  const values = entries.map(([, value]) => value);
+  const names = entries.map(([name]) => `the variable ${name}`);
+  const outcome = start(bounded, (limits) => native.resolve(values, names, scope, cwd, limits));
+  return outcome.then((resolved) => Object.fromEntries(entries.map(([name], at) => [name, resolved[at]])));
+}
+
+module.exports = { openStore, resolve, resolveEnv, secrets };

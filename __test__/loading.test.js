@@ -58,7 +58,7 @@ describe("the package", () => {
       const folder = project(`loads-${name.replace(" ", "")}`);
       install(folder, "linux-x64-gnu", built);
       const { stdout, stderr } = run(folder, runtime, "main.mjs", esModule);
-      assert.equal(stdout, "true true true\nopenStore,secrets\n", stderr);
+      assert.equal(stdout, "true true true\nopenStore,resolve,resolveEnv,secrets\n", stderr);
       const { stdout: kind } = run(
         folder,
         runtime,

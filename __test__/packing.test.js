@@ -52,11 +52,14 @@ describe("the packed tarballs", () => {
       "LICENSE",
       "README.md",
       "SECURITY.md",
+      "bin",
       "index.d.ts",
       "index.js",
       "load.js",
       "package.json",
+      "program.js",
     ]);
+    assert.deepEqual(list(join("os-secrets", "bin")), ["bus-secrets.js", "secrets.js"]);
     assert.deepEqual(list("@os-secrets/linux-x64-gnu"), ["LICENSE", "os-secrets.node", "package.json"]);
     const manifest = JSON.parse(
       readFileSync(join(project, "node_modules", "os-secrets", "package.json"), "utf8"),
@@ -103,6 +106,22 @@ describe("the packed tarballs", () => {
     assert.equal(stdout, "value\n", stderr);
   });
 
+  it("bring the programs along", async () => {
+    const [node] = runtimes["Node 20"];
+    const env = { PATH: `${join(project, "node_modules", ".bin")}:${dirname(node)}:/usr/bin:/bin` };
+    const script = `
+      set -e
+      printf packed | secrets set packed
+      secrets get packed
+      secrets run -- sh -c 'printf "%s\\n" "$TOKEN"'
+      bus-secrets resolve plain`;
+    const { code, stdout, stderr } = await session.run("sh", ["-c", script], {
+      cwd: project,
+      env: { ...env, TOKEN: "secret:packed" },
+    });
+    assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: "packed\npacked\nplain\n", stderr: "" });
+  });
+
   it("load with one line", async () => {
     const [node] = runtimes["Node 20"];
     const { code, stderr } = await session.run(node, ["-e", 'require("os-secrets")'], {
@@ -123,6 +142,23 @@ describe("the packed tarballs", () => {
     // Also where the types of neither Node nor a browser are known.
     for (const libraries of [[], ["--lib", "es2022"]]) {
       succeed(process.execPath, [tsc, ...flags, ...libraries, "typed.mts"], { cwd: project });
+    }
+  });
+});
+
+describe("the crate", () => {
+  it("installs both programs", () => {
+    const directory = mkdtempSync(join(tmpdir(), "os-secrets-install-"));
+    try {
+      const args = ["install", "--path", root, "--root", directory, "--debug", "--locked", "--offline"];
+      const { status, stderr } = spawnSync("cargo", args, { encoding: "utf8" });
+      assert.equal(status, 0, stderr);
+      for (const program of ["secrets", "bus-secrets"]) {
+        const path = join(directory, "bin", program);
+        assert.match(spawnSync(path, ["-V"], { encoding: "utf8" }).stdout, new RegExp(`^${program} \\d`));
+      }
+    } finally {
+      rmSync(directory, { recursive: true });
     }
   });
 });

@@ -45,14 +45,19 @@ function buildFloor() {
   run("cargo", ["build", "--release", "--locked", "--manifest-path", manifest, ...target]);
 }
 
+/** Makes sure of the packages that os-secrets is compared with. */
+function ensurePeers() {
+  ensureNodeModules(__dirname);
+  buildKeytar();
+}
+
 function prepare({ addon = true } = {}) {
   ensureKeyring();
   ensureRust();
   ensureNodeModules();
-  ensureNodeModules(__dirname);
-  buildKeytar();
+  ensurePeers();
   buildFloor();
   if (addon) build();
 }
 
-module.exports = { prepare };
+module.exports = { ensurePeers, prepare };

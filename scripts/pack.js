@@ -7,7 +7,7 @@
 const { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync } = require("node:fs");
 const { readdirSync, readFileSync, rmSync, writeFileSync } = require("node:fs");
 const { tmpdir } = require("node:os");
-const { join, resolve } = require("node:path");
+const { dirname, join, resolve } = require("node:path");
 const { fail, root, run } = require("./tools.js");
 
 const destination = resolve(process.argv[2] ?? join(root, "dist"));
@@ -41,6 +41,7 @@ try {
   const folder = join(staging, "os-secrets");
   mkdirSync(folder);
   for (const file of [...manifest.files, "README.md", "LICENSE"]) {
+    mkdirSync(dirname(join(folder, file)), { recursive: true });
     copyFileSync(join(root, file), join(folder, file));
   }
   const { private: _, scripts, devDependencies, ...published } = manifest;

@@ -3,7 +3,16 @@
 
 const { readdirSync } = require("node:fs");
 const { join } = require("node:path");
-const { build, ensureKeyring, ensureNodeModules, ensureRust, root, run } = require("./tools.js");
+const { ensurePeers } = require("../bench/build.js");
+const {
+  build,
+  buildPrograms,
+  ensureKeyring,
+  ensureNodeModules,
+  ensureRust,
+  root,
+  run,
+} = require("./tools.js");
 
 ensureRust();
 ensureKeyring({
@@ -12,7 +21,10 @@ ensureKeyring({
 });
 ensureNodeModules();
 ensureNodeModules(join(root, "__test__", "runtimes"));
+// The tests copy what keytar and @napi-rs/keyring have stored.
+ensurePeers();
 build();
+buildPrograms();
 
 const chosen = process.argv.slice(2);
 if (chosen.length === 0) run("cargo", ["test", "--locked"]);

@@ -94,8 +94,20 @@ function build() {
   renameSync(`${binary}.new`, binary);
 }
 
+/** Builds the native programs for the tests. */
+function buildPrograms() {
+  ensureRust();
+  run("cargo", ["build", "--locked", "--bins"]);
+}
+
+/** The folder that {@link buildPrograms} puts them in. */
+function programs() {
+  return join(targetDirectory(), "debug");
+}
+
 module.exports = {
   build,
+  buildPrograms,
   ensureDebian,
   ensureKeyring,
   ensureNodeModules,
@@ -103,6 +115,7 @@ module.exports = {
   fail,
   isInstalled,
   platformPackage,
+  programs,
   root,
   run,
   targetDirectory,

@@ -3,6 +3,9 @@
 import osSecrets, {
   type ErrorCode,
   openStore,
+  type ResolveOptions,
+  resolve,
+  resolveEnv,
   type SecretOptions,
   type Secrets,
   type SetOptions,
@@ -37,6 +40,14 @@ const names: SecretOptions[] = await store.list({ service: "s", timeout: 5 });
 await store.close();
 await using disposed = openStore({ provider: "os" });
 
+const where: ResolveOptions = { scope: "auto", cwd: "/work", timeout: 1000 };
+const resolved: string = await resolve("secret:name", where);
+const environment: Record<string, string> = await resolveEnv(process.env, { scope: "user" });
+// @ts-expect-error no such scope
+await resolve("secret:name", { scope: "all" });
+// @ts-expect-error values are text
+await resolveEnv({ A: 5 });
+
 const same: Secrets = osSecrets.secrets;
 const code: ErrorCode = "ERR_SECRETS_USER_CANCELED";
 
@@ -68,11 +79,13 @@ export {
   certain,
   code,
   disposed,
+  environment,
   found,
   names,
   nothing,
   read,
   readPositional,
+  resolved,
   same,
   text,
   unknown,

@@ -1,0 +1,890 @@
+// The contract of BusDK's bus-secrets, line by line of its page, in all ways that reach the program.
+
+const assert = require("node:assert/strict");
+const { chmodSync, existsSync, mkdirSync, symlinkSync, writeFileSync } = require("node:fs");
+const { join } = require("node:path");
+const { describe, it } = require("node:test");
+const { version } = require("../package.json");
+const { ways } = require("./support/programs.js");
+const {
+  datapackageOf,
+  filesUnder,
+  mode,
+  preferencesOf,
+  startWorkspace,
+  text,
+} = require("./support/workspace.js");
+
+const SCOPES = [[], ["--scope", "auto"], ["--scope", "user"], ["--scope", "repo"]];
+
+/** What the same tests were told in each way. */
+const said = Object.fromEntries(Object.keys(ways).map((way) => [way, []]));
+
+for (const way of Object.keys(ways)) {
+  describe(`bus-secrets, ${way}`, { concurrency: 1 }, () => {
+    /** A test with a workspace of its own. */
+    function test(name, run, options = {}) {
+      it(name, async (t) => {
+        const workspace = await startWorkspace(t, { way, ...options });
+        await run(workspace, t);
+        said[way].push([name, workspace.said]);
+      });
+    }
+
+    /** Both scopes filled: `both` is in both, the others in one each. */
+    async function fill(workspace) {
+      workspace.write(workspace.datapackage, datapackageOf({ both: "of repo", "in.repo": "r" }));
+      workspace.write(workspace.preferences, preferencesOf({ both: "of user", "in-user": "u" }));
+    }
+
+    describe("synopsis and scopes", () => {
+      test("each form of the synopsis is taken", async (workspace) => {
+        await workspace.gives(["set", "a", "1"]);
+        await workspace.gives(["set", "b", "2", "--scope", "user"]);
+        await workspace.setInRepository("c", "3");
+        for (const scope of SCOPES) {
+          const [inUser, inRepository] = [scope[1] !== "repo", scope[1] !== "user"];
+          const get = (name, value, there) =>
+            there
+              ? workspace.gives(["get", name, ...scope], `${value}\n`)
+              : workspace.fails(["get", name, ...scope], 1);
+          await get("a", "1", inUser);
+          await get("c", "3", inRepository);
+          await workspace.gives(["resolve", "plain", ...scope], "plain\n");
+          await workspace.gives(["list", ...scope], `${inUser ? "a\nb\n" : ""}${inRepository ? "c\n" : ""}`);
+        }
+      });
+
+      test("set is for the user unless told otherwise", async (workspace) => {
+        await workspace.gives(["set", "a", "1"]);
+        assert.equal(text(workspace.preferences), preferencesOf({ a: "1" }));
+        assert.equal(text(workspace.datapackage), "{}\n");
+        await workspace.setInRepository("a", "2");
+        assert.equal(text(workspace.preferences), preferencesOf({ a: "1" }));
+        assert.equal(text(workspace.datapackage), datapackageOf({ a: "2" }));
+      });
+
+      test("the repository comes before the user in auto, which is the default to read", async (workspace) => {
+        await fill(workspace);
+        const expected = {
+          auto: { both: "of repo", "in.repo": "r", "in-user": "u" },
+          user: { both: "of user", "in-user": "u" },
+          repo: { both: "of repo", "in.repo": "r" },
+        };
+        for (const scope of SCOPES) {
+          const there = expected[scope[1] ?? "auto"];
+          for (const name of ["both", "in.repo", "in-user"]) {
+            for (const args of [
+              ["get", name, ...scope],
+              ["resolve", `secret:${name}`, ...scope],
+            ]) {
+              if (name in there) await workspace.gives(args, `${there[name]}\n`);
+              else await workspace.fails(args, 1, new RegExp(`no secret ${name} `));
+            }
+          }
+        }
+      });
+
+      test("a value that is empty is one: the user's does not come in its place", async (workspace) => {
+        workspace.write(workspace.preferences, preferencesOf({ a: "of user" }));
+        await workspace.setInRepository("a", "");
+        await workspace.gives(["get", "a"], "\n");
+        await workspace.gives(["resolve", "secret:a"], "\n");
+      });
+
+      test("list is sorted by bytes, and in auto the union", async (workspace) => {
+        workspace.write(workspace.datapackage, datapackageOf({ z: "", b: "", a1: "", "a-b": "", 10: "" }));
+        workspace.write(workspace.preferences, preferencesOf({ b: "", a_b: "", "a.b": "", a: "", 9: "" }));
+        const lines = (...names) => names.map((name) => `${name}\n`).join("");
+        await workspace.gives(["list"], lines("10", "9", "a", "a-b", "a.b", "a1", "a_b", "b", "z"));
+        await workspace.gives(["list", "--scope=user"], lines("9", "a", "a.b", "a_b", "b"));
+        await workspace.gives(["list", "--scope=repo"], lines("10", "a-b", "a1", "b", "z"));
+      });
+
+      test("list shows names only, and only those", async (workspace) => {
+        workspace.write(workspace.datapackage, datapackageOf({ "": "", A: "", "a b": "", good: "" }));
+        const values = { color: "red", secrets: "", "secrets.": "", "secrets.A": "", "secrets.fine": "" };
+        workspace.write(workspace.preferences, JSON.stringify({ version: 1, values }));
+        await workspace.gives(["list"], "fine\ngood\n");
+      });
+
+      for (const [name, datapackage] of [
+        ["no datapackage.json", null],
+        ["an empty datapackage.json", "{}"],
+        ["no secrets in datapackage.json", '{"busdk":{}}'],
+      ]) {
+        test(
+          `${name}: nothing is listed or found`,
+          async (workspace) => {
+            for (const scope of SCOPES) {
+              await workspace.gives(["list", ...scope]);
+              await workspace.fails(["get", "a", ...scope], 1, /no secret a/);
+            }
+            assert.equal(existsSync(workspace.preferences), false);
+          },
+          { datapackage },
+        );
+      }
+
+      test(
+        "without datapackage.json set fails in the repository, and makes none",
+        async (workspace) => {
+          await workspace.fails(["set", "a", "hunter2", "--scope", "repo"], 1, /datapackage\.json/);
+          assert.deepEqual(filesUnder(workspace.session.directory), []);
+        },
+        { datapackage: null },
+      );
+
+      test("a workspace is not looked for in the folders above", async (workspace) => {
+        await fill(workspace);
+        const below = join(workspace.directory, "below");
+        mkdirSync(below);
+        await workspace.fails(["get", "in.repo"], 1, /no secret in\.repo/, { cwd: below });
+        await workspace.gives(["get", "in.repo", "-C", ".."], "r\n", { cwd: below });
+      });
+
+      test("delete removes a secret of one scope, the user's unless told otherwise", async (workspace) => {
+        await fill(workspace);
+        await workspace.gives(["delete", "both"]);
+        await workspace.gives(["get", "both"], "of repo\n");
+        await workspace.fails(["delete", "both", "--scope", "user"], 1, /no secret both/);
+        await workspace.gives(["delete", "both", "--scope", "repo"]);
+        await workspace.fails(["get", "both"], 1, /no secret both/);
+        await workspace.fails(["delete", "both", "--scope", "auto"], 2, /--scope/);
+        assert.equal(text(workspace.datapackage), datapackageOf({ "in.repo": "r" }));
+        assert.equal(text(workspace.preferences), preferencesOf({ "in-user": "u" }));
+      });
+    });
+
+    describe("names and references", () => {
+      test("names are of a-z, 0-9, dot, dash and underscore", async (workspace) => {
+        const names = [
+          "a",
+          "0",
+          "openai_api_key",
+          "a.b-c_9",
+          ".",
+          "..",
+          "...",
+          "-x",
+          "--",
+          "-",
+          "n".repeat(300),
+        ];
+        for (const name of names) {
+          await workspace.gives(["set", "--", name, `value of ${name}`]);
+          await workspace.setInRepository(name, `repository's ${name}`);
+          await workspace.gives(["get", "--scope=user", "--", name], `value of ${name}\n`);
+          await workspace.gives(["resolve", `secret:${name}`], `repository's ${name}\n`);
+        }
+        await workspace.gives(
+          ["list"],
+          names
+            .toSorted()
+            .map((name) => `${name}\n`)
+            .join(""),
+        );
+      });
+
+      test("other names are a wrong use, and not shown", async (workspace) => {
+        for (const name of [
+          "",
+          "Hunter",
+          "hunTer",
+          "hun ter",
+          " hunter",
+          "hunter\n",
+          "hunter/a",
+          "hünter",
+          "hunter:a",
+        ]) {
+          for (const args of [
+            ["set", name, "1"],
+            ["set", name, "1", "--scope", "repo"],
+            ["get", name],
+            ["delete", name],
+            ["resolve", `secret:${name}`],
+          ]) {
+            const stderr = await workspace.fails(args, 2, /[Nn]ame/);
+            assert.doesNotMatch(stderr, /h.n.?ter/i);
+          }
+        }
+        await workspace.fails(["get", "secret:a"], 2);
+        assert.deepEqual(filesUnder(workspace.session.directory), [workspace.datapackage]);
+      });
+
+      test("resolve returns plain values unchanged", async (workspace) => {
+        await fill(workspace);
+        const long = "x".repeat(100_000);
+        const plain = [
+          "",
+          " ",
+          "plain",
+          "secret",
+          "Secret:both",
+          "SECRET:both",
+          " secret:both",
+          "a secret:both",
+        ];
+        const odd = [
+          "\n",
+          "two\nlines\n",
+          "tab\t",
+          "käse 🧀",
+          "{{ secret:both }}",
+          "secret :both",
+          "$both",
+          long,
+        ];
+        for (const value of [...plain, ...odd]) await workspace.gives(["resolve", value], `${value}\n`);
+        for (const value of ["-x", "--", "-h", "--version", "--scope=repo", "-"]) {
+          await workspace.gives(["resolve", "--", value], `${value}\n`);
+          await workspace.gives(["--", "resolve", value], `${value}\n`);
+        }
+      });
+
+      test("resolve is not recursive", async (workspace) => {
+        await workspace.gives(["set", "a", "secret:b"]);
+        await workspace.gives(["set", "b", "end"]);
+        await workspace.gives(["resolve", "secret:a"], "secret:b\n");
+        await workspace.gives(["get", "a"], "secret:b\n");
+      });
+
+      test("values come back as they were stored", async (workspace) => {
+        const values = [
+          "",
+          " ",
+          "\n",
+          "two\r\nlines\n",
+          '"quoted" \\ \u0007\u001b',
+          "käse 🧀",
+          "secret:both",
+          "null",
+        ];
+        for (const value of [...values, "v".repeat(100_000)]) {
+          await workspace.gives(["set", "a", value]);
+          await workspace.setInRepository("b", value);
+          await workspace.gives(["get", "a"], `${value}\n`);
+          await workspace.gives(["get", "b"], `${value}\n`);
+        }
+        await workspace.gives(["set", "a", "--", "-v"]);
+        await workspace.gives(["get", "a"], "-v\n");
+      });
+
+      test("values that are not UTF-8 text pass through resolve, and are not stored", async (workspace) => {
+        const words = ways[way]("bus-secrets").map((word) => `'${word}'`);
+        const shell = (line) =>
+          workspace.session.run("/bin/bash", ["-c", `${words.join(" ")} ${line}`], {
+            cwd: workspace.directory,
+          });
+        const resolved = await shell("resolve $'a\\xffb' | od -An -tx1");
+        assert.deepEqual([resolved.stdout.trim(), resolved.stderr], ["61 ff 62 0a", ""]);
+        const stored = await shell("set name $'hunter\\xff2'");
+        assert.deepEqual([stored.code, stored.stdout], [2, ""]);
+        assert.match(stored.stderr, /^bus-secrets: [^\n]*UTF-8[^\n]*\n$/);
+        assert.doesNotMatch(stored.stderr, /hunter/);
+        assert.equal(existsSync(workspace.preferences), false);
+      });
+    });
+
+    describe("flags", () => {
+      test("flags stand before and after the command, short and long", async (workspace) => {
+        const elsewhere = join(workspace.session.directory, "elsewhere");
+        workspace.write(join(elsewhere, "datapackage.json"), datapackageOf({ a: "there" }));
+        workspace.write(workspace.preferences, preferencesOf({ a: "user's" }));
+        const file = join(elsewhere, "out");
+        for (const [directory, output] of [
+          [
+            ["-C", elsewhere],
+            ["-o", "out"],
+          ],
+          [
+            ["--chdir", elsewhere],
+            ["--output", "out"],
+          ],
+          [[`--chdir=${elsewhere}`], ["--output=out"]],
+          [[`-C${elsewhere}`], ["-oout"]],
+          [
+            ["-C", "../elsewhere"],
+            ["-o", file],
+          ],
+        ]) {
+          for (const args of [
+            [...directory, ...output, "get", "a"],
+            [...output, "get", ...directory, "a"],
+            ["get", "a", ...directory, ...output],
+            [...directory, ...output, "--", "get", "a"],
+            ["get", ...output, ...directory, "--", "a"],
+          ]) {
+            writeFileSync(file, "old");
+            await workspace.gives(args);
+            assert.equal(text(file), "there\n");
+          }
+        }
+        for (const quiet of ["-q", "--quiet"]) {
+          await workspace.gives([quiet, "get", "a"]);
+          await workspace.gives(["get", quiet, "a"]);
+          await workspace.gives(["get", "a", quiet, quiet]);
+        }
+      });
+
+      test("--scope stands anywhere, in both spellings", async (workspace) => {
+        await fill(workspace);
+        for (const scope of [["--scope", "user"], ["--scope=user"]]) {
+          for (const args of [
+            [...scope, "get", "both"],
+            ["get", ...scope, "both"],
+            ["get", "both", ...scope],
+          ]) {
+            await workspace.gives(args, "of user\n");
+          }
+          await workspace.gives([...scope, "set", "both", "of user"]);
+          await workspace.gives(["set", "both", ...scope, "of user"]);
+        }
+        assert.equal(text(workspace.datapackage), datapackageOf({ both: "of repo", "in.repo": "r" }));
+      });
+
+      test("-- ends flags", async (workspace) => {
+        await workspace.gives(["set", "--", "-n", "--scope"]);
+        await workspace.gives(["--", "get", "-n"], "--scope\n");
+        await workspace.gives(["--", "set", "-n", "--"]);
+        await workspace.gives(["get", "--", "-n"], "--\n");
+        await workspace.fails(["get", "--", "-n", "--scope=user"], 2);
+        await workspace.fails(["--", "-q"], 2, /no command|unknown command/);
+        await workspace.fails(["--"], 2, /no command/);
+      });
+
+      test("-h and -V win over everything, mistakes and -q included", async (workspace) => {
+        const { stdout: help } = await workspace.run(["-h"]);
+        assert.match(help, /^[\s\S]*Usage: bus-secrets[\s\S]*\n$/);
+        for (const word of ["set", "get", "list", "resolve", "delete", "--scope", "auto", "user", "repo"]) {
+          assert.match(help, new RegExp(`\\b${word.replace(/^--/, "")}\\b`));
+        }
+        for (const flag of ["-h, --help", "-V, --version", "-C, --chdir", "-o, --output", "-q, --quiet"]) {
+          assert.ok(help.includes(flag), flag);
+        }
+        for (const args of [
+          ["--help"],
+          ["-qh"],
+          ["-q", "-o", "out", "--help"],
+          ["bogus", "-h"],
+          ["--scope", "wrong", "-h"],
+          ["-C", "/nowhere", "-h"],
+          ["-h", "-V"],
+        ]) {
+          await workspace.gives(args, help);
+        }
+        for (const command of ["set", "get", "list", "resolve", "delete"]) {
+          const { code, stdout, stderr } = await workspace.run([command, "--help"]);
+          assert.deepEqual([code, stderr], [0, ""]);
+          assert.match(stdout, new RegExp(`Usage: bus-secrets ${command} `));
+        }
+        for (const args of [["-V"], ["--version"], ["get", "-qV"], ["set", "A", "-V", "-h"], ["-o", "-V"]]) {
+          await workspace.gives(args, `bus-secrets ${version}\n`);
+        }
+        assert.deepEqual(filesUnder(workspace.session.directory), [workspace.datapackage]);
+      });
+
+      test("-q writes no result anywhere", async (workspace) => {
+        await fill(workspace);
+        const out = join(workspace.directory, "out");
+        for (const args of [["get", "both"], ["list"], ["resolve", "plain"], ["set", "new", "1"]]) {
+          await workspace.gives(["-q", ...args]);
+          await workspace.gives([...args, "--quiet", "--output", out]);
+          assert.equal(existsSync(out), false);
+        }
+        await workspace.gives(["-q", "set", "new", "1", "--scope", "repo"]);
+        await workspace.gives(["get", "new", "--scope", "repo"], "1\n");
+        writeFileSync(out, "old");
+        await workspace.gives(["get", "both", "-qo", out]);
+        assert.equal(text(out), "old");
+        await workspace.fails(["-q", "get", "missing"], 1, /no secret missing/);
+      });
+
+      test("-o takes the result instead of standard output, for its owner alone", async (workspace) => {
+        await fill(workspace);
+        const out = join(workspace.directory, "out");
+        for (const [args, result] of [
+          [["get", "both"], "of repo\n"],
+          [["list"], "both\nin-user\nin.repo\n"],
+          [["resolve", "secret:both", "--scope=user"], "of user\n"],
+          [["resolve", "two\nlines"], "two\nlines\n"],
+        ]) {
+          await workspace.gives([...args, "-o", "out"]);
+          assert.deepEqual([text(out), mode(out)], [result, 0o600]);
+          chmodSync(out, 0o644);
+        }
+        await workspace.gives(["list", "-o", out]);
+        assert.deepEqual([text(out), mode(out)], ["both\nin-user\nin.repo\n", 0o600]);
+      });
+
+      test("a command that fails leaves the file of -o alone", async (workspace) => {
+        const out = join(workspace.directory, "out");
+        for (const [args, code] of [
+          [["get", "missing"], 1],
+          [["resolve", "secret:missing"], 1],
+          [["resolve", "secret:"], 2],
+          [["get"], 2],
+          [["list", "extra"], 2],
+        ]) {
+          await workspace.fails([...args, "-o", out], code);
+          assert.equal(existsSync(out), false);
+        }
+        workspace.write(out, "old", 0o644);
+        await workspace.fails(["get", "missing", "-o", out], 1);
+        assert.deepEqual([text(out), mode(out)], ["old", 0o644]);
+        await workspace.fails(["list", "-o", "missing/out"], 1, /missing\/out/);
+        await workspace.fails(["list", "-o", "."], 1, /Cannot write/);
+      });
+    });
+
+    describe("exit codes and errors", () => {
+      test("1: it could not be done", async (workspace) => {
+        const file = join(workspace.directory, "file");
+        writeFileSync(file, "");
+        for (const [args, why] of [
+          [["get", "a"], /no secret a /],
+          [["get", "a", "--scope", "user"], /no secret a .*user/],
+          [["get", "a", "--scope", "repo"], /no secret a .*repository/],
+          [["resolve", "secret:a"], /no secret a /],
+          [["delete", "a"], /no secret a /],
+          [["list", "-C", "nowhere"], /nowhere: No such file/],
+          [["list", "-C", file], /file: not a directory/i],
+          [["get", "a", "-C", "nowhere", "--scope", "user"], /nowhere/],
+          [["set", "a", "hunter2", "--scope", "repo", "-C", ".."], /datapackage\.json/],
+        ]) {
+          await workspace.fails(args, 1, why);
+        }
+        assert.equal(text(workspace.datapackage), "{}\n");
+      });
+
+      test("2: it was called in a wrong way", async (workspace) => {
+        for (const [args, why] of [
+          [[], /no command/],
+          [["-q"], /no command/],
+          [[""], /unknown command/],
+          [["bogus"], /unknown command/],
+          [["Set", "a", "1"], /unknown command/],
+          [["se", "a", "1"], /unknown command/],
+          [["help"], /unknown command/],
+          [["run", "--", "true"], /unknown command/],
+          [["doctor"], /unknown command/],
+          [["set"], /<NAME> is missing/],
+          [["set", "a"], /value is missing/],
+          [["set", "a", "--scope", "repo"], /value is missing/],
+          [["get"], /<NAME> is missing/],
+          [["delete"], /<NAME> is missing/],
+          [["resolve"], /<VALUE> is missing/],
+          [["get", "a", "b"], /too many/],
+          [["set", "a", "b", "c"], /too many/],
+          [["list", "a"], /too many/],
+          [["resolve", "a", "b"], /too many/],
+          [["list", "--scope"], /--scope/],
+          [["list", "--scope", "all"], /--scope is one of/],
+          [["list", "--scope", "User"], /--scope is one of/],
+          [["list", "--scope="], /--scope is one of/],
+          [["resolve", "plain", "--scope", "all"], /--scope is one of/],
+          [["list", "--scope", "user", "--scope", "repo"], /--scope.* twice/],
+          [["set", "a", "1", "--scope", "auto"], /--scope is user or repo/],
+          [["list", "-C"], /--chdir/],
+          [["list", "-C", ""], /--chdir/],
+          [["list", "-o"], /--output/],
+          [["list", "-x"], /unknown flag/],
+          [["list", "--bogus"], /unknown flag/],
+          [["list", "--quiet=1"], /--quiet/],
+          [["list", "--json"], /unknown/],
+          [["get", "a", "--json"], /unknown/],
+          [["get", "a", "--service", "s"], /unknown/],
+          [["set", "a", "1", "--service=s"], /unknown/],
+        ]) {
+          await workspace.fails(args, 2, why, { input: "from standard input\n" });
+        }
+        assert.deepEqual(filesUnder(workspace.session.directory), [workspace.datapackage]);
+      });
+
+      test("no error shows a value, wherever it was put by mistake", async (workspace) => {
+        workspace.write(workspace.preferences, preferencesOf({ a: "hunter" }));
+        workspace.write(workspace.datapackage, '{"busdk":{"secrets":{"a":["hunter"]}}}');
+        for (const args of [
+          ["set", "a", "my", "hunter"],
+          ["set", "a", "--hunter"],
+          ["set", "a", "-hunter"],
+          ["set", "a", "--hunter=hunter"],
+          ["set", "a", "--quiet=hunter"],
+          ["set", "hunter hunter", "a"],
+          ["set", "Hunter", "a"],
+          ["set", "a", "hunter", "--scope", "hunter"],
+          ["set", "a", "hunter", "--scope=hunter"],
+          ["set", "a", "hunter", "--scope", "auto"],
+          ["set", "a", "hunter", "--scope", "user", "--scope", "hunter"],
+          ["set", "a", "hunter", "-C", "nowhere"],
+          ["set", "a", "hunter", "--service", "hunter"],
+          ["set", "--scope", "repo", "--", "a", "-hunter", "hunter"],
+          ["hunter"],
+          ["hunter", "a"],
+          ["a", "hunter"],
+          ["-o", "set", "hunter", "a"],
+          ["--hunter"],
+          ["resolve", "secret:Hunter"],
+          ["resolve", "secret:hunter hunter"],
+          ["resolve", "hunter", "hunter"],
+          ["get", "a"],
+          ["resolve", "secret:a"],
+        ]) {
+          const { code, stdout, stderr } = await workspace.run(args);
+          assert.ok(code > 0, args.join(" "));
+          assert.equal(stdout, "");
+          assert.match(stderr, /^bus-secrets: [^\n]+\n$/);
+          assert.doesNotMatch(stderr, /hunter/i, args.join(" "));
+        }
+      });
+
+      test("an error is one line, and does not steer the terminal", async (workspace) => {
+        const stderr = await workspace.fails(["list", "-C", "no\nwhere\u001b[31m"], 1, /no\\nwhere/);
+        assert.ok(!stderr.includes("\u001b"));
+      });
+
+      test("set takes no value from standard input, and an empty one where it is given", async (workspace) => {
+        await workspace.fails(["set", "a"], 2, /value is missing/, { input: "hunter2\n" });
+        assert.equal(existsSync(workspace.preferences), false);
+        await workspace.gives(["set", "a", ""], "", { input: "hunter2\n" });
+        assert.equal(text(workspace.preferences), preferencesOf({ a: "" }));
+        await workspace.gives(["get", "a"], "\n");
+      });
+
+      test("set warns that the repository's values are plain text, once they are there", async (workspace) => {
+        await workspace.setInRepository("a", "hunter2");
+        await workspace.fails(["set", "a", "x", "--scope", "repo", "-C", ".."], 1, /^(?!.*warning)/);
+      });
+    });
+
+    describe("files", () => {
+      const at = {
+        path: "<session>/own/mine.json",
+        directory: "<session>/own",
+        inDirectory: "<session>/own/preferences.json",
+        newer: "<session>/config/bus/preferences.json",
+        older: "<session>/config/busdk/preferences.json",
+        newerAtHome: "<session>/home/.config/bus/preferences.json",
+        olderAtHome: "<session>/home/.config/busdk/preferences.json",
+      };
+      for (const [name, expected, env, existing = []] of [
+        ["BUS_PREFERENCES_PATH", at.path, { BUS_PREFERENCES_PATH: at.path }],
+        [
+          "BUS_PREFERENCES_PATH before all others",
+          at.path,
+          { BUS_PREFERENCES_PATH: at.path, BUS_CONFIG_DIR: at.directory },
+          [at.inDirectory, at.newer, at.older],
+        ],
+        ["BUS_CONFIG_DIR", at.inDirectory, { BUS_CONFIG_DIR: at.directory }, [at.newer, at.older]],
+        ["an existing file of newer BusDK", at.newer, {}, [at.newer, at.older]],
+        ["an existing file of older BusDK", at.older, {}, [at.older]],
+        ["a folder of newer BusDK without the file", at.older, {}, ["<session>/config/bus/other.json"]],
+        ["no file", at.older, {}],
+        ["no XDG_CONFIG_HOME", at.olderAtHome, { XDG_CONFIG_HOME: undefined }],
+        ["newer BusDK's at home", at.newerAtHome, { XDG_CONFIG_HOME: undefined }, [at.newerAtHome]],
+        ["a relative XDG_CONFIG_HOME", at.olderAtHome, { XDG_CONFIG_HOME: "config" }],
+        [
+          "empty variables",
+          at.olderAtHome,
+          { BUS_PREFERENCES_PATH: "", BUS_CONFIG_DIR: "", XDG_CONFIG_HOME: "" },
+        ],
+      ]) {
+        test(`the preferences' place: ${name}`, async (workspace) => {
+          const here = (path) => path?.replace("<session>", workspace.session.directory);
+          for (const path of existing) workspace.write(here(path), preferencesOf({ old: path }));
+          const options = {
+            env: Object.fromEntries(Object.entries(env).map(([name, value]) => [name, here(value)])),
+          };
+          await workspace.gives(["set", "new", "1"], "", options);
+          const there = [...new Set([...existing, expected])].map(here);
+          const files = filesUnder(workspace.session.directory).filter(
+            (path) => path !== workspace.datapackage,
+          );
+          assert.deepEqual(files, there.toSorted());
+          const secrets = existing.includes(expected) ? { new: "1", old: expected } : { new: "1" };
+          assert.equal(text(here(expected)), preferencesOf(secrets));
+          for (const path of existing.filter((path) => path !== expected)) {
+            assert.equal(text(here(path)), preferencesOf({ old: path }));
+          }
+          await workspace.gives(["get", "new"], "1\n", options);
+        });
+      }
+
+      test("no place for preferences fails what needs one, and nothing else", async (workspace) => {
+        const options = { env: { HOME: undefined, XDG_CONFIG_HOME: undefined } };
+        await workspace.fails(["set", "a", "hunter2"], 1, /HOME/, options);
+        await workspace.fails(["get", "a"], 1, /HOME/, options);
+        await workspace.fails(["list"], 1, /HOME/, options);
+        await workspace.setInRepository("a", "1", options);
+        await workspace.gives(["get", "a"], "1\n", options);
+        await workspace.gives(["list", "--scope", "repo"], "a\n", options);
+        await workspace.gives(["resolve", "plain"], "plain\n", options);
+      });
+
+      test("preferences are sorted, and what is not ours stays in them", async (workspace) => {
+        workspace.write(
+          workspace.preferences,
+          `{"before": 1E+5, "version": 1, "values": {"secrets.b": "2", "ui.size": 1.50, "secretsx": [true, {}]},
+            "after": [], "é": {"z": null, "a": 12345678901234567890123}}`,
+          0o644,
+        );
+        await workspace.gives(["set", "c", "3"]);
+        await workspace.gives(["set", "a.b", "4"]);
+        await workspace.gives(["set", "b", "5"]);
+        assert.equal(
+          text(workspace.preferences),
+          `{
+  "before": 1E+5,
+  "version": 1,
+  "values": {
+    "secrets.a.b": "4",
+    "secrets.b": "5",
+    "secrets.c": "3",
+    "secretsx": [
+      true,
+      {}
+    ],
+    "ui.size": 1.50
+  },
+  "after": [],
+  "é": {
+    "z": null,
+    "a": 12345678901234567890123
+  }
+}
+`,
+        );
+        assert.equal(mode(workspace.preferences), 0o600);
+      });
+
+      test("preferences that are made are for their owner alone", async (workspace) => {
+        await workspace.gives(["set", "b", "2"]);
+        await workspace.gives(["set", "a", "1"]);
+        assert.equal(
+          text(workspace.preferences),
+          '{\n  "version": 1,\n  "values": {\n    "secrets.a": "1",\n    "secrets.b": "2"\n  }\n}\n',
+        );
+        const folder = join(workspace.preferences, "..");
+        assert.deepEqual([mode(workspace.preferences), mode(folder)], [0o600, 0o700]);
+      });
+
+      const rest = {
+        before: `  "name": "ledger",
+  "z": 1.0,
+  "numbers": [
+    1e5,
+    1E+5,
+    1e-7,
+    -0,
+    -0.0,
+    0.10,
+    12345678901234567890123,
+    123456789.123456789123456789
+  ],
+  "a": {
+    "2": null,
+    "10": true,
+    "1": {}
+  },
+  "käse": "\\"\\\\ 🧀 \\n / \\/ \\u00e4 \\ud800",
+  "käse": [],
+  "$serde_json::private::Number": "1"`,
+        after: `  "resources": []`,
+      };
+
+      test("datapackage.json: secrets are added, and the rest stays", async (workspace) => {
+        workspace.write(workspace.datapackage, `{\n${rest.before},\n${rest.after}\n}\n`);
+        chmodSync(workspace.datapackage, 0o640);
+        await workspace.setInRepository("z", "1");
+        await workspace.setInRepository("a.b", "2");
+        assert.equal(
+          text(workspace.datapackage),
+          `{
+${rest.before},
+${rest.after},
+  "busdk": {
+    "secrets": {
+      "z": "1",
+      "a.b": "2"
+    }
+  }
+}
+`,
+        );
+        assert.equal(mode(workspace.datapackage), 0o640);
+      });
+
+      test("datapackage.json: a secret is replaced where it stands, and deleted", async (workspace) => {
+        const busdk = (...secrets) => `  "busdk": {
+    "version": 1.0,
+    "secrets": {
+      ${secrets.join(",\n      ")}
+    },
+    "last": 1
+  }`;
+        const whole = (...secrets) => `{\n${rest.before},\n${busdk(...secrets)},\n${rest.after}\n}\n`;
+        workspace.write(workspace.datapackage, whole('"b": "1"', '"B": 2', '"a": "3"'));
+        await workspace.setInRepository("b", "new");
+        assert.equal(text(workspace.datapackage), whole('"b": "new"', '"B": 2', '"a": "3"'));
+        await workspace.gives(["delete", "b", "--scope", "repo"]);
+        assert.equal(text(workspace.datapackage), whole('"B": 2', '"a": "3"'));
+      });
+
+      test("datapackage.json: two spaces indent it, and a newline ends it", async (workspace) => {
+        workspace.write(workspace.datapackage, '{"a":{"b":[1,{"c":[]}]},\r\n\t"busdk":{"secrets":{}}}');
+        await workspace.setInRepository("n", "1");
+        assert.equal(
+          text(workspace.datapackage),
+          `${JSON.stringify({ a: { b: [1, { c: [] }] }, busdk: { secrets: { n: "1" } } }, null, 2)}\n`,
+        );
+      });
+
+      test("reading changes no file", async (workspace) => {
+        const before = ['{"busdk":{"secrets":{"a":"1"}}}', '{"values":{"secrets.b":"2"},"version":1}'];
+        workspace.write(workspace.datapackage, before[0]);
+        workspace.write(workspace.preferences, before[1]);
+        await workspace.gives(["list"], "a\nb\n");
+        await workspace.gives(["get", "a"], "1\n");
+        await workspace.gives(["resolve", "secret:b"], "2\n");
+        assert.deepEqual([text(workspace.datapackage), text(workspace.preferences)], before);
+        assert.deepEqual(filesUnder(workspace.session.directory), [
+          workspace.preferences,
+          workspace.datapackage,
+        ]);
+      });
+    });
+
+    test("the page's workflows", async (workspace) => {
+      const { session } = workspace;
+      const words = ways[way]("bus-secrets").map((word) => `'${word}'`);
+      const dispatcher = `#!/bin/sh
+[ "$1" = secrets ] || exit 9
+shift
+exec bus-secrets "$@"
+`;
+      const tools = join(session.directory, "tools");
+      workspace.write(join(tools, "bus"), dispatcher, 0o755);
+      if (way === "native") symlinkSync(ways.native("bus-secrets")[0], join(tools, "bus-secrets"));
+      else workspace.write(join(tools, "bus-secrets"), `#!/bin/sh\nexec ${words.join(" ")} "$@"\n`, 0o755);
+      const { code, stdout, stderr } = await session.run(
+        "/bin/sh",
+        [
+          "-ec",
+          `bus secrets set openai_api_key 'sk-...' --scope user
+
+          bus secrets list --scope auto
+          bus secrets get openai_api_key --scope user
+          bus secrets resolve secret:openai_api_key --scope auto
+
+          bus secrets set openai_api_key '<set-this-in-user-scope>' --scope repo
+          bus secrets set openai_api_key 'sk-local-user-key' --scope user
+          bus secrets resolve secret:openai_api_key --scope auto`,
+        ],
+        { cwd: workspace.directory, env: { PATH: `${tools}:${session.env.PATH}` } },
+      );
+      assert.equal(code, 0, stderr);
+      assert.equal(stdout, "openai_api_key\nsk-...\nsk-...\n<set-this-in-user-scope>\n");
+      assert.match(stderr, /^bus-secrets: warning: [^\n]+\n$/);
+      assert.equal(text(workspace.preferences), preferencesOf({ openai_api_key: "sk-local-user-key" }));
+      assert.equal(
+        text(workspace.datapackage),
+        datapackageOf({ openai_api_key: "<set-this-in-user-scope>" }),
+      );
+    });
+
+    describe("secrets", () => {
+      test(
+        "what it says of the operating system's store",
+        async (workspace) => {
+          const steps = [
+            [["list"]],
+            [["set", "a", "1"]],
+            [["set", "b"], "from input\n"],
+            [["set", "c"], "two\nlines\n\n"],
+            [["set", "d"], ""],
+            [["set", "d", ""]],
+            [["set", "A", "1"]],
+            [["set", "a", "of repo", "--scope", "repo"]],
+            [["set", "a", "x", "--scope", "auto"]],
+            [["get", "a"]],
+            [["get", "a", "--scope", "user"]],
+            [["get", "b", "--json"]],
+            [["get", "c"]],
+            [["get", "d"]],
+            [["list"]],
+            [["list", "--json"]],
+            [["list", "--json", "--scope=repo"]],
+            [["resolve", "secret:c"]],
+            [["resolve", "secret:d"]],
+            [["resolve", "secret:"]],
+            [["resolve", "plain"]],
+            [["--", "resolve", "-x"]],
+            [["set", "--service", "other", "Any Name/", "v"]],
+            [["get", "--service", "other", "Any Name/", "--json"]],
+            [["get", "--service", "other", "a"]],
+            [["get", "--service", "", "a"]],
+            [["get", "--service", "other", "--scope", "user", "a"]],
+            [["list", "--service=other"]],
+            [["delete", "--service=other", "Any Name/"]],
+            [["list", "--service=other"]],
+            [["get", "a", "-o", "out"]],
+            [["get", "a", "-q"]],
+            [["delete", "a"]],
+            [["delete", "a"]],
+            [["delete", "a", "--scope", "repo"]],
+            [["list", "-C", "nowhere"]],
+            [["bogus", "hunter"]],
+            [["get", "a", "--hunter"]],
+            [[]],
+            [["-V"]],
+            [["-h"]],
+            [["--", "-h"]],
+            ...["set", "get", "list", "resolve", "delete", "run", "inject", "import", "migrate"].map(
+              (command) => [[command, "-h"]],
+            ),
+            [["completions", "bash"]],
+            [["completions", "csh"]],
+          ];
+          for (const [args, input] of steps) await workspace.run(args, { input });
+          const codes = workspace.said.map(({ code }) => code);
+          const expected = [
+            0, 0, 0, 0, 2, 2, 2, 0, 2, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 1, 2, 2, 0, 0, 0,
+          ];
+          assert.deepEqual(codes.slice(0, 38), [...expected, 0, 0, 0, 1, 0, 1, 2, 2]);
+          const printed = new Map(workspace.said.map(({ words, stdout }) => [words.join(" "), stdout]));
+          assert.equal(printed.get("get b --json"), '{"name":"b","value":"from input"}\n');
+          assert.equal(printed.get("get c"), "two\nlines\n\n");
+          assert.equal(printed.get("-- resolve -x"), "-x\n");
+          assert.equal(printed.get("list --json --scope=repo"), '["a"]\n');
+        },
+        { program: "secrets", bus: true },
+      );
+
+      test(
+        "plain values and the repository need no store",
+        async (workspace) => {
+          await workspace.setInRepository("a", "1");
+          await workspace.gives(["get", "a"], "1\n");
+          await workspace.gives(["resolve", "secret:a"], "1\n");
+          await workspace.gives(["resolve", "plain"], "plain\n");
+          await workspace.gives(["list", "--scope", "repo"], "a\n");
+          await workspace.fails(["get", "b"], 1, /bus/);
+          await workspace.fails(["list"], 1, /bus/);
+        },
+        { program: "secrets" },
+      );
+    });
+  });
+}
+
+// Comes last, when all of the above have been told.
+it("all ways say the same, byte for byte", () => {
+  assert.ok(said.native.length > 0);
+  for (const way of Object.keys(ways)) {
+    assert.equal(said[way].length, said.native.length);
+    for (const [index, [name, told]] of said.native.entries()) {
+      assert.deepEqual(said[way][index], [name, told], `${way} differs from native`);
+    }
+  }
+});

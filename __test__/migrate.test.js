@@ -1,0 +1,189 @@
+// migrate, on what keytar and @napi-rs/keyring themselves have stored.
+
+const assert = require("node:assert/strict");
+const { readFileSync } = require("node:fs");
+const { join } = require("node:path");
+const { describe, it } = require("node:test");
+const { secretsIn } = require("./support/client.js");
+const { items, storeItem } = require("./support/items.js");
+const { runProgram, ways } = require("./support/programs.js");
+const { root, runtimes } = require("./support/runtimes.js");
+const { startSession } = require("./support/session.js");
+
+const node = runtimes["Node 22"];
+const service = "my-cli-tool";
+const values = { alice: "alice's value", "bob@example.com": "Zürich 👋", "two words": " spaces and\nlines " };
+
+/** How each package stores a credential: the body of a program with `service`, `name` and `value`. */
+const packages = {
+  keytar: `await require("keytar").setPassword(service, name, value);`,
+  "napi-rs": `new (require("@napi-rs/keyring").Entry)(service, name).setPassword(value);`,
+};
+
+async function sessionFor(t, options) {
+  const session = await startSession(options);
+  t.after(() => session.stop());
+  return session;
+}
+
+/** Stores values with a package, as a program that uses it would. */
+async function store(session, from, stored, of = service) {
+  const source = `(async () => { for (const [name, value] of ${JSON.stringify(Object.entries(stored))}) {
+    const service = ${JSON.stringify(of)}; ${packages[from]} } })()`;
+  const { code, stderr } = await session.run(node[0], ["-e", source], { cwd: join(root, "bench") });
+  assert.equal(code, 0, stderr);
+}
+
+const migrate = (session, ...args) => runProgram(session, "native", "secrets", ["migrate", ...args]);
+const ofOurs = ({ attributes }) => attributes["xdg:schema"] === "com.oven-sh.bun.Secret";
+
+for (const from of Object.keys(packages)) {
+  describe(`migrate --from ${from}`, () => {
+    const args = ["--from", from, "--service", service];
+    const names = Object.keys(values).sort();
+    const lines = (done) => names.map((name) => `${done} ${name}\n`).join("");
+
+    it("copies every credential of the service, and leaves the old ones", async (t) => {
+      const session = await sessionFor(t);
+      await store(session, from, values);
+      await store(session, from, { alice: "of another service" }, "other");
+      const before = await items(session);
+      const { code, stdout, stderr } = await migrate(session, ...args);
+      assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: lines("copied"), stderr: "" });
+      const ours = secretsIn(session, node, "os-secrets");
+      for (const [name, value] of Object.entries(values)) assert.equal(await ours.get(service, name), value);
+      const after = await items(session);
+      assert.equal(after.filter(ofOurs).length, names.length);
+      const left = after.filter((item) => !ofOurs(item)).map(({ path }) => path);
+      assert.deepEqual(new Set(left), new Set(before.map(({ path }) => path)));
+      // A second run finds equal copies.
+      assert.equal((await migrate(session, ...args)).stdout, lines("copied"));
+      assert.equal((await items(session)).length, after.length);
+    });
+
+    it("deletes the old ones when it is told to, and no others", async (t) => {
+      const session = await sessionFor(t);
+      await store(session, from, values);
+      await store(session, from, { alice: "of another service" }, "other");
+      const { code, stdout } = await migrate(session, ...args, "--delete");
+      assert.deepEqual({ code, stdout }, { code: 0, stdout: lines("moved") });
+      const left = (await items(session)).filter((item) => !ofOurs(item));
+      assert.deepEqual(
+        left.map(({ attributes }) => attributes.service),
+        ["other"],
+      );
+    });
+
+    it("overwrites nothing, and then deletes nothing", async (t) => {
+      const session = await sessionFor(t);
+      await store(session, from, values);
+      const ours = secretsIn(session, node, "os-secrets");
+      await ours.set(service, "alice", "newer");
+      const { code, stdout, stderr } = await migrate(session, ...args, "--delete");
+      assert.equal(code, 1);
+      assert.equal(stdout, lines("moved").replace("moved alice\n", ""));
+      assert.match(stderr, /^secrets: alice is not copied: another value is there under this name/);
+      assert.equal(await ours.get(service, "alice"), "newer");
+      const [left, ...others] = (await items(session)).filter((item) => !ofOurs(item));
+      assert.deepEqual([left.secret, others], [values.alice, []]);
+      for (const value of Object.values(values)) assert.ok(!stderr.includes(value));
+    });
+
+    it("asks to unlock what is locked", async (t) => {
+      const session = await sessionFor(t, { keyring: false });
+      const prompter = await session.startPrompter();
+      await session.startKeyring({ password: "right", prompter });
+      await store(session, from, values);
+      await session.lock();
+      await prompter.expect("password right");
+      const { code, stdout, stderr } = await migrate(session, ...args);
+      assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: lines("copied"), stderr: "" });
+    });
+
+    it("is done where there is nothing", async (t) => {
+      const session = await sessionFor(t);
+      const { code, stdout, stderr } = await migrate(session, ...args);
+      assert.deepEqual([code, stdout, stderr], [0, "", "secrets: there is nothing to copy\n"]);
+    });
+  });
+}
+
+describe("migrate", () => {
+  it("takes none of several credentials of one name", async (t) => {
+    const session = await sessionFor(t);
+    await store(session, "napi-rs", { alice: "one" });
+    await storeItem(session, {
+      collection: "/org/freedesktop/secrets/collection/login",
+      attributes: { service, username: "alice", target: "default", application: "rust-keyring" },
+      label: "older",
+      secret: "two",
+    });
+    const { code, stdout, stderr } = await migrate(session, "--from", "napi-rs", "--service", service);
+    assert.deepEqual([code, stdout], [1, ""]);
+    assert.match(stderr, /alice is not copied: there are several of this name/);
+    assert.equal((await items(session)).filter(ofOurs).length, 0);
+  });
+
+  it("asks once, where the person does not want to be asked", async (t) => {
+    const session = await sessionFor(t, { keyring: false });
+    const prompter = await session.startPrompter();
+    await session.startKeyring({ password: "right", prompter });
+    for (const name of ["a", "b", "c"])
+      await runProgram(session, "native", "bus-secrets", ["set", name, "x"]);
+    await session.lock();
+    await prompter.expect("cancel");
+    const { code, stdout, stderr } = await migrate(session, "--from", "bus-preferences");
+    assert.deepEqual([code, stdout], [1, ""]);
+    assert.match(stderr, /^secrets: a is not copied: .*\n$/);
+  });
+
+  it("leaves what is empty, and says so", async (t) => {
+    const session = await sessionFor(t);
+    await store(session, "napi-rs", { alice: "" });
+    const { code, stdout, stderr } = await migrate(
+      session,
+      "--from",
+      "napi-rs",
+      "--service",
+      service,
+      "--delete",
+    );
+    assert.deepEqual([code, stdout], [1, ""]);
+    assert.equal(stderr, "secrets: alice is not copied: it is empty; nothing was deleted\n");
+    assert.equal((await items(session)).length, 1);
+  });
+
+  for (const way of Object.keys(ways)) {
+    it(`--from bus-preferences makes secrets of BusDK's, ${way}`, (t) => fromPreferences(t, way));
+  }
+
+  async function fromPreferences(t, way) {
+    const session = await sessionFor(t);
+    const bus = (...args) => runProgram(session, way, "bus-secrets", args);
+    await bus("set", "openai_api_key", "one");
+    await bus("set", "a.b", "two");
+    const secrets = (...args) => runProgram(session, way, "secrets", args);
+    const { code, stdout } = await secrets("migrate", "--from", "bus-preferences", "--delete");
+    assert.deepEqual({ code, stdout }, { code: 0, stdout: "moved a.b\nmoved openai_api_key\n" });
+    assert.equal((await secrets("get", "openai_api_key")).stdout, "one\n");
+    assert.equal((await secrets("get", "a.b")).stdout, "two\n");
+    assert.equal((await bus("list")).stdout, "");
+    const file = join(session.env.XDG_CONFIG_HOME, "busdk", "preferences.json");
+    assert.deepEqual(JSON.parse(readFileSync(file, "utf8")), { version: 1, values: {} });
+  }
+
+  it("wants to be called right", async (t) => {
+    const session = await sessionFor(t, { bus: false });
+    for (const args of [
+      [],
+      ["--from", "keytar"],
+      ["--from", "other", "--service", service],
+      ["--from", "keytar", "--service", ""],
+      ["--from", "keytar", "--service", service, "--scope", "user"],
+    ]) {
+      const { code, stdout, stderr } = await migrate(session, ...args);
+      assert.deepEqual([code, stdout], [2, ""], stderr);
+      assert.match(stderr, /^secrets: .+\n$/);
+    }
+  });
+});

@@ -1,0 +1,109 @@
+// Where a secret must not be: in any process's arguments, in messages, in files, in core dumps.
+
+const assert = require("node:assert/strict");
+const { mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } = require("node:fs");
+const { join } = require("node:path");
+const { describe, it } = require("node:test");
+const { ways } = require("./support/programs.js");
+const { startSession } = require("./support/session.js");
+
+const SECRET = "Hunter2-that-nobody-may-see";
+
+/** The arguments of every process there is. */
+function commandLines() {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map((pid) => {
+      try {
+        return readFileSync(join("/proc", pid, "cmdline"), "utf8");
+      } catch {
+        return "";
+      }
+    });
+}
+
+/** The files below a folder that hold the secret. */
+function filesWith(directory) {
+  return readdirSync(directory, { recursive: true })
+    .map((name) => join(directory, name))
+    .filter((file) => statSync(file).isFile() && readFileSync(file).includes(SECRET));
+}
+
+async function workspace(t, options) {
+  const session = await startSession(options);
+  t.after(() => session.stop());
+  const directory = join(session.directory, "work");
+  mkdirSync(directory);
+  session.env.TMPDIR = join(session.directory, "tmp");
+  mkdirSync(session.env.TMPDIR);
+  return { session, directory };
+}
+
+for (const way of Object.keys(ways)) {
+  describe(`a secret, ${way},`, () => {
+    it("is in no arguments, messages or files but its own", async (t) => {
+      const { session, directory } = await workspace(t);
+      const [program, ...first] = ways[way]("secrets");
+      const stderr = [];
+      const seen = new Set();
+      const watch = setInterval(() => {
+        for (const line of commandLines()) seen.add(line);
+      }, 1);
+      t.after(() => clearInterval(watch));
+      const secrets = async (args, options) => {
+        const ended = await session.run(program, [...first, ...args], { cwd: directory, ...options });
+        stderr.push(ended.stderr);
+        return ended;
+      };
+      writeFileSync(join(directory, "datapackage.json"), "{}");
+      const input = SECRET;
+      assert.equal((await secrets(["set", "token"], { input })).code, 0);
+      assert.equal((await secrets(["set", "token", "--scope", "repo"], { input })).code, 0);
+      assert.equal((await secrets(["import"], { input: `A=${SECRET}\nB='${SECRET}'` })).code, 0);
+      assert.equal((await secrets(["import"], { input: `A=${SECRET}\n${SECRET}` })).code, 1);
+      assert.equal((await secrets(["set", "A/B"], { input })).code, 2);
+      assert.equal((await secrets(["set", "bytes"], { input: `${SECRET}\0` })).code, 2);
+      assert.equal((await secrets(["inject"], { input: `{{ secret:${SECRET} }}` })).code, 2);
+      assert.equal((await secrets(["inject", "-o", "injected"], { input: "{{ secret:token }}" })).code, 0);
+      const env = { TOKEN: "secret:token" };
+      const command = ["sh", "-c", 'test -n "$TOKEN"; cat "/proc/$PPID/cmdline"'];
+      assert.equal((await secrets(["run", "--", ...command], { env })).code, 0);
+      assert.equal((await secrets(["run", "--mask", "--", ...command], { env })).code, 0);
+      assert.equal((await secrets(["run", "--", "true"], { env: { TOKEN: `secret:${SECRET}` } })).code, 2);
+      await session.lock();
+      assert.equal((await secrets(["set", "token"], { input })).code, 1);
+      clearInterval(watch);
+      const lines = [...seen];
+      assert.ok(lines.some((line) => line.includes("secrets")));
+      assert.ok(!lines.some((line) => line.includes(SECRET)));
+      assert.ok(stderr.some(Boolean) && !stderr.join("").includes(SECRET));
+      const own = ["datapackage.json", "injected"].map((name) => join(directory, name));
+      assert.deepEqual(filesWith(session.directory).sort(), own);
+    });
+
+    it("is in no core dump, while commands that it runs have theirs", async (t) => {
+      const { session, directory } = await workspace(t);
+      const [program, ...first] = ways[way]("secrets");
+      for (const name of ["ready", "hold", "data"]) await session.run("mkfifo", [name], { cwd: directory });
+      /** Whether a process that is told to crash once it is ready leaves a dump, as bash says. */
+      const dumps = async (script, before = "", after = "") => {
+        const line = `ulimit -c unlimited; ${before} ${script} & read -r line <ready
+          kill -ABRT $!; wait $!; echo "ended with $?"; ${after}`;
+        const { stdout, stderr } = await session.run("bash", ["-c", line, "bash", program, ...first], {
+          cwd: directory,
+        });
+        assert.match(stdout, /ended with 134/);
+        return stderr.includes("core dumped");
+      };
+      if (!(await dumps("sh -c 'echo >ready; read -r line <hold'"))) {
+        return t.skip("no process leaves a core dump here, whatever it does");
+      }
+      // It has read a part of its input where that is more than a pipe holds, and waits for the rest.
+      writeFileSync(join(session.directory, "input"), SECRET.repeat(10_000));
+      const feed = "{ cat ../input; echo >ready; read -r line <hold; } >data &";
+      assert.equal(await dumps(`"$@" set token <data`, feed, "echo >hold"), false);
+      const run = `"$@" run -- sh -c 'echo >ready; read -r line <hold'`;
+      assert.equal(await dumps(run), true);
+    });
+  });
+}

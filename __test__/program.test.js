@@ -1,0 +1,410 @@
+// The program `secrets` on the operating system's store.
+
+const assert = require("node:assert/strict");
+const { spawnSync } = require("node:child_process");
+const { mkdirSync, readFileSync, statSync, writeFileSync } = require("node:fs");
+const { join } = require("node:path");
+const { after, before, describe, it } = require("node:test");
+const { secretsIn } = require("./support/client.js");
+const { items, storeItem } = require("./support/items.js");
+const { runProgram, ways } = require("./support/programs.js");
+const { bun, runtimes } = require("./support/runtimes.js");
+const { startSession } = require("./support/session.js");
+
+const login = "/org/freedesktop/secrets/collection/login";
+
+/** What a program did that said nothing on standard error. */
+const quietly = (stdout, code = 0) => ({ code, signal: null, stdout, stderr: "" });
+
+/** A runner of `secrets` in a session: ([arguments], options) → { code, signal, stdout, stderr }. */
+function runner(session, way = "native") {
+  return (args, options) => runProgram(session, way, "secrets", args, { cwd: session.directory, ...options });
+}
+
+for (const way of Object.keys(ways)) {
+  describe(`secrets, ${way},`, () => {
+    let session;
+    let secrets;
+    before(async () => {
+      session = await startSession();
+      secrets = runner(session, way);
+    });
+    after(() => session.stop());
+
+    it("keeps the user's secrets as credentials of the service os-secrets", async () => {
+      assert.deepEqual(await secrets(["set", "token"], { input: "väl ue\n" }), quietly(""));
+      assert.deepEqual(await secrets(["get", "token"]), quietly("väl ue\n"));
+      const [item, ...others] = await items(session);
+      assert.deepEqual(others, []);
+      const { attributes, label, secret, contentType } = item;
+      assert.deepEqual(
+        { attributes, label, secret, contentType },
+        {
+          attributes: { "xdg:schema": "com.oven-sh.bun.Secret", service: "os-secrets", account: "token" },
+          label: "os-secrets/token",
+          secret: "väl ue",
+          contentType: "text/plain",
+        },
+      );
+      const theirs = secretsIn(session, [bun], "bun");
+      assert.equal(await theirs.get("os-secrets", "token"), "väl ue");
+      await theirs.set({ service: "os-secrets", name: "by-bun", value: "theirs" });
+      assert.deepEqual(await secrets(["get", "by-bun"]), quietly("theirs\n"));
+      assert.deepEqual(await secrets(["list"]), quietly("by-bun\ntoken\n"));
+      assert.deepEqual(await secrets(["delete", "by-bun"]), quietly(""));
+      assert.equal(await theirs.get("os-secrets", "by-bun"), null);
+      assert.deepEqual(await secrets(["resolve", "secret:token"]), quietly("väl ue\n"));
+    });
+
+    it("drops one newline of its input, and no more", async () => {
+      for (const [input, value] of [
+        ["one\n", "one"],
+        ["one\r\n", "one"],
+        ["one\n\n", "one\n"],
+        ["one", "one"],
+        [" two\nlines \n", " two\nlines "],
+        ["\n\n", "\n"],
+        [`${"x".repeat(200_000)}\n`, "x".repeat(200_000)],
+      ]) {
+        assert.deepEqual(await secrets(["set", "input"], { input }), quietly(""));
+        assert.deepEqual(await secrets(["get", "input"]), quietly(`${value}\n`));
+      }
+    });
+
+    it("stores nothing that is empty or no text, so that a failed command deletes nothing", async () => {
+      await secrets(["set", "kept"], { input: "kept" });
+      for (const input of ["", "\n", "\r\n", Buffer.from([0xff]), "a\0b"]) {
+        const { code, stdout, stderr } = await secrets(["set", "kept"], { input });
+        assert.deepEqual([code, stdout], [2, ""]);
+        assert.match(stderr, /^secrets: the value is (empty, .*use delete|not UTF-8 text)/);
+      }
+      assert.equal((await secrets(["set", "kept", ""])).code, 2);
+      assert.deepEqual(await secrets(["get", "kept"]), quietly("kept\n"));
+    });
+
+    it("addresses the credentials of any application", async () => {
+      const odd = 'имя = "x" 👋 A/B';
+      const of = ["--service", "com.example.app"];
+      assert.deepEqual(await secrets(["set", ...of, odd], { input: "value" }), quietly(""));
+      assert.deepEqual(await secrets(["get", odd, ...of]), quietly("value\n"));
+      assert.deepEqual(await secrets(["list", ...of]), quietly(`${odd}\n`));
+      assert.deepEqual(await secrets(["list", ...of, "--json"]), quietly(`${JSON.stringify([odd])}\n`));
+      const json = { service: "com.example.app", name: odd, value: "value" };
+      assert.deepEqual(await secrets(["get", "--json", odd, ...of]), quietly(`${JSON.stringify(json)}\n`));
+      assert.equal((await secrets(["get", odd])).code, 2);
+      assert.equal((await secrets(["get", odd, "--service", "other"])).code, 1);
+      assert.deepEqual(await secrets(["delete", odd, ...of]), quietly(""));
+      assert.equal((await secrets(["delete", odd, ...of])).code, 1);
+      for (const wrong of [
+        ["get", odd, ...of, "--scope", "user"],
+        ["get", odd, "--service", ""],
+        ["get", "", ...of],
+      ]) {
+        assert.equal((await secrets(wrong)).code, 2, wrong.join(" "));
+      }
+    });
+  });
+}
+
+for (const way of Object.keys(ways)) {
+  describe(`secrets, ${way}, as well`, () => {
+    let session;
+    let secrets;
+    before(async () => {
+      session = await startSession();
+      secrets = runner(session, way);
+    });
+    after(() => session.stop());
+
+    /** Runs a script in bash, where "$@" is the program. */
+    const bash = (script) => session.run("bash", ["-c", script, "bash", ...ways[way]("secrets")]);
+
+    it("gives a value in JSON to the letter", async () => {
+      const value = 'a "quoted" \\ \u001b\t\u2028 👋';
+      await secrets(["set", "json"], { input: value });
+      const { stdout } = await secrets(["get", "json", "--json"]);
+      assert.deepEqual(JSON.parse(stdout), { name: "json", value });
+    });
+
+    it("prints bytes that others have stored, but not as JSON", async () => {
+      const ours = secretsIn(session, runtimes["Node 22"], "os-secrets");
+      await ours.set("os-secrets", "text", "x");
+      const node = `require(${JSON.stringify(join(__dirname, ".."))}).openStore()
+      .set("os-secrets", "bytes", Uint8Array.of(0xff, 0x00, 0x0a))`;
+      assert.equal((await session.run(runtimes["Node 22"][0], ["-e", node])).code, 0);
+      const file = join(session.directory, "bytes");
+      assert.deepEqual(await secrets(["get", "bytes", "-o", file]), quietly(""));
+      assert.equal(readFileSync(file).toString("hex"), "ff000a0a");
+      assert.equal((await secrets(["get", "bytes", "--json"])).code, 1);
+    });
+
+    it("lets no name steer the terminal", async () => {
+      const name = "a\u001b[2J\nb\u009b";
+      const attributes = { "xdg:schema": "com.oven-sh.bun.Secret", service: "hostile", account: name };
+      await storeItem(session, { collection: login, attributes, label: "x", secret: "x" });
+      const { stdout } = await secrets(["list", "--service", "hostile"]);
+      assert.equal(stdout, "a\\u{1b}[2J\\nb\\u{9b}\n");
+      assert.deepEqual(JSON.parse((await secrets(["list", "--service", "hostile", "--json"])).stdout), [
+        name,
+      ]);
+    });
+
+    it("ends quietly where nobody reads on", async () => {
+      await secrets(["set", "pipe"], { input: "x".repeat(500_000) });
+      const line = `"$@" get pipe | head -c 1; echo " \${PIPESTATUS[0]}"`;
+      assert.deepEqual(await bash(line), quietly("x 1\n"));
+    });
+
+    it("says where its result cannot be written", async () => {
+      const { code, stderr } = await bash(`"$@" list >/dev/full`);
+      assert.equal(code, 1);
+      assert.match(stderr, /^secrets: Cannot write to standard output: No space left on device/);
+    });
+
+    it("completes commands in a real bash, and gives scripts for the others", async () => {
+      const complete = `source <("$@" completions bash)
+      COMP_WORDS=(secrets de); COMP_CWORD=1; _secrets secrets de secrets; echo "\${COMPREPLY[@]}"
+      COMP_WORDS=(secrets get --scope r); COMP_CWORD=3; _secrets secrets r --scope; echo "\${COMPREPLY[@]}"`;
+      assert.deepEqual(await bash(complete), quietly("delete\nrepo\n"));
+      for (const [shell, mark] of [
+        ["zsh", /^#compdef secrets/],
+        ["fish", /^complete -c secrets/m],
+        ["powershell", /Register-ArgumentCompleter/],
+      ]) {
+        const { code, stdout } = await secrets(["completions", shell]);
+        assert.equal(code, 0);
+        assert.match(stdout, mark);
+      }
+      assert.equal((await secrets(["completions", "tcsh"])).code, 2);
+    });
+
+    describe("inject", () => {
+      before(async () => {
+        await secrets(["set", "password"], { input: "p$ss\n{{ secret:user }}" });
+        await secrets(["set", "user"], { input: "alice" });
+      });
+
+      it("fills in references, once, and leaves everything else", async () => {
+        const template = "u={{ secret:user }}\np={{secret:password}}\n{{ .Values.x }} {{}} }} {{ secret\r\n";
+        const filled = "u=alice\np=p$ss\n{{ secret:user }}\n{{ .Values.x }} {{}} }} {{ secret\r\n";
+        assert.deepEqual(await secrets(["inject"], { input: template }), quietly(filled));
+        const [input, output] = ["template", "filled"].map((name) => join(session.directory, name));
+        writeFileSync(input, template);
+        assert.deepEqual(await secrets(["inject", "-i", "template", "-o", "filled"]), quietly(""));
+        assert.equal(readFileSync(output, "utf8"), filled);
+        assert.equal(statSync(output).mode & 0o777, 0o600);
+      });
+
+      it("writes nothing where a reference leads nowhere", async () => {
+        for (const [template, code, told] of [
+          [
+            "{{ secret:user }}\n{{ secret:nope }}",
+            1,
+            /^secrets: line 2 of the template: There is no secret nope/,
+          ],
+          ["{{ secret:USER }}", 2, /^secrets: line 1 of the template: Not a secret's name/],
+          ["{{ secret:user", 2, /^secrets: line 1 of the template: .*not closed/],
+        ]) {
+          const output = join(session.directory, "untouched");
+          writeFileSync(output, "before");
+          const failed = await secrets(["inject", "-o", output], { input: template });
+          assert.deepEqual([failed.code, failed.stdout], [code, ""]);
+          assert.match(failed.stderr, told);
+          assert.equal(readFileSync(output, "utf8"), "before");
+        }
+        assert.equal((await secrets(["inject", "-i", "nowhere"])).code, 1);
+      });
+    });
+
+    describe("import", () => {
+      const dotenv = `# a comment
+export API_KEY="line one\\nline two"
+PASSWORD='p#$s' # with a comment
+EMPTY=
+REFERENCE=secret:api_key
+`;
+      const notes =
+        "secrets: EMPTY is left out: it is empty\nsecrets: REFERENCE is left out: it is a reference already\n";
+
+      it("stores each value under its variable's name", async () => {
+        writeFileSync(join(session.directory, ".env"), dotenv);
+        const dry = await secrets(["import", ".env", "--dry-run"]);
+        assert.deepEqual(dry, {
+          ...quietly("would store api_key\nwould store password\n"),
+          stderr: notes,
+        });
+        assert.equal((await secrets(["get", "api_key"])).code, 1);
+        const { code, stdout } = await secrets(["import"], { input: dotenv });
+        assert.deepEqual([code, stdout], [0, "stored api_key\nstored password\n"]);
+        assert.equal((await secrets(["get", "api_key"])).stdout, "line one\nline two\n");
+        assert.equal((await secrets(["get", "password"])).stdout, "p#$s\n");
+        assert.deepEqual(await secrets(["import", ".env", "-q"]), quietly(""));
+      });
+
+      it("keeps names for an application, and goes into the repository where it is told to", async () => {
+        const { stdout } = await secrets(["import", ".env", "--service", "app"]);
+        assert.equal(stdout, "stored API_KEY\nstored PASSWORD\n");
+        assert.equal((await secrets(["get", "API_KEY", "--service", "app"])).stdout, "line one\nline two\n");
+        const workspace = join(session.directory, "workspace");
+        mkdirSync(workspace);
+        writeFileSync(join(workspace, "datapackage.json"), "{}");
+        const imported = await secrets(["import", "../.env", "-C", "workspace", "--scope", "repo"]);
+        assert.equal(imported.code, 0);
+        assert.match(imported.stderr, /^secrets: warning: .*plain text/m);
+        assert.deepEqual(JSON.parse(readFileSync(join(workspace, "datapackage.json"), "utf8")), {
+          busdk: { secrets: { api_key: "line one\nline two", password: "p#$s" } },
+        });
+      });
+
+      it("stores nothing of a file that it does not understand", async () => {
+        for (const [input, code, told] of [
+          ["A=1\nB='Hunter2\n", 1, /line 2/],
+          ["Hunter2\n", 1, /line 1/],
+          ["NAME=1\nname=2\n", 2, /two variables would become the secret name/],
+        ]) {
+          const failed = await secrets(["import"], { input });
+          assert.deepEqual([failed.code, failed.stdout], [code, ""]);
+          assert.match(failed.stderr, told);
+          assert.doesNotMatch(failed.stderr, /Hunter2/);
+        }
+        assert.equal((await secrets(["get", "a"])).code, 1);
+      });
+    });
+  });
+
+  describe(`secrets doctor, ${way},`, () => {
+    async function diagnose(t, options, env) {
+      const session = await startSession(options);
+      t.after(() => session.stop());
+      return { session, examine: (...args) => runner(session, way)(["doctor", ...args], { env }) };
+    }
+
+    it("finds nothing wrong with a store that works", async (t) => {
+      const { session, examine } = await diagnose(t);
+      const { code, stdout, stderr } = await examine();
+      assert.deepEqual([code, stderr], [0, ""]);
+      assert.match(stdout, /^works +yes\nstore +Secret Service\nprovider +gnome-keyring\n/);
+      const { problems, place, ...facts } = JSON.parse((await examine("--json")).stdout);
+      assert.deepEqual(problems, []);
+      assert.deepEqual(facts, {
+        works: true,
+        store: "Secret Service",
+        provider: "gnome-keyring",
+        bus: session.env.DBUS_SESSION_BUS_ADDRESS,
+        reachable: true,
+        collection: login,
+        unlocked: true,
+        persistent: true,
+        encrypted: true,
+        display: false,
+      });
+    });
+
+    it("tells what is wrong, and the command that mends it", async (t) => {
+      for (const [what, options, prepare, env, told, mend] of [
+        ["no bus", { bus: false }, undefined, {}, /no usable D-Bus session bus/, /^dbus-run-session/],
+        [
+          "no service",
+          { keyring: false },
+          undefined,
+          {},
+          /No credential store answers/,
+          /install gnome-keyring/,
+        ],
+        [
+          "locked, without a display",
+          {},
+          (session) => session.lock(),
+          {},
+          /locked, and there is no display/,
+          /gnome-keyring-daemon --replace --unlock/,
+        ],
+        [
+          "no default collection",
+          { keyring: false },
+          (session) => session.startKeyring({ password: null }),
+          {},
+          /no default collection/,
+          /gnome-keyring-daemon --replace --unlock/,
+        ],
+      ]) {
+        const { session, examine } = await diagnose(t, options, env);
+        await prepare?.(session);
+        const { code, stdout } = await examine("--json");
+        const { works, problems } = JSON.parse(stdout);
+        assert.deepEqual([code, works], [1, false], what);
+        const fatal = problems.find((problem) => problem.fatal);
+        assert.match(fatal.what, told);
+        assert.match(fatal.mend, mend);
+        const text = await examine();
+        assert.equal(text.code, 1);
+        assert.ok(text.stdout.includes(`problem: ${fatal.what}\n  ${fatal.mend}\n`), text.stdout);
+      }
+    });
+
+    it("is right: what it finds working works, and what not, not", async (t) => {
+      for (const prepare of [() => {}, (session) => session.lock()]) {
+        const { session, examine } = await diagnose(t);
+        await prepare(session);
+        const { code } = await examine();
+        const set = await runner(session, way)(["set", "probe"], { input: "x" });
+        assert.equal(set.code, code, set.stderr);
+      }
+    });
+
+    it("takes a locked store for working where it can ask", async (t) => {
+      const { session, examine } = await diagnose(t, {}, { DISPLAY: ":0" });
+      await session.lock();
+      const { code, stdout } = await examine("--json");
+      const { works, unlocked, problems } = JSON.parse(stdout);
+      assert.deepEqual(
+        [code, works, unlocked, problems.length, problems[0].fatal],
+        [0, true, false, 1, false],
+      );
+    });
+
+    for (const password of ["", "right % word"])
+      it(`mends what it says, password "${password}"`, async (t) => {
+        const { session, examine } = await diagnose(t, { keyring: false });
+        await session.startKeyring({ password });
+        await session.lock();
+        const { problems } = JSON.parse((await examine("--json")).stdout);
+        // In the foreground, so that it ends with the session.
+        const mend = problems[0].mend.replace("--components", "--foreground --components");
+        session.start("sh", ["-c", mend]).stdin.end(`${password}\n`);
+        await session.answered(
+          [
+            "org.freedesktop.secrets",
+            login,
+            "org.freedesktop.DBus.Properties.Get",
+            "string:org.freedesktop.Secret.Collection",
+            "string:Locked",
+          ],
+          /boolean false/,
+        );
+        assert.equal((await examine()).code, 0);
+      });
+
+    it("recognizes where it runs", async (t) => {
+      const { examine } = await diagnose(t, { keyring: false }, { WSL_DISTRO_NAME: "Debian" });
+      const { place, problems } = JSON.parse((await examine("--json")).stdout);
+      assert.equal(place, "WSL");
+      assert.match(problems[0].what, /systemd in \/etc\/wsl\.conf/);
+    });
+  });
+}
+
+describe("the programs of a package without a binary", () => {
+  it("say what is wrong", () => {
+    const load = `require.cache[require.resolve("../load.js")] = undefined;
+      require("node:module")._load = ((load) => (id, ...rest) => {
+        if (/\\.node$|^@os-secrets/.test(id)) throw Object.assign(new Error(id), { code: "MODULE_NOT_FOUND" });
+        return load(id, ...rest);
+      })(require("node:module")._load);
+      require("../program.js")("secrets");`;
+    const options = { cwd: __dirname, encoding: "utf8" };
+    const { status, stdout, stderr } = spawnSync(process.execPath, ["-e", load], options);
+    assert.deepEqual([status, stdout], [1, ""]);
+    assert.match(stderr, /^secrets: os-secrets cannot load its native binary/);
+  });
+});

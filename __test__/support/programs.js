@@ -1,0 +1,25 @@
+// The ways in which the programs are reached; all of them must do and say the same.
+
+const { existsSync } = require("node:fs");
+const { join } = require("node:path");
+const tools = require("../../scripts/tools.js");
+const { bun, root, runtimes } = require("./runtimes.js");
+
+const native = tools.programs();
+if (!existsSync(join(native, "secrets"))) throw new Error("The programs are not built: run npm test");
+
+/** Each way, as a function from the program's name to the command that runs it. */
+const ways = {
+  native: (program) => [join(native, program)],
+  // As its first line says.
+  Node: (program) => [...runtimes["Node 22"], "--", join(root, "bin", `${program}.js`)],
+  Bun: (program) => [bun, join(root, "bin", `${program}.js`)],
+};
+
+/** Runs a program in a session: { code, signal, stdout, stderr }. */
+function runProgram(session, way, program, args, options) {
+  const [command, ...first] = ways[way](program);
+  return session.run(command, [...first, ...args], options);
+}
+
+module.exports = { runProgram, ways };

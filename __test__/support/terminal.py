@@ -1,0 +1,47 @@
+"""Runs a command on a terminal of its own, where somebody types: on standard input, as JSON, the command,
+its environment and directory, and steps [what to wait for, what to type then]. Prints as JSON what the
+terminal showed, how the command ended, and whether it left the terminal as it found it."""
+
+import json
+import os
+import pty
+import select
+import signal
+import sys
+import termios
+
+task = json.load(sys.stdin)
+pid, terminal = pty.fork()
+if pid == 0:
+    os.chdir(task["cwd"])
+    # Not before the terminal was looked at.
+    os.read(0, 1)
+    os.execvpe(task["command"][0], task["command"], task["env"])
+
+before = termios.tcgetattr(terminal)
+os.write(terminal, b"\n")
+shown, start = b"", 0
+steps = [[wait.encode(), text.encode()] for wait, text in task["steps"]]
+while True:
+    if steps and (at := shown.find(steps[0][0], start)) >= 0:
+        wait, text = steps.pop(0)
+        start = at + len(wait)
+        os.write(terminal, text)
+        continue
+    ready, _, _ = select.select([terminal], [], [], 60)
+    try:
+        chunk = os.read(terminal, 1 << 16) if ready else b""
+    except OSError:
+        chunk = b""
+    if not chunk:
+        break
+    shown += chunk
+if not ready:
+    os.kill(pid, signal.SIGKILL)
+_, status = os.waitpid(pid, 0)
+print(json.dumps({
+    "shown": shown.decode("utf-8", "backslashreplace"),
+    "code": os.waitstatus_to_exitcode(status),
+    "kept": termios.tcgetattr(terminal) == before,
+    "untyped": len(steps),
+}))

@@ -1,0 +1,18 @@
+"use strict";
+
+// Runs a program of the native code in this process. Standard input and output are left to it: the
+// runtime's own streams would change them.
+
+const { writeSync } = require("node:fs");
+
+module.exports = function run(program) {
+  let native;
+  try {
+    native = require("./load.js");
+  } catch (error) {
+    writeSync(2, `${program}: ${error.message}\n`);
+    process.exitCode = 1;
+    return;
+  }
+  process.exitCode = native.runProgram(program, process.argv.slice(2));
+};
