@@ -379,8 +379,9 @@ for (const [file, { of, holding, members, name: nameIn, scope }] of Object.entri
           if (readdirSync(dirname(path)).length > 1) killed.within += 1;
         }
         t.diagnostic(JSON.stringify(killed));
-        const counts = Object.values(killed);
-        assert.ok(Math.min(...counts) > 0, JSON.stringify(killed));
+        // How many are killed within a write depends on the disk; what they leave is made sure of here.
+        assert.ok(killed.before > 0 && killed.after > 0, JSON.stringify(killed));
+        writeFileSync(join(dirname(path), `.${file}.os-secrets.tmp`), "left behind");
         await put("a", "the last");
         assert.ok(text(path) === whole("the last"));
         assert.deepEqual(readdirSync(dirname(path)), [file]);

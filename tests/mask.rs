@@ -252,7 +252,9 @@ fn much_output_on_both_streams_passes() {
 
 #[test]
 fn what_we_are_sent_is_passed_on() {
-    for signal in [Signal::TERM, Signal::HUP, Signal::INT, Signal::QUIT] {
+    let all =
+        [Signal::TERM, Signal::HUP, Signal::INT, Signal::QUIT, Signal::ALARM, Signal::USR1, Signal::USR2];
+    for signal in all {
         let name = format!("{signal:?}");
         let number = signal.as_raw();
         let script = format!("trap 'echo hunter2; exit 9' {number}; echo ready; {WAIT}");
