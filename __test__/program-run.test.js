@@ -4,7 +4,7 @@ const assert = require("node:assert/strict");
 const { chmodSync, existsSync, mkdirSync, writeFileSync } = require("node:fs");
 const { join } = require("node:path");
 const { after, before, describe, it } = require("node:test");
-const { ways } = require("./support/programs.js");
+const { runInBash, runProgram, ways } = require("./support/programs.js");
 const { startSession } = require("./support/session.js");
 
 const value = "väl ue $x\nwith lines";
@@ -24,18 +24,10 @@ for (const way of Object.keys(ways)) {
     });
     after(() => session.stop());
 
-    /** Runs `secrets`, from a shell where the environment must hold what no process could start with. */
-    function secrets(args, options = {}) {
-      const [command, ...first] = ways[way]("secrets");
-      return session.run(command, [...first, ...args], { cwd: directory, ...options });
-    }
+    const secrets = (args, options) =>
+      runProgram(session, way, "secrets", args, { cwd: directory, ...options });
     const run = (script, env, ...flags) => secrets(["run", ...flags, "--", "sh", "-c", script], { env });
-    /** Runs a script in bash, where "$@" is the program. */
-    const shell = (script, env) => {
-      const [command, ...first] = ways[way]("secrets");
-      const options = { cwd: directory, env };
-      return session.run("bash", ["-c", script, "bash", command, ...first], options);
-    };
+    const shell = (script) => runInBash(session, way, script, { cwd: directory });
 
     it("resolves what refers to a secret, and nothing else", async () => {
       const env = { A: "secret:token", B: "x secret:token", C: "", D: " secret:token" };

@@ -7,7 +7,7 @@ const { join } = require("node:path");
 const { after, before, describe, it } = require("node:test");
 const { secretsIn } = require("./support/client.js");
 const { items, storeItem } = require("./support/items.js");
-const { runProgram, ways } = require("./support/programs.js");
+const { runInBash, runProgram, ways } = require("./support/programs.js");
 const { bun, runtimes } = require("./support/runtimes.js");
 const { startSession } = require("./support/session.js");
 
@@ -116,8 +116,7 @@ for (const way of Object.keys(ways)) {
     });
     after(() => session.stop());
 
-    /** Runs a script in bash, where "$@" is the program. */
-    const bash = (script) => session.run("bash", ["-c", script, "bash", ...ways[way]("secrets")]);
+    const bash = (script) => runInBash(session, way, script);
 
     it("gives a value in JSON to the letter", async () => {
       const value = 'a "quoted" \\ \u001b\t\u2028 👋';

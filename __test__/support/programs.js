@@ -22,4 +22,9 @@ function runProgram(session, way, program, args, options) {
   return session.run(command, [...first, ...args], options);
 }
 
-module.exports = { runProgram, ways };
+/** Runs a script in bash, where "$@" is `secrets`. */
+function runInBash(session, way, script, options) {
+  return session.run("bash", ["-c", script, "bash", ...ways[way]("secrets")], options);
+}
+
+module.exports = { runInBash, runProgram, ways };

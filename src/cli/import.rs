@@ -2,13 +2,11 @@
 
 use std::{collections::BTreeSet, path::PathBuf};
 
-use super::{Context, Failure, args::Service, dotenv, output::read_input};
+use super::{Context, Failure, Named, args::Service};
 use crate::{
     credential::{Key, Secret},
     error::Error,
-    limits::Progress,
     scope::{Name, reference},
-    store::{self, Store},
 };
 
 pub fn import(
@@ -19,11 +17,7 @@ pub fn import(
 ) -> Result<(), Failure> {
     let service = context.service(service)?;
     let scope = context.scope_to_change()?;
-    let file = file.map(|file| context.directory.join(file));
-    let variables = dotenv::parse(&read_input(file.as_ref())?).map_err(|malformed| Error::InvalidFile {
-        path: file.unwrap_or_else(|| "standard input".into()),
-        reason: format!("is not a dotenv file: {malformed}"),
-    })?;
+    let variables = context.read_dotenv(file.as_deref())?;
 
     let mut names = BTreeSet::new();
     let mut secrets = Vec::new();
@@ -44,21 +38,11 @@ pub fn import(
     let mut result = String::new();
     for (name, value) in secrets {
         if !dry_run {
-            let stored = match &service {
-                Some(service) => {
-                    let key = Key { service: service.clone(), name: name.clone() };
-                    context.call(Progress::changing(true), |progress| async move {
-                        store::os()?.set(&key, &value, &progress).await
-                    })
-                }
-                None => {
-                    let (scopes, name) = (context.scopes(), Name::parse(name.as_bytes())?);
-                    context.call(Progress::changing(true), |progress| async move {
-                        scopes.set(&name, value, scope, &progress).await
-                    })
-                }
+            let named = match &service {
+                Some(service) => Named::Credential(Key { service: service.clone(), name: name.clone() }),
+                None => Named::Secret(Name::parse(name.as_bytes())?, scope),
             };
-            if let Err(error) = stored {
+            if let Err(error) = context.set(named, value) {
                 // What was stored before is told all the same; the error counts more than its telling.
                 let _ = context.output.write(result.as_bytes());
                 return Err(Error::Of { of: name, error: Box::new(error) }.into());
@@ -66,8 +50,8 @@ pub fn import(
         }
         result.push_str(&format!("{done} {name}\n"));
     }
-    if !dry_run && service.is_none() && !result.is_empty() {
-        context.warn_of(scope);
+    if !dry_run && !result.is_empty() {
+        context.warn_of(service.is_none().then_some(scope));
     }
     context.output.write(result.as_bytes())
 }

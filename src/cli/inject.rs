@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use zeroize::Zeroizing;
 
-use super::{Context, Failure, output::read_input};
+use super::{Context, Failure};
 use crate::{credential::Secret, scope::REFERENCE};
 
 const OPEN: &[u8] = b"{{";
 const CLOSE: &[u8] = b"}}";
 
 pub fn inject(context: &Context, input: Option<PathBuf>) -> Result<(), Failure> {
-    let template = read_input(input.map(|file| context.directory.join(file)).as_ref())?;
+    let template = context.read(input.as_deref())?;
     let parts = parse(&template)?;
     let references = parts.iter().filter_map(|part| match part {
         Part::Reference(reference, line) => Some((Secret::new(reference.to_vec()), of(*line))),

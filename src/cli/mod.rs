@@ -11,9 +11,15 @@
 //! | `child/`, `mask/` | running another program |
 //! | `signals.rs` | catching signals for a while |
 
-use std::{ffi::OsString, fs, io, path::PathBuf, sync::Arc};
+use std::{
+    ffi::OsString,
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+use zeroize::Zeroizing;
 
 use crate::{
     credential::{Key, Secret},
@@ -21,6 +27,7 @@ use crate::{
     executor::block_on,
     limits::{Limits, Progress},
     scope::{Name, Preferences, Repository, Resolution, Scope, Scopes, User, file_failure},
+    store::{self, Store},
 };
 
 #[forbid(unsafe_code)]
@@ -203,10 +210,10 @@ impl Context {
     }
 
     /// Refuses a scope where it would mean nothing.
-    fn without_scope(&self, why: &str) -> Result<(), Failure> {
+    fn without_scope(&self, what: &str) -> Result<(), Failure> {
         match self.scope {
             None => Ok(()),
-            Some(_) => Err(Failure::Usage(format!("--scope does not go with {why}"))),
+            Some(_) => Err(Failure::Usage(format!("--scope does not go with {what}"))),
         }
     }
 
@@ -263,9 +270,33 @@ impl Context {
         }
     }
 
-    /// Warns where values go to the repository.
-    fn warn_of(&self, scope: Scope) {
-        if scope == Scope::Repository {
+    /// Stores a value under what was named.
+    fn set(&self, named: Named, value: Secret) -> Result<(), Error> {
+        let scopes = self.scopes();
+        self.call(Progress::changing(true), |progress| async move {
+            match named {
+                Named::Secret(name, scope) => scopes.set(&name, value, scope, &progress).await,
+                Named::Credential(key) => store::os()?.set(&key, &value, &progress).await,
+            }
+        })
+    }
+
+    /// Reads a file of the workspace, or standard input where none is named.
+    fn read(&self, file: Option<&Path>) -> Result<Zeroizing<Vec<u8>>, Error> {
+        output::read_input(file.map(|file| self.directory.join(file)).as_deref())
+    }
+
+    /// Reads the variables of a dotenv file.
+    fn read_dotenv(&self, file: Option<&Path>) -> Result<Vec<(String, Secret)>, Error> {
+        dotenv::parse(&self.read(file)?).map_err(|malformed| Error::InvalidFile {
+            path: file.map_or_else(|| "standard input".into(), |file| self.directory.join(file)),
+            reason: format!("is not a dotenv file: {malformed}"),
+        })
+    }
+
+    /// Warns where values have gone to the repository.
+    fn warn_of(&self, scope: Option<Scope>) {
+        if scope == Some(Scope::Repository) {
             self.note(
                 "warning: datapackage.json holds its secrets in plain text, for everybody who gets the repository",
             );

@@ -3,7 +3,7 @@
 use std::{
     io::{self, Read},
     os::fd::AsFd,
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use rustix::event::{PollFd, PollFlags, poll};
@@ -76,9 +76,9 @@ pub fn read_all(mut stream: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
 }
 
 /// Reads a file, or standard input where none is named.
-pub fn read_input(file: Option<&PathBuf>) -> Result<Zeroizing<Vec<u8>>, Error> {
+pub fn read_input(file: Option<&Path>) -> Result<Zeroizing<Vec<u8>>, Error> {
     let (name, read) = match file {
-        Some(file) => (file.as_path(), std::fs::File::open(file).and_then(read_all)),
+        Some(file) => (file, std::fs::File::open(file).and_then(read_all)),
         None => ("standard input".as_ref(), read_all(RawStdin)),
     };
     read.map_err(|error| file_failure("Cannot read", name, error))

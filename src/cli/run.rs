@@ -16,9 +16,8 @@ use std::{
 use super::{
     Context, Failure,
     child::{Failed, end_like, reset_for_child, run_masked},
-    dotenv,
     mask::Mask,
-    output::{read_input, shown},
+    output::shown,
 };
 use crate::{
     credential::Secret,
@@ -89,11 +88,7 @@ fn variables(context: &Context, env_files: &[PathBuf]) -> Result<BTreeMap<OsStri
         .map(|(name, value)| (name, Secret::new(value.into_vec())))
         .collect();
     for file in env_files {
-        let file = context.directory.join(file);
-        let parsed = dotenv::parse(&read_input(Some(&file))?).map_err(|malformed| Error::InvalidFile {
-            path: file,
-            reason: format!("is not a dotenv file: {malformed}"),
-        })?;
+        let parsed = context.read_dotenv(Some(file))?;
         variables.extend(parsed.into_iter().map(|(name, value)| (name.into(), value)));
     }
     Ok(variables)

@@ -8,12 +8,7 @@ use super::{
     output::{read_input, shown},
     terminal,
 };
-use crate::{
-    credential::Secret,
-    limits::Progress,
-    scope::file_failure,
-    store::{self, Store},
-};
+use crate::{credential::Secret, scope::file_failure};
 
 pub fn set(context: &Context, target: Target, value: Option<OsString>) -> Result<(), Failure> {
     let named = context.named(target, || context.scope_to_change())?;
@@ -25,20 +20,12 @@ pub fn set(context: &Context, target: Target, value: Option<OsString>) -> Result
         None => read(&named)?,
     };
     check(context.program, &value)?;
-    match named {
-        Named::Secret(name, scope) => {
-            let scopes = context.scopes();
-            context.call(Progress::changing(true), |progress| async move {
-                scopes.set(&name, value, scope, &progress).await
-            })?;
-            context.warn_of(scope);
-        }
-        Named::Credential(key) => {
-            context.call(Progress::changing(true), |progress| async move {
-                store::os()?.set(&key, &value, &progress).await
-            })?;
-        }
-    }
+    let scope = match &named {
+        Named::Secret(_, scope) => Some(*scope),
+        Named::Credential(_) => None,
+    };
+    context.set(named, value)?;
+    context.warn_of(scope);
     context.output.write(b"")
 }
 

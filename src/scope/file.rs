@@ -19,17 +19,19 @@ use crate::error::Error;
 const PATIENCE: Duration = Duration::from_secs(25);
 /// How often the lock is tried meanwhile.
 const PAUSE: Duration = Duration::from_millis(3);
+/// A larger file describes no data package and holds no preferences.
+const MAX_FILE: u64 = 256 << 20;
 /// The permissions of files that hold secrets: nobody but their owner.
 pub const PRIVATE: u32 = 0o600;
 
-/// Reads a file whole, of which no more than `limit` bytes; `None` where there is none.
+/// Reads a file whole; `None` where there is none.
 ///
 /// # Errors
 ///
 /// [`Error::File`], also for what is not a regular file, and for a symbolic link.
-pub fn read(path: &Path, limit: u64) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
+pub fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
     match open(path) {
-        Ok(file) => read_open(file, limit).map(Some),
+        Ok(file) => read_open(file).map(Some),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
@@ -169,7 +171,7 @@ fn open(path: &Path) -> io::Result<File> {
     })
 }
 
-fn read_open(mut file: File, limit: u64) -> io::Result<Zeroizing<Vec<u8>>> {
+fn read_open(mut file: File) -> io::Result<Zeroizing<Vec<u8>>> {
     let found = file.metadata()?;
     if found.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
@@ -177,8 +179,8 @@ fn read_open(mut file: File, limit: u64) -> io::Result<Zeroizing<Vec<u8>>> {
     if !found.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }
-    if found.len() > limit {
-        return Err(io::Error::other(format!("it has more than {limit} bytes")));
+    if found.len() > MAX_FILE {
+        return Err(io::Error::other(format!("it has more than {MAX_FILE} bytes")));
     }
     // Sized once, so that growing leaves no copy behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(found.len() as usize + 1));

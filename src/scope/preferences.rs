@@ -21,8 +21,6 @@ const VALUES: [&str; 1] = ["values"];
 const PREFIX: &str = "secrets.";
 /// What stands in a file that is made.
 const EMPTY: &[u8] = br#"{"version":1}"#;
-/// A larger file holds no preferences.
-const MAX_FILE: u64 = 256 << 20;
 
 /// BusDK's preferences: `{"version": 1, "values": {"secrets.<name>": "…"}}`, for their owner alone.
 #[derive(Clone, Debug)]
@@ -72,7 +70,7 @@ impl Preferences {
     /// Reads secrets; those that there are none of are absent from the answer.
     pub fn get_all(&self, names: &BTreeSet<Name>) -> Result<Found, Error> {
         let mut found = Found::new();
-        let Some(bytes) = read(&self.path, MAX_FILE)? else { return Ok(found) };
+        let Some(bytes) = read(&self.path)? else { return Ok(found) };
         let document = self.parse(&bytes)?;
         for name in names {
             found.extend(document.text(&VALUES, &member(name))?.map(|secret| (name.clone(), secret)));
@@ -82,7 +80,7 @@ impl Preferences {
 
     /// The names there are.
     pub fn list(&self) -> Result<BTreeSet<Name>, Error> {
-        let Some(bytes) = read(&self.path, MAX_FILE)? else { return Ok(BTreeSet::new()) };
+        let Some(bytes) = read(&self.path)? else { return Ok(BTreeSet::new()) };
         let document = self.parse(&bytes)?;
         let names = document.names(&VALUES)?;
         Ok(names.filter_map(|member| Name::parse(member.strip_prefix(PREFIX)?.as_bytes()).ok()).collect())
@@ -96,7 +94,7 @@ impl Preferences {
             made.map_err(|error| failure("Cannot make", parent, error))?;
         }
         let directory = Directory::lock(&self.path)?;
-        let bytes = read(&self.path, MAX_FILE)?;
+        let bytes = read(&self.path)?;
         let mut document = self.parse(bytes.as_ref().map_or(EMPTY, |bytes| bytes))?;
         document.set(&VALUES, &member(name), text)?;
         document.sort(&VALUES)?;
@@ -105,11 +103,11 @@ impl Preferences {
 
     /// Deletes a secret; whether there was one.
     pub fn delete(&self, name: &Name) -> Result<bool, Error> {
-        if read(&self.path, MAX_FILE)?.is_none() {
+        if read(&self.path)?.is_none() {
             return Ok(false);
         }
         let directory = Directory::lock(&self.path)?;
-        let Some(bytes) = read(&self.path, MAX_FILE)? else { return Ok(false) };
+        let Some(bytes) = read(&self.path)? else { return Ok(false) };
         let mut document = self.parse(&bytes)?;
         if !document.remove(&VALUES, &member(name))? {
             return Ok(false);

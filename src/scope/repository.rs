@@ -18,8 +18,6 @@ use crate::{credential::Secret, error::Error};
 const FILE: &str = "datapackage.json";
 /// Where the secrets are in it; each name is one member there, dots and all.
 const SECRETS: [&str; 2] = ["busdk", "secrets"];
-/// A larger file is no description of a data package.
-const MAX_FILE: u64 = 256 << 20;
 
 /// The secrets of a workspace.
 #[derive(Clone, Debug)]
@@ -81,7 +79,7 @@ impl Repository {
         work: impl FnOnce(&Document<'_>) -> Result<T, Error>,
     ) -> Result<Option<T>, Error> {
         let Some(path) = self.path()? else { return Ok(None) };
-        let Some(bytes) = read(&path, MAX_FILE)? else { return Ok(None) };
+        let Some(bytes) = read(&path)? else { return Ok(None) };
         work(&Document::parse(&path, &bytes)?).map(Some)
     }
 
@@ -92,7 +90,7 @@ impl Repository {
     ) -> Result<Option<bool>, Error> {
         let Some(path) = self.path()? else { return Ok(None) };
         let directory = Directory::lock(&path)?;
-        let Some(bytes) = read(&path, MAX_FILE)? else { return Ok(None) };
+        let Some(bytes) = read(&path)? else { return Ok(None) };
         let mut document = Document::parse(&path, &bytes)?;
         let changed = work(&mut document)?;
         if changed {

@@ -33,7 +33,7 @@ impl Resolution {
     /// # Errors
     ///
     /// As [`Scopes::get`], and [`Error::NotFound`].
-    pub async fn finish(self, scopes: &Scopes, progress: &Arc<Progress>) -> Result<Vec<Secret>, Error> {
+    pub async fn finish(&self, scopes: &Scopes, progress: &Arc<Progress>) -> Result<Vec<Secret>, Error> {
         let names = self.values.iter().filter_map(|(_, name)| name.clone()).collect();
         let secrets = scopes.get_all(names, self.scope, progress).await?;
         let resolve = |(index, (value, name)): (usize, &(Secret, Option<Name>))| match name {
@@ -51,27 +51,22 @@ impl Resolution {
     ///
     /// [`Error::InvalidData`] besides, where a secret is not UTF-8.
     pub async fn finish_as_texts(
-        self,
+        &self,
         scopes: &Scopes,
         progress: &Arc<Progress>,
     ) -> Result<Vec<Secret>, Error> {
-        let names = self.names.clone();
         let resolved = self.finish(scopes, progress).await?;
         match resolved.iter().position(|value| str::from_utf8(value.expose()).is_err()) {
             None => Ok(resolved),
-            Some(index) => Err(of(names.as_ref(), index, Error::InvalidData)),
+            Some(index) => Err(self.of(index, Error::InvalidData)),
         }
     }
 
+    /// An error of one of the values.
     fn of(&self, index: usize, error: Error) -> Error {
-        of(self.names.as_ref(), index, error)
-    }
-}
-
-/// An error of one of the values.
-fn of(names: Option<&Vec<String>>, index: usize, error: Error) -> Error {
-    match names.and_then(|names| names.get(index)) {
-        Some(name) => Error::Of { of: name.clone(), error: Box::new(error) },
-        None => error,
+        match self.names.as_ref().and_then(|names| names.get(index)) {
+            Some(name) => Error::Of { of: name.clone(), error: Box::new(error) },
+            None => error,
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Credentials that other packages have stored, in items of their own.
 
+use std::collections::HashMap;
+
 use zbus::OwnedObjectPath;
 
 use super::{
@@ -24,7 +26,7 @@ pub enum Package {
 
 impl Package {
     /// The name under which an item with these attributes was stored, where it is this package's.
-    fn name(self, attributes: &std::collections::HashMap<String, String>) -> Option<String> {
+    fn name(self, attributes: &HashMap<String, String>) -> Option<String> {
         let attribute = |name: &str| attributes.get(name).map(String::as_str);
         let (schema, generic) = (attribute(SCHEMA_ATTRIBUTE), "org.freedesktop.Secret.Generic");
         match self {
