@@ -47,6 +47,22 @@ pub fn block_on<T: Send + 'static>(future: impl Future<Output = T> + Send + 'sta
     outcome.recv().map_err(|_| Error::Internal("the call ended without an outcome".into()))
 }
 
+/// Does what waits for a disk or a lock, apart from the thread of the connections; to be awaited on that.
+///
+/// # Errors
+///
+/// The work's own, and [`Error::Internal`] where it panicked.
+pub async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    ended(tokio::task::spawn_blocking(work).await)?
+}
+
+/// The outcome of a task that may have panicked.
+pub(crate) fn ended<T>(outcome: Result<T, tokio::task::JoinError>) -> Result<T, Error> {
+    outcome.map_err(|error| Error::Internal(format!("a part of the call ended early: {error}")))
+}
+
 /// The thread's executor, for any thread; the first call starts it.
 ///
 /// # Errors

@@ -9,11 +9,14 @@
 //! | [`credential`] | [`Key`](credential::Key) and [`Secret`](credential::Secret): what is stored, under which name |
 //! | [`error`] | the one error type, with its codes and messages |
 //! | [`executor`] | the thread that does the input and output |
+//! | [`file`](mod@file) | reading files, and replacing them in one step |
+//! | [`json`] | JSON files that others write as well |
 //! | [`limits`] | what bounds a call: deadline, signal, whether it may ask |
 //! | [`scope`] | named secrets, references to them, and where they lie |
 //! | [`store`] | the [`Store`](store::Store) trait and one implementation an operating system |
 //!
-//! Dependencies point one way: binding and cli → scope → store → credential, limits, error.
+//! Dependencies point one way: binding and cli → scope → store → credential, limits, file,
+//! json, error.
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("os-secrets has a store for Linux only so far");
@@ -26,6 +29,10 @@ pub mod credential;
 pub mod error;
 #[forbid(unsafe_code)]
 pub mod executor;
+#[forbid(unsafe_code)]
+pub mod file;
+#[forbid(unsafe_code)]
+pub mod json;
 #[forbid(unsafe_code)]
 pub mod limits;
 #[forbid(unsafe_code)]

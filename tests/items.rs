@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use os_secrets::{
     credential::{Key, Secret},
     error::{Effect, Error},
-    store::linux::{MAX_KEY, MAX_VALUE},
+    store::{MAX_VALUE, linux::MAX_KEY},
 };
 use support::{
     World, key,

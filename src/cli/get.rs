@@ -6,8 +6,8 @@ use super::{Context, Failure, Named, args::Target};
 use crate::{
     credential::Secret,
     error::Error,
+    json,
     limits::Progress,
-    scope::json_text,
     store::{self, Store},
 };
 
@@ -48,7 +48,7 @@ pub fn line(secret: &Secret) -> Zeroizing<Vec<u8>> {
 fn object(service: Option<&str>, name: &str, value: &str) -> Zeroizing<Vec<u8>> {
     let members: Vec<_> = [("service", service), ("name", Some(name)), ("value", Some(value))]
         .into_iter()
-        .filter_map(|(member, text)| Some((json_text(member), json_text(text?))))
+        .filter_map(|(member, text)| Some((json::quoted(member), json::quoted(text?))))
         .collect();
     let length = members.iter().map(|(member, text)| member.len() + text.len() + 2).sum::<usize>();
     let mut object = Zeroizing::new(Vec::with_capacity(length + 3));

@@ -25,8 +25,9 @@ use crate::{
     credential::{Key, Secret},
     error::Error,
     executor::block_on,
+    file,
     limits::{Limits, Progress},
-    scope::{Name, Preferences, Repository, Resolution, Scope, Scopes, User, file_failure},
+    scope::{Name, Preferences, Repository, Resolution, Scope, Scopes, User},
     store::{self, Store},
 };
 
@@ -189,7 +190,7 @@ enum Named {
 
 impl Context {
     fn check_directory(&self) -> Result<(), Failure> {
-        let fail = |error| file_failure("Cannot work in", &self.directory, error);
+        let fail = |error| file::failure("Cannot work in", &self.directory, error);
         if !fs::metadata(&self.directory).map_err(fail)?.is_dir() {
             return Err(fail(io::ErrorKind::NotADirectory.into()).into());
         }

@@ -10,11 +10,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use zeroize::Zeroizing;
 
 use super::Failure;
-use crate::{
-    error::Error,
-    scope::{file_failure, write_file},
-    store::linux::MAX_VALUE,
-};
+use crate::{error::Error, file, store::MAX_VALUE};
 
 /// Takes a command's result.
 pub struct Output {
@@ -29,11 +25,11 @@ impl Output {
     pub fn write(&self, result: &[u8]) -> Result<(), Failure> {
         match &self.file {
             _ if self.quiet => Ok(()),
-            Some(file) => Ok(write_file(file, result)?),
+            Some(path) => Ok(file::write(path, result)?),
             None => write_all(&io::stdout(), result).map_err(|error| match error.kind() {
                 // Whoever read it has had enough, as head has.
                 io::ErrorKind::BrokenPipe => Failure::Exit(1),
-                _ => Failure::Failed(file_failure("Cannot write to", "standard output".as_ref(), error)),
+                _ => Failure::Failed(file::failure("Cannot write to", "standard output".as_ref(), error)),
             }),
         }
     }
@@ -76,12 +72,12 @@ pub fn read_all(mut stream: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
 }
 
 /// Reads a file, or standard input where none is named.
-pub fn read_input(file: Option<&Path>) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let (name, read) = match file {
-        Some(file) => (file, std::fs::File::open(file).and_then(read_all)),
+pub fn read_input(path: Option<&Path>) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let (name, read) = match path {
+        Some(path) => (path, std::fs::File::open(path).and_then(read_all)),
         None => ("standard input".as_ref(), read_all(RawStdin)),
     };
-    read.map_err(|error| file_failure("Cannot read", name, error))
+    read.map_err(|error| file::failure("Cannot read", name, error))
 }
 
 /// Standard input without the buffer of the standard library, which nobody wipes.

@@ -19,11 +19,7 @@ use super::{
     mask::Mask,
     output::shown,
 };
-use crate::{
-    credential::Secret,
-    error::Error,
-    scope::{REFERENCE, file_failure},
-};
+use crate::{credential::Secret, error::Error, file, scope::REFERENCE};
 
 /// What unlocks a store of files is not for the command.
 const NOT_FOR_CHILDREN: [&str; 2] = ["OS_SECRETS_IDENTITY", "OS_SECRETS_PASSPHRASE"];
@@ -70,14 +66,14 @@ pub fn run(
             Ok(status) => return Ok(end_like(status)),
             Err(Failed::ToStart(error)) => error,
             Err(Failed::ToPassOn(error)) => {
-                return Err(file_failure("Cannot pass on the output of", words[0].as_ref(), error).into());
+                return Err(file::failure("Cannot pass on the output of", words[0].as_ref(), error).into());
             }
         }
     } else {
         command.exec()
     };
     let code = if error.kind() == io::ErrorKind::NotFound { NOT_FOUND } else { NOT_EXECUTABLE };
-    context.tell(&file_failure("Cannot run", words[0].as_ref(), error).to_string());
+    context.tell(&file::failure("Cannot run", words[0].as_ref(), error).to_string());
     Ok(code)
 }
 

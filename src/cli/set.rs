@@ -8,7 +8,7 @@ use super::{
     output::{read_input, shown},
     terminal,
 };
-use crate::{credential::Secret, scope::file_failure};
+use crate::{credential::Secret, file};
 
 pub fn set(context: &Context, target: Target, value: Option<OsString>) -> Result<(), Failure> {
     let named = context.named(target, || context.scope_to_change())?;
@@ -66,7 +66,7 @@ fn ask(named: &Named) -> Result<Secret, Failure> {
         Named::Credential(key) => &shown(&key.label()),
     };
     let answers = terminal::ask([&format!("Value of {name}: "), "The same again: "])
-        .map_err(|error| file_failure("Cannot read", "the terminal".as_ref(), error))?;
+        .map_err(|error| file::failure("Cannot read", "the terminal".as_ref(), error))?;
     match answers {
         Some([first, again]) if first == again => Ok(first),
         Some(_) => Err(Failure::Refused("the two values differ; nothing was changed")),

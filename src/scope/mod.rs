@@ -9,24 +9,21 @@ use std::{
     sync::Arc,
 };
 
-use tokio::task::{JoinSet, spawn_blocking};
+use tokio::task::JoinSet;
 
 use crate::{
     credential::{Key, Secret},
     error::Error,
+    executor::{blocking, ended},
     limits::Progress,
     store::{self, Store},
 };
 
-mod file;
-mod json;
 mod name;
 mod preferences;
 mod repository;
 mod resolution;
 
-pub use file::{failure as file_failure, write as write_file};
-pub use json::quoted as json_text;
 pub use name::{Name, REFERENCE, reference};
 pub use preferences::Preferences;
 pub use repository::Repository;
@@ -244,15 +241,4 @@ async fn get_all_of_os(names: BTreeSet<Name>, progress: &Arc<Progress>) -> Resul
 
 fn key(name: &Name) -> Key {
     Key { service: SERVICE.into(), name: name.to_string() }
-}
-
-/// Does what waits for a disk or a lock, apart from the thread of the connections.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
-) -> Result<T, Error> {
-    ended(spawn_blocking(work).await)?
-}
-
-fn ended<T>(outcome: Result<T, tokio::task::JoinError>) -> Result<T, Error> {
-    outcome.map_err(|error| Error::Internal(format!("a part of the call ended early: {error}")))
 }

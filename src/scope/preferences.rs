@@ -9,12 +9,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{
-    Found, Name,
+use super::{Found, Name};
+use crate::{
+    credential::Secret,
+    error::Error,
     file::{Directory, PRIVATE, failure, read},
     json::Document,
 };
-use crate::{credential::Secret, error::Error};
 
 const FILE: &str = "preferences.json";
 const VALUES: [&str; 1] = ["values"];

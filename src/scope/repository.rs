@@ -7,12 +7,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{
-    Found, Name,
+use super::{Found, Name};
+use crate::{
+    credential::Secret,
+    error::Error,
     file::{Directory, failure, read},
     json::Document,
 };
-use crate::{credential::Secret, error::Error};
 
 /// The file's name.
 const FILE: &str = "datapackage.json";

@@ -26,6 +26,10 @@ pub fn os() -> Result<&'static OsStore, Error> {
     OS_STORE.get_or_init(OsStore::from_environment).as_ref().map_err(Error::clone)
 }
 
+/// The largest value in bytes, of every store. A bus cuts off who sends a larger message than it takes, and
+/// the strictest take 32 MiB; D-Bus itself ends at arrays of 64 MiB.
+pub const MAX_VALUE: usize = 16 << 20;
+
 /// A call in progress. It is to be polled on the thread of [`executor`](crate::executor).
 pub type Call<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
 

@@ -21,7 +21,7 @@ use std::{collections::BTreeSet, future::Future, sync::Arc};
 use tokio::task::JoinSet;
 use zbus::OwnedObjectPath;
 
-use super::{Call, Store};
+use super::{Call, MAX_VALUE, Store};
 use crate::{
     credential::{Key, Secret},
     error::{Effect, Error},
@@ -62,9 +62,6 @@ use fault::Fault;
 use link::{Link, Slot};
 use prompt::Answer;
 
-/// The largest value in bytes. A bus cuts off who sends a larger message than it takes, and the
-/// strictest take 32 MiB; D-Bus itself ends at arrays of 64 MiB.
-pub const MAX_VALUE: usize = 16 << 20;
 /// The largest service and name together, in bytes. They stand twice in one message, as attributes
 /// and as label, beside a value.
 pub const MAX_KEY: usize = 4 << 20;
