@@ -223,15 +223,15 @@ function checkMemory(array) {
 const methods = {
   get(...args) {
     const { service, name, bounded } = asked("secrets.get", args);
-    return start(bounded, (limits) => native.get(service, name, limits));
+    return start(bounded, (limits) => native.get(undefined, service, name, limits));
   },
   set(...args) {
     const { service, name, value, bounded } = stored(args, isString);
-    return start(bounded, (limits) => native.set(service, name, value, limits));
+    return start(bounded, (limits) => native.set(undefined, service, name, value, limits));
   },
   delete(...args) {
     const { service, name, bounded } = asked("secrets.delete", args);
-    return start(bounded, (limits) => native.delete(service, name, limits));
+    return start(bounded, (limits) => native.delete(undefined, service, name, limits));
   },
 };
 
@@ -246,6 +246,12 @@ for (const [name, length] of Object.entries({ get: 1, set: 2, delete: 1 })) {
 class Store {
   #calls = new Set();
   #closed = false;
+  #native;
+
+  /** `native` is the store of the native code, and undefined for the one that the environment chooses. */
+  constructor(native) {
+    this.#native = native;
+  }
 
   get(...args) {
     const { service, name, bounded, options } = asked("secrets.get", args);
@@ -256,22 +262,24 @@ class Store {
         "The property 'options.encoding' must be one of: `utf8`, `buffer`",
       );
     }
-    return this.#start(bounded, (limits) => native.get(service, name, limits, encoding === "buffer"));
+    return this.#start(bounded, (limits) =>
+      native.get(this.#native, service, name, limits, encoding === "buffer"),
+    );
   }
 
   set(...args) {
     const { service, name, value, bounded } = stored(args, isValue);
-    return this.#start(bounded, (limits) => native.set(service, name, value, limits));
+    return this.#start(bounded, (limits) => native.set(this.#native, service, name, value, limits));
   }
 
   delete(...args) {
     const { service, name, bounded } = asked("secrets.delete", args);
-    return this.#start(bounded, (limits) => native.delete(service, name, limits));
+    return this.#start(bounded, (limits) => native.delete(this.#native, service, name, limits));
   }
 
   has(...args) {
     const { service, name, bounded } = asked("store.has", args);
-    return this.#start(bounded, (limits) => native.has(service, name, limits));
+    return this.#start(bounded, (limits) => native.has(this.#native, service, name, limits));
   }
 
   list(options = {}) {
@@ -281,7 +289,7 @@ class Store {
       if (!isString(service)) throw wrongType("Expected service to be a string");
       check(service, "any");
     }
-    return this.#start(bounds(options), (limits) => native.list(service, limits));
+    return this.#start(bounds(options), (limits) => native.list(this.#native, service, limits));
   }
 
   async close() {
@@ -302,15 +310,87 @@ class Store {
 // Older runtimes have no such symbol, and no `await using` either.
 if (Symbol.asyncDispose) Store.prototype[Symbol.asyncDispose] = Store.prototype.close;
 
-/** Opens a store: the operating system's, so far the only provider. */
+function invalidSetting(message) {
+  return assign(new Error(message), { code: "ERR_SECRETS_INVALID_SETTING" });
+}
+
+/** Reads a text among the options of `openStore`; `undefined` where there is none. */
+function textOption(options, property) {
+  const text = read(options, property);
+  if (text === undefined) return undefined;
+  if (!isString(text) || text === "" || includes(text, "\0")) {
+    throw invalidSetting(
+      `The property 'options.${property}' must be a string, not empty and without null bytes`,
+    );
+  }
+  return text;
+}
+
+/** Each provider: opens its store, in the native code. */
+const providers = {
+  __proto__: null,
+  os: () => native.openOs(),
+  memory: () => native.openMemory(),
+  file(options) {
+    const path = textOption(options, "path");
+    const identity = textOption(options, "identity");
+    const passphrase = textOption(options, "passphrase");
+    if (identity !== undefined && passphrase !== undefined) {
+      throw invalidSetting(
+        "Only one of the properties 'options.identity' and 'options.passphrase' can be given",
+      );
+    }
+    // As it is now: the program may change its directory before the first call.
+    const absolute = path === undefined ? undefined : require("node:path").resolve(path);
+    return native.openFile(absolute, fixedPath(identity), passphrase);
+  },
+  exec(options) {
+    const command = textOption(options, "command");
+    if (command === undefined) throw invalidSetting("The property 'options.command' must name a program");
+    const env = read(options, "env") ?? {};
+    if (!isObject(env)) throw invalidSetting("The property 'options.env' must be an object");
+    const variables = Object.entries(env).filter(([, value]) => value !== undefined);
+    for (const [name, value] of variables) {
+      if (
+        name === "" ||
+        includes(name, "=") ||
+        includes(name, "\0") ||
+        !isString(value) ||
+        includes(value, "\0")
+      ) {
+        throw invalidSetting("The property 'options.env' must hold names and strings, without null bytes");
+      }
+    }
+    const timeout = read(options, "timeout") ?? 0;
+    if (timeout !== 0 && !(timeout >= 1 && timeout <= MAX_TIMEOUT)) {
+      throw invalidSetting(`The property 'options.timeout' must be from 1 to ${MAX_TIMEOUT} milliseconds`);
+    }
+    return native.openExec(command, variables.flat(), Math.trunc(timeout));
+  },
+};
+
+/** An identity that is named by a relative path, by its absolute one: as it is now. */
+function fixedPath(identity) {
+  const isPath = identity !== undefined && !/AGE-SECRET-KEY-1|\n/i.test(identity);
+  return isPath ? require("node:path").resolve(identity) : identity;
+}
+
+/** Opens a store: the one that is named, else the one that the environment chooses. Nothing is read before its first call. */
 function openStore(options = {}) {
   if (!isObject(options)) throw wrongType("Expected options to be an object");
   const provider = read(options, "provider");
-  if (provider !== undefined && provider !== "os") {
-    const message = "The property 'options.provider' must be `os`, the operating system's own store";
-    throw assign(new Error(message), { code: "ERR_SECRETS_INVALID_SETTING" });
+  if (provider === undefined) {
+    for (const property of ["path", "identity", "passphrase", "command"]) {
+      if (read(options, property) === undefined) continue;
+      throw invalidSetting(`The property 'options.${property}' wants a 'provider' beside it`);
+    }
+    return new Store(undefined);
   }
-  return new Store();
+  const open = isString(provider) ? providers[provider] : undefined;
+  if (open === undefined) {
+    throw invalidSetting("The property 'options.provider' must be one of: `os`, `file`, `memory`, `exec`");
+  }
+  return new Store(open(options));
 }
 
 /** Reads where references are to be looked up. */

@@ -170,6 +170,8 @@ pub enum Error {
         path: PathBuf,
         /// Why.
         reason: Cow<'static, str>,
+        /// Whether we may not.
+        denied: bool,
     },
 
     /// A file holds what it must not hold; it was left as it is.
@@ -179,6 +181,60 @@ pub enum Error {
         path: PathBuf,
         /// What is wrong with it, to follow its name; no part of a value.
         reason: String,
+    },
+
+    /// The file of a store cannot be used as it is; it was left so.
+    #[error(
+        "The store's file {} {reason}. It was left as it is{}",
+        path.display(),
+        backup.as_ref().map(|backup| format!("; {} holds the version before", backup.display())).unwrap_or_default()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, to follow its name; no part of a value.
+        reason: String,
+        /// Where the version before is, if it is there.
+        backup: Option<PathBuf>,
+    },
+
+    /// The key that was given does not open the file of a store.
+    #[error("The store's file {} cannot be opened, because {reason}", path.display())]
+    WrongKey {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        reason: &'static str,
+    },
+
+    /// A program that keeps credentials failed.
+    #[error("{} failed at {operation}: {reason}. Run it by hand to see why", command.display())]
+    Helper {
+        /// The program.
+        command: PathBuf,
+        /// What it was to do, in the words of its protocol.
+        operation: &'static str,
+        /// Why it failed.
+        reason: String,
+    },
+
+    /// The person entered no passphrase.
+    #[error("No passphrase was entered; nothing was changed")]
+    NoPassphrase,
+
+    /// The store holds nothing but text.
+    #[error("This store holds text, and the value is not UTF-8. Nothing was changed")]
+    TextOnly,
+
+    /// Other users can get at what only its owner should.
+    #[error("{} {what}, and secrets are not kept there. Run: {mend}", path.display())]
+    NotPrivate {
+        /// The file or directory.
+        path: PathBuf,
+        /// How others can, to follow its name.
+        what: String,
+        /// The command that mends it.
+        mend: String,
     },
 
     /// Another error, of what stands under a name of somebody's, such as an environment variable.
@@ -278,10 +334,14 @@ impl Error {
             | Self::Closed
             | Self::Service { .. }
             | Self::Malformed(_)
-            | Self::File { .. }
+            | Self::File { denied: false, .. }
+            | Self::Helper { .. }
             | Self::Internal(_) => "ERR_SECRETS_PLATFORM_ERROR",
-            Self::AccessDenied(_) => "ERR_SECRETS_ACCESS_DENIED",
-            Self::UserCanceled { .. } => "ERR_SECRETS_USER_CANCELED",
+            Self::AccessDenied(_) | Self::NotPrivate { .. } | Self::File { denied: true, .. } => {
+                "ERR_SECRETS_ACCESS_DENIED"
+            }
+            Self::WrongKey { .. } => "ERR_SECRETS_AUTH_FAILED",
+            Self::UserCanceled { .. } | Self::NoPassphrase => "ERR_SECRETS_USER_CANCELED",
             Self::InteractionRequired { .. } => "ERR_SECRETS_INTERACTION_REQUIRED",
             Self::InteractionNotAllowed => "ERR_SECRETS_INTERACTION_NOT_ALLOWED",
             Self::Timeout { .. } => "ERR_SECRETS_TIMEOUT",
@@ -290,7 +350,11 @@ impl Error {
             Self::TooLarge { .. } => "ERR_SECRETS_TOO_LARGE",
             Self::NotFound { .. } => "ERR_SECRETS_NOT_FOUND",
             Self::InvalidName { .. } => "ERR_INVALID_ARG_VALUE",
-            Self::InvalidData | Self::InvalidFile { .. } | Self::HoldsNul => "ERR_SECRETS_INVALID_DATA",
+            Self::InvalidData
+            | Self::InvalidFile { .. }
+            | Self::Damaged { .. }
+            | Self::HoldsNul
+            | Self::TextOnly => "ERR_SECRETS_INVALID_DATA",
         }
     }
 

@@ -31,7 +31,7 @@ pub const PRIVATE: u32 = 0o600;
 /// [`Error::File`], also for what is not a regular file, and for a symbolic link.
 pub fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
     match open(path) {
-        Ok(file) => read_open(file).map(Some),
+        Ok(file) => read_open(&file).map(Some),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
@@ -131,13 +131,23 @@ impl Directory {
 }
 
 /// The path of a file beside another, hidden and ours by its name.
-fn hidden(file: &Path, suffix: &str) -> io::Result<PathBuf> {
+pub(crate) fn hidden(file: &Path, suffix: &str) -> io::Result<PathBuf> {
     let name = file.file_name().ok_or(io::ErrorKind::IsADirectory)?;
     let mut hidden = OsString::from(".");
     hidden.push(name);
     hidden.push(".os-secrets.");
     hidden.push(suffix);
     Ok(file.with_file_name(hidden))
+}
+
+/// Writes a private file that is not there yet, and makes sure that it is on the disk.
+pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut new = OpenOptions::new().write(true).create_new(true).mode(PRIVATE).open(path)?;
+    let written = new.write_all(bytes).and_then(|()| new.sync_all());
+    if written.is_err() {
+        let _ = fs::remove_file(path);
+    }
+    written
 }
 
 /// Replaces a file by a temporary one, which nobody else can read before `prepare` has said who may.
@@ -163,7 +173,8 @@ fn replace(
     outcome
 }
 
-fn open(path: &Path) -> io::Result<File> {
+/// Opens a file for reading; a symbolic link is an error.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
     // A pipe in the file's place must not keep us waiting.
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path).map_err(|error| {
@@ -171,7 +182,8 @@ fn open(path: &Path) -> io::Result<File> {
     })
 }
 
-fn read_open(mut file: File) -> io::Result<Zeroizing<Vec<u8>>> {
+/// Reads an open file whole.
+pub(crate) fn read_open(mut file: &File) -> io::Result<Zeroizing<Vec<u8>>> {
     let found = file.metadata()?;
     if found.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
@@ -184,18 +196,19 @@ fn read_open(mut file: File) -> io::Result<Zeroizing<Vec<u8>>> {
     }
     // Sized once, so that growing leaves no copy behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(found.len() as usize + 1));
-    (&mut file).take(found.len() + 1).read_to_end(&mut bytes)?;
+    Read::by_ref(&mut file).take(found.len() + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > found.len() {
         return Err(io::Error::other("it grew while it was read"));
     }
     Ok(bytes)
 }
 
-fn symbolic_link() -> io::Error {
+pub(crate) fn symbolic_link() -> io::Error {
     io::Error::other("it is a symbolic link, which is not followed here; name the file itself")
 }
 
 /// The error of a file.
 pub fn failure(action: &'static str, path: &Path, error: io::Error) -> Error {
-    Error::File { action, path: path.into(), reason: error.to_string().into() }
+    let denied = [io::ErrorKind::PermissionDenied, io::ErrorKind::ReadOnlyFilesystem].contains(&error.kind());
+    Error::File { action, path: path.into(), reason: error.to_string().into(), denied }
 }

@@ -90,6 +90,25 @@ impl<'a> Document<'a> {
         }
     }
 
+    /// All that is in the root, in its order. A name is `None` where it holds half a character.
+    pub fn members(&self) -> impl Iterator<Item = (Option<String>, Field<'_, 'a>)> {
+        self.root.iter().map(|(name, value)| (unquoted_name(name), Field(value)))
+    }
+
+    /// What is under a member of the root.
+    pub fn field(&self, name: &str) -> Option<Field<'_, 'a>> {
+        find(&self.root, name).map(Field)
+    }
+
+    /// Puts an array of texts under a member of the root.
+    pub fn set_texts(&mut self, name: &str, texts: &[String]) {
+        let array = Node::Array(texts.iter().map(|text| Node::Text(quoted(text))).collect());
+        match self.root.iter_mut().rfind(|(spelled, _)| is(spelled, name)) {
+            Some((_, value)) => *value = array,
+            None => self.root.push((name_of(name), array)),
+        }
+    }
+
     /// Puts a text under a member of one of its objects, which are made where they are missing.
     pub fn set(&mut self, members: &[&str], name: &str, text: &str) -> Result<(), Error> {
         let text = Node::Text(quoted(text));
@@ -168,6 +187,37 @@ impl<'a> Document<'a> {
             object = inner;
         }
         Ok(object)
+    }
+}
+
+/// Something in a document.
+pub struct Field<'d, 'a>(&'d Node<'a>);
+
+impl<'d, 'a> Field<'d, 'a> {
+    /// Its text, where it is one.
+    pub fn text(&self) -> Option<Secret> {
+        match self.0 {
+            Node::Scalar(spelled) => {
+                unquoted(spelled).map(|mut text| Secret::new(std::mem::take(&mut *text)))
+            }
+            _ => None,
+        }
+    }
+
+    /// Its texts, where it is an array of them. They are not wiped.
+    pub fn texts(&self) -> Option<Vec<String>> {
+        let Node::Array(values) = self.0 else { return None };
+        let text = |value: &Node<'_>| match value {
+            Node::Scalar(spelled) => unquoted_name(spelled),
+            _ => None,
+        };
+        values.iter().map(text).collect()
+    }
+
+    /// Its members, where it is an object, in their order. A name is `None` where it holds half a character.
+    pub fn members(&self) -> Option<impl Iterator<Item = (Option<String>, Field<'d, 'a>)> + use<'d, 'a>> {
+        let Node::Object(members) = self.0 else { return None };
+        Some(members.iter().map(|(name, value)| (unquoted_name(name), Field(value))))
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use os_secrets::{
     credential::{Key, Secret},
     error::{Effect, Error},
-    store::{MAX_VALUE, linux::MAX_KEY},
+    store::{MAX_KEY, MAX_VALUE},
 };
 use support::{
     World, key,

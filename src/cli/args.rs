@@ -31,6 +31,10 @@ pub struct Arguments {
     #[arg(hide_possible_values = true)]
     scope: Option<String>,
 
+    /// The store: os (the operating system's), file (the encrypted file), or an encrypted file's path, with a /
+    #[arg(long, alias = "provider", value_name = "STORE", global = true)]
+    pub store: Option<OsString>,
+
     /// Print help
     #[arg(short, long, global = true, action = clap::ArgAction::SetTrue)]
     help: bool,
@@ -123,6 +127,31 @@ pub enum Command {
         #[arg(long)]
         delete: bool,
     },
+    /// Copy credentials from one store to another
+    Copy {
+        /// The store to read: os, file, or an encrypted file's path
+        #[arg(long, value_name = "STORE")]
+        from: OsString,
+        /// The store to write
+        #[arg(long, value_name = "STORE")]
+        to: OsString,
+        #[command(flatten)]
+        service: Service,
+    },
+    /// Make an identity, which unlocks an encrypted file, and print its recipient
+    Init {
+        /// The identity's file; os-secrets/identity in the user's configuration where none is named
+        file: Option<PathBuf>,
+    },
+    /// Change who can read the encrypted file, and print who can
+    Rekey {
+        /// A recipient (age1…) who can from now on
+        #[arg(long, value_name = "RECIPIENT")]
+        add: Vec<String>,
+        /// One who cannot any more; what they have read, they know
+        #[arg(long, value_name = "RECIPIENT")]
+        remove: Vec<String>,
+    },
     /// Say which store would be used, whether it works, and what to do where it does not
     Doctor {
         #[command(flatten)]
@@ -177,7 +206,8 @@ impl Arguments {
 }
 
 /// The commands that bus-secrets does not have.
-const BEYOND: [&str; 6] = ["run", "inject", "import", "migrate", "doctor", "completions"];
+const BEYOND: [&str; 9] =
+    ["run", "inject", "import", "migrate", "copy", "init", "rekey", "doctor", "completions"];
 
 /// Reads a command line, without the program's name.
 ///
@@ -195,7 +225,9 @@ pub fn parse(program: Program, words: Vec<OsString>) -> Result<Asked, Failure> {
     }
     let words = [OsString::from(program.name())].into_iter().chain(words.with_command_first());
     let arguments = Arguments::try_parse_from(words).map_err(|error| usage(program, &error))?;
-    if program == Program::BusSecrets && arguments.command.is_beyond_bus_secrets() {
+    if program == Program::BusSecrets
+        && (arguments.store.is_some() || arguments.command.is_beyond_bus_secrets())
+    {
         return Err(Failure::Usage("unknown flag; bus-secrets -h lists them".into()));
     }
     Ok(Asked::Do(Box::new(arguments)))
@@ -216,6 +248,7 @@ pub fn definition(program: Program) -> clap::Command {
                 })
             });
         }
+        definition = definition.mut_arg("store", |store| store.hide(true));
         definition = definition.mut_subcommand("set", |set| {
             set.long_about(None).mut_arg("value", |value| value.required(true).help("The value"))
         });
@@ -296,7 +329,7 @@ impl Words {
     /// Whether a flag in front of the command takes the next word as its value.
     fn takes_value(flag: &str) -> bool {
         match flag.strip_prefix("--") {
-            Some(long) => ["chdir", "output", "scope"].contains(&long),
+            Some(long) => ["chdir", "output", "scope", "store", "provider"].contains(&long),
             None => ["C", "o"].contains(&flag[1..].trim_start_matches('q')),
         }
     }

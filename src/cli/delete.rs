@@ -1,11 +1,7 @@
 //! `delete`: deletes a secret.
 
 use super::{Context, Failure, Named, args::Target};
-use crate::{
-    error::Error,
-    limits::Progress,
-    store::{self, Store},
-};
+use crate::{error::Error, limits::Progress};
 
 pub fn delete(context: &Context, target: Target) -> Result<(), Failure> {
     match context.named(target, || context.scope_to_change())? {
@@ -16,8 +12,9 @@ pub fn delete(context: &Context, target: Target) -> Result<(), Failure> {
             })?;
         }
         Named::Credential(key) => {
+            let store = context.store();
             context.call(Progress::changing(true), |progress| async move {
-                match store::os()?.delete(&key, &progress).await? {
+                match store.store()?.delete(&key, &progress).await? {
                     true => Ok(()),
                     false => Err(Error::NotFound { name: key.label(), place: "the credential store" }),
                 }

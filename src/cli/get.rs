@@ -3,13 +3,7 @@
 use zeroize::Zeroizing;
 
 use super::{Context, Failure, Named, args::Target};
-use crate::{
-    credential::Secret,
-    error::Error,
-    json,
-    limits::Progress,
-    store::{self, Store},
-};
+use crate::{credential::Secret, error::Error, json, limits::Progress};
 
 pub fn get(context: &Context, target: Target, json: bool) -> Result<(), Failure> {
     let named = context.named(target, || Ok(context.scope_to_read()))?;
@@ -22,10 +16,10 @@ pub fn get(context: &Context, target: Target, json: bool) -> Result<(), Failure>
             (None, name.to_string(), secret)
         }
         Named::Credential(key) => {
-            let asked = key.clone();
+            let (store, asked) = (context.store(), key.clone());
             let secret = context.call(Progress::reading(true), |progress| async move {
                 let missing = || Error::NotFound { name: asked.label(), place: "the credential store" };
-                store::os()?.get(&asked, &progress).await?.ok_or_else(missing)
+                store.store()?.get(&asked, &progress).await?.ok_or_else(missing)
             })?;
             (Some(key.service), key.name, secret)
         }

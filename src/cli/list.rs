@@ -3,10 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Context, Failure, args::Service, output::shown};
-use crate::{
-    limits::Progress,
-    store::{self, Store},
-};
+use crate::limits::Progress;
 
 pub fn list(context: &Context, service: Service, json: bool) -> Result<(), Failure> {
     let names: BTreeSet<String> = match context.service(service)? {
@@ -17,10 +14,13 @@ pub fn list(context: &Context, service: Service, json: bool) -> Result<(), Failu
             })?;
             names.iter().map(ToString::to_string).collect()
         }
-        Some(service) => context.call(Progress::reading(true), |progress| async move {
-            let keys = store::os()?.list(Some(&service), &progress).await?;
-            Ok(keys.into_iter().map(|key| key.name).collect())
-        })?,
+        Some(service) => {
+            let store = context.store();
+            context.call(Progress::reading(true), |progress| async move {
+                let keys = store.store()?.list(Some(&service), &progress).await?;
+                Ok(keys.into_iter().map(|key| key.name).collect())
+            })?
+        }
     };
     let text = if json {
         format!("{}\n", serde_json::Value::from_iter(names))

@@ -5,14 +5,19 @@ use std::{
     sync::Arc,
 };
 
-use super::{Context, Failure, args::Service, output::shown};
+use super::{
+    Context, Failure,
+    args::Service,
+    copy::{Copy, Undone, copy_to},
+    output::shown,
+};
 use crate::{
     credential::{Key, Secret},
     error::Error,
     limits::Progress,
     scope::{Name, Preferences, SERVICE, User},
     store::{
-        self, Store,
+        self,
         linux::foreign::{Foreign, Package},
     },
 };
@@ -87,42 +92,12 @@ fn preferences(context: &Context) -> Result<Vec<(String, Origin)>, Error> {
     Ok(names.into_iter().map(|name| (name.to_string(), Origin::Preference(user.clone(), name))).collect())
 }
 
-/// How a copy ended.
-#[derive(Debug, PartialEq)]
-enum Copy {
-    Done,
-    /// Another value is there, or came back.
-    Differs,
-    /// A store does not tell an empty value from none.
-    Empty,
-}
-
-/// What was not done with one.
-struct Undone {
-    /// What, to follow its name.
-    what: String,
-    /// Whether it will not be done with the others either.
-    stops: bool,
-}
-
-impl Undone {
-    fn because(why: &str) -> Self {
-        Self { what: format!("is not copied: {why}"), stops: false }
-    }
-
-    fn failed(what: &str, error: &Error) -> Self {
-        // Who does not answer one prompt is not to be asked again for each of the others.
-        let stops = ["ERR_SECRETS_USER_CANCELED", "ERR_SECRETS_INTERACTION_REQUIRED"].contains(&error.code());
-        Self { what: format!("{what}: {error}"), stops }
-    }
-}
-
 /// Copies one, and says what was done.
 fn copy(context: &Context, key: Key, origin: Origin, delete: bool) -> Result<&'static str, Undone> {
-    let (from, to) = (origin.clone(), key.clone());
+    let (from, to, store) = (origin.clone(), key.clone(), context.store());
     let copied = context.call(Progress::changing(true), |progress| async move {
         let value = from.read(&progress).await?;
-        copy_to(store::os()?, &to, &value, &progress).await
+        copy_to(store.store()?, &to, &value, &progress).await
     });
     match copied {
         Ok(Copy::Done) if !delete => return Ok("copied"),
@@ -141,19 +116,6 @@ fn copy(context: &Context, key: Key, origin: Origin, delete: bool) -> Result<&'s
     }
 }
 
-/// Stores a value, reads it back and compares. What is there under the key already is not overwritten.
-async fn copy_to(store: &dyn Store, key: &Key, value: &Secret, progress: &Progress) -> Result<Copy, Error> {
-    if value.expose().is_empty() {
-        return Ok(Copy::Empty);
-    }
-    let mut there = store.get(key, progress).await?;
-    if there.is_none() {
-        store.set(key, value, progress).await?;
-        there = store.get(key, progress).await?;
-    }
-    Ok(if there.as_ref() == Some(value) { Copy::Done } else { Copy::Differs })
-}
-
 impl Origin {
     async fn read(&self, progress: &Arc<Progress>) -> Result<Secret, Error> {
         match self {
@@ -170,61 +132,6 @@ impl Origin {
         match self {
             Self::Item(item) => store::os()?.delete_foreign(item, key, progress).await,
             Self::Preference(user, name) => user.delete(name, progress).await.map(drop),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Mutex;
-
-    use super::*;
-    use crate::store::Call;
-
-    /// A store that keeps one value, and not always the one it was given.
-    struct Unreliable {
-        kept: Mutex<Option<Secret>>,
-        keeps: fn(&Secret) -> Option<Secret>,
-    }
-
-    impl Store for Unreliable {
-        fn get<'a>(&'a self, _: &'a Key, _: &'a Progress) -> Call<'a, Option<Secret>> {
-            Box::pin(async { Ok(self.kept.lock().unwrap().clone()) })
-        }
-
-        fn set<'a>(&'a self, _: &'a Key, value: &'a Secret, _: &'a Progress) -> Call<'a, ()> {
-            *self.kept.lock().unwrap() = (self.keeps)(value);
-            Box::pin(async { Ok(()) })
-        }
-
-        fn delete<'a>(&'a self, _: &'a Key, _: &'a Progress) -> Call<'a, bool> {
-            unreachable!("a copy deletes nothing")
-        }
-
-        fn has<'a>(&'a self, _: &'a Key, _: &'a Progress) -> Call<'a, bool> {
-            unreachable!("a copy compares values")
-        }
-
-        fn list<'a>(&'a self, _: Option<&'a str>, _: &'a Progress) -> Call<'a, Vec<Key>> {
-            unreachable!("a copy is of one value")
-        }
-    }
-
-    #[tokio::test]
-    async fn a_copy_counts_when_it_was_read_back() {
-        let secret = |text: &str| Secret::new(text.as_bytes().to_vec());
-        let key = Key { service: "s".into(), name: "n".into() };
-        for (there, keeps, value, outcome) in [
-            (None, (|value| Some(value.clone())) as fn(&Secret) -> Option<Secret>, "v", Copy::Done),
-            (None, |_| None, "v", Copy::Differs),
-            (None, |_| Some(Secret::new(b"other".to_vec())), "v", Copy::Differs),
-            (Some("v"), |_| panic!("it is there"), "v", Copy::Done),
-            (Some("newer"), |_| panic!("it would be overwritten"), "v", Copy::Differs),
-            (None, |_| panic!("there is nothing to store"), "", Copy::Empty),
-        ] {
-            let store = Unreliable { kept: Mutex::new(there.map(secret)), keeps };
-            let progress = Progress::changing(true);
-            assert_eq!(copy_to(&store, &key, &secret(value), &progress).await, Ok(outcome));
         }
     }
 }

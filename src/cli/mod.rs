@@ -12,6 +12,7 @@
 //! | `signals.rs` | catching signals for a while |
 
 use std::{
+    cell::Cell,
     ffi::OsString,
     fs, io,
     path::{Path, PathBuf},
@@ -28,7 +29,7 @@ use crate::{
     file,
     limits::{Limits, Progress},
     scope::{Name, Preferences, Repository, Resolution, Scope, Scopes, User},
-    store::{self, Store},
+    store::Choice,
 };
 
 #[forbid(unsafe_code)]
@@ -36,6 +37,8 @@ mod args;
 pub mod child;
 #[forbid(unsafe_code)]
 mod completions;
+#[forbid(unsafe_code)]
+mod copy;
 #[forbid(unsafe_code)]
 mod delete;
 #[forbid(unsafe_code)]
@@ -47,6 +50,8 @@ mod get;
 #[forbid(unsafe_code)]
 mod import;
 #[forbid(unsafe_code)]
+mod init;
+#[forbid(unsafe_code)]
 mod inject;
 #[forbid(unsafe_code)]
 mod list;
@@ -57,6 +62,8 @@ mod migrate;
 #[forbid(unsafe_code)]
 mod output;
 #[forbid(unsafe_code)]
+mod rekey;
+#[forbid(unsafe_code)]
 mod resolve;
 #[forbid(unsafe_code)]
 mod run;
@@ -64,10 +71,13 @@ mod run;
 mod set;
 mod signals;
 #[forbid(unsafe_code)]
+mod stores;
+#[forbid(unsafe_code)]
 pub mod terminal;
 
 use args::{Arguments, Asked, Command};
 use output::Output;
+use stores::Selected;
 
 /// The name that the program goes by, which decides where the user's secrets lie.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -145,16 +155,25 @@ fn execute(program: Program, words: Vec<OsString>, hosted: bool) -> Result<i32, 
         Asked::Do(arguments) => *arguments,
     };
     let scope = arguments.scope();
-    let Arguments { directory, output, quiet, command, .. } = arguments;
+    let Arguments { directory, output, quiet, store, command, .. } = arguments;
     let directory = directory.unwrap_or_else(|| PathBuf::from("."));
-    let context = Context {
+    let mut context = Context {
         program,
         scope,
         output: Output { quiet, file: output.map(|file| directory.join(file)) },
+        selected: None,
+        announced: Cell::new(false),
         directory,
         hosted,
     };
     context.check_directory()?;
+    if program == Program::Secrets {
+        context.selected = match store {
+            Some(word) => Some(Selected::parse(word, &context.directory)?),
+            // A wrong setting matters where the store is used.
+            None => Selected::of_environment().ok(),
+        };
+    }
     match command {
         Command::Set { target, value } => set::set(&context, target, value),
         Command::Get { target, form } => get::get(&context, target, form.json),
@@ -165,6 +184,9 @@ fn execute(program: Program, words: Vec<OsString>, hosted: bool) -> Result<i32, 
         Command::Inject { input } => inject::inject(&context, input),
         Command::Import { file, service, dry_run } => import::import(&context, file, service, dry_run),
         Command::Migrate { from, service, delete } => migrate::migrate(&context, &from, service, delete),
+        Command::Copy { from, to, service } => copy::copy(&context, from, to, service),
+        Command::Init { file } => init::init(&context, file),
+        Command::Rekey { add, remove } => rekey::rekey(&context, &add, &remove),
         Command::Doctor { form } => return doctor::doctor(&context, form.json),
         Command::Completions { shell } => completions::completions(&context, &shell),
     }
@@ -177,6 +199,10 @@ struct Context {
     scope: Option<Scope>,
     output: Output,
     directory: PathBuf,
+    /// The store, where that is known.
+    selected: Option<Selected>,
+    /// Whether it was said that it is not the operating system's.
+    announced: Cell<bool>,
     hosted: bool,
 }
 
@@ -239,11 +265,36 @@ impl Context {
         text(service, "--service").map(Some)
     }
 
+    /// The store of what is not the repository's.
+    fn store(&self) -> Choice {
+        match &self.selected {
+            Some(selected) => {
+                if let Selected::File(file) = selected
+                    && let Ok(path) = file.path()
+                    && !self.announced.replace(true)
+                {
+                    self.note(&format!("using the encrypted file {}", path.display()));
+                }
+                selected.choice()
+            }
+            None => Choice::Environment,
+        }
+    }
+
+    /// The store that was named or that the environment chooses.
+    fn selected(&self) -> Result<Selected, Error> {
+        match &self.selected {
+            Some(selected) => Ok(selected.clone()),
+            None => Selected::of_environment(),
+        }
+    }
+
     fn scopes(&self) -> Scopes {
         Scopes {
             repository: Repository::new(self.directory.clone()),
             user: match self.program {
-                Program::Secrets => User::Os,
+                Program::Secrets if self.scope == Some(Scope::Repository) => User::Store(Choice::Environment),
+                Program::Secrets => User::Store(self.store()),
                 Program::BusSecrets => User::Preferences(Preferences::of_user()),
             },
         }
@@ -273,13 +324,20 @@ impl Context {
 
     /// Stores a value under what was named.
     fn set(&self, named: Named, value: Secret) -> Result<(), Error> {
-        let scopes = self.scopes();
-        self.call(Progress::changing(true), |progress| async move {
-            match named {
-                Named::Secret(name, scope) => scopes.set(&name, value, scope, &progress).await,
-                Named::Credential(key) => store::os()?.set(&key, &value, &progress).await,
+        match named {
+            Named::Secret(name, scope) => {
+                let scopes = self.scopes();
+                self.call(Progress::changing(true), |progress| async move {
+                    scopes.set(&name, value, scope, &progress).await
+                })
             }
-        })
+            Named::Credential(key) => {
+                let store = self.store();
+                self.call(Progress::changing(true), |progress| async move {
+                    store.store()?.set(&key, &value, &progress).await
+                })
+            }
+        }
     }
 
     /// Reads a file of the workspace, or standard input where none is named.

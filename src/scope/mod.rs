@@ -16,7 +16,7 @@ use crate::{
     error::Error,
     executor::{blocking, ended},
     limits::Progress,
-    store::{self, Store},
+    store::Choice,
 };
 
 mod name;
@@ -29,7 +29,7 @@ pub use preferences::Preferences;
 pub use repository::Repository;
 pub use resolution::Resolution;
 
-/// The service under which the user's secrets lie in the operating system's store.
+/// The service under which the user's secrets lie in a credential store.
 pub const SERVICE: &str = "os-secrets";
 
 /// Where to look.
@@ -75,10 +75,10 @@ impl Scope {
 pub type Found = HashMap<Name, Secret>;
 
 /// Where the user's secrets lie.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum User {
-    /// In the operating system's store, as the credentials of [`SERVICE`].
-    Os,
+    /// In a credential store, as those of [`SERVICE`].
+    Store(Choice),
     /// In BusDK's preferences, or nowhere: who asks for nothing of the user's needs no place for it.
     Preferences(Result<Preferences, Error>),
 }
@@ -86,43 +86,47 @@ pub enum User {
 impl User {
     /// Reads secrets; those that there are none of are absent from the answer.
     pub async fn get_all(&self, names: BTreeSet<Name>, progress: &Arc<Progress>) -> Result<Found, Error> {
-        let Self::Preferences(preferences) = self else { return get_all_of_os(names, progress).await };
-        let preferences = preferences.clone()?;
+        let preferences = match self {
+            Self::Store(choice) => return get_all_of(choice, names, progress).await,
+            Self::Preferences(preferences) => preferences.clone()?,
+        };
         blocking(move || preferences.get_all(&names)).await
     }
 
     /// Stores a secret, in place of one that was there.
     pub async fn set(&self, name: &Name, value: Secret, progress: &Progress) -> Result<(), Error> {
-        let Self::Preferences(preferences) = self else {
-            return store::os()?.set(&key(name), &value, progress).await;
+        let (preferences, name) = match self {
+            Self::Store(choice) => return choice.store()?.set(&key(name), &value, progress).await,
+            Self::Preferences(preferences) => (preferences.clone()?, name.clone()),
         };
-        let (preferences, name) = (preferences.clone()?, name.clone());
         blocking(move || preferences.set(&name, &value)).await
     }
 
     /// Deletes a secret; whether there was one.
     pub async fn delete(&self, name: &Name, progress: &Progress) -> Result<bool, Error> {
-        let Self::Preferences(preferences) = self else {
-            return store::os()?.delete(&key(name), progress).await;
+        let (preferences, name) = match self {
+            Self::Store(choice) => return choice.store()?.delete(&key(name), progress).await,
+            Self::Preferences(preferences) => (preferences.clone()?, name.clone()),
         };
-        let (preferences, name) = (preferences.clone()?, name.clone());
         blocking(move || preferences.delete(&name)).await
     }
 
     /// The names of the secrets there are.
     pub async fn list(&self, progress: &Progress) -> Result<BTreeSet<Name>, Error> {
-        let Self::Preferences(preferences) = self else {
-            let keys = store::os()?.list(Some(SERVICE), progress).await?;
-            // Others may have stored something there that is no secret of ours.
-            return Ok(keys.iter().filter_map(|key| Name::parse(key.name.as_bytes()).ok()).collect());
+        let preferences = match self {
+            Self::Store(choice) => {
+                let keys = choice.store()?.list(Some(SERVICE), progress).await?;
+                // Others may have stored something there that is no secret of ours.
+                return Ok(keys.iter().filter_map(|key| Name::parse(key.name.as_bytes()).ok()).collect());
+            }
+            Self::Preferences(preferences) => preferences.clone()?,
         };
-        let preferences = preferences.clone()?;
         blocking(move || preferences.list()).await
     }
 }
 
 /// The places of both scopes.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Scopes {
     /// The repository's.
     pub repository: Repository,
@@ -131,9 +135,9 @@ pub struct Scopes {
 }
 
 impl Scopes {
-    /// Those of a workspace directory, with the user's secrets in the operating system's store.
+    /// Those of a workspace directory, with the user's secrets in the store that the environment chooses.
     pub fn of_workspace(directory: PathBuf) -> Self {
-        Self { repository: Repository::new(directory), user: User::Os }
+        Self { repository: Repository::new(directory), user: User::Store(Choice::Environment) }
     }
 
     /// Reads a secret.
@@ -222,13 +226,16 @@ impl Scopes {
     }
 }
 
-async fn get_all_of_os(names: BTreeSet<Name>, progress: &Arc<Progress>) -> Result<Found, Error> {
-    let store = store::os()?;
+async fn get_all_of(
+    choice: &Choice,
+    names: BTreeSet<Name>,
+    progress: &Arc<Progress>,
+) -> Result<Found, Error> {
     let mut reads: JoinSet<Result<_, Error>> = JoinSet::new();
     for name in names {
-        let progress = Arc::clone(progress);
+        let (choice, progress) = (choice.clone(), Arc::clone(progress));
         reads.spawn(async move {
-            let secret = store.get(&key(&name), &progress).await?;
+            let secret = choice.store()?.get(&key(&name), &progress).await?;
             Ok(secret.map(|secret| (name, secret)))
         });
     }

@@ -1,21 +1,62 @@
 //! Where credentials lie: the [`Store`] trait, and one implementation an operating system.
 
-use std::{future::Future, pin::Pin, sync::OnceLock};
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{Arc, OnceLock},
+};
 
+use self::{
+    file::FileStore,
+    settings::{Provider, Settings},
+};
 use crate::{
     credential::{Key, Secret},
     error::Error,
     limits::Progress,
 };
 
+#[forbid(unsafe_code)]
+pub mod exec;
+#[forbid(unsafe_code)]
+pub mod file;
 #[cfg(target_os = "linux")]
 pub mod linux;
+#[forbid(unsafe_code)]
+pub mod memory;
+#[forbid(unsafe_code)]
+pub mod settings;
 
 /// The operating system's own store.
 #[cfg(target_os = "linux")]
 pub use linux::SecretService as OsStore;
 
+static SETTINGS: OnceLock<Settings> = OnceLock::new();
 static OS_STORE: OnceLock<Result<OsStore, Error>> = OnceLock::new();
+static FILE_STORE: OnceLock<FileStore> = OnceLock::new();
+
+/// The settings of this process, of the moment when they were first asked for.
+pub fn settings() -> &'static Settings {
+    SETTINGS.get_or_init(|| Settings::read(&settings::Process))
+}
+
+/// The store that the environment chooses; the operating system's where it chooses none. It stays the same
+/// for as long as the process lives, whatever fails.
+///
+/// # Errors
+///
+/// [`Error::InvalidSetting`] where one of the settings is wrong.
+pub fn chosen() -> Result<&'static dyn Store, Error> {
+    Ok(match settings().provider.clone()? {
+        Provider::Os => os()?,
+        Provider::File => file(),
+    })
+}
+
+/// The encrypted file that the environment describes.
+pub fn file() -> &'static FileStore {
+    FILE_STORE.get_or_init(|| FileStore::new(file::Options::default(), settings().file.clone()))
+}
 
 /// The operating system's store, with the settings of the moment when it was first asked for.
 ///
@@ -29,9 +70,55 @@ pub fn os() -> Result<&'static OsStore, Error> {
 /// The largest value in bytes, of every store. A bus cuts off who sends a larger message than it takes, and
 /// the strictest take 32 MiB; D-Bus itself ends at arrays of 64 MiB.
 pub const MAX_VALUE: usize = 16 << 20;
+/// The largest service and name together, in bytes. On a bus they stand twice in one message, as attributes and
+/// as label, beside a value.
+pub const MAX_KEY: usize = 4 << 20;
 
 /// A call in progress. It is to be polled on the thread of [`executor`](crate::executor).
 pub type Call<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
+
+/// Which store is meant.
+#[derive(Clone)]
+pub enum Choice {
+    /// The one that the environment chooses.
+    Environment,
+    /// The operating system's.
+    Os,
+    /// One that a program or the user has named.
+    Own(Arc<dyn Store>),
+}
+
+impl Choice {
+    /// The store.
+    ///
+    /// # Errors
+    ///
+    /// As [`chosen`] and [`os`].
+    pub fn store(&self) -> Result<&dyn Store, Error> {
+        match self {
+            Self::Environment => chosen().map(|store| store as &dyn Store),
+            Self::Os => Ok(os()?),
+            Self::Own(store) => Ok(store.as_ref()),
+        }
+    }
+}
+
+/// A value that a store without limits of its own is to hold; `None` where it is empty, which deletes.
+///
+/// # Errors
+///
+/// [`Error::TooLarge`].
+fn checked<'a>(key: &Key, value: &'a Secret) -> Result<Option<&'a Secret>, Error> {
+    let (size, limit) = (value.expose().len(), MAX_VALUE);
+    if size > limit {
+        return Err(Error::TooLarge { what: "a value", size, limit });
+    }
+    let (size, limit) = (key.service.len() + key.name.len(), MAX_KEY);
+    if size > limit {
+        return Err(Error::TooLarge { what: "service and name", size, limit });
+    }
+    Ok(Some(value).filter(|value| !value.expose().is_empty()))
+}
 
 /// A place that holds credentials.
 ///

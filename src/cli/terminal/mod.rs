@@ -44,8 +44,8 @@ const CAUGHT: [c_int; 7] =
 /// # Errors
 ///
 /// Standard input is no terminal, or it or standard error fails.
-pub fn ask(prompts: [&str; 2]) -> io::Result<Option<[Secret; 2]>> {
-    let mut answers = Vec::with_capacity(prompts.len());
+pub fn ask<const N: usize>(prompts: [&str; N]) -> io::Result<Option<[Secret; N]>> {
+    let mut answers = Vec::with_capacity(N);
     loop {
         let caught = Signals::catch(&CAUGHT)?;
         let asked =

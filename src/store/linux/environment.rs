@@ -80,7 +80,7 @@ fn parse_timeout(text: &OsString) -> Result<Duration, Error> {
 }
 
 /// Whether the kernel started the process with privileges of its own (`AT_SECURE`).
-fn is_privileged() -> bool {
+pub(crate) fn is_privileged() -> bool {
     // SAFETY: `getauxval` reads the process's auxiliary vector and has no preconditions.
     unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
 }

@@ -21,7 +21,7 @@ use std::{collections::BTreeSet, future::Future, sync::Arc};
 use tokio::task::JoinSet;
 use zbus::OwnedObjectPath;
 
-use super::{Call, MAX_VALUE, Store};
+use super::{Call, MAX_KEY, MAX_VALUE, Store};
 use crate::{
     credential::{Key, Secret},
     error::{Effect, Error},
@@ -61,10 +61,6 @@ pub use environment::Environment;
 use fault::Fault;
 use link::{Link, Slot};
 use prompt::Answer;
-
-/// The largest service and name together, in bytes. They stand twice in one message, as attributes
-/// and as label, beside a value.
-pub const MAX_KEY: usize = 4 << 20;
 
 /// Turns that one call may take: another program can replace or lock the item between any two
 /// messages, but not for ever.

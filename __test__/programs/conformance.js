@@ -1,0 +1,176 @@
+// What every store does, whoever keeps it: conformance.js <options of openStore as JSON> [text]. With `text`
+// the store holds nothing but text. Prints "conforms" at the end, and ends with an error otherwise.
+
+const assert = require("node:assert/strict");
+const { openStore } = require("../..");
+
+const key = { service: "my cli/tool", name: "alice@example.com" };
+
+async function rejects(promise, code, name = "Error") {
+  await assert.rejects(promise, (error) => error.code === code && error.name === name);
+}
+
+/** Stores, reads, replaces and deletes, in all forms of the arguments. */
+async function keeps(store) {
+  assert.equal(await store.get(key), null);
+  assert.equal(await store.delete(key), false);
+  assert.equal(await store.has(key), false);
+  assert.equal(await store.set({ ...key, value: "first" }), undefined);
+  assert.equal(await store.get(key), "first");
+  assert.equal(await store.get(key.service, key.name), "first");
+  await store.set(key, "second");
+  await store.set(key.service, key.name, "third");
+  assert.equal(await store.get({ ...key, encoding: "utf8" }), "third");
+  assert.equal(await store.has(key), true);
+  assert.equal(await store.has(key.service, "another"), false);
+  assert.equal(await store.delete(key.service, key.name), true);
+  assert.equal(await store.delete(key), false);
+  assert.equal(await store.get(key), null);
+}
+
+/** An empty value deletes, and is no error where there was nothing. */
+async function deletesWithEmptyValues(store) {
+  await store.set({ ...key, value: "" });
+  await store.set({ ...key, value: "value" });
+  await store.set({ ...key, value: "" });
+  assert.equal(await store.get(key), null);
+  assert.equal(await store.has(key), false);
+}
+
+async function holdsAnyText(store, longest) {
+  for (const value of [
+    " ",
+    "a\nb",
+    " x\t",
+    'quote " \\ backslash',
+    "Zürich 👋",
+    "\u0001\u007f",
+    "{}",
+    "x".repeat(longest),
+  ]) {
+    await store.set({ ...key, value });
+    assert.equal(await store.get(key), value);
+  }
+  await store.set({ ...key, value: "half \ud83d" });
+  assert.equal(await store.get(key), "half \ufffd");
+  await store.delete(key);
+}
+
+/** Names are told apart, whatever is in them. */
+async function tellsNamesApart(store, names) {
+  for (const [service, name] of names) await store.set(service, name, `${service} ${name}`);
+  for (const [service, name] of names) assert.equal(await store.get(service, name), `${service} ${name}`);
+  const entries = (await store.list()).map(({ service, name }) => [service, name]);
+  const sorted = [...names].sort(([a, b], [c, d]) =>
+    Buffer.compare(Buffer.from(`${a}\0${b}`), Buffer.from(`${c}\0${d}`)),
+  );
+  assert.deepEqual(entries, sorted);
+  for (const [service, name] of names) {
+    const of = names.filter(([other]) => other === service).map(([, each]) => each);
+    const listed = (await store.list({ service })).map((entry) => entry.name);
+    assert.deepEqual(listed.sort(), of.sort());
+    assert.equal(await store.has(service, name), true);
+  }
+  assert.deepEqual(await store.list({ service: "nobody's" }), []);
+  for (const [service, name] of names) assert.equal(await store.delete(service, name), true);
+  assert.deepEqual(await store.list(), []);
+}
+
+/** A helper that changes a value is found out: it is kept as it was given, or not at all. */
+async function keepsWholeOrNot(store) {
+  const value = "two\nlines\n";
+  const outcome = await store.set({ ...key, value }).then(
+    () => value,
+    (error) => assert.equal(error.code, "ERR_SECRETS_PLATFORM_ERROR") ?? null,
+  );
+  assert.equal(await store.get(key), outcome);
+  await store.delete(key);
+}
+
+async function holdsBytes(store) {
+  const all = Uint8Array.from({ length: 256 }, (_, byte) => byte);
+  await store.set({ ...key, value: all });
+  assert.equal(Buffer.compare(await store.get({ ...key, encoding: "buffer" }), all), 0);
+  await rejects(store.get(key), "ERR_SECRETS_INVALID_DATA");
+  await store.set({ ...key, value: Buffer.from("text") });
+  assert.equal(await store.get(key), "text");
+  await store.set({ ...key, value: all.subarray(128) });
+  await store.set({ ...key, value: all.subarray(0) });
+  assert.equal((await store.get({ ...key, encoding: "buffer" })).length, 256);
+  await store.delete(key);
+}
+
+async function refusesBytes(store) {
+  await rejects(store.set({ ...key, value: Uint8Array.of(255) }), "ERR_SECRETS_INVALID_DATA");
+  assert.equal(await store.get(key), null);
+  await store.set({ ...key, value: Buffer.from("text") });
+  assert.equal((await store.get({ ...key, encoding: "buffer" })).toString(), "text");
+  await store.delete(key);
+}
+
+async function takesManyCallsAtOnce(store, count) {
+  const names = Array.from({ length: count }, (_, index) => `name ${index}`);
+  await Promise.all(names.map((name) => store.set("many", name, `value of ${name}`)));
+  const values = await Promise.all(names.map((name) => store.get("many", name)));
+  assert.deepEqual(
+    values,
+    names.map((name) => `value of ${name}`),
+  );
+  const deleted = await Promise.all(names.map((name) => store.delete("many", name)));
+  assert.ok(deleted.every((each) => each === true));
+  assert.deepEqual(await store.list({ service: "many" }), []);
+}
+
+/** Wrong arguments throw at once, and change nothing. */
+function refusesWrongArguments(store) {
+  const throws = (call, code) =>
+    assert.throws(call, (error) => error instanceof TypeError && error.code === code);
+  throws(() => store.get(), "ERR_INVALID_ARG_TYPE");
+  throws(() => store.get({ service: "s" }), "ERR_INVALID_ARG_TYPE");
+  throws(() => store.get({ service: "", name: "n" }), "ERR_INVALID_ARG_TYPE");
+  throws(() => store.delete("s", "n\0"), "ERR_INVALID_ARG_VALUE");
+  throws(() => store.set({ ...key, value: 1 }), "ERR_INVALID_ARG_TYPE");
+  throws(() => store.set({ ...key, value: "v", persist: "x" }), "ERR_INVALID_ARG_VALUE");
+  throws(() => store.get({ ...key, timeout: 0 }), "ERR_INVALID_ARG_VALUE");
+}
+
+async function canBeBounded(store) {
+  const aborted = AbortSignal.abort(new Error("enough"));
+  await rejects(store.set({ ...key, value: "v", signal: aborted }), "ABORT_ERR", "AbortError");
+  assert.equal(await store.get({ ...key, timeout: 20_000, interactive: false }), null);
+  await rejects(store.set({ ...key, value: "x".repeat((16 << 20) + 1) }), "ERR_SECRETS_TOO_LARGE");
+}
+
+async function main(options, textOnly) {
+  const store = openStore(options);
+  await keeps(store);
+  await deletesWithEmptyValues(store);
+  // Docker's helpers take one line of 64 KiB.
+  await holdsAnyText(store, textOnly ? 60_000 : 1_000_000);
+  const names = [
+    ["a", "b"],
+    ["a", "c"],
+    ["a b", "c"],
+    ["a", "b c"],
+    ["Dienst „ü“ 👋", "имя = \"x\" & 'y' \\ %s %41"],
+  ];
+  // A slash in a user's name is a folder to some helpers.
+  const slashes = [
+    ["a/b", "c"],
+    ["a", "b/c"],
+  ];
+  await tellsNamesApart(store, textOnly ? [...names, slashes[0]] : [...names, ...slashes]);
+  await keepsWholeOrNot(store);
+  await (textOnly ? refusesBytes : holdsBytes)(store);
+  await takesManyCallsAtOnce(store, textOnly ? 12 : 100);
+  refusesWrongArguments(store);
+  await canBeBounded(store);
+  const pending = store.set(key, "last");
+  await store.close();
+  await pending;
+  await rejects(store.get(key), "ERR_SECRETS_PLATFORM_ERROR");
+  if (options.provider !== "memory") assert.equal(await openStore(options).delete(key), true);
+  console.log("conforms");
+}
+
+main(JSON.parse(process.argv[2]), process.argv[3] === "text");

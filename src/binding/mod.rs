@@ -1,0 +1,255 @@
+//! The N-API boundary, and the only file that knows it.
+//!
+//! It takes arguments that the shim (`index.js`) has checked, starts the call on the I/O thread and
+//! returns a promise. Outcomes come back through one thread-safe function an environment: the I/O
+//! thread puts them into the environment's [`Mailbox`] and rings, the JavaScript thread empties it
+//! and settles the promises. An environment (the main thread, or a worker) is kept alive while it
+//! has calls pending, and never after.
+
+use std::{ffi::OsString, sync::Arc, time::Duration};
+
+use napi::{
+    Env, Status,
+    bindgen_prelude::{External, Object, Unknown},
+    sys,
+};
+use napi_derive::napi;
+
+use crate::{
+    cli::{self, Program},
+    credential::Key,
+    error::Error,
+    limits::Progress,
+    scope::{Resolution, Scope, Scopes},
+    store::{
+        self, Choice,
+        exec::{self, ExecStore},
+        file::{self, FileStore, keys::Unlock},
+        memory::MemoryStore,
+    },
+};
+
+mod port;
+mod values;
+
+use port::{Port, start};
+use values::{Bounds, Reply, Value, throw};
+
+#[napi(module_exports)]
+#[cfg_attr(test, allow(dead_code, reason = "only the runtime calls it"))]
+fn load(_exports: Object) -> napi::Result<()> {
+    // As early as can be: a program changes its environment while it runs. A wrong setting is told by the
+    // calls, as promises' rejections.
+    let _ = store::settings();
+    let _ = store::os();
+    Ok(())
+}
+
+/// The store of a handle; without one the store that the environment chooses.
+fn of(handle: Option<&External<Choice>>) -> Choice {
+    handle.map_or(Choice::Environment, |handle| Choice::clone(handle))
+}
+
+/// Opens the operating system's store, whatever the environment chooses.
+#[napi]
+pub fn open_os() -> External<Choice> {
+    External::new(Choice::Os)
+}
+
+/// Opens a store in the memory of the process.
+#[napi]
+pub fn open_memory() -> External<Choice> {
+    External::new(Choice::Own(Arc::new(MemoryStore::default())))
+}
+
+/// Opens a store in an encrypted file. What is undefined is as the environment says.
+#[napi]
+pub fn open_file(
+    path: Option<String>,
+    identity: Option<Value>,
+    passphrase: Option<Value>,
+) -> External<Choice> {
+    let identity = identity.map(|identity| Unlock::Identity(identity.0));
+    let unlock = identity.or(passphrase.map(|passphrase| Unlock::Passphrase(passphrase.0)));
+    let options = file::Options { path: path.map(Into::into), unlock, ask: None };
+    External::new(Choice::Own(Arc::new(FileStore::new(options, store::settings().file.clone()))))
+}
+
+/// Opens a store that a program keeps. `env` are names and values in turn; the timeout is in milliseconds,
+/// 0 for none.
+#[napi]
+pub fn open_exec(
+    env: Env,
+    command: String,
+    variables: Vec<String>,
+    timeout: u32,
+) -> napi::Result<External<Choice>> {
+    let pairs = variables.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone()));
+    let timeout = (timeout > 0).then(|| Duration::from_millis(timeout.into()));
+    let options = exec::Options { command: command.into(), env: pairs.collect(), timeout };
+    match ExecStore::new(options, store::settings().helpers.clone()) {
+        Ok(store) => Ok(External::new(Choice::Own(Arc::new(store)))),
+        Err(error) => Err(throw(env, &error)),
+    }
+}
+
+/// Reads a credential: a promise of a string, or of a `Buffer` where bytes are asked for, or null.
+#[napi]
+pub fn get(
+    env: Env,
+    store: Option<&External<Choice>>,
+    service: String,
+    name: String,
+    bounds: Bounds,
+    bytes: Option<bool>,
+) -> napi::Result<Unknown<'static>> {
+    let (opened, key) = (of(store), Key { service, name });
+    let reply = if bytes == Some(true) { Reply::bytes } else { Reply::text };
+    start(env, bounds, |bounds, limits| async move {
+        let progress = Progress::reading(bounds.interactive);
+        limits.run(&progress, async { opened.store()?.get(&key, &progress).await }).await.and_then(reply)
+    })
+}
+
+/// Stores a credential: a promise of nothing.
+#[napi]
+pub fn set(
+    env: Env,
+    store: Option<&External<Choice>>,
+    service: String,
+    name: String,
+    value: Value,
+    bounds: Bounds,
+) -> napi::Result<Unknown<'static>> {
+    let (opened, key) = (of(store), Key { service, name });
+    start(env, bounds, |bounds, limits| async move {
+        let progress = Progress::changing(bounds.interactive);
+        let call = async { opened.store()?.set(&key, &value.0, &progress).await };
+        limits.run(&progress, call).await.map(|()| Reply::Nothing)
+    })
+}
+
+/// Deletes a credential: a promise of whether there was one.
+#[napi]
+pub fn delete(
+    env: Env,
+    store: Option<&External<Choice>>,
+    service: String,
+    name: String,
+    bounds: Bounds,
+) -> napi::Result<Unknown<'static>> {
+    let (opened, key) = (of(store), Key { service, name });
+    start(env, bounds, |bounds, limits| async move {
+        let progress = Progress::changing(bounds.interactive);
+        limits
+            .run(&progress, async { opened.store()?.delete(&key, &progress).await })
+            .await
+            .map(Reply::Boolean)
+    })
+}
+
+/// Looks for a credential: a promise of whether there is one.
+#[napi]
+pub fn has(
+    env: Env,
+    store: Option<&External<Choice>>,
+    service: String,
+    name: String,
+    bounds: Bounds,
+) -> napi::Result<Unknown<'static>> {
+    let (opened, key) = (of(store), Key { service, name });
+    start(env, bounds, |bounds, limits| async move {
+        let progress = Progress::reading(bounds.interactive);
+        limits.run(&progress, async { opened.store()?.has(&key, &progress).await }).await.map(Reply::Boolean)
+    })
+}
+
+/// Lists credentials, of one service or of all: a promise of an array of `{ service, name }`.
+#[napi]
+pub fn list(
+    env: Env,
+    store: Option<&External<Choice>>,
+    service: Option<String>,
+    bounds: Bounds,
+) -> napi::Result<Unknown<'static>> {
+    let opened = of(store);
+    start(env, bounds, |_, limits| async move {
+        let progress = Progress::reading(false);
+        limits
+            .run(&progress, async { opened.store()?.list(service.as_deref(), &progress).await })
+            .await
+            .map(Reply::Keys)
+    })
+}
+
+/// Resolves values: a promise of what each stands for, in their order. `names` are what the values are
+/// called in errors; where there are none, errors name nothing.
+///
+/// Throws a `TypeError` for a reference that names nothing.
+#[napi]
+pub fn resolve(
+    env: Env,
+    values: Vec<Value>,
+    names: Option<Vec<String>>,
+    scope: String,
+    directory: String,
+    bounds: Bounds,
+) -> napi::Result<Unknown<'static>> {
+    let scope = Scope::parse(&scope).ok_or_else(|| napi::Error::new(Status::InvalidArg, "no scope"))?;
+    let scopes = Scopes::of_workspace(directory.into());
+    let values = values.into_iter().map(|value| value.0).collect();
+    let resolution = Resolution::parse(values, names, scope).map_err(|error| throw(env, &error))?;
+    start(env, bounds, |bounds, limits| async move {
+        let progress = Arc::new(Progress::reading(bounds.interactive));
+        let call = resolution.finish_as_texts(&scopes, &progress);
+        limits.run(&progress, call).await.map(Reply::Texts)
+    })
+}
+
+/// Runs the program of this name on the calling thread, which waits for it: its exit code.
+///
+/// Where the runtime did not pass the words on as they are, because they are not UTF-8 or begin with
+/// `--`, they are taken from the process's own.
+#[napi]
+pub fn run_program(program: String, words: Vec<String>) -> napi::Result<i32> {
+    let program = [Program::Secrets, Program::BusSecrets]
+        .into_iter()
+        .find(|known| known.name() == program)
+        .ok_or_else(|| napi::Error::new(Status::InvalidArg, "no such program"))?;
+    let own: Vec<OsString> = std::env::args_os().collect();
+    let start = own.len().saturating_sub(words.len());
+    let (before, last) = own.split_at(start);
+    let same = last.len() == words.len()
+        && last.iter().zip(&words).all(|(own, word)| own.to_string_lossy() == word.as_str());
+    let words = match before {
+        // Bun drops it where it comes first.
+        [.., end_of_flags] if same && end_of_flags == "--" => own[start - 1..].to_vec(),
+        _ if same => last.to_vec(),
+        _ => words.into_iter().map(OsString::from).collect(),
+    };
+    Ok(cli::run(program, words, true))
+}
+
+/// What a call on a closed store gives: a promise that is rejected.
+#[napi]
+pub fn closed(env: Env) -> napi::Result<Unknown<'static>> {
+    let unbounded = Bounds { timeout: 0, interactive: false, token: 0 };
+    start(env, unbounded, |_, _| async { Err(Error::Closed) })
+}
+
+/// Cancels the call that was started with this token, if it is still in progress.
+#[napi]
+pub fn cancel(env: Env, token: u32) -> napi::Result<()> {
+    if let Some(cancel) = Port::of(env.raw())?.cancels.borrow_mut().remove(&token) {
+        // A call that has ended meanwhile listens no more.
+        let _ = cancel.send(());
+    }
+    Ok(())
+}
+
+fn check(status: sys::napi_status) -> napi::Result<()> {
+    match Status::from(status) {
+        Status::Ok => Ok(()),
+        status => Err(napi::Error::new(status, "a call of Node-API failed")),
+    }
+}

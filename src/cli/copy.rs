@@ -1,0 +1,161 @@
+//! `copy`: copies credentials from one store to another.
+
+use std::ffi::OsString;
+
+use super::{Context, Failure, args::Service, output::shown, stores::Selected};
+use crate::{
+    credential::{Key, Secret},
+    error::Error,
+    limits::Progress,
+    store::{Choice, Store},
+};
+
+pub fn copy(context: &Context, from: OsString, to: OsString, service: Service) -> Result<(), Failure> {
+    context.without_scope("copy")?;
+    let service = context.service(service)?;
+    let store = |word| Ok::<_, Failure>(Selected::parse(word, &context.directory)?.choice());
+    let (from, to) = (store(from)?, store(to)?);
+    let keys = context.call(Progress::reading(true), {
+        let from = from.clone();
+        |progress| async move { from.store()?.list(service.as_deref(), &progress).await }
+    })?;
+    if keys.is_empty() {
+        context.note("there is nothing to copy");
+    }
+    let (mut result, mut failed) = (String::new(), false);
+    for key in keys {
+        let told = shown(&key.label());
+        match copy_one(context, &from, &to, key) {
+            Ok(()) => result.push_str(&format!("copied {told}\n")),
+            Err(undone) => {
+                failed = true;
+                context.tell(&format!("{told} {}", undone.what));
+                if undone.stops {
+                    break;
+                }
+            }
+        }
+    }
+    context.output.write(result.as_bytes())?;
+    if failed { Err(Failure::Exit(1)) } else { Ok(()) }
+}
+
+fn copy_one(context: &Context, from: &Choice, to: &Choice, key: Key) -> Result<(), Undone> {
+    let (from, to) = (from.clone(), to.clone());
+    let copied = context.call(Progress::changing(true), |progress| async move {
+        let gone = || Error::NotFound { name: key.label(), place: "the store that is copied from" };
+        let value = from.store()?.get(&key, &progress).await?.ok_or_else(gone)?;
+        copy_to(to.store()?, &key, &value, &progress).await
+    });
+    match copied {
+        Ok(Copy::Done) => Ok(()),
+        Ok(Copy::Differs) => {
+            Err(Undone::because("another value is there under this name; nothing was changed"))
+        }
+        Ok(Copy::Empty) => Err(Undone::because("it is empty")),
+        Err(error) => Err(Undone::failed("is not copied", &error)),
+    }
+}
+
+/// How a copy ended.
+#[derive(Debug, PartialEq)]
+pub enum Copy {
+    Done,
+    /// Another value is there, or came back.
+    Differs,
+    /// A store does not tell an empty value from none.
+    Empty,
+}
+
+/// What was not done with one.
+pub struct Undone {
+    /// What, to follow its name.
+    pub what: String,
+    /// Whether it will not be done with the others either.
+    pub stops: bool,
+}
+
+impl Undone {
+    pub fn because(why: &str) -> Self {
+        Self { what: format!("is not copied: {why}"), stops: false }
+    }
+
+    pub fn failed(what: &str, error: &Error) -> Self {
+        // Who does not answer one prompt is not to be asked again for each of the others.
+        let stops = ["ERR_SECRETS_USER_CANCELED", "ERR_SECRETS_INTERACTION_REQUIRED"].contains(&error.code());
+        Self { what: format!("{what}: {error}"), stops }
+    }
+}
+
+/// Stores a value, reads it back and compares. What is there under the key already is not overwritten.
+pub async fn copy_to(
+    store: &dyn Store,
+    key: &Key,
+    value: &Secret,
+    progress: &Progress,
+) -> Result<Copy, Error> {
+    if value.expose().is_empty() {
+        return Ok(Copy::Empty);
+    }
+    let mut there = store.get(key, progress).await?;
+    if there.is_none() {
+        store.set(key, value, progress).await?;
+        there = store.get(key, progress).await?;
+    }
+    Ok(if there.as_ref() == Some(value) { Copy::Done } else { Copy::Differs })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::store::Call;
+
+    /// A store that keeps one value, and not always the one it was given.
+    struct Unreliable {
+        kept: Mutex<Option<Secret>>,
+        keeps: fn(&Secret) -> Option<Secret>,
+    }
+
+    impl Store for Unreliable {
+        fn get<'a>(&'a self, _: &'a Key, _: &'a Progress) -> Call<'a, Option<Secret>> {
+            Box::pin(async { Ok(self.kept.lock().unwrap().clone()) })
+        }
+
+        fn set<'a>(&'a self, _: &'a Key, value: &'a Secret, _: &'a Progress) -> Call<'a, ()> {
+            *self.kept.lock().unwrap() = (self.keeps)(value);
+            Box::pin(async { Ok(()) })
+        }
+
+        fn delete<'a>(&'a self, _: &'a Key, _: &'a Progress) -> Call<'a, bool> {
+            unreachable!("a copy deletes nothing")
+        }
+
+        fn has<'a>(&'a self, _: &'a Key, _: &'a Progress) -> Call<'a, bool> {
+            unreachable!("a copy compares values")
+        }
+
+        fn list<'a>(&'a self, _: Option<&'a str>, _: &'a Progress) -> Call<'a, Vec<Key>> {
+            unreachable!("a copy is of one value")
+        }
+    }
+
+    #[tokio::test]
+    async fn a_copy_counts_when_it_was_read_back() {
+        let secret = |text: &str| Secret::new(text.as_bytes().to_vec());
+        let key = Key { service: "s".into(), name: "n".into() };
+        for (there, keeps, value, outcome) in [
+            (None, (|value| Some(value.clone())) as fn(&Secret) -> Option<Secret>, "v", Copy::Done),
+            (None, |_| None, "v", Copy::Differs),
+            (None, |_| Some(Secret::new(b"other".to_vec())), "v", Copy::Differs),
+            (Some("v"), |_| panic!("it is there"), "v", Copy::Done),
+            (Some("newer"), |_| panic!("it would be overwritten"), "v", Copy::Differs),
+            (None, |_| panic!("there is nothing to store"), "", Copy::Empty),
+        ] {
+            let store = Unreliable { kept: Mutex::new(there.map(secret)), keeps };
+            let progress = Progress::changing(true);
+            assert_eq!(copy_to(&store, &key, &secret(value), &progress).await, Ok(outcome));
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! Running the program: with its own environment, a deadline, and no end that is not ours to see.
+
+use std::{
+    ffi::OsString,
+    io,
+    os::{fd::OwnedFd, unix::process::CommandExt},
+    path::Path,
+    process::{Child, Command, ExitStatus, Stdio},
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::{
+    net::unix::pipe::{Receiver, Sender},
+    sync::Semaphore,
+    time::{sleep, timeout},
+};
+use zeroize::Zeroizing;
+
+use super::{DEFAULT_TIMEOUT, Options};
+use crate::{
+    error::{Effect, Error},
+    executor::blocking,
+    store::{MAX_VALUE, settings::Variables},
+};
+
+/// As many run at once at most.
+const MAX_RUNNING: usize = 4;
+/// More than this is no answer: every byte of a value may be spelled with six.
+const MAX_ANSWER: usize = 6 * MAX_VALUE + (1 << 20);
+/// How often it is looked whether it has ended.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(32);
+
+/// The variables that the program is given of ours: where it finds its own files, the session's bus and
+/// display, and the person. What else is there is not its business, and may be secret.
+const KEPT: [&str; 18] = [
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "LANG",
+    "LC_ALL",
+    "TMPDIR",
+    "DISPLAY",
+    "WAYLAND_DISPLAY",
+    "XAUTHORITY",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "XDG_RUNTIME_DIR",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    "GNUPGHOME",
+    "GPG_TTY",
+    "PASSWORD_STORE_DIR",
+    "SSH_AUTH_SOCK",
+];
+
+/// What of an environment the program is given.
+pub fn environment(variables: &impl Variables) -> Vec<(String, OsString)> {
+    KEPT.iter().filter_map(|name| Some(((*name).to_owned(), variables.get(name)?))).collect()
+}
+
+/// How a run ended.
+pub enum Answer {
+    /// As it should; with what was printed.
+    Done(Zeroizing<Vec<u8>>),
+    /// Not as it should; with what the program said of that.
+    Failed(String),
+}
+
+/// The program.
+pub struct Helper {
+    options: Options,
+    environment: Vec<(String, OsString)>,
+    turns: Semaphore,
+}
+
+impl Helper {
+    pub fn new(options: Options, environment: Vec<(String, OsString)>) -> Self {
+        Self { options, environment, turns: Semaphore::new(MAX_RUNNING) }
+    }
+
+    pub fn command(&self) -> &Path {
+        &self.options.command
+    }
+
+    /// The error that the program failed.
+    pub fn failed(&self, operation: &'static str, reason: &str) -> Error {
+        Error::Helper { command: self.options.command.clone(), operation, reason: reason.into() }
+    }
+
+    /// Runs the program once, with `input` on its standard input. A run that is given up is killed.
+    pub async fn run(&self, operation: &'static str, input: &[u8]) -> Result<Answer, Error> {
+        // It is never closed.
+        let _turn = self.turns.acquire().await.map_err(|_| Error::Closed)?;
+        let after = self.options.timeout.unwrap_or(DEFAULT_TIMEOUT);
+        let fail = |error: io::Error| self.failed(operation, &format!("it cannot be run: {error}"));
+        let mut command = Command::new(&self.options.command);
+        command.arg(operation).env_clear().envs(self.environment.iter().cloned());
+        command.envs(self.options.env.iter().cloned());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        // Of its own, so that nothing of it is left when it is killed.
+        command.process_group(0);
+        let child = blocking(move || Ok(command.spawn().map(Running))).await?.map_err(fail)?;
+        match timeout(after, finish(child, input)).await {
+            Ok(ended) => {
+                let (status, output) = ended.map_err(fail)?;
+                Ok(if status.success() {
+                    Answer::Done(output)
+                } else {
+                    Answer::Failed(told(status, &output))
+                })
+            }
+            Err(_) => Err(Error::Timeout { after, at: Some(operation), effect: Effect::None }),
+        }
+    }
+}
+
+/// What a failed program said: its first line. An answer, which holds a secret, is not one.
+fn told(status: ExitStatus, output: &[u8]) -> String {
+    let text = String::from_utf8_lossy(output);
+    match text.trim().lines().next() {
+        Some(line) if !line.starts_with(['{', '[', '"']) => line.chars().take(200).collect(),
+        _ => format!("it ended with {status}"),
+    }
+}
+
+/// A program that runs. Dropped before its end, it is killed, with all that it has started.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Ok(Some(_)) = self.0.try_wait() {
+            return;
+        }
+        let _ = kill_process_group(Pid::from_child(&self.0), Signal::KILL);
+        let _ = self.0.kill();
+        // It cannot refuse, and its end must be taken note of.
+        let _ = self.0.wait();
+    }
+}
+
+async fn finish(mut running: Running, input: &[u8]) -> io::Result<(ExitStatus, Zeroizing<Vec<u8>>)> {
+    let (stdin, stdout) = (running.0.stdin.take(), running.0.stdout.take());
+    let (Some(stdin), Some(stdout)) = (stdin, stdout) else { return Err(io::ErrorKind::BrokenPipe.into()) };
+    let sender = Sender::from_owned_fd(OwnedFd::from(stdin))?;
+    let receiver = Receiver::from_owned_fd(OwnedFd::from(stdout))?;
+    let mut output = Zeroizing::new(Vec::with_capacity(1 << 12));
+    let talk = async {
+        let ((), read) = tokio::join!(write(sender, input), read(&receiver, &mut output));
+        read
+    };
+    tokio::select! {
+        read = talk => {
+            read?;
+            exited(&mut running.0).await?;
+        }
+        // What it leaves running may keep the pipe open; nothing more comes from itself.
+        ended = exited(&mut running.0) => ended?,
+    }
+    while fill(&receiver, &mut output)?.is_some_and(|count| count > 0) {}
+    Ok((running.0.wait()?, output))
+}
+
+/// Writes the input, as far as anybody reads it.
+async fn write(sender: Sender, mut input: &[u8]) {
+    while !input.is_empty() {
+        match sender.try_write(input) {
+            Ok(written) => input = &input[written..],
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                if sender.writable().await.is_err() {
+                    return;
+                }
+            }
+            Err(_) => return,
+        }
+    }
+}
+
+async fn read(receiver: &Receiver, output: &mut Zeroizing<Vec<u8>>) -> io::Result<()> {
+    loop {
+        receiver.readable().await?;
+        if fill(receiver, output)? == Some(0) {
+            return Ok(());
+        }
+    }
+}
+
+/// Reads what there is: how many bytes, of which 0 mean the end; `None` where nothing is there yet.
+fn fill(receiver: &Receiver, output: &mut Zeroizing<Vec<u8>>) -> io::Result<Option<usize>> {
+    let mut chunk = Zeroizing::new([0; 1 << 12]);
+    let count = match receiver.try_read(&mut *chunk) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+        count => count?,
+    };
+    if output.len() + count > MAX_ANSWER {
+        return Err(io::Error::other("its answer is too long"));
+    }
+    if output.len() + count > output.capacity() {
+        // Grown by hand, so that no copy is left behind.
+        let mut larger = Zeroizing::new(Vec::with_capacity(2 * output.capacity()));
+        larger.extend_from_slice(output);
+        *output = larger;
+    }
+    output.extend_from_slice(&chunk[..count]);
+    Ok(Some(count))
+}
+
+/// Waits until the program has ended. It is looked after now and then: signals are the runtime's, and not
+/// every system has descriptors of processes.
+async fn exited(child: &mut Child) -> io::Result<()> {
+    let mut pause = SHORTEST_PAUSE;
+    while child.try_wait()?.is_none() {
+        sleep(pause).await;
+        pause = LONGEST_PAUSE.min(2 * pause);
+    }
+    Ok(())
+}

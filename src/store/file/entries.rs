@@ -1,0 +1,109 @@
+//! The credentials of the file as they are kept in memory: their names, and their values sealed.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use chacha20poly1305::{AeadInPlace, ChaCha20Poly1305, KeyInit};
+use zeroize::Zeroizing;
+
+use crate::{
+    credential::{Key, Secret},
+    error::Error,
+};
+
+/// Credentials whose values are in clear only while they are used.
+#[derive(Default)]
+pub struct Entries(BTreeMap<Key, Sealed>);
+
+struct Sealed {
+    nonce: u64,
+    bytes: Box<[u8]>,
+}
+
+impl Entries {
+    /// Adds one, in place of one of its name.
+    pub fn insert(&mut self, key: Key, value: &Secret) -> Result<(), Error> {
+        let nonce = next_nonce();
+        let mut bytes = Vec::with_capacity(value.expose().len() + 16);
+        bytes.extend_from_slice(value.expose());
+        cipher()?
+            .encrypt_in_place(&spread(nonce), &[], &mut bytes)
+            .map_err(|_| Error::Internal("a value cannot be sealed".into()))?;
+        self.0.insert(key, Sealed { nonce, bytes: bytes.into_boxed_slice() });
+        Ok(())
+    }
+
+    /// The value of one.
+    pub fn get(&self, key: &Key) -> Result<Option<Secret>, Error> {
+        let Some(sealed) = self.0.get(key) else { return Ok(None) };
+        let mut bytes = Zeroizing::new(sealed.bytes.to_vec());
+        cipher()?
+            .decrypt_in_place(&spread(sealed.nonce), &[], &mut *bytes)
+            .map_err(|_| Error::Internal("a sealed value has changed in memory".into()))?;
+        Ok(Some(Secret::new(std::mem::take(&mut *bytes))))
+    }
+
+    /// Whether there is one of this name.
+    pub fn has(&self, key: &Key) -> bool {
+        self.0.contains_key(key)
+    }
+
+    /// The names of all, or of one service's.
+    pub fn list(&self, service: Option<&str>) -> Vec<Key> {
+        let of_service = |key: &&Key| service.is_none_or(|service| key.service == service);
+        self.0.keys().filter(of_service).cloned().collect()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+/// The cipher under the key of this process, which is made when it is first needed and kept nowhere else.
+fn cipher() -> Result<&'static ChaCha20Poly1305, Error> {
+    static CIPHER: OnceLock<Option<ChaCha20Poly1305>> = OnceLock::new();
+    let cipher = CIPHER.get_or_init(|| {
+        let mut key = Zeroizing::new([0; 32]);
+        getrandom::fill(&mut *key).ok()?;
+        Some(ChaCha20Poly1305::new((&*key).into()))
+    });
+    cipher.as_ref().ok_or_else(|| Error::Internal("the system gives no random numbers".into()))
+}
+
+fn next_nonce() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed)
+}
+
+fn spread(nonce: u64) -> chacha20poly1305::Nonce {
+    let mut bytes = [0; 12];
+    bytes[..8].copy_from_slice(&nonce.to_le_bytes());
+    bytes.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_kept_sealed() {
+        let mut entries = Entries::default();
+        let key = |name: &str| Key { service: "s".into(), name: name.into() };
+        let value = Secret::new(b"hunter2 hunter2".to_vec());
+        entries.insert(key("a"), &value).unwrap();
+        entries.insert(key("b"), &value).unwrap();
+        let sealed = |name: &str| entries.0[&key(name)].bytes.to_vec();
+        assert!(!sealed("a").windows(7).any(|part| part == b"hunter2"));
+        assert_ne!(sealed("a"), sealed("b"));
+        assert_eq!(entries.get(&key("b")), Ok(Some(value)));
+        assert_eq!(entries.get(&key("c")), Ok(None));
+        assert_eq!(entries.list(Some("t")), []);
+        assert_eq!(entries.list(None).len(), 2);
+    }
+}

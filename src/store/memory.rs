@@ -1,0 +1,53 @@
+//! A store in the memory of the process, for the tests of programs. It ends with the last who holds it.
+
+use std::{
+    collections::BTreeMap,
+    future::ready,
+    sync::{Mutex, MutexGuard},
+};
+
+use super::{Call, Store, checked};
+use crate::{
+    credential::{Key, Secret},
+    limits::Progress,
+};
+
+/// Credentials in memory.
+#[derive(Default)]
+pub struct MemoryStore(Mutex<BTreeMap<Key, Secret>>);
+
+impl MemoryStore {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Key, Secret>> {
+        // Nothing panics while the lock is held.
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+impl Store for MemoryStore {
+    fn get<'a>(&'a self, key: &'a Key, _: &'a Progress) -> Call<'a, Option<Secret>> {
+        Box::pin(ready(Ok(self.lock().get(key).cloned())))
+    }
+
+    fn set<'a>(&'a self, key: &'a Key, value: &'a Secret, _: &'a Progress) -> Call<'a, ()> {
+        Box::pin(ready(checked(key, value).map(|value| {
+            let mut all = self.lock();
+            match value {
+                Some(value) => all.insert(key.clone(), value.clone()),
+                None => all.remove(key),
+            };
+        })))
+    }
+
+    fn delete<'a>(&'a self, key: &'a Key, _: &'a Progress) -> Call<'a, bool> {
+        Box::pin(ready(Ok(self.lock().remove(key).is_some())))
+    }
+
+    fn has<'a>(&'a self, key: &'a Key, _: &'a Progress) -> Call<'a, bool> {
+        Box::pin(ready(Ok(self.lock().contains_key(key))))
+    }
+
+    fn list<'a>(&'a self, service: Option<&'a str>, _: &'a Progress) -> Call<'a, Vec<Key>> {
+        let of_service = |key: &&Key| service.is_none_or(|service| key.service == service);
+        Box::pin(ready(Ok(self.lock().keys().filter(of_service).cloned().collect())))
+    }
+}
