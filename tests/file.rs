@@ -1,0 +1,403 @@
+//! The encrypted file store: what it does with files that are damaged, foreign, replaced or shared.
+
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt, symlink},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::Arc,
+    time::Duration,
+};
+
+use age::{secrecy::ExposeSecret, x25519};
+use os_secrets::{
+    credential::{Key, Secret},
+    error::{Effect, Error},
+    file::Directory,
+    limits::{Limits, Progress},
+    store::{
+        Store,
+        file::{Defaults, FileStore, Options, keys::Unlock, parse_recipient},
+    },
+};
+
+/// A folder that only we can use, removed at the end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        let path = std::env::temp_dir().join(format!("os-secrets-file-{:016x}", getrandom::u64().unwrap()));
+        fs::create_dir(&path).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
+        Self(path)
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.join("secrets.age")
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn secret(text: &str) -> Secret {
+    Secret::new(text.as_bytes().to_vec())
+}
+
+fn key(name: &str) -> Key {
+    Key { service: "service".into(), name: name.into() }
+}
+
+fn store(path: &Path, unlock: Unlock) -> FileStore {
+    let options = Options { path: Some(path.into()), unlock: Some(unlock), ask: None };
+    FileStore::new(options, Defaults::read(&|_: &str| None))
+}
+
+fn text_of(identity: &x25519::Identity) -> Unlock {
+    Unlock::Identity(secret(identity.to_string().expose_secret()))
+}
+
+async fn get(store: &FileStore, name: &str) -> Result<Option<Secret>, Error> {
+    store.get(&key(name), &Progress::reading(true)).await
+}
+
+async fn set(store: &FileStore, name: &str, value: &str) -> Result<(), Error> {
+    store.set(&key(name), &secret(value), &Progress::changing(true)).await
+}
+
+/// Has the program age encrypt a text.
+fn encrypt(text: &str, path: &Path, args: &[&str]) {
+    let mut age = Command::new("age");
+    let mut child = age.args(args).arg("--output").arg(path).stdin(Stdio::piped()).spawn().unwrap();
+    std::io::Write::write_all(child.stdin.as_mut().unwrap(), text.as_bytes()).unwrap();
+    assert!(child.wait_with_output().unwrap().status.success());
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+#[tokio::test]
+async fn a_damaged_file_never_gives_a_value() {
+    let folder = Folder::new();
+    let identity = x25519::Identity::generate();
+    set(&store(&folder.file(), text_of(&identity)), "name", "value").await.unwrap();
+    let whole = fs::read(folder.file()).unwrap();
+    let read = async |bytes: &[u8]| {
+        fs::write(folder.file(), bytes).unwrap();
+        let store = store(&folder.file(), text_of(&identity));
+        let read = get(&store, "name").await;
+        // What cannot be read is not written over.
+        if read.is_err() {
+            assert!(set(&store, "name", "other").await.is_err());
+            assert_eq!(fs::read(folder.file()).unwrap(), bytes);
+        }
+        read
+    };
+    for at in 0..whole.len() {
+        for bit in 0..8 {
+            let mut flipped = whole.clone();
+            flipped[at] ^= 1 << bit;
+            let error = read(&flipped).await.expect_err("a changed file is opened");
+            let codes = ["ERR_SECRETS_INVALID_DATA", "ERR_SECRETS_AUTH_FAILED"];
+            assert!(codes.contains(&error.code()), "{at} {bit}: {error}");
+        }
+    }
+    for length in 0..whole.len() {
+        let error = read(&whole[..length]).await.expect_err("a part of a file is opened");
+        assert_eq!(error.code(), "ERR_SECRETS_INVALID_DATA", "{length}: {error}");
+    }
+    let longer = [whole.as_slice(), b"\0"].concat();
+    assert_eq!(read(&longer).await.unwrap_err().code(), "ERR_SECRETS_INVALID_DATA");
+    assert_eq!(read(&whole).await, Ok(Some(secret("value"))));
+}
+
+#[tokio::test]
+async fn errors_tell_what_is_wrong() {
+    let folder = Folder::new();
+    let identity = x25519::Identity::generate();
+    let own = identity.to_public().to_string();
+    let said = async |make: &dyn Fn(&Path)| {
+        let _ = fs::remove_file(folder.file());
+        make(&folder.file());
+        let store = store(&folder.file(), text_of(&identity));
+        let error = get(&store, "name").await.unwrap_err();
+        (error.code(), error.to_string())
+    };
+    let put = |bytes: &'static [u8]| {
+        move |path: &Path| {
+            fs::write(path, bytes).unwrap();
+            fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+        }
+    };
+    let encrypted = |text: &'static str| {
+        let own = own.clone();
+        move |path: &Path| encrypt(text, path, &["--recipient", &own])
+    };
+    let other = x25519::Identity::generate().to_public().to_string();
+    for (make, code, word) in [
+        (&put(b"") as &dyn Fn(&Path), "INVALID_DATA", "is empty"),
+        (&put(b"{}"), "INVALID_DATA", "not a file encrypted with age"),
+        (&put(b"age-encryption.org/v2\n-> x\n\n--- y\n0123456789abcdef"), "INVALID_DATA", "newer version"),
+        (&put(b"age-encryption.org/v1\n-> X25519 x\n"), "INVALID_DATA", "is truncated"),
+        (&put(b"-----BEGIN AGE ENCRYPTED FILE-----\nAAA"), "INVALID_DATA", "is damaged"),
+        (&|path| encrypt("{}", path, &["--recipient", &other]), "AUTH_FAILED", "other recipients"),
+        (&encrypted("no JSON"), "INVALID_DATA", "is not valid JSON at line 1"),
+        (&encrypted("{}"), "INVALID_DATA", "holds no store of os-secrets"),
+        (&encrypted(r#"{"version": 2}"#), "INVALID_DATA", "version that is not known"),
+        (&encrypted(r#"{"version": 1, "credentials": []}"#), "INVALID_DATA", "what is not an object"),
+        (&encrypted(r#"{"version": 1, "credentials": {"": {}}}"#), "INVALID_DATA", "service that cannot be"),
+        (&encrypted(r#"{"version": 1, "credentials": {"a": {"b": 1}}}"#), "INVALID_DATA", "neither a text"),
+        (
+            &encrypted(r#"{"version": 1, "credentials": {"a": {"b": {"base64": "?"}}}}"#),
+            "INVALID_DATA",
+            "neither",
+        ),
+        (&|path| fs::create_dir(path).unwrap(), "PLATFORM_ERROR", "directory"),
+    ] {
+        let (told, message) = said(make).await;
+        assert_eq!(told, format!("ERR_SECRETS_{code}"), "{message}");
+        assert!(message.contains(word) && message.contains("secrets.age"), "{message}");
+        let _ = fs::remove_dir(folder.file());
+    }
+}
+
+#[tokio::test]
+async fn only_its_owner_can_get_at_the_file() {
+    let folder = Folder::new();
+    let file = folder.file();
+    let identity = x25519::Identity::generate();
+    set(&store(&file, text_of(&identity)), "name", "value").await.unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&file), mode(&folder.0)), (0o600, 0o700));
+    let error = async || {
+        let store = store(&file, text_of(&identity));
+        let error = get(&store, "name").await.unwrap_err();
+        let on_change = set(&store, "name", "other").await.unwrap_err();
+        assert_eq!(error, on_change);
+        error
+    };
+    for (path, wrong, right, mend) in [
+        (&file, 0o640, 0o600, "chmod 600"),
+        (&file, 0o604, 0o600, "chmod 600"),
+        (&folder.0, 0o755, 0o700, "chmod 700"),
+    ] {
+        fs::set_permissions(path, fs::Permissions::from_mode(wrong)).unwrap();
+        let told = error().await;
+        assert_eq!(told.code(), "ERR_SECRETS_ACCESS_DENIED");
+        assert!(told.to_string().contains(&format!("{mend} {}", path.display())), "{told}");
+        fs::set_permissions(path, fs::Permissions::from_mode(right)).unwrap();
+    }
+    let moved = folder.0.join("moved");
+    fs::rename(&file, &moved).unwrap();
+    symlink(&moved, &file).unwrap();
+    assert!(error().await.to_string().contains("symbolic link"));
+    fs::remove_file(&file).unwrap();
+    fs::rename(&moved, &file).unwrap();
+    let elsewhere = Folder::new();
+    let link = elsewhere.0.join("link");
+    symlink(&folder.0, &link).unwrap();
+    let linked = store(&link.join("secrets.age"), text_of(&identity));
+    assert!(get(&linked, "name").await.unwrap_err().to_string().contains("symbolic link"));
+    if rustix::process::geteuid().is_root() {
+        std::os::unix::fs::chown(&file, Some(12345), None).unwrap();
+        let told = error().await.to_string();
+        assert!(told.contains("belongs to the user 12345") && told.contains("chown 0 "), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_was_replaced_is_read_again() {
+    let folder = Folder::new();
+    let identity = x25519::Identity::generate();
+    let (ours, others) =
+        (store(&folder.file(), text_of(&identity)), store(&folder.file(), text_of(&identity)));
+    set(&ours, "name", "one").await.unwrap();
+    assert_eq!(get(&ours, "name").await, Ok(Some(secret("one"))));
+    let before = fs::metadata(folder.file()).unwrap();
+    set(&others, "name", "two").await.unwrap();
+    // A clock that was set back makes it look older; the very time of before makes it look the same.
+    for time in [before.modified().unwrap() - Duration::from_secs(3600), before.modified().unwrap()] {
+        fs::File::options().write(true).open(folder.file()).unwrap().set_modified(time).unwrap();
+        assert_eq!(get(&ours, "name").await, Ok(Some(secret("two"))));
+    }
+    // In place, with everything the same but the bytes.
+    let (length, time) = (before.len(), before.modified().unwrap());
+    let one = fs::read(folder.0.join("secrets.age.backup")).unwrap();
+    assert_eq!(one.len() as u64, length);
+    fs::write(folder.file(), &one).unwrap();
+    fs::File::options().write(true).open(folder.file()).unwrap().set_modified(time).unwrap();
+    assert_eq!(get(&ours, "name").await, Ok(Some(secret("one"))));
+    // Gone is gone, and none of it is remembered.
+    fs::remove_file(folder.file()).unwrap();
+    assert_eq!(get(&ours, "name").await, Ok(None));
+}
+
+#[tokio::test]
+async fn the_version_before_is_kept() {
+    let folder = Folder::new();
+    let identity = x25519::Identity::generate();
+    let store = store(&folder.file(), text_of(&identity));
+    let backup = folder.0.join("secrets.age.backup");
+    set(&store, "name", "one").await.unwrap();
+    assert!(!backup.exists());
+    let first = fs::read(folder.file()).unwrap();
+    set(&store, "name", "two").await.unwrap();
+    assert_eq!(fs::read(&backup).unwrap(), first);
+    // The version before a damaged one stays, and the error names it.
+    fs::write(folder.file(), "damaged").unwrap();
+    let error = set(&store, "name", "three").await.unwrap_err();
+    assert!(error.to_string().contains("secrets.age.backup holds the version before"), "{error}");
+    assert_eq!(fs::read(&backup).unwrap(), first);
+    assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 2, "temporary files are left");
+}
+
+#[tokio::test]
+async fn files_that_age_has_made_are_read_and_kept_as_they_are() {
+    let folder = Folder::new();
+    let identity = x25519::Identity::generate();
+    let own = identity.to_public().to_string();
+    let payload = r#"{
+      "version": 1,
+      "comment": "by hand",
+      "credentials": {
+        "service": { "name": "value", "bytes": { "base64": "AP8B" }, "\u00e9": "e" }
+      }
+    }"#;
+    for armor in [false, true] {
+        let mut args = vec!["--recipient", &own];
+        args.extend(armor.then_some("--armor"));
+        encrypt(payload, &folder.file(), &args);
+        let store = store(&folder.file(), text_of(&identity));
+        assert_eq!(get(&store, "name").await, Ok(Some(secret("value"))));
+        assert_eq!(get(&store, "é").await, Ok(Some(secret("e"))));
+        assert_eq!(get(&store, "bytes").await, Ok(Some(Secret::new(vec![0, 255, 1]))));
+        set(&store, "new", "one").await.unwrap();
+        assert_eq!(get(&store, "new").await, Ok(Some(secret("one"))));
+        set(&store, "bytes", "text now").await.unwrap();
+        assert_eq!(get(&store, "bytes").await, Ok(Some(secret("text now"))));
+        assert_eq!(fs::read(folder.file()).unwrap().starts_with(b"-----BEGIN AGE"), armor);
+        let key_file = folder.0.join("key");
+        fs::write(&key_file, identity.to_string().expose_secret()).unwrap();
+        let shown =
+            Command::new("age").arg("-d").arg("-i").arg(&key_file).arg(folder.file()).output().unwrap();
+        let shown = String::from_utf8(shown.stdout).unwrap();
+        assert!(shown.contains("\"comment\": \"by hand\"") && shown.contains(&own), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn who_can_read_a_file_still_can_when_it_is_written() {
+    let folder = Folder::new();
+    let [alice, bob, carol] = [(); 3].map(|()| x25519::Identity::generate());
+    let public = |identity: &x25519::Identity| identity.to_public().to_string();
+    let (a, b) = (public(&alice), public(&bob));
+    // A file that does not list its recipients is not written: one of them would be lost.
+    encrypt(r#"{"version":1}"#, &folder.file(), &["--recipient", &a, "--recipient", &b]);
+    let of = |identity: &x25519::Identity| store(&folder.file(), text_of(identity));
+    assert_eq!(get(&of(&alice), "name").await, Ok(None));
+    let error = set(&of(&alice), "name", "value").await.unwrap_err();
+    assert!(error.to_string().contains("more recipients than it lists"), "{error}");
+    // Named, they are listed from then on.
+    let to = |identity: &x25519::Identity| parse_recipient(&public(identity)).unwrap();
+    assert!(of(&alice).rekey(vec![], vec![]).await.is_err());
+    of(&alice).rekey(vec![to(&bob)], vec![]).await.unwrap();
+    set(&of(&bob), "name", "value").await.unwrap();
+    assert_eq!(get(&of(&alice), "name").await, Ok(Some(secret("value"))));
+    assert_eq!(get(&of(&carol), "name").await.unwrap_err().code(), "ERR_SECRETS_AUTH_FAILED");
+    let listed = of(&alice).rekey(vec![to(&carol)], vec![to(&bob)]).await.unwrap();
+    assert_eq!(listed, [public(&alice), public(&carol)]);
+    assert_eq!(get(&of(&carol), "name").await, Ok(Some(secret("value"))));
+    assert_eq!(get(&of(&bob), "name").await.unwrap_err().code(), "ERR_SECRETS_AUTH_FAILED");
+    assert!(of(&alice).rekey(vec![], vec![to(&alice)]).await.is_err(), "it would lock itself out");
+    assert!(of(&alice).rekey(vec![], vec![to(&bob)]).await.is_err(), "bob is none of them");
+}
+
+#[tokio::test]
+async fn a_passphrase_is_worked_out_once() {
+    let folder = Folder::new();
+    let open = || store(&folder.file(), Unlock::Passphrase(secret("correct horse")));
+    let header = |file: &[u8]| {
+        let mac = file.windows(5).position(|part| part == b"\n--- ").unwrap();
+        let end = mac + 1 + file[mac + 1..].iter().position(|byte| *byte == b'\n').unwrap() + 1;
+        (file[..end].to_vec(), file[end..end + 16].to_vec())
+    };
+    let store = open();
+    set(&store, "a", "one").await.unwrap();
+    let first = header(&fs::read(folder.file()).unwrap());
+    set(&store, "a", "two").await.unwrap();
+    let second = header(&fs::read(folder.file()).unwrap());
+    // The header stays, for the key in it was worked out; the nonce makes the payload's another.
+    assert_eq!(first.0, second.0);
+    assert_ne!(first.1, second.1);
+    assert_eq!(get(&open(), "a").await, Ok(Some(secret("two"))));
+    let wrong = self::store(&folder.file(), Unlock::Passphrase(secret("wrong")));
+    assert_eq!(get(&wrong, "a").await.unwrap_err().code(), "ERR_SECRETS_AUTH_FAILED");
+    let identity = self::store(&folder.file(), text_of(&x25519::Identity::generate()));
+    let error = get(&identity, "a").await.unwrap_err();
+    assert!(error.to_string().contains("locked with a passphrase"), "{error}");
+    assert!(store.rekey(vec![], vec![]).await.unwrap_err().to_string().contains("passphrase"));
+}
+
+#[tokio::test]
+async fn who_gives_up_learns_whether_it_was_too_late() {
+    let folder = Folder::new();
+    let identity = x25519::Identity::generate();
+    let store = Arc::new(store(&folder.file(), text_of(&identity)));
+    set(&store, "name", "one").await.unwrap();
+    let other = Directory::lock(&folder.file()).unwrap();
+    let progress = Progress::changing(true);
+    let limits = Limits { timeout: Some(Duration::from_millis(50)), ..Limits::default() };
+    let (name, value) = (key("name"), secret("two"));
+    let outcome = limits.run(&progress, store.set(&name, &value, &progress)).await;
+    let Err(Error::Timeout { effect, .. }) = outcome else { panic!("{outcome:?}") };
+    assert_eq!(effect, Effect::NotDone);
+    // Readers do not wait for writers.
+    assert_eq!(get(&store, "name").await, Ok(Some(secret("one"))));
+    let waiting = tokio::spawn({
+        let store = Arc::clone(&store);
+        async move { set(&store, "other", "three").await }
+    });
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    drop(other);
+    waiting.await.unwrap().unwrap();
+    // What was given up was not done later.
+    assert_eq!(get(&store, "name").await, Ok(Some(secret("one"))));
+    assert_eq!(get(&store, "other").await, Ok(Some(secret("three"))));
+}
+
+#[tokio::test]
+async fn many_changes_at_once_are_all_made() {
+    let folder = Folder::new();
+    let identity = x25519::Identity::generate();
+    let store = Arc::new(store(&folder.file(), text_of(&identity)));
+    let mut calls = tokio::task::JoinSet::new();
+    for index in 0..1000 {
+        let store = Arc::clone(&store);
+        calls.spawn(async move { set(&store, &format!("name {index}"), &format!("value {index}")).await });
+    }
+    for outcome in calls.join_all().await {
+        outcome.unwrap();
+    }
+    let listed = store.list(Some("service"), &Progress::reading(true)).await.unwrap();
+    assert_eq!(listed.len(), 1000);
+    assert_eq!(get(&store, "name 999").await, Ok(Some(secret("value 999"))));
+}
+
+#[tokio::test]
+async fn nothing_is_made_before_it_is_needed() {
+    let folder = Folder::new();
+    let path = folder.0.join("deeper").join("still").join("secrets.age");
+    let identity = x25519::Identity::generate();
+    let store = store(&path, text_of(&identity));
+    let (read, change) = (Progress::reading(true), Progress::changing(true));
+    assert_eq!(get(&store, "name").await, Ok(None));
+    assert_eq!(store.delete(&key("name"), &change).await, Ok(false));
+    assert_eq!(set(&store, "name", "").await, Ok(()));
+    assert_eq!(store.list(None, &read).await, Ok(vec![]));
+    assert!(!folder.0.join("deeper").exists());
+    set(&store, "name", "value").await.unwrap();
+    assert!(store.has(&key("name"), &read).await.unwrap());
+    let mode = fs::metadata(path.parent().unwrap()).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode, 0o700);
+}
