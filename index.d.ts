@@ -87,8 +87,10 @@ declare namespace osSecrets {
     | "ERR_INVALID_ARG_VALUE"
     /** The store is missing, unreachable or failed; the message says which, and what to do. */
     | "ERR_SECRETS_PLATFORM_ERROR"
-    /** The store refused. */
+    /** The store refused, cannot be written, or its file is open to other users. */
     | "ERR_SECRETS_ACCESS_DENIED"
+    /** The passphrase or identity does not open the encrypted file. */
+    | "ERR_SECRETS_AUTH_FAILED"
     /** The person dismissed the store's prompt. */
     | "ERR_SECRETS_USER_CANCELED"
     /** The store is locked, and no prompt could be shown. */
@@ -103,7 +105,7 @@ declare namespace osSecrets {
     | "ABORT_ERR"
     /** The platform cannot hold the value; nothing was changed. */
     | "ERR_SECRETS_TOO_LARGE"
-    /** The stored bytes are not UTF-8 text. */
+    /** The stored bytes are not UTF-8 text, or a store's file is damaged. */
     | "ERR_SECRETS_INVALID_DATA"
     /** A reference names a secret that there is none of. */
     | "ERR_SECRETS_NOT_FOUND";
@@ -197,7 +199,8 @@ declare namespace osSecrets {
 
   /**
    * The operating system's credential store, in the very items that `Bun.secrets` reads and writes:
-   * the Secret Service on Linux.
+   * the Secret Service on Linux. `OS_SECRETS_PROVIDER=file` in the environment puts an encrypted file in its
+   * place, for the whole process; see {@link FileStoreOptions}.
    *
    * @example
    * ```ts
@@ -215,19 +218,77 @@ declare namespace osSecrets {
   /** A value that a {@link Store} holds: text, or bytes. */
   type Value = string | Uint8Array;
 
-  /** What {@link openStore} opens. */
-  interface StoreOptions {
+  /** What {@link openStore} opens. Without a provider: what `OS_SECRETS_PROVIDER` says, else `"os"`. */
+  type StoreOptions =
+    | { provider?: undefined }
+    | OsStoreOptions
+    | FileStoreOptions
+    | MemoryStoreOptions
+    | ExecStoreOptions;
+
+  /** The operating system's own store, whatever the environment says. */
+  interface OsStoreOptions {
+    provider: "os";
+  }
+
+  /**
+   * One file, encrypted with age (https://age-encryption.org/v1), which other tools can open: for servers,
+   * containers and continuous integration. Nobody but its owner may have access to it and to its directory.
+   */
+  interface FileStoreOptions {
+    provider: "file";
+
     /**
-     * Where credentials lie: `"os"`, the operating system's own store.
+     * The file; it and its directory are made by the first `set`.
      *
-     * @default "os"
+     * @default `OS_SECRETS_FILE`, else `os-secrets/secrets.age` under `$XDG_DATA_HOME` or `~/.local/share`
      */
-    provider?: "os" | undefined;
+    path?: string | undefined;
+
+    /**
+     * What unlocks it: an X25519 identity as `age-keygen` and `secrets init` make it, its text or the path of its
+     * file. Where neither this nor `passphrase` is given, the first of these counts: `OS_SECRETS_IDENTITY`
+     * (text or path), `OS_SECRETS_PASSPHRASE`, `os-secrets.identity` in `$CREDENTIALS_DIRECTORY` (systemd) or
+     * `/run/secrets` (containers), and the identity that `secrets init` has made.
+     */
+    identity?: string | undefined;
+
+    /** A passphrase, in place of an identity. The first call of a process takes about a second with one. */
+    passphrase?: string | undefined;
+  }
+
+  /** A store in the memory of the process, which is empty at first: for tests of programs. */
+  interface MemoryStoreOptions {
+    provider: "memory";
+  }
+
+  /**
+   * A program that keeps credentials, and speaks the protocol of Docker's credential helpers. It keeps text
+   * only; other bytes reject with `ERR_SECRETS_INVALID_DATA`.
+   */
+  interface ExecStoreOptions {
+    provider: "exec";
+
+    /** The program's absolute path, such as `"/usr/bin/docker-credential-pass"`. */
+    command: string;
+
+    /**
+     * Variables for the program's environment. Of ours it gets only those by which programs find their files,
+     * the session and the person: `PATH`, `HOME`, `DISPLAY` and the like.
+     */
+    env?: Readonly<Record<string, string | undefined>> | undefined;
+
+    /**
+     * How long one run of it may take, in milliseconds; then it is killed.
+     *
+     * @default 25_000
+     */
+    timeout?: number | undefined;
   }
 
   /**
    * A credential store: {@link Secrets} with bytes as values, and with what a tool needs to manage
-   * credentials. It holds the same credentials as `secrets`.
+   * credentials. That of the operating system holds the same credentials as `secrets`.
    *
    * @example
    * ```ts
@@ -286,9 +347,16 @@ declare namespace osSecrets {
   }
 
   /**
-   * Opens a store.
+   * Opens a store. Nothing is read or made before its first call.
    *
-   * @throws an `Error` with `code` `ERR_SECRETS_INVALID_SETTING`, at once, for an unknown provider
+   * @throws an `Error` with `code` `ERR_SECRETS_INVALID_SETTING`, at once, for an unknown provider and for options
+   * that cannot be right
+   *
+   * @example
+   * ```ts
+   * const store = openStore({ provider: "file", path: "/var/lib/my-server/secrets.age" });
+   * const token = await store.get("my-server", "github-token");
+   * ```
    */
   function openStore(options?: StoreOptions): Store;
 
@@ -296,7 +364,7 @@ declare namespace osSecrets {
   interface ResolveOptions extends CallOptions {
     /**
      * `"repo"` is `busdk.secrets` in the workspace's `datapackage.json`, plain and shared by all who
-     * have the repository; `"user"` is the operating system's store, service `"os-secrets"`, where
+     * have the repository; `"user"` is the store of `secrets`, service `"os-secrets"`, where
      * the program `secrets` stores; `"auto"` is the repository first, then the user.
      *
      * @default "auto"

@@ -362,7 +362,7 @@ const providers = {
       }
     }
     const timeout = read(options, "timeout") ?? 0;
-    if (timeout !== 0 && !(timeout >= 1 && timeout <= MAX_TIMEOUT)) {
+    if (typeof timeout !== "number" || (timeout !== 0 && !(timeout >= 1 && timeout <= MAX_TIMEOUT))) {
       throw invalidSetting(`The property 'options.timeout' must be from 1 to ${MAX_TIMEOUT} milliseconds`);
     }
     return native.openExec(command, variables.flat(), Math.trunc(timeout));

@@ -18,6 +18,10 @@ ensureRust();
 ensureKeyring({
   "secret-tool": "libsecret-tools",
   "/usr/lib/python3/dist-packages/secretstorage": "python3-secretstorage",
+  age: "age",
+  "docker-credential-pass": "golang-docker-credential-helpers",
+  gpg: "gpg gpg-agent",
+  pass: "pass",
 });
 ensureNodeModules();
 ensureNodeModules(join(root, "__test__", "runtimes"));

@@ -10,6 +10,7 @@ import osSecrets, {
   type Secrets,
   type SetOptions,
   type Store,
+  type StoreOptions,
   secrets,
 } from "os-secrets";
 
@@ -63,8 +64,17 @@ await secrets.set("s", "n", new Uint8Array());
 await secrets.set({ service: "s", name: "n", value: "v", persist: "session" });
 // @ts-expect-error text needs no encoding of its own
 const wrong: Buffer | null = await store.get({ service: "s", name: "n", encoding: "utf8" });
+openStore({ provider: "file" });
+openStore({ provider: "file", path: "/x/secrets.age", identity: "AGE-SECRET-KEY-1" });
+openStore({ provider: "memory" });
+openStore({ provider: "exec", command: "/usr/bin/docker-credential-pass", env: { A: "b" }, timeout: 1000 });
+const stores: StoreOptions[] = [{}, { provider: "file", passphrase: process.env.P }];
 // @ts-expect-error no such provider
 openStore({ provider: "cloud" });
+// @ts-expect-error a path is of a file
+openStore({ path: "/x/secrets.age" });
+// @ts-expect-error a helper has a command
+openStore({ provider: "exec" });
 // @ts-expect-error a listing never asks
 await store.list({ interactive: true });
 // @ts-expect-error the methods stay what they are
@@ -87,6 +97,7 @@ export {
   readPositional,
   resolved,
   same,
+  stores,
   text,
   unknown,
   wasThere,

@@ -313,7 +313,8 @@ pub struct Diagnosis {
     pub exists: bool,
     /// Where its key is from.
     pub key: Result<Source, Error>,
-    /// The recipients it is encrypted for; `None` where it has a passphrase.
+    /// The recipients it is encrypted for, which are none where it has a passphrase; `None` where it cannot be
+    /// read.
     pub recipients: Option<Vec<String>>,
     /// How many credentials it holds, or why it cannot be read.
     pub credentials: Result<usize, Error>,
@@ -322,37 +323,41 @@ pub struct Diagnosis {
 }
 
 impl FileStore {
-    /// Examines the store, without changing anything.
+    /// Examines the store, without asking or changing anything.
     ///
     /// # Errors
     ///
     /// As [`path`](Self::path).
     pub async fn diagnose(&self) -> Result<Diagnosis, Error> {
-        self.with(|inner| {
-            let place = inner.place()?;
-            let open = place.open();
-            let recipients = || {
-                let contents = inner.contents(&*inner.keys()?)?;
-                match inner.keys()?.as_ref() {
-                    Keys::Passphrase(_) => Ok(None),
-                    Keys::Identities(identities) => {
-                        let payload = inner.payload(&contents)?;
-                        inner.recipients(&payload, &contents, &identities[0]).map(Some)
+        let of = &self.0;
+        let options = Options { path: Some(self.path()?.into()), unlock: of.given.clone(), ask: None };
+        let silent = Self::new(options, of.defaults.clone());
+        silent
+            .with(|inner| {
+                let place = inner.place()?;
+                let open = place.open();
+                let recipients = || {
+                    let contents = inner.contents(&*inner.keys()?)?;
+                    match inner.keys()?.as_ref() {
+                        Keys::Passphrase(_) => Ok(Vec::new()),
+                        Keys::Identities(identities) => {
+                            let payload = inner.payload(&contents)?;
+                            inner.recipients(&payload, &contents, &identities[0])
+                        }
                     }
-                }
-            };
-            let texts =
-                |recipients: Vec<x25519::Recipient>| recipients.iter().map(ToString::to_string).collect();
-            Ok(Diagnosis {
-                path: place.path.clone(),
-                exists: place.path.symlink_metadata().is_ok(),
-                key: inner.find_key().map(|(_, source)| source),
-                recipients: recipients().unwrap_or(None).map(texts),
-                credentials: open.and_then(|_| Ok(inner.entries()?.len())),
-                backup: Some(place.backup()).filter(|backup| backup.exists()),
+                };
+                let texts =
+                    |recipients: Vec<x25519::Recipient>| recipients.iter().map(ToString::to_string).collect();
+                Ok(Diagnosis {
+                    path: place.path.clone(),
+                    exists: place.path.symlink_metadata().is_ok(),
+                    key: inner.find_key().map(|(_, source)| source),
+                    recipients: recipients().ok().map(texts),
+                    credentials: open.and_then(|_| Ok(inner.entries()?.len())),
+                    backup: Some(place.backup()).filter(|backup| backup.exists()),
+                })
             })
-        })
-        .await
+            .await
     }
 
     /// Encrypts the file for other recipients, too, or for some no more: who they are then.

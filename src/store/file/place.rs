@@ -166,6 +166,11 @@ fn check(path: &Path, metadata: &Metadata, mode: u32) -> Result<(), Error> {
     }
     if metadata.mode() & 0o077 != 0 {
         let what = format!("can be used by other users (its mode is {:03o})", metadata.mode() & 0o777);
+        if metadata.mode() & 0o1000 != 0 {
+            // It is there for all, as /tmp is.
+            let mend = format!("mkdir -m 700 {}, and put the file there", path.join("os-secrets").display());
+            return Err(Error::NotPrivate { path: path.into(), what, mend });
+        }
         return not_private(what, format!("chmod {mode:o}"));
     }
     Ok(())

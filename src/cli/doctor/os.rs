@@ -1,8 +1,9 @@
-//! `doctor`: says which store would be used, and whether it works.
+//! The operating system's store, examined.
 
 use serde_json::{Value, json};
 
-use super::{Context, Failure, output::shown};
+use super::{Fact, Problem, Report, works};
+use crate::cli::Failure;
 use crate::{
     error::{Error, Place},
     executor::block_on,
@@ -21,31 +22,21 @@ const INSTALL: &str = "sudo apt install gnome-keyring && \
     printf '\\n' | gnome-keyring-daemon --unlock --components=secrets";
 const START: &str = "dbus-run-session -- sh -c '\
     printf \"\\n\" | gnome-keyring-daemon --unlock --components=secrets >/dev/null; exec \"$@\"' sh COMMAND";
+const OTHERWISE: &str = "An encrypted file needs no desktop and no bus; it is used where it is named";
+const FILE: &str = "secrets init && export OS_SECRETS_PROVIDER=file";
 const LOGS: &str = "journalctl --user --since -1h";
 
-/// Something that is not as it should be.
-struct Problem {
-    what: String,
-    /// What mends it, a command where there is one.
-    mend: &'static str,
-    /// Whether credentials cannot be read or stored because of it.
-    fatal: bool,
-}
-
-pub fn doctor(context: &Context, json: bool) -> Result<i32, Failure> {
-    context.without_scope("doctor")?;
+/// Examines the operating system's store.
+pub fn examine() -> Result<Report, Failure> {
     let store = store::os()?;
     let diagnosis = block_on(async { store.diagnose().await })?;
     let problems = problems(&diagnosis);
-    let works = !problems.iter().any(|problem| problem.fatal);
-    let facts = facts(&diagnosis, works);
-    let text = if json { as_json(&facts, &problems) } else { as_text(&facts, &problems) };
-    context.output.write(text.as_bytes())?;
-    Ok(i32::from(!works))
+    let facts = facts(&diagnosis, works(&problems));
+    Ok(Report { facts, problems })
 }
 
 /// What is known: each with its name, for JSON and for people.
-fn facts(diagnosis: &Diagnosis, works: bool) -> Vec<(&'static str, Value)> {
+fn facts(diagnosis: &Diagnosis, works: bool) -> Vec<Fact> {
     let service = diagnosis.service.as_ref().ok();
     let of = |fact: fn(&Service) -> Value| service.map_or(Value::Null, fact);
     vec![
@@ -82,7 +73,10 @@ fn problems(diagnosis: &Diagnosis) -> Vec<Problem> {
                 _ => (LOGS, None),
             };
             let place = place.map(|place| format!(". {place}")).unwrap_or_default();
-            return vec![Problem { what: format!("{error}{place}"), mend, fatal: true }];
+            return vec![
+                Problem { what: format!("{error}{place}"), mend: mend.into(), fatal: true },
+                Problem { what: OTHERWISE.into(), mend: FILE.into(), fatal: false },
+            ];
         }
         Ok(service) => service,
     };
@@ -92,13 +86,13 @@ fn problems(diagnosis: &Diagnosis) -> Vec<Problem> {
         problems.push(Problem {
             what: "The default collection is locked, and there is no display to ask for its password on"
                 .into(),
-            mend: unlock,
+            mend: unlock.into(),
             fatal: true,
         });
     } else if service.locked {
         problems.push(Problem {
             what: "The default collection is locked; the first call will ask for its password".into(),
-            mend: unlock,
+            mend: unlock.into(),
             fatal: false,
         });
     }
@@ -106,54 +100,23 @@ fn problems(diagnosis: &Diagnosis) -> Vec<Problem> {
         problems.push(Problem {
             what: "There is no default collection, and no display to ask for the password of a new one on"
                 .into(),
-            mend: unlock,
+            mend: unlock.into(),
             fatal: true,
         });
     }
     if !service.is_persistent() {
         problems.push(Problem {
             what: "The default collection lives in memory: what is stored goes when the session ends".into(),
-            mend: unlock,
+            mend: unlock.into(),
             fatal: false,
         });
     }
     if !service.encrypted {
         problems.push(Problem {
             what: "The service offers no encryption: secrets travel plain on the session bus".into(),
-            mend: INSTALL,
+            mend: INSTALL.into(),
             fatal: false,
         });
     }
     problems
-}
-
-fn as_text(facts: &[(&str, Value)], problems: &[Problem]) -> String {
-    let mut text: String = facts
-        .iter()
-        .map(|(name, value)| {
-            let value = match value {
-                Value::Null if ["bus", "collection"].contains(name) => "none",
-                Value::Null => "unknown",
-                Value::Bool(true) => "yes",
-                Value::Bool(false) => "no",
-                value => value.as_str().unwrap_or_default(),
-            };
-            format!("{name:<12}{}\n", shown(value))
-        })
-        .collect();
-    for problem in problems {
-        let kind = if problem.fatal { "problem" } else { "note" };
-        text.push_str(&format!("\n{kind}: {}\n  {}\n", shown(&problem.what), problem.mend));
-    }
-    text
-}
-
-fn as_json(facts: &[(&str, Value)], problems: &[Problem]) -> String {
-    let mut object: serde_json::Map<_, _> =
-        facts.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-    let problems = problems
-        .iter()
-        .map(|problem| json!({ "what": problem.what, "mend": problem.mend, "fatal": problem.fatal }));
-    object.insert("problems".into(), problems.collect());
-    format!("{}\n", Value::Object(object))
 }

@@ -1,0 +1,164 @@
+// The encrypted file with many writers, writers that are killed, and disks that take no more.
+
+const assert = require("node:assert/strict");
+const { mkdirSync, readFileSync, readdirSync, writeFileSync } = require("node:fs");
+const { join } = require("node:path");
+const { describe, it } = require("node:test");
+const { openStore } = require("..");
+const { decrypt, identityIn } = require("./support/age.js");
+const { root } = require("./support/runtimes.js");
+const { startSession } = require("./support/session.js");
+
+const WRITERS = 50;
+const WRITES = 500;
+const writer = join(__dirname, "programs", "write.js");
+
+/** A session with an identity and a folder for the file, which end with the test. */
+async function prepare(t) {
+  const session = await startSession({ bus: false });
+  t.after(() => session.stop());
+  const folder = join(session.directory, "store");
+  mkdirSync(folder, { mode: 0o700 });
+  const identity = identityIn(session.directory);
+  const path = join(folder, "secrets.age");
+  return {
+    session,
+    folder,
+    identity,
+    path,
+    store: openStore({ provider: "file", path, identity: identity.path }),
+  };
+}
+
+/** Runs a script in bash with a file system of its own, where $1 is the folder of the store. */
+function runApart(session, folder, script, program) {
+  const env = { PROGRAM: program, FOLDER: folder };
+  const own = process.getuid() === 0 ? [] : ["--map-root-user"];
+  return session.run("unshare", [...own, "--mount", "bash", "--norc", "-euc", script], { env });
+}
+
+describe("the encrypted file", () => {
+  it(`takes the writes of ${WRITERS} processes at once`, async (t) => {
+    const { session, identity, path, store, folder } = await prepare(t);
+    const names = Array.from({ length: WRITERS }, (_, index) => `writer ${index}`);
+    const ended = await Promise.all(
+      names.map((name) => session.run(process.execPath, [writer, path, identity.path, name, "0", "4"])),
+    );
+    for (const { code, stdout, stderr } of ended) assert.equal(`${code} ${stdout}`, "0 0\n1\n2\n3\n", stderr);
+    for (const name of names) assert.equal(await store.get("writers", name), "3");
+    assert.equal((await store.list()).length, WRITERS);
+    assert.deepEqual(readdirSync(folder).sort(), ["secrets.age", "secrets.age.backup"]);
+    assert.match(decrypt(path, identity.path), /"writer 49": "3"/);
+  });
+
+  it(`holds the old or the new value when a writer is killed, in ${WRITES} writes`, async (t) => {
+    const { session, identity, path, store, folder } = await prepare(t);
+    await store.set("others", "name", "stays");
+    let written = 0;
+    let kills = 0;
+    while (written < WRITES) {
+      const args = [writer, path, identity.path, "name", String(written), "1000000"];
+      const child = session.start(process.execPath, args);
+      let told = "";
+      await new Promise((resolve) => {
+        child.stdout.once("data", (text) => {
+          told += text;
+          resolve();
+        });
+      });
+      child.stdout.on("data", (text) => {
+        told += text;
+      });
+      const closed = new Promise((resolve) => {
+        child.once("close", resolve);
+      });
+      // At any moment of a write, which takes less than a millisecond here.
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 12));
+      child.kill("SIGKILL");
+      await closed;
+      kills += 1;
+      const last = Number(told.trimEnd().split("\n").at(-1));
+      const found = Number(await store.get("writers", "name"));
+      assert.ok(found === last || found === last + 1, `${found} after ${last}`);
+      assert.equal(await store.get("others", "name"), "stays");
+      written = found + 1;
+    }
+    t.diagnostic(`${written} writes, ${kills} writers killed`);
+    // What a killed writer has left is gone with the next write.
+    await store.set("writers", "name", "last");
+    assert.deepEqual(readdirSync(folder).sort(), ["secrets.age", "secrets.age.backup"]);
+  });
+
+  it("stays as it was where the disk is full", async (t) => {
+    const { session, folder, identity } = await prepare(t);
+    const program = `
+      const { openStore } = require(${JSON.stringify(root)});
+      const { rmSync } = require("node:fs");
+      (async () => {
+        const store = openStore({ provider: "file", path: process.env.FOLDER + "/full/secrets.age", identity: ${JSON.stringify(identity.path)} });
+        await store.set("s", "kept", "value");
+        const failed = await store.set("s", "large", "x".repeat(90_000)).then(() => null, (error) => error);
+        console.log(failed.code, /No space left/.test(failed.message), /may have been made/.test(failed.message));
+        console.log(await store.get("s", "kept"), await store.get("s", "large"));
+        rmSync(process.env.FOLDER + "/full/filler");
+        await store.set("s", "large", "x".repeat(20_000));
+        console.log((await store.get("s", "large")).length, await store.get("s", "kept"));
+      })();`;
+    const file = join(session.directory, "full.cjs");
+    writeFileSync(file, program);
+    const script = `
+      mkdir "$FOLDER/full"
+      mount -t tmpfs -o size=128k,mode=700 tmpfs "$FOLDER/full"
+      head -c 60000 /dev/zero >"$FOLDER/full/filler"
+      ${process.execPath} "$PROGRAM"
+      ls "$FOLDER/full"`;
+    const { code, stdout, stderr } = await runApart(session, folder, script, file);
+    const lines = ["ERR_SECRETS_PLATFORM_ERROR true false", "value null", "20000 value"];
+    assert.equal(
+      `${code}\n${stdout}`,
+      ["0", ...lines, "secrets.age", "secrets.age.backup", ""].join("\n"),
+      stderr,
+    );
+  });
+
+  it("can be read where nothing can be written", async (t) => {
+    const { session, folder, identity, store, path } = await prepare(t);
+    await store.set("s", "kept", "value");
+    const before = readFileSync(path);
+    const program = `
+      const { openStore } = require(${JSON.stringify(root)});
+      (async () => {
+        const store = openStore({ provider: "file", path: process.env.FOLDER + "/secrets.age", identity: ${JSON.stringify(identity.path)} });
+        const code = (call) => call.then(() => "none", (error) => error.code);
+        console.log(await store.get("s", "kept"), await code(store.set("s", "kept", "other")), await code(store.delete("s", "kept")));
+        console.log(await store.get("s", "kept"), await store.delete("s", "missing"));
+      })();`;
+    const file = join(session.directory, "read-only.cjs");
+    writeFileSync(file, program);
+    const script = `
+      mount --bind "$FOLDER" "$FOLDER"
+      mount -o remount,bind,ro "$FOLDER"
+      ${process.execPath} "$PROGRAM"`;
+    const { code, stdout, stderr } = await runApart(session, folder, script, file);
+    const denied = "ERR_SECRETS_ACCESS_DENIED";
+    assert.equal(`${code}\n${stdout}`, `0\nvalue ${denied} ${denied}\nvalue false\n`, stderr);
+    assert.deepEqual(readFileSync(path), before);
+  });
+
+  it("holds ten thousand credentials", async (t) => {
+    const { store, path, identity } = await prepare(t);
+    const names = Array.from({ length: 10_000 }, (_, index) => `name ${index}`);
+    await Promise.all(names.map((name) => store.set("many", name, `value of ${name}`)));
+    assert.equal((await store.list({ service: "many" })).length, names.length);
+    const values = await Promise.all(names.map((name) => store.get("many", name)));
+    assert.deepEqual(
+      values,
+      names.map((name) => `value of ${name}`),
+    );
+    await store.set("one", "more", "value");
+    assert.equal(await store.delete("many", "name 5000"), true);
+    const held = JSON.parse(decrypt(path, identity.path));
+    assert.equal(Object.keys(held.credentials.many).length, names.length - 1);
+    assert.equal(held.credentials.one.more, "value");
+  });
+});

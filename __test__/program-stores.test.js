@@ -1,0 +1,246 @@
+// The program where there is no desktop: the encrypted file, and what goes between stores.
+
+const assert = require("node:assert/strict");
+const { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } = require("node:fs");
+const { join } = require("node:path");
+const { describe, it } = require("node:test");
+const { decrypt, newIdentity } = require("./support/age.js");
+const { runProgram, ways } = require("./support/programs.js");
+const { startSession } = require("./support/session.js");
+
+for (const way of Object.keys(ways)) {
+  describe(`secrets over other stores, ${way},`, () => {
+    /** A session, and a function that runs `secrets` in it. */
+    async function prepare(t, options = { bus: false }) {
+      const session = await startSession(options);
+      t.after(() => session.stop());
+      const secrets = (args, more) =>
+        runProgram(session, way, "secrets", args, { cwd: session.directory, ...more });
+      /** Runs what succeeds: what it prints. */
+      const gives = async (args, more) => {
+        const { code, stdout, stderr } = await secrets(args, more);
+        assert.equal(code, 0, stderr);
+        return stdout;
+      };
+      const fails = async (args, expected, why, more) => {
+        const { code, stdout, stderr } = await secrets(args, more);
+        assert.deepEqual({ code, stdout }, { code: expected, stdout: "" }, stderr);
+        assert.match(stderr, why);
+      };
+      const file = join(session.env.XDG_DATA_HOME, "os-secrets", "secrets.age");
+      const identity = join(session.env.XDG_CONFIG_HOME, "os-secrets", "identity");
+      return { session, secrets, gives, fails, file, identity };
+    }
+
+    it("makes an identity, and keeps secrets for it", async (t) => {
+      const { secrets, gives, fails, file, identity } = await prepare(t);
+      await fails(["--store", "file", "set", "token"], 1, /nothing to unlock the file store with/, {
+        input: "v",
+      });
+      const recipient = (await gives(["init"])).trim();
+      assert.match(recipient, /^age1[a-z0-9]{58}$/);
+      assert.equal(statSync(identity).mode & 0o777, 0o600);
+      assert.match(
+        readFileSync(identity, "utf8"),
+        new RegExp(`^# public key: ${recipient}\\nAGE-SECRET-KEY-1\\w+\\n$`),
+      );
+      // Another would lose what is encrypted for this one.
+      const before = readFileSync(identity);
+      await fails(["init"], 1, /is there already/);
+      assert.deepEqual(readFileSync(identity), before);
+
+      const stored = await secrets(["set", "token", "--store", "file"], { input: "value\n" });
+      assert.deepEqual(stored, {
+        code: 0,
+        signal: null,
+        stdout: "",
+        stderr: `secrets: using the encrypted file ${file}\n`,
+      });
+      assert.equal(await gives(["get", "token", "--provider", "file"]), "value\n");
+      const env = { OS_SECRETS_PROVIDER: "file" };
+      assert.equal(await gives(["list"], { env }), "token\n");
+      assert.equal((await secrets(["get", "token", "-q"], { env })).stderr, "");
+      assert.equal(JSON.parse(decrypt(file, identity)).credentials["os-secrets"].token, "value");
+      const run = await secrets(["run", "--", "sh", "-c", "echo $T; env | grep -c OS_SECRETS_IDENTITY"], {
+        env: { ...env, T: "secret:token", OS_SECRETS_IDENTITY: identity },
+      });
+      assert.equal(run.stdout, "value\n0\n");
+      await gives(["set", "--service", "other", "a name/of any kind"], { env, input: "x" });
+      assert.equal(await gives(["list", "--service", "other"], { env }), "a name/of any kind\n");
+      await gives(["delete", "token"], { env });
+      await fails(["get", "token"], 1, /There is no secret token/, { env });
+      await fails(["get", "token", "--store", "os"], 1, /D-Bus/, { env });
+    });
+
+    it("takes a store by its path, from the directory it works in", async (t) => {
+      const { session, gives, fails } = await prepare(t);
+      const folder = join(session.directory, "work", "store");
+      mkdirSync(folder, { recursive: true });
+      chmodSync(folder, 0o700);
+      await gives(["init", "work/key"]);
+      const env = { OS_SECRETS_IDENTITY: "work/key" };
+      await gives(["-C", "work", "--store", "store/s.age", "set", "name"], { env, input: "value" });
+      assert.ok(existsSync(join(folder, "s.age")));
+      assert.equal(await gives(["--store", "./work/store/s.age", "get", "name"], { env }), "value\n");
+      await fails(["--store", "s.age", "get", "name"], 2, /a store is os, file, or the path of a file/);
+      await fails(["--store", "memory", "get", "name"], 2, /a store is os, file, or the path of a file/);
+      chmodSync(folder, 0o750);
+      await fails(["--store", "./work/store/s.age", "get", "name"], 1, /Run: chmod 700 /, { env });
+    });
+
+    it("changes who can read a file", async (t) => {
+      const { session, gives, fails, file, identity } = await prepare(t);
+      const own = (await gives(["init"])).trim();
+      const other = newIdentity();
+      const path = join(session.directory, "other");
+      writeFileSync(path, other.text, { mode: 0o600 });
+      const store = ["--store", "file"];
+      await fails([...store, "rekey", "--add", other.recipient], 1, /there is no file .* yet/);
+      await gives([...store, "set", "name"], { input: "value" });
+      await fails(["rekey", "--add", other.recipient], 2, /only an encrypted file has recipients/);
+      assert.throws(() => decrypt(file, path));
+      assert.equal(
+        await gives([...store, "rekey", "--add", other.recipient]),
+        `${own}\n${other.recipient}\n`,
+      );
+      assert.equal(JSON.parse(decrypt(file, path)).credentials["os-secrets"].name, "value");
+      await gives([...store, "set", "name"], { input: "second" });
+      const env = { OS_SECRETS_IDENTITY: path };
+      assert.equal(await gives([...store, "get", "name"], { env }), "second\n");
+      await fails([...store, "rekey", "--remove", own], 1, /the identity in use/);
+      await fails([...store, "rekey", "--add", "age1nonsense"], 2, /a recipient is age1/);
+      assert.equal(await gives([...store, "rekey", "--remove", own], { env }), `${other.recipient}\n`);
+      assert.throws(() => decrypt(file, identity));
+      await fails([...store, "get", "name"], 1, /encrypted for other recipients/);
+    });
+
+    it("copies between stores, and does not write over what differs", async (t) => {
+      const { session, secrets, gives, file, identity } = await prepare(t, { bus: true });
+      await gives(["init"]);
+      for (const [service, name] of [
+        ["my-cli", "token"],
+        ["my-cli", "a/b"],
+        ["other", "x"],
+      ]) {
+        await gives(["set", "--service", service, name], { input: `${service} ${name}` });
+      }
+      const copy = ["copy", "--from", "os", "--to", "file"];
+      assert.equal(await gives([...copy, "--service", "my-cli"]), "copied my-cli/a/b\ncopied my-cli/token\n");
+      assert.equal(Object.keys(JSON.parse(decrypt(file, identity)).credentials).length, 1);
+      assert.equal(await gives(copy), "copied my-cli/a/b\ncopied my-cli/token\ncopied other/x\n");
+      await gives(["--store", "file", "set", "--service", "other", "x"], { input: "another" });
+      const again = await secrets(copy);
+      assert.deepEqual([again.code, again.stdout], [1, "copied my-cli/a/b\ncopied my-cli/token\n"]);
+      assert.match(again.stderr, /^secrets: other\/x is not copied: another value is there/);
+      // And back, into a keyring that has lost them.
+      for (const name of ["token", "a/b"]) await gives(["delete", "--service", "my-cli", name]);
+      await gives(["copy", "--from", "file", "--to", "os", "--service", "my-cli"]);
+      const found = await session.run("secret-tool", ["lookup", "service", "my-cli", "account", "token"]);
+      assert.equal(found.stdout, "my-cli token");
+    });
+
+    it("examines the file", async (t) => {
+      const { secrets, gives, file, identity } = await prepare(t);
+      const env = { OS_SECRETS_PROVIDER: "file" };
+      const doctor = async (more = {}) => {
+        const { code, stdout } = await secrets(["doctor", "--json"], { env: { ...env, ...more } });
+        return { code, ...JSON.parse(stdout) };
+      };
+      const bare = await doctor();
+      assert.deepEqual([bare.code, bare.works, bare.key], [1, false, null]);
+      assert.match(bare.problems[0].what, /nothing to unlock/);
+      assert.equal(bare.problems[0].mend, "secrets init");
+      const recipient = (await gives(["init"])).trim();
+      const empty = await doctor();
+      assert.deepEqual([empty.code, empty.exists, empty.credentials, empty.key], [0, false, 0, identity]);
+      await gives(["set", "a"], { env, input: "v" });
+      await gives(["set", "b"], { env, input: "v" });
+      const { problems, ...facts } = await doctor();
+      assert.deepEqual(problems, []);
+      assert.deepEqual(facts, {
+        code: 0,
+        works: true,
+        store: "encrypted file",
+        path: file,
+        exists: true,
+        key: identity,
+        recipients: [recipient],
+        credentials: 2,
+        backup: `${file}.backup`,
+      });
+      const text = await gives(["doctor"], { env });
+      assert.match(text, /^works {7}yes\nstore {7}encrypted file\n/);
+      const wrong = await doctor({ OS_SECRETS_IDENTITY: newIdentity().text });
+      assert.deepEqual([wrong.code, wrong.key], [1, "OS_SECRETS_IDENTITY"]);
+      assert.match(wrong.problems[0].what, /other recipients/);
+      chmodSync(file, 0o644);
+      const open = await doctor();
+      assert.equal(open.problems[0].mend, `chmod 600 ${file}`);
+      chmodSync(file, 0o600);
+      writeFileSync(file, "damaged");
+      assert.equal((await doctor()).problems[0].mend, `cp ${file}.backup ${file}`);
+    });
+
+    it("asks for a passphrase on a terminal, of a new file twice", async (t) => {
+      const { session, secrets, fails, file } = await prepare(t);
+      const type = async (args, steps) => {
+        const task = {
+          command: [...ways[way]("secrets"), ...args],
+          steps,
+          env: session.env,
+          cwd: session.directory,
+        };
+        const program = join(__dirname, "support", "terminal.py");
+        const ended = await session.run("/usr/bin/python3", [program], { input: JSON.stringify(task) });
+        assert.equal(ended.code, 0, ended.stderr);
+        const { code, shown, untyped } = JSON.parse(ended.stdout);
+        assert.equal(untyped, 0, shown);
+        return { code, shown };
+      };
+      const set = ["--store", "file", "set", "name", "value"];
+      const [first, again] = ["Passphrase of the new encrypted file: ", "The same again: "];
+      const differing = await type(set, [
+        [first, "one\r"],
+        [again, "two\r"],
+      ]);
+      assert.equal(differing.code, 1);
+      assert.match(differing.shown, /No passphrase was entered/);
+      assert.ok(!existsSync(file));
+      const made = await type(set, [
+        [first, "correct horse\r"],
+        [again, "correct horse\r"],
+      ]);
+      assert.equal(made.code, 0, made.shown);
+      const prompt = "Passphrase of the encrypted file: ";
+      const read = await type(["--store", "file", "get", "name"], [[prompt, "correct horse\r"]]);
+      assert.ok(read.code === 0 && read.shown.includes("value"), read.shown);
+      assert.ok(!read.shown.includes("horse"));
+      const wrong = await type(["--store", "file", "get", "name"], [[prompt, "battery\r"]]);
+      assert.match(wrong.shown, /the passphrase is not the right one/);
+      const env = { OS_SECRETS_PASSPHRASE: "correct horse" };
+      assert.equal((await secrets(["--store", "file", "get", "name"], { env })).stdout, "value\n");
+      await fails(["--store", "file", "get", "name"], 1, /nothing to unlock/);
+    });
+  });
+}
+
+describe("bus-secrets", () => {
+  it("knows no other stores, whatever the environment says", async (t) => {
+    const session = await startSession({ bus: false });
+    t.after(() => session.stop());
+    const run = (...args) =>
+      runProgram(session, "native", "bus-secrets", args, { env: { OS_SECRETS_PROVIDER: "file" } });
+    for (const args of [
+      ["get", "a", "--store", "file"],
+      ["--provider", "os", "list"],
+      ["init"],
+      ["rekey"],
+      ["copy"],
+    ]) {
+      assert.equal((await run(...args)).code, 2, args.join(" "));
+    }
+    assert.equal((await run("set", "a", "v")).code, 0);
+    assert.ok(existsSync(join(session.env.XDG_CONFIG_HOME, "busdk", "preferences.json")));
+    assert.ok(!(await run("--help")).stdout.includes("--store"));
+  });
+});

@@ -1,0 +1,282 @@
+// What the environment and the options of openStore choose, and what they say where they are wrong.
+
+const assert = require("node:assert/strict");
+const { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } = require("node:fs");
+const { join } = require("node:path");
+const { describe, it } = require("node:test");
+const { openStore } = require("..");
+const { identityIn } = require("./support/age.js");
+const { root, runtimes } = require("./support/runtimes.js");
+const { startSession } = require("./support/session.js");
+
+const node = runtimes["Node 22"];
+const INVALID = "ERR_SECRETS_INVALID_SETTING";
+
+/** A session, and a function that runs a program in it: what it prints, line by line. */
+async function prepare(t, options = { bus: false }) {
+  const session = await startSession(options);
+  t.after(() => session.stop());
+  const run = async (source, env, [command, ...args] = node, cwd = session.directory) => {
+    const file = join(session.directory, "program.cjs");
+    const head = `const { openStore, secrets, resolve } = require(${JSON.stringify(root)});
+      const told = (call) => call.then((value) => console.log(JSON.stringify(value ?? null)), (error) => console.log(error.code + ": " + error.message));`;
+    writeFileSync(file, `${head}\n(async () => { ${source} })();`);
+    const { stdout, stderr } = await session.run(command, [...args, file], { env, cwd });
+    assert.equal(stderr, "");
+    return stdout;
+  };
+  return { session, run, identity: identityIn(session.directory) };
+}
+
+describe("OS_SECRETS_PROVIDER", () => {
+  for (const [name, runtime] of Object.entries(runtimes)) {
+    it(`chooses the encrypted file for the whole process, under ${name}`, async (t) => {
+      const { session, run, identity } = await prepare(t);
+      const env = { OS_SECRETS_PROVIDER: "file", OS_SECRETS_IDENTITY: identity.path };
+      const source = `await secrets.set("s", "n", "value");
+        await told(openStore().get("s", "n"));
+        await secrets.set("os-secrets", "name", "referred");
+        await told(resolve("secret:name"));
+        await told(openStore({ provider: "os" }).get("s", "n"));`;
+      const [own, referred, os] = (await run(source, env, runtime)).split("\n");
+      assert.deepEqual([own, referred], ['"value"', '"referred"']);
+      assert.match(os, /^ERR_SECRETS_PLATFORM_ERROR: .*D-Bus/);
+      assert.ok(existsSync(join(session.env.XDG_DATA_HOME, "os-secrets", "secrets.age")));
+    });
+  }
+
+  it("is refused by every call where it is wrong, with its name", async (t) => {
+    const { run } = await prepare(t);
+    const source = `await told(secrets.get("s", "n")); await told(openStore().list()); await told(resolve("secret:a"));
+      await told(openStore({ provider: "memory" }).list());`;
+    const lines = (await run(source, { OS_SECRETS_PROVIDER: "exec" })).trim().split("\n");
+    assert.equal(lines.length, 4);
+    for (const line of lines.slice(0, 3))
+      assert.match(line, /^ERR_SECRETS_INVALID_SETTING: OS_SECRETS_PROVIDER must be os or file/);
+    assert.equal(lines[3], "[]");
+  });
+
+  it("is never changed by a failure, nor by the program", async (t) => {
+    const { run, identity, session } = await prepare(t, { bus: true });
+    const env = {
+      OS_SECRETS_PROVIDER: "file",
+      OS_SECRETS_IDENTITY: identity.path,
+      OS_SECRETS_FILE: "/proc/no/secrets.age",
+    };
+    const source = `await told(secrets.set("s", "n", "v"));
+      process.env.OS_SECRETS_PROVIDER = "os"; process.env.OS_SECRETS_FILE = "/tmp/x/secrets.age";
+      await told(secrets.set("s", "n", "v"));`;
+    const [first, second] = (await run(source, env)).split("\n");
+    assert.match(first, /Cannot make \/proc\/no/);
+    assert.equal(first, second);
+    const found = await session.run("secret-tool", ["search", "--all", "service", "s"]);
+    assert.equal(found.stdout, "");
+  });
+
+  it("cannot be set by the .env of a repository that Bun loads", async (t) => {
+    const { run, session } = await prepare(t);
+    const repository = join(session.directory, "repository");
+    mkdirSync(repository);
+    writeFileSync(join(repository, ".env"), "OS_SECRETS_PROVIDER=file\nOS_SECRETS_PASSPHRASE=known\n");
+    const source = `console.log(process.env.OS_SECRETS_PROVIDER); await told(secrets.set("s", "n", "v"));`;
+    const [loaded, told] = (await run(source, {}, runtimes.Bun, repository)).split("\n");
+    assert.equal(loaded, "file");
+    assert.match(told, /^ERR_SECRETS_PLATFORM_ERROR: .*D-Bus/);
+  });
+});
+
+describe("what unlocks the encrypted file", () => {
+  const read = `await told(openStore({ provider: "file" }).get("s", "n"));`;
+
+  it("is an identity as text or file, where a program, the environment, systemd or a container gives it", async (t) => {
+    const { run, identity, session } = await prepare(t);
+    const env = { OS_SECRETS_IDENTITY: identity.path };
+    await run(`await secrets.set("s", "n", "value");`, { ...env, OS_SECRETS_PROVIDER: "file" });
+    const line = identity.text.split("\n").find((each) => each.startsWith("AGE-SECRET-KEY-1"));
+    for (const given of [
+      identity.path,
+      identity.text,
+      line,
+      identity.text.replaceAll("\n", "\r\n"),
+      "identity",
+    ]) {
+      assert.equal(await run(read, { OS_SECRETS_IDENTITY: given }), '"value"\n', given);
+      const option = `await told(openStore({ provider: "file", identity: ${JSON.stringify(given)} }).get("s", "n"));`;
+      assert.equal(await run(option, {}), '"value"\n', given);
+    }
+    const credentials = join(session.directory, "credentials");
+    mkdirSync(credentials, { mode: 0o700 });
+    const provided = join(credentials, "os-secrets.identity");
+    writeFileSync(provided, identity.text);
+    for (const mode of [0o400, 0o440, 0o444, 0o600]) {
+      chmodSync(provided, mode);
+      assert.equal(await run(read, { CREDENTIALS_DIRECTORY: credentials }), '"value"\n');
+    }
+    // As Kubernetes lays it: a link to a file in a folder that is a link.
+    const volume = join(session.directory, "volume");
+    mkdirSync(join(volume, "..2026"), { recursive: true });
+    writeFileSync(join(volume, "..2026", "os-secrets.identity"), identity.text, { mode: 0o644 });
+    symlinkSync("..2026", join(volume, "..data"));
+    symlinkSync("..data/os-secrets.identity", join(volume, "os-secrets.identity"));
+    assert.equal(await run(read, { CREDENTIALS_DIRECTORY: volume }), '"value"\n');
+    // And as containers have it, in a file system of the test's own.
+    const source = join(session.directory, "program.cjs");
+    const script = `mount -t tmpfs -o mode=755 tmpfs /run; mkdir /run/secrets; cp "$IDENTITY" /run/secrets/os-secrets.identity
+      chmod 444 /run/secrets/os-secrets.identity; exec "$@"`;
+    const own = process.getuid() === 0 ? [] : ["--map-root-user"];
+    const args = [...own, "--mount", "bash", "--norc", "-euc", script, "bash", ...node, source];
+    const { stdout, stderr } = await session.run("unshare", args, { env: { IDENTITY: provided } });
+    assert.equal(stdout, '"value"\n', stderr);
+  });
+
+  it("is found in an order, of which the first counts", async (t) => {
+    const { run, identity, session } = await prepare(t);
+    const wrong = identityIn(session.directory, "wrong");
+    await run(`await secrets.set("s", "n", "value");`, {
+      OS_SECRETS_PROVIDER: "file",
+      OS_SECRETS_IDENTITY: identity.path,
+    });
+    const credentials = join(session.directory, "credentials");
+    mkdirSync(credentials);
+    writeFileSync(join(credentials, "os-secrets.identity"), wrong.text);
+    const own = join(session.env.XDG_CONFIG_HOME, "os-secrets");
+    mkdirSync(own);
+    writeFileSync(join(own, "identity"), wrong.text, { mode: 0o600 });
+    const env = { CREDENTIALS_DIRECTORY: credentials };
+    assert.match(await run(read, env), /^ERR_SECRETS_AUTH_FAILED/);
+    assert.equal(await run(read, { ...env, OS_SECRETS_IDENTITY: identity.path }), '"value"\n');
+    const option = `await told(openStore({ provider: "file", identity: ${JSON.stringify(identity.path)} }).get("s", "n"));`;
+    assert.equal(await run(option, { ...env, OS_SECRETS_IDENTITY: wrong.path }), '"value"\n');
+    writeFileSync(join(credentials, "os-secrets.identity"), identity.text);
+    assert.equal(await run(read, env), '"value"\n');
+    writeFileSync(join(own, "identity"), identity.text, { mode: 0o600 });
+    assert.equal(await run(read, {}), '"value"\n');
+  });
+
+  it("is named where it is wrong, and shown nowhere", async (t) => {
+    const { run, identity, session } = await prepare(t);
+    const file = (name, text, mode) => {
+      const path = join(session.directory, name);
+      writeFileSync(path, text);
+      chmodSync(path, mode);
+      return path;
+    };
+    const secret = identity.text.split("\n").at(-2);
+    for (const [env, why] of [
+      [{}, /There is nothing to unlock the file store with: .*secrets init/],
+      [{ OS_SECRETS_IDENTITY: identity.path, OS_SECRETS_PASSPHRASE: "p" }, /are both set/],
+      [
+        { OS_SECRETS_IDENTITY: "/none" },
+        /OS_SECRETS_IDENTITY leads to \/none, which cannot be read: No such file/,
+      ],
+      [{ OS_SECRETS_IDENTITY: `${secret}X` }, /OS_SECRETS_IDENTITY holds in line 1 what is no identity/],
+      [{ OS_SECRETS_IDENTITY: file("empty", "# nothing\n", 0o600) }, /holds no identity/],
+      [
+        { OS_SECRETS_IDENTITY: file("open", identity.text, 0o666) },
+        /can be written by other users. Run: chmod go-w/,
+      ],
+      [{ OS_SECRETS_IDENTITY: "/dev/null" }, /not a regular file/],
+    ]) {
+      const told = await run(read, env);
+      assert.match(told, why);
+      assert.ok(told.startsWith(INVALID) && !told.includes(secret.slice(20, 50)), told);
+    }
+    mkdirSync(join(session.env.XDG_CONFIG_HOME, "os-secrets"));
+    const own = join(session.env.XDG_CONFIG_HOME, "os-secrets", "identity");
+    writeFileSync(own, identity.text, { mode: 0o644 });
+    assert.match(await run(read, {}), /can be read by other users. Run: chmod 600/);
+  });
+});
+
+describe("the options of openStore", () => {
+  const throws = (options, why) => {
+    const is = (error) => error.code === INVALID && !(error instanceof TypeError) && why.test(error.message);
+    assert.throws(() => openStore(options), is, JSON.stringify(options));
+  };
+
+  it("are checked at once", () => {
+    throws({ provider: "files" }, /'options.provider'/);
+    throws({ provider: "constructor" }, /'options.provider'/);
+    throws({ path: "/x" }, /'options.path' wants a 'provider'/);
+    throws({ provider: "file", path: 1 }, /'options.path'/);
+    throws({ provider: "file", path: "" }, /'options.path'/);
+    throws({ provider: "file", identity: "a\0b" }, /'options.identity'/);
+    throws({ provider: "file", identity: "x", passphrase: "y" }, /Only one/);
+    throws({ provider: "exec" }, /'options.command'/);
+    throws({ provider: "exec", command: "docker-credential-pass" }, /absolute path/);
+    throws({ provider: "exec", command: "/bin/true", env: { A: 1 } }, /'options.env'/);
+    throws({ provider: "exec", command: "/bin/true", env: { "A=B": "" } }, /'options.env'/);
+    throws({ provider: "exec", command: "/bin/true", timeout: -1 }, /'options.timeout'/);
+    throws({ provider: "exec", command: "/bin/true", timeout: "1" }, /'options.timeout'/);
+  });
+
+  it("open nothing before the first call", async (t) => {
+    const { session, identity } = await prepare(t);
+    const path = join(session.directory, "deep", "secrets.age");
+    const file = openStore({ provider: "file", path, identity: "/none" });
+    const helper = openStore({ provider: "exec", command: "/none" });
+    await assert.rejects(file.get("s", "n"), { code: INVALID });
+    await assert.rejects(helper.get("s", "n"), { code: "ERR_SECRETS_PLATFORM_ERROR" });
+    const right = openStore({ provider: "file", path, identity: identity.path });
+    assert.equal(await right.get("s", "n"), null);
+    assert.ok(!existsSync(join(path, "..")));
+    await right.set("s", "n", "value");
+    assert.ok(readFileSync(path).length > 0);
+  });
+
+  it("keep the stores of a process apart", async () => {
+    const [one, other] = [openStore({ provider: "memory" }), openStore({ provider: "memory" })];
+    await one.set("s", "n", "value");
+    assert.equal(await other.get("s", "n"), null);
+    assert.equal(await one.get("s", "n"), "value");
+  });
+});
+
+describe("a helper program", () => {
+  const open = (t, script, options) => {
+    const folder = require("node:fs").mkdtempSync(join(require("node:os").tmpdir(), "os-secrets-helper-"));
+    t.after(() => require("node:fs").rmSync(folder, { recursive: true }));
+    const command = join(folder, "helper");
+    writeFileSync(command, `#!/bin/sh\n${script}\n`, { mode: 0o700 });
+    return { folder, store: openStore({ provider: "exec", command, ...options }) };
+  };
+
+  it("is killed with all that it started when its time is over", async (t) => {
+    const { store, folder } = open(t, `sleep 1000 & echo $! >"$0.pid"; sleep 1000`, { timeout: 300 });
+    await assert.rejects(store.get("s", "n"), { code: "ERR_SECRETS_TIMEOUT", name: "TimeoutError" });
+    const pid = Number(readFileSync(join(folder, "helper.pid"), "utf8"));
+    for (let left = 100; existsSync(`/proc/${pid}`) && left > 0; left--) {
+      // Dead, it may wait for init to take note.
+      if (/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"))) break;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      assert.ok(left > 1, "it runs on");
+    }
+    await assert.rejects(store.get({ service: "s", name: "n", timeout: 100 }), {
+      code: "ERR_SECRETS_TIMEOUT",
+    });
+  });
+
+  it("may leave something running behind it", async (t) => {
+    const { store } = open(t, `sleep 3 & echo 'credentials not found in native keychain'; exit 1`);
+    assert.equal(await store.get("s", "n"), null);
+  });
+
+  it("is not believed what makes no sense, and not quoted where that may be a secret", async (t) => {
+    for (const [script, why] of [
+      [`echo hunter2; exit 0`, /answer is not a JSON object/],
+      [`echo '{"Secret":"hunter2"}'`, /no user name and secret/],
+      [`echo '{"Username":"x","Secret":"hunter2"}'`, /another user name/],
+      [`echo '{"Username":"n","Secret":"hunter2"}'; exit 3`, /ended with exit status: 3/],
+      [`echo the door is locked; exit 1`, /the door is locked/],
+      [`kill -9 $$`, /signal: 9/],
+    ]) {
+      const { store } = open(t, script);
+      await assert.rejects(store.get("s", "n"), (error) => {
+        assert.equal(error.code, "ERR_SECRETS_PLATFORM_ERROR");
+        assert.match(error.message, why);
+        assert.ok(!error.message.includes("hunter2"), error.message);
+        return true;
+      });
+    }
+  });
+});
