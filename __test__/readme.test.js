@@ -25,8 +25,10 @@ it("the examples of README.md", async (t) => {
   // Each command shows itself, as in the text, and then what it prints.
   const script = commands.map((command) => `cat <<'END'\n$ ${command}\nEND\n${command}\n`).join("");
   const PATH = `${join(program, "..")}:${session.env.PATH}`;
-  const { stdout } = await session.run("bash", ["-c", `exec 2>&1\n${script}`], { cwd, env: { PATH } });
-  assert.equal(settled(stdout), settled(blocks.join("")));
+  // Without these, files are where the text has them, below HOME.
+  const env = { PATH, XDG_DATA_HOME: "", XDG_CONFIG_HOME: "" };
+  const { stdout } = await session.run("bash", ["--norc", "-c", `exec 2>&1\n${script}`], { cwd, env });
+  assert.equal(settled(stdout.replaceAll(session.env.HOME, "/home/me")), settled(blocks.join("")));
   // As many as there are commands to show, at least.
   assert.ok(commands.length > 30, commands.join("\n"));
 });

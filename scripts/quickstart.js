@@ -1,37 +1,36 @@
-// npm run quickstart: from a fresh clone to a credential that is stored, read, replaced and deleted,
-// and read by real Bun as well. It uses this session's own credential store where one answers, else
-// a private gnome-keyring that lives as long as this script.
+// npm run quickstart: from a fresh clone to a credential that is stored, read, replaced and deleted, and read
+// under Bun as well. It uses this session's own credential store where one answers, else an encrypted file that
+// lives as long as this script.
 
 const { spawnSync } = require("node:child_process");
+const { mkdtempSync, rmSync } = require("node:fs");
+const { tmpdir } = require("node:os");
 const { join } = require("node:path");
-const { build, ensureKeyring, ensureNodeModules, fail, root } = require("./tools.js");
+const { build, ensureNodeModules, fail, root } = require("./tools.js");
 
 /** The exit code of round-trip.js where no store answers. */
 const NO_STORE = 3;
 
-async function main() {
-  ensureNodeModules();
-  build();
-  // They exist only now.
-  const { bun } = require("../__test__/support/runtimes.js");
-  const { startSession } = require("../__test__/support/session.js");
-  const program = [join(__dirname, "round-trip.js"), bun];
+ensureNodeModules();
+build();
+// It exists only now.
+const { bun } = require("../__test__/support/runtimes.js");
 
-  console.log("\nTrying this session's own credential store.");
-  const { status } = spawnSync(process.execPath, program, { cwd: root, stdio: "inherit" });
-  if (status === NO_STORE) {
-    console.log("\nNo credential store answers here, so a private gnome-keyring is started for this run.");
-    ensureKeyring();
-    const session = await startSession();
-    const { code, stdout, stderr } = await session.run(process.execPath, program);
-    await session.stop();
-    process.stdout.write(stdout);
-    process.stderr.write(stderr);
-    if (code !== 0) fail("The round trip failed.");
-  } else if (status !== 0) {
-    fail("The round trip failed.");
-  }
-  console.log("\nIt works: what Node stores, Bun reads. The next step is README.md, or: npm test");
+/** Runs the round trip: its exit code. */
+function roundTrip(...args) {
+  const program = join(__dirname, "round-trip.js");
+  return spawnSync(process.execPath, [program, bun, ...args], { cwd: root, stdio: "inherit" }).status;
 }
 
-main();
+console.log("\nTrying this session's own credential store.");
+let status = roundTrip();
+let result = "what Node stores, Bun.secrets reads";
+if (status === NO_STORE) {
+  console.log("\nNo credential store answers here, so an encrypted file is used for this run.");
+  const folder = mkdtempSync(join(tmpdir(), "os-secrets-quickstart-"));
+  status = roundTrip(folder);
+  rmSync(folder, { recursive: true });
+  result = "what Node stores in an encrypted file, Bun reads through this package";
+}
+if (status !== 0) fail("The round trip failed.");
+console.log(`\nIt works: ${result}. The next step is README.md, or: npm test`);

@@ -1,35 +1,57 @@
-// The main job, step by step, in whatever store the environment leads to: round-trip.js <bun>.
-// It says why, and ends with code 3, where no store answers.
+// The main job, step by step: round-trip.js <bun> [folder]. In whatever store the environment leads to, or, where
+// a folder is named, in an encrypted file there. It says why, and ends with code 3, where no store answers.
 
 const assert = require("node:assert/strict");
 const { execFileSync } = require("node:child_process");
-const { secrets } = require("..");
+const { join } = require("node:path");
+const { openStore } = require("..");
 
 const key = { service: "os-secrets-quickstart", name: "github-token" };
+const packageFolder = join(__dirname, "..");
 
-function readWithBun(bun) {
-  const program = `process.stdout.write(String(await Bun.secrets.get(${JSON.stringify(key)})))`;
-  return execFileSync(bun, ["--eval", program], { encoding: "utf8" });
+/** The operating system's store, which Bun reads by itself. */
+const os = {
+  store: openStore({ provider: "os" }),
+  reader: `Bun.secrets`,
+};
+
+/** An encrypted file, which Bun reads through this package. */
+function fileIn(folder) {
+  const identity = join(folder, "identity");
+  const program = join(packageFolder, "bin", "secrets.js");
+  const recipient = execFileSync(process.execPath, ["--", program, "init", "--quiet", identity]);
+  assert.equal(recipient.length, 0);
+  const options = { provider: "file", path: join(folder, "secrets.age"), identity };
+  console.log(`Encrypted file: ${options.path}`);
+  return {
+    store: openStore(options),
+    reader: `require(${JSON.stringify(packageFolder)}).openStore(${JSON.stringify(options)})`,
+  };
 }
 
-async function main(bun) {
+async function main(bun, folder) {
+  const { store, reader } = folder === undefined ? os : fileIn(folder);
+  const readWithBun = () => {
+    const program = `process.stdout.write(String(await ${reader}.get(${JSON.stringify(key)})))`;
+    return execFileSync(bun, ["--eval", program], { encoding: "utf8" });
+  };
   try {
-    await secrets.get(key);
+    await store.get(key);
   } catch (error) {
     console.error(`${error.code}: ${error.message}`);
     // A store that is locked or refuses is there all the same.
     process.exit(error.code === "ERR_SECRETS_PLATFORM_ERROR" ? 3 : 1);
   }
   const steps = [
-    ["set     ", () => secrets.set({ ...key, value: "first-value" }), undefined],
-    ["get     ", () => secrets.get(key), "first-value"],
-    ["in Bun  ", () => readWithBun(bun), "first-value"],
-    ["replace ", () => secrets.set({ ...key, value: "second-value" }), undefined],
-    ["get     ", () => secrets.get(key), "second-value"],
-    ["in Bun  ", () => readWithBun(bun), "second-value"],
-    ["delete  ", () => secrets.delete(key), true],
-    ["get     ", () => secrets.get(key), null],
-    ["in Bun  ", () => readWithBun(bun), "null"],
+    ["set     ", () => store.set({ ...key, value: "first-value" }), undefined],
+    ["get     ", () => store.get(key), "first-value"],
+    ["in Bun  ", readWithBun, "first-value"],
+    ["replace ", () => store.set({ ...key, value: "second-value" }), undefined],
+    ["get     ", () => store.get(key), "second-value"],
+    ["in Bun  ", readWithBun, "second-value"],
+    ["delete  ", () => store.delete(key), true],
+    ["get     ", () => store.get(key), null],
+    ["in Bun  ", readWithBun, "null"],
   ];
   console.log(`Credential: ${key.service}/${key.name}, under Node ${process.versions.node}`);
   try {
@@ -40,8 +62,8 @@ async function main(bun) {
       assert.equal(outcome, expected);
     }
   } finally {
-    await secrets.delete(key);
+    await store.delete(key);
   }
 }
 
-main(process.argv[2]);
+main(...process.argv.slice(2));

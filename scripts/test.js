@@ -21,7 +21,11 @@ ensureKeyring({
   age: "age",
   "docker-credential-pass": "golang-docker-credential-helpers",
   gpg: "gpg gpg-agent",
+  git: "git",
   pass: "pass",
+  ssh: "openssh-client",
+  "/usr/sbin/sshd": "openssh-server",
+  "systemd-analyze": "systemd",
 });
 ensureNodeModules();
 ensureNodeModules(join(root, "__test__", "runtimes"));

@@ -285,16 +285,17 @@ impl fmt::Display for Place {
         f.write_str(match self {
             Self::Wsl => {
                 "This is WSL, which starts no credential store by itself: enable systemd in /etc/wsl.conf, \
-                 install gnome-keyring, and unlock it once for each session"
+                 install gnome-keyring, and unlock it once for each session; or use an encrypted file \
+                 (OS_SECRETS_PROVIDER=file)"
             }
             Self::Container => {
                 "This is a container, which has no session of its own: pass the socket of the host's session \
-                 bus into it, or start a bus and a store inside"
+                 bus into it, start a bus and a store inside, or use an encrypted file (OS_SECRETS_PROVIDER=file)"
             }
             Self::Ssh => {
                 "This is a session over SSH, where nobody has unlocked the store with their login: unlock it \
-                 with gnome-keyring-daemon --replace --unlock --components=secrets, or start a bus and a store \
-                 for this session"
+                 with gnome-keyring-daemon --replace --unlock --components=secrets, start a bus and a store for \
+                 this session, or use an encrypted file (OS_SECRETS_PROVIDER=file)"
             }
         })
     }

@@ -158,7 +158,9 @@ async fn finish(mut running: Running, input: &[u8]) -> io::Result<(ExitStatus, Z
         // What it leaves running may keep the pipe open; nothing more comes from itself.
         ended = exited(&mut running.0) => ended?,
     }
-    while fill(&receiver, &mut output)?.is_some_and(|count| count > 0) {}
+    // Read by ourselves: the runtime may not have heard yet of what came last.
+    let rest = |chunk: &mut [u8]| Ok(rustix::io::read(&receiver, chunk)?);
+    while fill(rest, &mut output)?.is_some_and(|count| count > 0) {}
     Ok((running.0.wait()?, output))
 }
 
@@ -180,16 +182,19 @@ async fn write(sender: Sender, mut input: &[u8]) {
 async fn read(receiver: &Receiver, output: &mut Zeroizing<Vec<u8>>) -> io::Result<()> {
     loop {
         receiver.readable().await?;
-        if fill(receiver, output)? == Some(0) {
+        if fill(|chunk| receiver.try_read(chunk), output)? == Some(0) {
             return Ok(());
         }
     }
 }
 
 /// Reads what there is: how many bytes, of which 0 mean the end; `None` where nothing is there yet.
-fn fill(receiver: &Receiver, output: &mut Zeroizing<Vec<u8>>) -> io::Result<Option<usize>> {
+fn fill(
+    read: impl FnOnce(&mut [u8]) -> io::Result<usize>,
+    output: &mut Zeroizing<Vec<u8>>,
+) -> io::Result<Option<usize>> {
     let mut chunk = Zeroizing::new([0; 1 << 12]);
-    let count = match receiver.try_read(&mut *chunk) {
+    let count = match read(&mut *chunk) {
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
         count => count?,
     };

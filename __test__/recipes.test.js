@@ -1,0 +1,202 @@
+// The recipes of README.md for machines without a desktop, as they stand there. systemd and containers are laid out
+// by hand, in a file system of the test's own, as they lay things out; SSH is real.
+
+const assert = require("node:assert/strict");
+const { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } = require("node:fs");
+const { createServer } = require("node:net");
+const { join } = require("node:path");
+const { describe, it } = require("node:test");
+const { ways } = require("./support/programs.js");
+const { root } = require("./support/runtimes.js");
+const { startSession } = require("./support/session.js");
+
+const [, section] = readFileSync(join(root, "README.md"), "utf8").split("\n## Servers, containers, CI\n");
+
+/** The blocks of a recipe in a language. */
+function blocks(recipe, language) {
+  const [, text] = section.split("\n## ")[0].split(`\n### ${recipe}\n`);
+  const found = text.split("\n### ")[0].matchAll(new RegExp(`\`\`\`${language}\\n(.*?)\`\`\``, "gs"));
+  return [...found].map(([, block]) => block);
+}
+
+/** The commands that a recipe shows, as a script. */
+const commands = (recipe, index = 0) => blocks(recipe, "console")[index].replace(/^\$ /gm, "");
+
+const [secrets] = ways.native("secrets");
+
+/** A session without a bus, and with `secrets` on its path. */
+async function prepare(t) {
+  const session = await startSession({ bus: false });
+  t.after(() => session.stop());
+  session.env.PATH = `${join(secrets, "..")}:${session.env.PATH}`;
+  session.env.XDG_CONFIG_HOME = "";
+  session.env.XDG_DATA_HOME = "";
+  // A server that uses the package, and says what it has read.
+  const app = join(session.directory, "app");
+  mkdirSync(join(app, "node_modules", ".bin"), { recursive: true });
+  symlinkSync(root, join(app, "node_modules", "os-secrets"));
+  symlinkSync(join(root, "bin", "secrets.js"), join(app, "node_modules", ".bin", "secrets"));
+  const server = `require("os-secrets").secrets.get("my-server", "token").then(console.log)`;
+  writeFileSync(join(app, "server.js"), server);
+  return { session, app };
+}
+
+/** Runs a script in bash: what it prints, on both outputs. */
+async function bash(session, script, { cwd = session.env.HOME, env = {} } = {}) {
+  const { code, stdout, stderr } = await session.run("bash", ["--norc", "-euc", `exec 2>&1\n${script}`], {
+    cwd,
+    env,
+  });
+  assert.equal(code, 0, stdout + stderr);
+  return stdout;
+}
+
+/** As `bash`, with empty folders of its own in place of these. */
+function apart(session, folders, script, options) {
+  const mounts = folders
+    .map((folder) => `mkdir -p ${folder}; mount -t tmpfs -o mode=755 tmpfs ${folder}`)
+    .join("\n");
+  const own = process.getuid() === 0 ? "" : "--map-root-user";
+  return bash(
+    session,
+    `unshare ${own} --mount bash --norc -eu <<'APART'\n${mounts}\n${script}\nAPART`,
+    options,
+  );
+}
+
+describe("the recipe for", () => {
+  it("systemd", async (t) => {
+    const { session, app } = await prepare(t);
+    const [unit] = blocks("systemd", "ini");
+    const setting = (name) => new RegExp(`^${name}=(.*)$`, "m").exec(unit)[1];
+    // systemd itself reads the unit; what it names must be there.
+    const file = join(session.directory, "my-server.service");
+    writeFileSync(
+      file,
+      unit.replace("/usr/bin/node /opt", `${process.execPath} /opt`).replace(/^User=.*$/m, "User=root"),
+    );
+    const verified = await session.run("systemd-analyze", ["verify", "--man=no", file]);
+    assert.deepEqual(verified, { code: 0, signal: null, stdout: "", stderr: "" });
+    // As systemd runs it: the identity in a file of its own, the environment of the unit, the state's directory.
+    const [name, source] = setting("LoadCredential").split(":");
+    const [exec] = setting("ExecStart").split(" ").slice(1);
+    const script = `
+      ${commands("systemd")}
+      unset OS_SECRETS_IDENTITY OS_SECRETS_FILE
+      chmod ${setting("StateDirectoryMode")} /var/lib/${setting("StateDirectory")}
+      mkdir -m 500 -p /run/credentials/my-server.service
+      install -m 400 ${source} /run/credentials/my-server.service/${name}
+      cp -r ${app} ${join(exec, "..")}
+      env -i CREDENTIALS_DIRECTORY=/run/credentials/my-server.service ${setting("Environment")} ${process.execPath} ${exec}`;
+    const printed = await apart(session, ["/etc", "/var/lib", "/run", "/opt"], script);
+    assert.match(printed, /^age1\w+\n/m);
+    assert.equal(printed.trim().split("\n").at(-1), "ghp_example");
+  });
+
+  it("Docker", async (t) => {
+    const { session, app } = await prepare(t);
+    const [image] = blocks("Docker", "dockerfile");
+    const [compose] = blocks("Docker", "yaml");
+    const environment = /^ENV (.*)$/m.exec(image)[1];
+    const [, , secret] = /^secrets:\n {2}(\S+):\n {4}file: (\S+)$/m.exec(compose).map((each) => each);
+    const name = /^secrets:\n {2}(\S+):/m.exec(compose)[1];
+    assert.ok(compose.includes(`secrets: ["${name}"]`) && compose.includes('["data:/data"]'));
+    const store = /\| docker compose run .*? my-server npx (.*)$/m.exec(commands("Docker"))[1];
+    const value = /^(.*?) \|/.exec(commands("Docker"))[1];
+    const script = `
+      cd ${session.directory}; secrets init identity; chmod 444 ${secret}
+      mkdir /run/secrets; touch /run/secrets/${name}; mount --bind ${secret} /run/secrets/${name}
+      ${/mkdir .*$/m.exec(image)[0]}
+      ${value} | env -i PATH="$PATH" ${environment} ${store}
+      env -i ${environment} ${process.execPath} ${app}/server.js`;
+    // The image's folder for data is made in the root, which is the machine's here.
+    const moved = script.replaceAll("/data", "/srv/data");
+    const printed = await apart(session, ["/run", "/srv"], moved);
+    assert.equal(printed.trim().split("\n").at(-1), "ghp_example");
+  });
+
+  it("GitHub Actions", async (t) => {
+    const { session, app } = await prepare(t);
+    const [workflow] = blocks("GitHub Actions", "yaml");
+    const env = Object.fromEntries(
+      [...workflow.matchAll(/^ {6}([A-Z_]+): (.*)$/gm)].map(([, name, value]) => [name, value]),
+    );
+    assert.deepEqual(Object.keys(env), [
+      "OS_SECRETS_PROVIDER",
+      "OS_SECRETS_FILE",
+      "OS_SECRETS_IDENTITY",
+      "DEPLOY_TOKEN",
+    ]);
+    const steps = /run: \|\n((?: {10}.*\n)+)/.exec(workflow)[1];
+    const git = `git init -q; git config user.name x; git config user.email x@example.com`;
+    await bash(session, `secrets init; ${git}; ${commands("GitHub Actions")} git commit -qm store`, {
+      cwd: app,
+    });
+    // What the runner has: a clone, with the modes that git gives, and the identity as text.
+    writeFileSync(
+      join(app, "deploy.js"),
+      `console.log("deploying with", process.env.DEPLOY_TOKEN.length, process.env.DEPLOY_TOKEN)`,
+    );
+    env.OS_SECRETS_IDENTITY = readFileSync(
+      join(session.env.HOME, ".config", "os-secrets", "identity"),
+      "utf8",
+    );
+    const printed = await bash(
+      session,
+      `umask 022; git clone -q . ../clone; cp -r node_modules deploy.js ../clone; cd ../clone; rm -r $HOME/.config\n${steps}`,
+      { cwd: app, env },
+    );
+    assert.match(printed, /^deploying with 11 \*\*\*$/m);
+  });
+
+  it("SSH", async (t) => {
+    const { session } = await prepare(t);
+    const port = await new Promise((resolve) => {
+      const server = createServer().listen(0, "127.0.0.1", () => {
+        const { port: free } = server.address();
+        server.close(() => resolve(free));
+      });
+    });
+    const at = (name) => join(session.directory, name);
+    await bash(
+      session,
+      `ssh-keygen -q -t ed25519 -N '' -f ${at("host")}; ssh-keygen -q -t ed25519 -N '' -f ${at("user")}`,
+    );
+    const { HOME, PATH } = session.env;
+    chmodSync(HOME, 0o700);
+    writeFileSync(
+      at("sshd_config"),
+      `ListenAddress 127.0.0.1\nPort ${port}\nHostKey ${at("host")}\nAuthorizedKeysFile ${at("user.pub")}\nStrictModes no\n` +
+        `UsePAM no\nPidFile none\nPermitRootLogin yes\nSetEnv HOME=${HOME} PATH=${PATH}\n`,
+    );
+    const [sshd] = (await bash(session, "command -v sshd || echo /usr/sbin/sshd")).split("\n");
+    await bash(session, "[ -d /run/sshd ] || mkdir -m 755 /run/sshd");
+    const server = session.start(sshd, ["-D", "-e", "-f", at("sshd_config")]);
+    await new Promise((resolve, reject) => {
+      let said = "";
+      server.stderr.on("data", (text) => {
+        said += text;
+        if (said.includes("Server listening")) resolve();
+      });
+      server.once("exit", () => reject(new Error(said)));
+    });
+    const ssh = (script) =>
+      bash(
+        session,
+        `ssh -q -F none -i ${at("user")} -p ${port} -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null 127.0.0.1 'bash -l -eu' <<'REMOTE'\n[ "$HOME" = ${HOME} ]\nexport PATH="${PATH}"\n${script}\nREMOTE`,
+      );
+    assert.equal((await ssh(commands("SSH"))).trim().split("\n").at(-1), "ghp_example");
+    // Another login finds it by the profile.
+    assert.match(await ssh("secrets get github_token 2>/dev/null"), /^ghp_example$/m);
+  });
+
+  it("WSL", async (t) => {
+    const { session } = await prepare(t);
+    const env = { WSL_DISTRO_NAME: "Debian" };
+    const bare = await session.run("secrets", ["doctor"], { env });
+    assert.equal(bare.code, 1);
+    assert.match(bare.stdout, /This is WSL.*use an encrypted file \(OS_SECRETS_PROVIDER=file\)/);
+    const printed = await bash(session, commands("WSL"), { env });
+    assert.match(printed, /^works {7}yes\nstore {7}encrypted file$/m);
+  });
+});
