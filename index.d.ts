@@ -253,7 +253,7 @@ declare namespace osSecrets {
      */
     identity?: string | undefined;
 
-    /** A passphrase, in place of an identity. The first call of a process takes about a second with one. */
+    /** A passphrase, in place of an identity. The store's first call takes about a second with one. */
     passphrase?: string | undefined;
   }
 

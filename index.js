@@ -361,12 +361,22 @@ const providers = {
         throw invalidSetting("The property 'options.env' must hold names and strings, without null bytes");
       }
     }
-    const timeout = read(options, "timeout") ?? 0;
-    if (typeof timeout !== "number" || (timeout !== 0 && !(timeout >= 1 && timeout <= MAX_TIMEOUT))) {
+    const timeout = read(options, "timeout");
+    const isTime = typeof timeout === "number" && timeout >= 1 && timeout <= MAX_TIMEOUT;
+    if (timeout !== undefined && !isTime) {
       throw invalidSetting(`The property 'options.timeout' must be from 1 to ${MAX_TIMEOUT} milliseconds`);
     }
-    return native.openExec(command, variables.flat(), Math.trunc(timeout));
+    return native.openExec(command, variables.flat(), Math.trunc(timeout ?? 0));
   },
+};
+
+/** The options of each provider. */
+const optionsOf = {
+  none: ["provider"],
+  os: ["provider"],
+  memory: ["provider"],
+  file: ["provider", "path", "identity", "passphrase"],
+  exec: ["provider", "command", "env", "timeout"],
 };
 
 /** An identity that is named by a relative path, by its absolute one: as it is now. */
@@ -379,16 +389,17 @@ function fixedPath(identity) {
 function openStore(options = {}) {
   if (!isObject(options)) throw wrongType("Expected options to be an object");
   const provider = read(options, "provider");
-  if (provider === undefined) {
-    for (const property of ["path", "identity", "passphrase", "command"]) {
-      if (read(options, property) === undefined) continue;
-      throw invalidSetting(`The property 'options.${property}' wants a 'provider' beside it`);
-    }
-    return new Store(undefined);
-  }
-  const open = isString(provider) ? providers[provider] : undefined;
+  const open =
+    provider === undefined ? () => undefined : isString(provider) ? providers[provider] : undefined;
   if (open === undefined) {
     throw invalidSetting("The property 'options.provider' must be one of: `os`, `file`, `memory`, `exec`");
+  }
+  // What is not read would be missed: another file than was meant, say.
+  for (const property of Object.keys(options)) {
+    if (!optionsOf[provider ?? "none"].includes(property) && read(options, property) !== undefined) {
+      const of = provider === undefined ? "a store without a 'provider'" : `the provider \`${provider}\``;
+      throw invalidSetting(`The property 'options.${property}' is none of ${of}`);
+    }
   }
   return new Store(open(options));
 }

@@ -60,7 +60,9 @@ describe("the encrypted file", () => {
       const args = [writer, path, identity.path, "name", String(written), "1000000"];
       const child = session.start(process.execPath, args);
       let told = "";
-      await new Promise((resolve) => {
+      child.stderr.resume();
+      await new Promise((resolve, reject) => {
+        child.once("exit", () => reject(new Error("the writer has ended by itself")));
         child.stdout.once("data", (text) => {
           told += text;
           resolve();
@@ -89,17 +91,63 @@ describe("the encrypted file", () => {
     assert.deepEqual(readdirSync(folder).sort(), ["secrets.age", "secrets.age.backup"]);
   });
 
+  it("takes a set and a delete at once where there is nothing yet", async (t) => {
+    const { session, identity } = await prepare(t);
+    for (let round = 0; round < 300; round++) {
+      const path = join(session.directory, `new ${round}`, "secrets.age");
+      const store = openStore({ provider: "file", path, identity: identity.path });
+      const missing = store.delete("s", "missing");
+      // At any moment of the other.
+      for (let left = round * 20; left > 0; left--) Math.random();
+      if (round % 2) await new Promise(setImmediate);
+      const stored = store.set("s", "n", "value");
+      assert.equal(await missing, false);
+      await stored;
+      assert.equal(await store.get("s", "n"), "value");
+    }
+  });
+
+  it("can be read at once while writers of many stores wait for their files", async (t) => {
+    const { session, identity, store } = await prepare(t);
+    await store.set("s", "n", "value");
+    // Another process holds the locks of eight stores.
+    const folders = Array.from({ length: 8 }, (_, index) => join(session.directory, `held ${index}`));
+    for (const folder of folders) mkdirSync(folder, { mode: 0o700 });
+    const holder = session.start("bash", [
+      "--norc",
+      "-c",
+      `for f in "$@"; do exec {fd}<"$f"; flock $fd; done; echo held; read -r`,
+      "bash",
+      ...folders,
+    ]);
+    await new Promise((resolve) => holder.stdout.once("data", resolve));
+    const open = (folder) =>
+      openStore({ provider: "file", path: join(folder, "s.age"), identity: identity.path });
+    let isOver = false;
+    const waiting = Promise.all(folders.map((folder) => open(folder).set("s", "n", "v"))).then(() => {
+      isOver = true;
+    });
+    for (let left = 200; left > 0; left--) assert.equal(await store.get("s", "n"), "value");
+    await store.set("s", "n", "other");
+    assert.equal(isOver, false);
+    holder.stdin.end("\n");
+    await waiting;
+  });
+
   it("stays as it was where the disk is full", async (t) => {
     const { session, folder, identity } = await prepare(t);
     const program = `
       const { openStore } = require(${JSON.stringify(root)});
-      const { rmSync } = require("node:fs");
+      const { readFileSync, rmSync } = require("node:fs");
       (async () => {
         const store = openStore({ provider: "file", path: process.env.FOLDER + "/full/secrets.age", identity: ${JSON.stringify(identity.path)} });
+        await store.set("s", "kept", "before");
         await store.set("s", "kept", "value");
+        const backup = readFileSync(process.env.FOLDER + "/full/secrets.age.backup");
         const failed = await store.set("s", "large", "x".repeat(90_000)).then(() => null, (error) => error);
         console.log(failed.code, /No space left/.test(failed.message), /may have been made/.test(failed.message));
         console.log(await store.get("s", "kept"), await store.get("s", "large"));
+        console.log(backup.equals(readFileSync(process.env.FOLDER + "/full/secrets.age.backup")));
         rmSync(process.env.FOLDER + "/full/filler");
         await store.set("s", "large", "x".repeat(20_000));
         console.log((await store.get("s", "large")).length, await store.get("s", "kept"));
@@ -113,7 +161,7 @@ describe("the encrypted file", () => {
       ${process.execPath} "$PROGRAM"
       ls "$FOLDER/full"`;
     const { code, stdout, stderr } = await runApart(session, folder, script, file);
-    const lines = ["ERR_SECRETS_PLATFORM_ERROR true false", "value null", "20000 value"];
+    const lines = ["ERR_SECRETS_PLATFORM_ERROR true false", "value null", "true", "20000 value"];
     assert.equal(
       `${code}\n${stdout}`,
       ["0", ...lines, "secrets.age", "secrets.age.backup", ""].join("\n"),
@@ -143,6 +191,29 @@ describe("the encrypted file", () => {
     const denied = "ERR_SECRETS_ACCESS_DENIED";
     assert.equal(`${code}\n${stdout}`, `0\nvalue ${denied} ${denied}\nvalue false\n`, stderr);
     assert.deepEqual(readFileSync(path), before);
+  });
+
+  it("takes no more than can be read again", async (t) => {
+    const { store } = await prepare(t);
+    // Each takes six times its size as JSON.
+    const value = "\u0001".repeat(16 << 20);
+    await store.set("s", "1", value);
+    await store.set("s", "2", value);
+    const tooLarge = { code: "ERR_SECRETS_TOO_LARGE", message: /Nothing was changed/ };
+    await assert.rejects(store.set("s", "3", value), tooLarge);
+    assert.deepEqual(await store.list(), [
+      { service: "s", name: "1" },
+      { service: "s", name: "2" },
+    ]);
+    assert.equal(await store.delete("s", "1"), true);
+  });
+
+  it("tells each of many calls that the passphrase is wrong, and works it out once", async (t) => {
+    const { path } = await prepare(t);
+    await openStore({ provider: "file", path, passphrase: "right" }).set("s", "n", "v");
+    const wrong = openStore({ provider: "file", path, passphrase: "wrong" });
+    const calls = Array.from({ length: 100 }, () => wrong.get({ service: "s", name: "n", timeout: 30_000 }));
+    for (const call of calls) await assert.rejects(call, { code: "ERR_SECRETS_AUTH_FAILED" });
   });
 
   it("holds ten thousand credentials", async (t) => {

@@ -139,6 +139,40 @@ for (const way of Object.keys(ways)) {
       assert.equal(found.stdout, "my-cli token");
     });
 
+    it("does not write its result over keys and secrets", async (t) => {
+      const { session, gives, fails, file, identity } = await prepare(t);
+      await fails(["init", "key", "-o", "key"], 2, /-o names a file that holds keys or secrets/);
+      assert.ok(!existsSync(join(session.directory, "key")));
+      await gives(["init"]);
+      const env = { OS_SECRETS_PROVIDER: "file" };
+      await gives(["set", "a"], { env, input: "1" });
+      await gives(["set", "a"], { env, input: "2" });
+      const before = [file, `${file}.backup`, identity].map((path) => readFileSync(path));
+      for (const path of [file, `${file}.backup`, join(file, "..", ".", "secrets.age")]) {
+        for (const args of [["get", "a"], ["rekey"], ["list"]]) {
+          await fails([...args, "-o", path], 2, /-o names a file that holds keys or secrets/, { env });
+        }
+        await fails(["copy", "--from", "file", "--to", "./x/y.age", "-o", path], 2, /-o names a file/);
+      }
+      const after = [file, `${file}.backup`, identity].map((path) => readFileSync(path));
+      assert.deepEqual(after, before);
+    });
+
+    it("copies from what is there to what is another", async (t) => {
+      const { fails, gives, file } = await prepare(t);
+      await gives(["init"]);
+      await fails(["copy", "--from", "./none/x.age", "--to", "file"], 1, /Cannot read .*none\/x.age/);
+      await fails(["copy", "--from", "os", "--to", "os"], 2, /name the same store/);
+      await gives(["--store", "file", "set", "a"], { input: "1" });
+      await fails(["copy", "--from", "file", "--to", file], 2, /name the same store/);
+      await fails(
+        ["copy", "--store", "file", "--from", "file", "--to", "os"],
+        2,
+        /--store does not go with copy/,
+      );
+      await fails(["init", "x", "--store", "file"], 2, /--store does not go with init/);
+    });
+
     it("examines the file", async (t) => {
       const { secrets, gives, file, identity } = await prepare(t);
       const env = { OS_SECRETS_PROVIDER: "file" };
@@ -183,9 +217,9 @@ for (const way of Object.keys(ways)) {
 
     it("asks for a passphrase on a terminal, of a new file twice", async (t) => {
       const { session, secrets, fails, file } = await prepare(t);
-      const type = async (args, steps) => {
+      const type = async (args, steps, first = ways[way]("secrets")) => {
         const task = {
-          command: [...ways[way]("secrets"), ...args],
+          command: [...first, ...args],
           steps,
           env: session.env,
           cwd: session.directory,
@@ -198,26 +232,52 @@ for (const way of Object.keys(ways)) {
         return { code, shown };
       };
       const set = ["--store", "file", "set", "name", "value"];
-      const [first, again] = ["Passphrase of the new encrypted file: ", "The same again: "];
+      const [once, again] = [`Passphrase of the new file ${file}: `, "The same again: "];
       const differing = await type(set, [
-        [first, "one\r"],
+        [once, "one\r"],
         [again, "two\r"],
       ]);
       assert.equal(differing.code, 1);
-      assert.match(differing.shown, /No passphrase was entered/);
+      assert.match(differing.shown, /The two passphrases differ; nothing was changed/);
       assert.ok(!existsSync(file));
       const made = await type(set, [
-        [first, "correct horse\r"],
+        [once, "correct horse\r"],
         [again, "correct horse\r"],
       ]);
       assert.equal(made.code, 0, made.shown);
-      const prompt = "Passphrase of the encrypted file: ";
+      const prompt = `Passphrase of ${file}: `;
       const read = await type(["--store", "file", "get", "name"], [[prompt, "correct horse\r"]]);
       assert.ok(read.code === 0 && read.shown.includes("value"), read.shown);
       assert.ok(!read.shown.includes("horse"));
       const wrong = await type(["--store", "file", "get", "name"], [[prompt, "battery\r"]]);
       assert.match(wrong.shown, /the passphrase is not the right one/);
+      // Also where standard input is not the terminal.
+      const shell = `echo piped | ${ways[way]("secrets").join(" ")} --store file set piped`;
+      const piped = await type(["bash", "-c", shell], [[prompt, "correct horse\r"]], []);
+      assert.equal(piped.code, 0, piped.shown);
+      // A prompt that is dismissed is not shown again, and leaves the terminal as it was.
+      const run = `T=secret:a U=secret:b V=secret:c ${ways[way]("secrets").join(" ")} --store file run -- true; stty -a`;
+      const dismissed = await type(["bash", "-c", run], [[prompt, "\u0004"]], []);
+      assert.match(dismissed.shown, /No passphrase was entered/);
+      assert.ok(/ echo /.test(dismissed.shown), dismissed.shown);
+      assert.equal(dismissed.shown.split(prompt).length, 2, dismissed.shown);
+      // Nobody is asked for the passphrase of what is not there, nor where the settings are wrong.
+      const nothing = ["--store", "./none/s.age", "list"];
+      assert.match((await type(nothing, [])).shown, /using the encrypted file/);
+      const both = await type(
+        [
+          "bash",
+          "-c",
+          `OS_SECRETS_IDENTITY=x OS_SECRETS_PASSPHRASE=y ${ways[way]("secrets").join(" ")} --store ./none/s.age list`,
+        ],
+        [],
+        [],
+      );
+      assert.match(both.shown, /are both set/);
+      const doctor = await type(["--store", "file", "doctor"], []);
+      assert.ok(doctor.code === 0 && doctor.shown.includes("asked for on the terminal"), doctor.shown);
       const env = { OS_SECRETS_PASSPHRASE: "correct horse" };
+      assert.equal((await secrets(["--store", "file", "get", "piped"], { env })).stdout, "piped\n");
       assert.equal((await secrets(["--store", "file", "get", "name"], { env })).stdout, "value\n");
       await fails(["--store", "file", "get", "name"], 1, /nothing to unlock/);
     });

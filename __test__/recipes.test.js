@@ -34,7 +34,11 @@ async function prepare(t) {
   // A server that uses the package, and says what it has read.
   const app = join(session.directory, "app");
   mkdirSync(join(app, "node_modules", ".bin"), { recursive: true });
-  symlinkSync(root, join(app, "node_modules", "os-secrets"));
+  const installed = join(app, "node_modules", "os-secrets");
+  mkdirSync(installed);
+  for (const part of ["index.js", "load.js", "program.js", "package.json", "bin", "npm"]) {
+    symlinkSync(join(root, part), join(installed, part));
+  }
   symlinkSync(join(root, "bin", "secrets.js"), join(app, "node_modules", ".bin", "secrets"));
   const server = `require("os-secrets").secrets.get("my-server", "token").then(console.log)`;
   writeFileSync(join(app, "server.js"), server);
@@ -77,20 +81,37 @@ describe("the recipe for", () => {
     );
     const verified = await session.run("systemd-analyze", ["verify", "--man=no", file]);
     assert.deepEqual(verified, { code: 0, signal: null, stdout: "", stderr: "" });
-    // As systemd runs it: the identity in a file of its own, the environment of the unit, the state's directory.
+    // As systemd runs it: as the service's user, with the identity in a file of its own and the unit's environment.
+    // Where the test may not become another user, there is but one.
+    const isRoot = process.getuid() === 0;
+    const as = isRoot ? `runuser -u ${setting("User")} -- ` : "";
+    const recipe = isRoot
+      ? commands("systemd")
+      : commands("systemd").replace(/runuser .*? -- | -o my-server/g, "");
+    const change = recipe.trim().split("\n").at(-1).replace("ghp_example", "ghp_second");
     const [name, source] = setting("LoadCredential").split(":");
-    const [exec] = setting("ExecStart").split(" ").slice(1);
+    const [program] = setting("ExecStart").split(" ").slice(1);
+    const credentials = "/run/credentials/my-server.service";
+    const accounts = join(session.directory, "etc");
     const script = `
-      ${commands("systemd")}
+      cp ${secrets} ${process.execPath} /opt
+      cp -rL ${app} /opt/my-server
+      export PATH="/opt:$PATH"
+      ${recipe}
+      ${change}
       unset OS_SECRETS_IDENTITY OS_SECRETS_FILE
-      chmod ${setting("StateDirectoryMode")} /var/lib/${setting("StateDirectory")}
-      mkdir -m 500 -p /run/credentials/my-server.service
-      install -m 400 ${source} /run/credentials/my-server.service/${name}
-      cp -r ${app} ${join(exec, "..")}
-      env -i CREDENTIALS_DIRECTORY=/run/credentials/my-server.service ${setting("Environment")} ${process.execPath} ${exec}`;
-    const printed = await apart(session, ["/etc", "/var/lib", "/run", "/opt"], script);
+      [ $(stat -c %a /var/lib/my-server) = ${setting("StateDirectoryMode").slice(1)} ]
+      mkdir -p ${credentials}
+      install -m 444 ${source} ${credentials}/${name}
+      ${as}env -i CREDENTIALS_DIRECTORY=${credentials} ${setting("Environment")} /opt/node ${program}`;
+    // Programs find users in /etc, which is the test's own as well.
+    const known = `mkdir ${accounts}; cd /etc; cp -a passwd group shadow pam.d login.defs security ${accounts} || :
+      echo "my-server:x:64321:64321::/nonexistent:/usr/sbin/nologin" >>${accounts}/passwd
+      echo "my-server:x:64321:" >>${accounts}/group
+      mount --bind ${accounts} /etc; cd /`;
+    const printed = await apart(session, ["/var/lib", "/run", "/opt"], `${known}\n${script}`);
     assert.match(printed, /^age1\w+\n/m);
-    assert.equal(printed.trim().split("\n").at(-1), "ghp_example");
+    assert.equal(printed.trim().split("\n").at(-1), "ghp_second");
   });
 
   it("Docker", async (t) => {
@@ -170,7 +191,8 @@ describe("the recipe for", () => {
         `UsePAM no\nPidFile none\nPermitRootLogin yes\nSetEnv HOME=${HOME} PATH=${PATH}\n`,
     );
     const [sshd] = (await bash(session, "command -v sshd || echo /usr/sbin/sshd")).split("\n");
-    await bash(session, "[ -d /run/sshd ] || mkdir -m 755 /run/sshd");
+    // Only root's needs it.
+    await bash(session, '[ -d /run/sshd ] || [ "$(id -u)" != 0 ] || mkdir -m 755 /run/sshd');
     const server = session.start(sshd, ["-D", "-e", "-f", at("sshd_config")]);
     await new Promise((resolve, reject) => {
       let said = "";

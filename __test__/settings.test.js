@@ -167,8 +167,11 @@ describe("what unlocks the encrypted file", () => {
       [{ OS_SECRETS_IDENTITY: identity.path, OS_SECRETS_PASSPHRASE: "p" }, /are both set/],
       [
         { OS_SECRETS_IDENTITY: "/none" },
-        /OS_SECRETS_IDENTITY leads to \/none, which cannot be read: No such file/,
+        /OS_SECRETS_IDENTITY is neither an identity .* nor the path of a file/,
       ],
+      // Cut, or taken for something else: it is not shown.
+      [{ OS_SECRETS_IDENTITY: secret.slice(1) }, /is neither an identity/],
+      [{ OS_SECRETS_IDENTITY: Buffer.from(secret).toString("base64") }, /is neither an identity/],
       [{ OS_SECRETS_IDENTITY: `${secret}X` }, /OS_SECRETS_IDENTITY holds in line 1 what is no identity/],
       [{ OS_SECRETS_IDENTITY: file("empty", "# nothing\n", 0o600) }, /holds no identity/],
       [
@@ -179,7 +182,10 @@ describe("what unlocks the encrypted file", () => {
     ]) {
       const told = await run(read, env);
       assert.match(told, why);
-      assert.ok(told.startsWith(INVALID) && !told.includes(secret.slice(20, 50)), told);
+      const shown = [secret, Buffer.from(secret).toString("base64")].some((text) =>
+        told.includes(text.slice(20, 50)),
+      );
+      assert.ok(told.startsWith(INVALID) && !shown, told);
     }
     mkdirSync(join(session.env.XDG_CONFIG_HOME, "os-secrets"));
     const own = join(session.env.XDG_CONFIG_HOME, "os-secrets", "identity");
@@ -197,7 +203,10 @@ describe("the options of openStore", () => {
   it("are checked at once", () => {
     throws({ provider: "files" }, /'options.provider'/);
     throws({ provider: "constructor" }, /'options.provider'/);
-    throws({ path: "/x" }, /'options.path' wants a 'provider'/);
+    throws({ path: "/x" }, /'options.path' is none of a store without a 'provider'/);
+    throws({ provider: "os", path: "/x" }, /'options.path' is none of the provider `os`/);
+    throws({ provider: "file", paht: "/x" }, /'options.paht'/);
+    throws({ provider: "exec", command: "/bin/true", timeout: 0 }, /'options.timeout'/);
     throws({ provider: "file", path: 1 }, /'options.path'/);
     throws({ provider: "file", path: "" }, /'options.path'/);
     throws({ provider: "file", identity: "a\0b" }, /'options.identity'/);
@@ -256,22 +265,63 @@ describe("a helper program", () => {
     });
   });
 
+  /** A helper that keeps one value in a file, and does what is given before each run. */
+  const keeper = (before) => `f="$0.value"
+    ${before}
+    case "$1" in
+      store) cat >"$f.$$" && mv "$f.$$" "$f" ;;
+      get) cat >/dev/null; [ -e "$f" ] || { echo credentials not found in native keychain; exit 1; }; cat "$f" ;;
+      erase) cat >/dev/null; rm -f "$f" ;;
+    esac`;
+
+  it("gets one change at a time, and keeps what was stored last", async (t) => {
+    const { store } = open(t, keeper(""));
+    for (let round = 0; round < 10; round++) {
+      const values = ["a", "b", "c", "d"].map((letter) => `${letter} ${round}`);
+      await Promise.all(values.map((value) => store.set("s", "n", value)));
+      assert.ok(values.includes(await store.get("s", "n")));
+    }
+  });
+
+  it("is not told to delete what it has stored and cannot give back now", async (t) => {
+    const { store, folder } = open(t, keeper(`[ "$1" = get ] && [ -e "$0.locked" ] && exit 2`));
+    await store.set("s", "n", "first");
+    writeFileSync(join(folder, "helper.locked"), "");
+    await assert.rejects(store.set("s", "n", "second"), /failed at get.*may have been made all the same/);
+    require("node:fs").rmSync(join(folder, "helper.locked"));
+    assert.equal(await store.get("s", "n"), "second");
+  });
+
+  it("is told to delete a part of a value, and nothing else", async (t) => {
+    const cutting = open(t, keeper(`[ "$1" = store ] && { sed 's/ and more//' >"$f"; exit; }`)).store;
+    await assert.rejects(cutting.set("s", "n", "value and more"), /keeps only a part of this value/);
+    assert.equal(await cutting.get("s", "n"), null);
+    // Another program stores its own at the same time.
+    const other = `[ "$1" = store ] && { cat >/dev/null; echo '{"Username":"n","Secret":"theirs"}' >"$f"; exit; }`;
+    const { store } = open(t, keeper(other));
+    await assert.rejects(store.set("s", "n", "value"), /something else than was stored/);
+    assert.equal(await store.get("s", "n"), "theirs");
+  });
+
   it("may leave something running behind it", async (t) => {
     const { store } = open(t, `sleep 3 & echo 'credentials not found in native keychain'; exit 1`);
     assert.equal(await store.get("s", "n"), null);
   });
 
   it("is not believed what makes no sense, and not quoted where that may be a secret", async (t) => {
-    for (const [script, why] of [
+    for (const [script, why, method] of [
       [`echo hunter2; exit 0`, /answer is not a JSON object/],
       [`echo '{"Secret":"hunter2"}'`, /no user name and secret/],
       [`echo '{"Username":"x","Secret":"hunter2"}'`, /another user name/],
       [`echo '{"Username":"n","Secret":"hunter2"}'; exit 3`, /ended with exit status: 3/],
-      [`echo the door is locked; exit 1`, /the door is locked/],
+      [`echo hunter2; exit 1`, /ended with exit status: 1/],
       [`kill -9 $$`, /signal: 9/],
+      [`echo "the door is locked"; echo hunter2; exit 1`, /failed at list: the door is locked/, "list"],
+      [`cat; exit 1`, /failed at store: it ended with exit status: 1/, "set"],
     ]) {
       const { store } = open(t, script);
-      await assert.rejects(store.get("s", "n"), (error) => {
+      const call = method === "list" ? store.list() : store[method ?? "get"]("s", "n", "hunter2");
+      await assert.rejects(call, (error) => {
         assert.equal(error.code, "ERR_SECRETS_PLATFORM_ERROR");
         assert.match(error.message, why);
         assert.ok(!error.message.includes("hunter2"), error.message);

@@ -112,7 +112,11 @@ async function main() {
         const taken = await round(store, Math.abs(number));
         // The first rounds warm up.
         if (number < 0) continue;
-        for (const [title, each] of Object.entries(taken)) ((times[title] ??= {})[name] ??= []).push(each);
+        for (const [title, each] of Object.entries(taken)) {
+          times[title] ??= {};
+          times[title][name] ??= [];
+          times[title][name].push(each);
+        }
       }
     }
     const names = Object.keys(stores);

@@ -218,22 +218,22 @@ pub enum Error {
         reason: String,
     },
 
-    /// The person entered no passphrase.
-    #[error("No passphrase was entered; nothing was changed")]
-    NoPassphrase,
+    /// The person entered no passphrase. Holds what they did.
+    #[error("{0}; nothing was changed")]
+    NoPassphrase(&'static str),
 
     /// The store holds nothing but text.
     #[error("This store holds text, and the value is not UTF-8. Nothing was changed")]
     TextOnly,
 
     /// Other users can get at what only its owner should.
-    #[error("{} {what}, and secrets are not kept there. Run: {mend}", path.display())]
+    #[error("{} {what}, and secrets are not kept there. {mend}", path.display())]
     NotPrivate {
         /// The file or directory.
         path: PathBuf,
         /// How others can, to follow its name.
         what: String,
-        /// The command that mends it.
+        /// What to do.
         mend: String,
     },
 
@@ -342,7 +342,7 @@ impl Error {
                 "ERR_SECRETS_ACCESS_DENIED"
             }
             Self::WrongKey { .. } => "ERR_SECRETS_AUTH_FAILED",
-            Self::UserCanceled { .. } | Self::NoPassphrase => "ERR_SECRETS_USER_CANCELED",
+            Self::UserCanceled { .. } | Self::NoPassphrase(_) => "ERR_SECRETS_USER_CANCELED",
             Self::InteractionRequired { .. } => "ERR_SECRETS_INTERACTION_REQUIRED",
             Self::InteractionNotAllowed => "ERR_SECRETS_INTERACTION_NOT_ALLOWED",
             Self::Timeout { .. } => "ERR_SECRETS_TIMEOUT",

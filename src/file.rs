@@ -18,9 +18,9 @@ use crate::error::Error;
 /// How long other writers may keep us waiting.
 const PATIENCE: Duration = Duration::from_secs(25);
 /// How often the lock is tried meanwhile.
-const PAUSE: Duration = Duration::from_millis(3);
-/// A larger file describes no data package and holds no preferences.
-const MAX_FILE: u64 = 256 << 20;
+pub const PAUSE: Duration = Duration::from_millis(3);
+/// No larger file is read, in bytes: none describes a data package, holds preferences or many credentials.
+pub const MAX_FILE: u64 = 256 << 20;
 /// The permissions of files that hold secrets: nobody but their owner.
 pub const PRIVATE: u32 = 0o600;
 
@@ -52,7 +52,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     }
     let written = getrandom::u64().map_err(io::Error::other).and_then(|random| {
         let temporary = hidden(path, &format!("{random:016x}"))?;
-        replace(path, &temporary, bytes, |_| fs::Permissions::from_mode(PRIVATE))
+        replace(path, &temporary, bytes, |_| fs::Permissions::from_mode(PRIVATE), || Ok(()))
     });
     written.map_err(|error| failure("Cannot write", path, error))
 }
@@ -72,26 +72,39 @@ impl Directory {
     ///
     /// [`Error::File`] where the directory cannot be read, or another program keeps its lock.
     pub fn lock(file: &Path) -> Result<Self, Error> {
+        let start = Instant::now();
+        loop {
+            match Self::try_lock(file, start)? {
+                Some(directory) => return Ok(directory),
+                None => thread::sleep(PAUSE),
+            }
+        }
+    }
+
+    /// Takes the lock where it is free; `None` where who has waited since `start` is to try again, in
+    /// [`PAUSE`].
+    ///
+    /// # Errors
+    ///
+    /// As [`lock`](Self::lock).
+    pub fn try_lock(file: &Path, start: Instant) -> Result<Option<Self>, Error> {
         let path = match file.parent() {
             Some(parent) if parent != Path::new("") => parent.to_owned(),
             _ => PathBuf::from("."),
         };
         let fail = |error| failure("Cannot write", file, error);
         let handle = File::open(&path).map_err(fail)?;
-        let start = Instant::now();
-        loop {
-            match handle.try_lock() {
-                Ok(()) => return Ok(Self { handle }),
-                Err(TryLockError::WouldBlock) if start.elapsed() < PATIENCE => thread::sleep(PAUSE),
-                Err(TryLockError::WouldBlock) => {
-                    let reason = format!(
-                        "another program has kept its directory locked for {} s; end that, then try again",
-                        PATIENCE.as_secs()
-                    );
-                    return Err(fail(io::Error::other(reason)));
-                }
-                Err(TryLockError::Error(error)) => return Err(fail(error)),
+        match handle.try_lock() {
+            Ok(()) => Ok(Some(Self { handle })),
+            Err(TryLockError::WouldBlock) if start.elapsed() < PATIENCE => Ok(None),
+            Err(TryLockError::WouldBlock) => {
+                let reason = format!(
+                    "another program has kept its directory locked for {} s; end that, then try again",
+                    PATIENCE.as_secs()
+                );
+                Err(fail(io::Error::other(reason)))
             }
+            Err(TryLockError::Error(error)) => Err(fail(error)),
         }
     }
 
@@ -102,17 +115,39 @@ impl Directory {
     ///
     /// [`Error::File`]; the file is then as it was. Also for a symbolic link.
     pub fn replace(&self, file: &Path, bytes: &[u8], mode: u32) -> Result<(), Error> {
-        self.try_replace(file, bytes, mode).map_err(|error| failure("Cannot write", file, error))
+        self.replace_after(file, bytes, mode, || Ok(()))
     }
 
-    fn try_replace(&self, file: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    /// As [`replace`](Self::replace); `last` is done when the new file is whole and on the disk, and nothing else
+    /// is left to do.
+    ///
+    /// # Errors
+    ///
+    /// Those of `last` besides.
+    pub fn replace_after(
+        &self,
+        file: &Path,
+        bytes: &[u8],
+        mode: u32,
+        last: impl FnOnce() -> io::Result<()>,
+    ) -> Result<(), Error> {
+        self.try_replace(file, bytes, mode, last).map_err(|error| failure("Cannot write", file, error))
+    }
+
+    fn try_replace(
+        &self,
+        file: &Path,
+        bytes: &[u8],
+        mode: u32,
+        last: impl FnOnce() -> io::Result<()>,
+    ) -> io::Result<()> {
         let temporary = hidden(file, "tmp")?;
         // Only who holds the lock writes there: what is there was left by one that was killed.
         match fs::remove_file(&temporary) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        replace(file, &temporary, bytes, |new| {
+        let prepare = |new: &File| {
             if let (Ok(old), Ok(made)) = (fs::symlink_metadata(file), new.metadata())
                 && (made.uid(), made.gid()) != (old.uid(), old.gid())
             {
@@ -123,10 +158,17 @@ impl Directory {
                 }
             }
             fs::Permissions::from_mode(mode)
-        })?;
+        };
+        replace(file, &temporary, bytes, prepare, last)?;
         // So that the new name outlives a crash of the machine; not every file system can.
-        let _ = self.handle.sync_all();
-        Ok(())
+        match self.handle.sync_all() {
+            Err(error)
+                if !matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) =>
+            {
+                Err(error)
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -144,6 +186,10 @@ pub(crate) fn hidden(file: &Path, suffix: &str) -> io::Result<PathBuf> {
 pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut new = OpenOptions::new().write(true).create_new(true).mode(PRIVATE).open(path)?;
     let written = new.write_all(bytes).and_then(|()| new.sync_all());
+    if let Some(directory) = path.parent().and_then(|parent| File::open(parent).ok()) {
+        // As above.
+        let _ = directory.sync_all();
+    }
     if written.is_err() {
         let _ = fs::remove_file(path);
     }
@@ -156,6 +202,7 @@ fn replace(
     temporary: &Path,
     bytes: &[u8],
     prepare: impl FnOnce(&File) -> fs::Permissions,
+    last: impl FnOnce() -> io::Result<()>,
 ) -> io::Result<()> {
     if fs::symlink_metadata(file).is_ok_and(|found| found.is_symlink()) {
         return Err(symbolic_link());
@@ -165,6 +212,7 @@ fn replace(
         new.set_permissions(prepare(&new))?;
         new.write_all(bytes)?;
         new.sync_all()?;
+        last()?;
         fs::rename(temporary, file)
     })();
     if outcome.is_err() {
@@ -207,8 +255,42 @@ pub(crate) fn symbolic_link() -> io::Error {
     io::Error::other("it is a symbolic link, which is not followed here; name the file itself")
 }
 
+/// Whether two paths lead to the same file, or would.
+pub fn is_same(one: &Path, other: &Path) -> bool {
+    let found = |path: &Path| fs::metadata(path).map(|found| (found.dev(), found.ino())).ok();
+    let place = |path: &Path| Some((found(path.parent()?)?, path.file_name()?.to_owned()));
+    match (found(one), found(other)) {
+        (Some(one), Some(other)) => one == other,
+        (None, None) => one == other || place(one).is_some_and(|one| Some(one) == place(other)),
+        _ => false,
+    }
+}
+
+/// A path as a word of a shell's command line, to be pasted.
+pub fn shell_word(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+,@:%".contains(c);
+    match text.chars().all(is_plain) {
+        true => text,
+        false => format!("'{}'", text.replace('\'', r"'\''")),
+    }
+}
+
 /// The error of a file.
 pub fn failure(action: &'static str, path: &Path, error: io::Error) -> Error {
     let denied = [io::ErrorKind::PermissionDenied, io::ErrorKind::ReadOnlyFilesystem].contains(&error.kind());
     Error::File { action, path: path.into(), reason: error.to_string().into(), denied }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_can_be_pasted() {
+        for (path, word) in [("/a/b-c.age", "/a/b-c.age"), ("/a b", "'/a b'"), ("/it's $x", r"'/it'\''s $x'")]
+        {
+            assert_eq!(shell_word(Path::new(path)), word);
+        }
+    }
 }

@@ -109,15 +109,24 @@ impl<'a> Document<'a> {
         }
     }
 
-    /// Puts a text under a member of one of its objects, which are made where they are missing.
-    pub fn set(&mut self, members: &[&str], name: &str, text: &str) -> Result<(), Error> {
+    /// Whether there is something under a member of one of its objects.
+    pub fn has(&self, members: &[&str], name: &str) -> Result<bool, Error> {
+        Ok(find(self.object(members)?, name).is_some())
+    }
+
+    /// Puts a text under a member of one of its objects, which are made where they are missing; whether something
+    /// was there.
+    pub fn set(&mut self, members: &[&str], name: &str, text: &str) -> Result<bool, Error> {
         let text = Node::Text(quoted(text));
         let object = self.object_mut(members)?;
         match object.iter_mut().rfind(|(spelled, _)| is(spelled, name)) {
-            Some((_, value)) => *value = text,
+            Some((_, value)) => {
+                *value = text;
+                return Ok(true);
+            }
             None => object.push((name_of(name), text)),
         }
-        Ok(())
+        Ok(false)
     }
 
     /// Removes a member of one of its objects; whether there was one.
@@ -390,6 +399,21 @@ pub fn quoted(text: &str) -> Zeroizing<Vec<u8>> {
     bytes
 }
 
+/// An object of texts as JSON, in memory that is wiped and does not grow, with as many bytes of `room` left.
+pub fn object_of_texts(members: &[(&str, &str)], room: usize) -> Zeroizing<Vec<u8>> {
+    let parts: Vec<_> = members.iter().map(|(name, text)| (quoted(name), quoted(text))).collect();
+    let length = parts.iter().map(|(name, text)| name.len() + text.len() + 2).sum::<usize>() + 2;
+    let mut object = Zeroizing::new(Vec::with_capacity(length + room));
+    for (index, (name, text)) in parts.iter().enumerate() {
+        object.push(if index == 0 { b'{' } else { b',' });
+        object.extend_from_slice(name);
+        object.push(b':');
+        object.extend_from_slice(text);
+    }
+    object.push(b'}');
+    object
+}
+
 fn name_of(name: &str) -> Cow<'static, str> {
     serde_json::Value::from(name).to_string().into()
 }
@@ -423,6 +447,11 @@ mod tests {
             assert_eq!(unquoted(&format!("\"{half}\"")), None, "{half}");
         }
         assert_eq!(unquoted("null"), None);
+    }
+
+    #[test]
+    fn texts_are_spelled_in_an_object() {
+        assert_eq!(&*object_of_texts(&[("a", "x\"\n"), ("b", "")], 0), br#"{"a":"x\"\n","b":""}"#);
     }
 
     #[test]

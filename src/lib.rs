@@ -1,4 +1,4 @@
-//! The `Bun.secrets` API over the operating system's own credential store.
+//! The `Bun.secrets` API over the operating system's own credential store, and others that are named.
 //!
 //! The crate is a Node-API addon first: [`binding`] is the only file that knows it. Everything
 //! else is a plain Rust core that could serve another front:

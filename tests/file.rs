@@ -156,6 +156,9 @@ async fn errors_tell_what_is_wrong() {
         (&|path| fs::create_dir(path).unwrap(), "PLATFORM_ERROR", "directory"),
     ] {
         let (told, message) = said(make).await;
+        let before = fs::read(folder.file()).ok();
+        let written = set(&store(&folder.file(), text_of(&identity)), "name", "other").await;
+        assert!(written.is_err() && fs::read(folder.file()).ok() == before, "{message}: it is written");
         assert_eq!(told, format!("ERR_SECRETS_{code}"), "{message}");
         assert!(message.contains(word) && message.contains("secrets.age"), "{message}");
         let _ = fs::remove_dir(folder.file());
@@ -177,6 +180,13 @@ async fn only_its_owner_can_get_at_the_file() {
         assert_eq!(error, on_change);
         error
     };
+    // A directory of others is not to be closed to them.
+    let foreign = folder.0.join("foreign");
+    fs::write(&foreign, "").unwrap();
+    fs::set_permissions(&folder.0, fs::Permissions::from_mode(0o755)).unwrap();
+    assert!(error().await.to_string().ends_with("a directory of its own (mkdir -m 700 …)"));
+    fs::remove_file(&foreign).unwrap();
+    fs::set_permissions(&folder.0, fs::Permissions::from_mode(0o700)).unwrap();
     for (path, wrong, right, mend) in [
         (&file, 0o640, 0o600, "chmod 600"),
         (&file, 0o604, 0o600, "chmod 600"),
@@ -202,7 +212,7 @@ async fn only_its_owner_can_get_at_the_file() {
     if rustix::process::geteuid().is_root() {
         std::os::unix::fs::chown(&file, Some(12345), None).unwrap();
         let told = error().await.to_string();
-        assert!(told.contains("belongs to the user 12345") && told.contains("chown 0 "), "{told}");
+        assert!(told.contains("belongs to the user 12345") && told.contains("as that user"), "{told}");
     }
 }
 
@@ -287,6 +297,32 @@ async fn files_that_age_has_made_are_read_and_kept_as_they_are() {
 }
 
 #[tokio::test]
+async fn of_members_of_one_name_the_last_counts() {
+    let folder = Folder::new();
+    let identity = x25519::Identity::generate();
+    let payload = r#"{
+      "version": 1,
+      "credentials": { "none": {} },
+      "credentials": {
+        "service": { "first": "1" },
+        "service": { "name": "old", "second": "2", "name": "new" }
+      }
+    }"#;
+    encrypt(payload, &folder.file(), &["--recipient", &identity.to_public().to_string()]);
+    let store = store(&folder.file(), text_of(&identity));
+    let names = async || {
+        let listed = store.list(None, &Progress::reading(true)).await.unwrap();
+        listed.into_iter().map(|key| key.name).collect::<Vec<_>>()
+    };
+    assert_eq!(names().await, ["name", "second"]);
+    assert_eq!(get(&store, "name").await, Ok(Some(secret("new"))));
+    assert_eq!(store.delete(&key("first"), &Progress::changing(true)).await, Ok(false));
+    assert_eq!(store.delete(&key("name"), &Progress::changing(true)).await, Ok(true));
+    assert_eq!(get(&store, "name").await, Ok(None));
+    assert_eq!(names().await, ["second"]);
+}
+
+#[tokio::test]
 async fn who_can_read_a_file_still_can_when_it_is_written() {
     let folder = Folder::new();
     let [alice, bob, carol] = [(); 3].map(|()| x25519::Identity::generate());
@@ -297,10 +333,13 @@ async fn who_can_read_a_file_still_can_when_it_is_written() {
     let of = |identity: &x25519::Identity| store(&folder.file(), text_of(identity));
     assert_eq!(get(&of(&alice), "name").await, Ok(None));
     let error = set(&of(&alice), "name", "value").await.unwrap_err();
-    assert!(error.to_string().contains("more recipients than it lists"), "{error}");
-    // Named, they are listed from then on.
+    assert!(error.to_string().contains("1 of them it does not list"), "{error}");
+    let told = of(&alice).diagnose().await.unwrap();
+    assert_eq!((told.credentials, told.unwritable), (Ok(0), Some(error)));
+    // Named, and nobody else with them, they are listed from then on.
     let to = |identity: &x25519::Identity| parse_recipient(&public(identity)).unwrap();
     assert!(of(&alice).rekey(vec![], vec![]).await.is_err());
+    assert!(of(&alice).rekey(vec![to(&bob), to(&carol)], vec![]).await.is_err());
     of(&alice).rekey(vec![to(&bob)], vec![]).await.unwrap();
     set(&of(&bob), "name", "value").await.unwrap();
     assert_eq!(get(&of(&alice), "name").await, Ok(Some(secret("value"))));
@@ -311,6 +350,10 @@ async fn who_can_read_a_file_still_can_when_it_is_written() {
     assert_eq!(get(&of(&bob), "name").await.unwrap_err().code(), "ERR_SECRETS_AUTH_FAILED");
     assert!(of(&alice).rekey(vec![], vec![to(&alice)]).await.is_err(), "it would lock itself out");
     assert!(of(&alice).rekey(vec![], vec![to(&bob)]).await.is_err(), "bob is none of them");
+    // What changes nothing writes nothing.
+    let before = fs::read(folder.file()).unwrap();
+    assert_eq!(of(&alice).rekey(vec![to(&carol)], vec![]).await.unwrap(), listed);
+    assert_eq!(fs::read(folder.file()).unwrap(), before);
 }
 
 #[tokio::test]
@@ -364,6 +407,34 @@ async fn who_gives_up_learns_whether_it_was_too_late() {
     // What was given up was not done later.
     assert_eq!(get(&store, "name").await, Ok(Some(secret("one"))));
     assert_eq!(get(&store, "other").await, Ok(Some(secret("three"))));
+}
+
+#[tokio::test]
+async fn what_is_said_of_a_change_that_was_given_up_is_true() {
+    let folder = Folder::new();
+    let identity = x25519::Identity::generate();
+    let store = store(&folder.file(), text_of(&identity));
+    let (mut not_done, mut unknown) = (0, 0);
+    for round in 0..25 {
+        let (name, value) = (key("name"), secret(&format!("{round} {}", "x".repeat(100_000))));
+        let progress = Progress::changing(true);
+        let timeout = Duration::from_micros(100 * round + 1);
+        let limits = Limits { timeout: Some(timeout), ..Limits::default() };
+        let outcome = limits.run(&progress, store.set(&name, &value, &progress)).await;
+        // The next change comes after this one, so that it is known what came of it.
+        set(&store, "after", &round.to_string()).await.unwrap();
+        let is_there = get(&store, "name").await.unwrap().as_ref() == Some(&value);
+        match outcome {
+            Ok(()) => assert!(is_there),
+            Err(Error::Timeout { effect: Effect::NotDone, .. }) => {
+                not_done += 1;
+                assert!(!is_there, "it was done all the same");
+            }
+            Err(Error::Timeout { effect: Effect::Unknown, .. }) => unknown += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(unknown > 0, "none was too late; {not_done} were not");
 }
 
 #[tokio::test]

@@ -26,10 +26,4 @@ function decrypt(path, identity) {
   });
 }
 
-/** Has age encrypt a text for recipients, into a file that nobody else can read. */
-function encrypt(text, path, recipients, ...flags) {
-  const to = recipients.flatMap((recipient) => ["--recipient", recipient]);
-  writeFileSync(path, execFileSync("age", ["--encrypt", ...flags, ...to], { input: text }), { mode: 0o600 });
-}
-
-module.exports = { decrypt, encrypt, identityIn, newIdentity };
+module.exports = { decrypt, identityIn, newIdentity };

@@ -32,7 +32,7 @@ pub struct Arguments {
     scope: Option<String>,
 
     /// The store: os (the operating system's), file (the encrypted file), or an encrypted file's path, with a /
-    #[arg(long, alias = "provider", value_name = "STORE", global = true)]
+    #[arg(long, visible_alias = "provider", value_name = "STORE", global = true)]
     pub store: Option<OsString>,
 
     /// Print help

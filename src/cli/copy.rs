@@ -1,20 +1,34 @@
 //! `copy`: copies credentials from one store to another.
 
-use std::ffi::OsString;
+use std::{ffi::OsString, io};
 
 use super::{Context, Failure, args::Service, output::shown, stores::Selected};
 use crate::{
     credential::{Key, Secret},
     error::Error,
+    file,
     limits::Progress,
     store::{Choice, Store},
 };
 
 pub fn copy(context: &Context, from: OsString, to: OsString, service: Service) -> Result<(), Failure> {
     context.without_scope("copy")?;
+    context.without_store("copy")?;
     let service = context.service(service)?;
-    let store = |word| Ok::<_, Failure>(Selected::parse(word, &context.directory)?.choice());
-    let (from, to) = (store(from)?, store(to)?);
+    let (from, to) = (Selected::parse(from, &context.directory)?, Selected::parse(to, &context.directory)?);
+    if from.is_same(&to) {
+        return Err(Failure::Usage("--from and --to name the same store".into()));
+    }
+    for selected in [&from, &to] {
+        context.keep_from_output(&selected.paths())?;
+    }
+    if let Selected::File(file) = &from
+        && !file.path()?.exists()
+    {
+        let missing = io::ErrorKind::NotFound.into();
+        return Err(file::failure("Cannot read", file.path()?, missing).into());
+    }
+    let (from, to) = (from.choice(), to.choice());
     let keys = context.call(Progress::reading(true), {
         let from = from.clone();
         |progress| async move { from.store()?.list(service.as_deref(), &progress).await }

@@ -40,18 +40,9 @@ pub fn line(secret: &Secret) -> Zeroizing<Vec<u8>> {
 }
 
 fn object(service: Option<&str>, name: &str, value: &str) -> Zeroizing<Vec<u8>> {
-    let members: Vec<_> = [("service", service), ("name", Some(name)), ("value", Some(value))]
-        .into_iter()
-        .filter_map(|(member, text)| Some((json::quoted(member), json::quoted(text?))))
-        .collect();
-    let length = members.iter().map(|(member, text)| member.len() + text.len() + 2).sum::<usize>();
-    let mut object = Zeroizing::new(Vec::with_capacity(length + 3));
-    for (index, (member, text)) in members.iter().enumerate() {
-        object.push(if index == 0 { b'{' } else { b',' });
-        object.extend_from_slice(member);
-        object.push(b':');
-        object.extend_from_slice(text);
-    }
-    object.extend_from_slice(b"}\n");
+    let members = [("service", service), ("name", Some(name)), ("value", Some(value))];
+    let members: Vec<_> = members.into_iter().filter_map(|(member, text)| Some((member, text?))).collect();
+    let mut object = json::object_of_texts(&members, 1);
+    object.push(b'\n');
     object
 }

@@ -7,27 +7,28 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use age::{secrecy::ExposeSecret, x25519};
-use zeroize::Zeroizing;
-
 use super::{Context, Failure};
 use crate::{
     error::Error,
     file,
-    store::{file::keys::own_identity, settings::Process},
+    store::{
+        file::keys::{generate, own_identity},
+        settings::Process,
+    },
 };
 
 pub fn init(context: &Context, path: Option<PathBuf>) -> Result<(), Failure> {
     context.without_scope("init")?;
+    context.without_store("init")?;
     let path = match path {
-        Some(path) => context.directory.join(path),
+        Some(path) => context.at(&path),
         None => own_identity(&Process).ok_or_else(|| {
             Error::InvalidSetting("There is no place for an identity: name its file, or set HOME".into())
         })?,
     };
-    let identity = x25519::Identity::generate();
-    let recipient = identity.to_public().to_string();
-    write(&path, &identity, &recipient)?;
+    context.keep_from_output(&[&path])?;
+    let (identity, recipient) = generate();
+    write(&path, &identity)?;
     context.note(&format!(
         "the identity is {}; whoever has it can read what is encrypted for it, and without it nobody can",
         path.display()
@@ -35,19 +36,13 @@ pub fn init(context: &Context, path: Option<PathBuf>) -> Result<(), Failure> {
     context.output.write(format!("{recipient}\n").as_bytes())
 }
 
-/// Writes the file of an identity, as `age-keygen` does. One that is there is not replaced: with it went what
-/// is encrypted for it.
-fn write(path: &Path, identity: &x25519::Identity, recipient: &str) -> Result<(), Error> {
+/// Writes the file of an identity. One that is there is not replaced: with it went what is encrypted for it.
+fn write(path: &Path, identity: &[u8]) -> Result<(), Error> {
     if let Some(directory) = path.parent().filter(|parent| *parent != Path::new("")) {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
         made.map_err(|error| file::failure("Cannot make", directory, error))?;
     }
-    let key = identity.to_string();
-    let mut text = Zeroizing::new(Vec::with_capacity(256));
-    for part in ["# public key: ", recipient, "\n", key.expose_secret(), "\n"] {
-        text.extend_from_slice(part.as_bytes());
-    }
-    file::write_new(path, &text).map_err(|error| match error.kind() {
+    file::write_new(path, identity).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => {
             let error = io::Error::other("it is there already, and what is encrypted for it needs it");
             file::failure("Cannot write", path, error)

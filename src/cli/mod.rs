@@ -160,8 +160,9 @@ fn execute(program: Program, words: Vec<OsString>, hosted: bool) -> Result<i32, 
     let mut context = Context {
         program,
         scope,
-        output: Output { quiet, file: output.map(|file| directory.join(file)) },
+        output: Output { quiet, file: output.map(|path| at(&directory, &path)) },
         selected: None,
+        names_store: store.is_some(),
         announced: Cell::new(false),
         directory,
         hosted,
@@ -173,6 +174,9 @@ fn execute(program: Program, words: Vec<OsString>, hosted: bool) -> Result<i32, 
             // A wrong setting matters where the store is used.
             None => Selected::of_environment().ok(),
         };
+        if let Some(selected) = &context.selected {
+            context.keep_from_output(&selected.paths())?;
+        }
     }
     match command {
         Command::Set { target, value } => set::set(&context, target, value),
@@ -201,6 +205,8 @@ struct Context {
     directory: PathBuf,
     /// The store, where that is known.
     selected: Option<Selected>,
+    /// Whether the command line names one.
+    names_store: bool,
     /// Whether it was said that it is not the operating system's.
     announced: Cell<bool>,
     hosted: bool,
@@ -244,6 +250,28 @@ impl Context {
         }
     }
 
+    /// Refuses a store where it would mean nothing.
+    fn without_store(&self, what: &str) -> Result<(), Failure> {
+        match self.names_store {
+            false => Ok(()),
+            true => Err(Failure::Usage(format!("--store does not go with {what}"))),
+        }
+    }
+
+    /// Refuses to write the result over one of these.
+    fn keep_from_output(&self, paths: &[impl AsRef<Path>]) -> Result<(), Failure> {
+        let output = self.output.file.as_deref();
+        match paths.iter().any(|path| output.is_some_and(|output| file::is_same(output, path.as_ref()))) {
+            false => Ok(()),
+            true => Err(Failure::Usage("-o names a file that holds keys or secrets".into())),
+        }
+    }
+
+    /// A path of the command line, as it is meant from the directory to work in.
+    fn at(&self, path: &Path) -> PathBuf {
+        at(&self.directory, path)
+    }
+
     /// What a name means: a secret's of `scope`, or with a service any credential's.
     fn named(
         &self,
@@ -267,17 +295,17 @@ impl Context {
 
     /// The store of what is not the repository's.
     fn store(&self) -> Choice {
-        match &self.selected {
-            Some(selected) => {
-                if let Selected::File(file) = selected
-                    && let Ok(path) = file.path()
-                    && !self.announced.replace(true)
-                {
-                    self.note(&format!("using the encrypted file {}", path.display()));
-                }
-                selected.choice()
-            }
-            None => Choice::Environment,
+        self.announce();
+        self.selected.as_ref().map_or(Choice::Environment, Selected::choice)
+    }
+
+    /// Says which store is used where it is not the operating system's, once.
+    fn announce(&self) {
+        if let Some(Selected::File(file)) = &self.selected
+            && let Ok(path) = file.path()
+            && !self.announced.replace(true)
+        {
+            self.note(&format!("using the encrypted file {}", path.display()));
         }
     }
 
@@ -372,6 +400,11 @@ impl Context {
         let call = call(Arc::clone(&progress));
         block_on(async move { Limits::default().run(&progress, call).await })?
     }
+}
+
+/// A path that starts in a directory.
+fn at(directory: &Path, path: &Path) -> PathBuf {
+    if directory.as_os_str() == "." { path.to_owned() } else { directory.join(path) }
 }
 
 /// A word of the command line that must be text, and not empty.

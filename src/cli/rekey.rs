@@ -11,6 +11,7 @@ pub fn rekey(context: &Context, add: &[String], remove: &[String]) -> Result<(),
                 .into(),
         ));
     };
+    context.announce();
     let parse = |texts: &[String]| {
         let recipients = texts.iter().map(|text| {
             let wrong = || Failure::Usage("a recipient is age1… and has none but its own letters".into());

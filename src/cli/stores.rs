@@ -2,19 +2,18 @@
 
 use std::{
     ffi::OsString,
-    io::{self, IsTerminal},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
-use super::{Failure, terminal};
+use super::{Failure, output::shown, terminal};
 use crate::{
     credential::Secret,
     error::Error,
     file,
     store::{
         self, Choice,
-        file::{Ask, FileStore, Options},
+        file::{Ask, FileStore, Options, backup},
         settings::{Provider, fixed},
     },
 };
@@ -52,7 +51,7 @@ impl Selected {
     }
 
     fn file(path: Option<&Path>) -> Self {
-        let ask = io::stdin().is_terminal().then(|| Arc::new(ask) as Ask);
+        let ask = terminal::keyboard().is_ok().then(|| Arc::new(ask) as Ask);
         let options = Options { path: path.map(fixed), unlock: None, ask };
         Self::File(Arc::new(FileStore::new(options, store::settings().file.clone())))
     }
@@ -66,19 +65,42 @@ impl Selected {
     }
 }
 
-/// Asks for the passphrase of a file, twice where it is a new one.
-fn ask(is_new: bool) -> Result<Secret, Error> {
-    let fail = |error| file::failure("Cannot read", "the terminal".as_ref(), error);
-    let [first, again] = if is_new {
-        let prompts = ["Passphrase of the new encrypted file: ", "The same again: "];
-        terminal::ask(prompts).map_err(fail)?.ok_or(Error::NoPassphrase)?
-    } else {
-        let prompts = ["Passphrase of the encrypted file: "];
-        let [only] = terminal::ask(prompts).map_err(fail)?.ok_or(Error::NoPassphrase)?;
-        [only.clone(), only]
-    };
-    match first == again && !first.expose().is_empty() {
-        true => Ok(first),
-        false => Err(Error::NoPassphrase),
+impl Selected {
+    /// The files that are the store's own.
+    pub fn paths(&self) -> Vec<PathBuf> {
+        match self {
+            Self::File(store) => store.path().map(|path| vec![path.into(), backup(path)]).unwrap_or_default(),
+            Self::Os => Vec::new(),
+        }
     }
+
+    /// Whether two are one.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Os, Self::Os) => true,
+            (Self::File(one), Self::File(other)) => {
+                matches!((one.path(), other.path()), (Ok(one), Ok(other)) if file::is_same(one, other))
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Asks for the passphrase of a file, twice where it is a new one.
+fn ask(path: &Path, is_new: bool) -> Result<Secret, Error> {
+    let fail = |error| file::failure("Cannot read", "the terminal".as_ref(), error);
+    let none = || Error::NoPassphrase("No passphrase was entered");
+    let path = shown(&path.display().to_string());
+    let passphrase = if is_new {
+        let prompts = [&*format!("Passphrase of the new file {path}: "), "The same again: "];
+        let [first, again] = terminal::ask(prompts).map_err(fail)?.ok_or_else(none)?;
+        if first != again {
+            return Err(Error::NoPassphrase("The two passphrases differ"));
+        }
+        first
+    } else {
+        let [only] = terminal::ask([&*format!("Passphrase of {path}: ")]).map_err(fail)?.ok_or_else(none)?;
+        only
+    };
+    if passphrase.expose().is_empty() { Err(none()) } else { Ok(passphrase) }
 }

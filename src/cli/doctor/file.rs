@@ -9,6 +9,7 @@ use crate::{
     cli::Failure,
     error::Error,
     executor::block_on,
+    file::shell_word,
     store::file::{FileStore, keys::Source},
 };
 
@@ -16,15 +17,22 @@ use crate::{
 pub fn examine(store: Arc<FileStore>) -> Result<Report, Failure> {
     let diagnosis = block_on(async move { store.diagnose().await })??;
     let mut problems = Vec::new();
-    if let Err(error) = &diagnosis.credentials {
+    if diagnosis.asks {
+        problems.push(Problem {
+            what: "The file is locked with a passphrase, which is asked for on the terminal".into(),
+            mend: "export OS_SECRETS_PASSPHRASE".into(),
+            fatal: false,
+        });
+    } else if let Err(error) = &diagnosis.credentials {
         let mend = match error {
-            Error::NotPrivate { mend, .. } => mend.clone(),
+            Error::NotPrivate { mend, .. } => mend.strip_prefix("Run: ").unwrap_or(mend).to_owned(),
             Error::Damaged { path, backup: Some(backup), .. } => {
-                format!("cp {} {}", backup.display(), path.display())
+                format!("cp {} {}", shell_word(backup), shell_word(path))
             }
             Error::WrongKey { .. } => "Give the identity or passphrase that the file was made with".into(),
-            Error::InvalidSetting(_) => "secrets init".into(),
-            _ => format!("ls -la {}", diagnosis.path.display()),
+            Error::InvalidSetting(_) if diagnosis.key.is_err() && !diagnosis.exists => "secrets init".into(),
+            Error::InvalidSetting(_) => "Correct OS_SECRETS_IDENTITY or OS_SECRETS_PASSPHRASE".into(),
+            _ => format!("ls -la {}", shell_word(&diagnosis.path)),
         };
         problems.push(Problem { what: error.to_string(), mend: mend.into(), fatal: true });
     } else if !diagnosis.exists {
@@ -33,11 +41,17 @@ pub fn examine(store: Arc<FileStore>) -> Result<Report, Failure> {
             mend: "secrets set NAME".into(),
             fatal: false,
         });
+    } else if let Some(error) = &diagnosis.unwritable {
+        problems.push(Problem {
+            what: error.to_string(),
+            mend: "secrets rekey --add RECIPIENT".into(),
+            fatal: false,
+        });
     }
     let key = diagnosis.key.as_ref().ok().map(|source| match source {
         Source::Given => "terminal".to_owned(),
         Source::Variable(name) => (*name).to_owned(),
-        Source::File(path) => path.display().to_string(),
+        Source::File(path) | Source::Own(path) => path.display().to_string(),
     });
     let facts = vec![
         ("works", json!(works(&problems))),

@@ -6,8 +6,9 @@
 mod line;
 
 use std::{
-    io::{self, stderr, stdin},
-    os::fd::{AsFd, BorrowedFd},
+    fs::{File, OpenOptions},
+    io::{self, IsTerminal, stderr, stdin},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
 };
 
 use libc::{SIGCONT, SIGTSTP, c_int};
@@ -30,8 +31,7 @@ use crate::credential::Secret;
 const CAUGHT: [c_int; 7] =
     [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT, libc::SIGALRM, SIGTSTP, SIGCONT];
 
-/// Asks for two secrets, one after the other: standard input must be a terminal and gives the answers,
-/// standard error shows the prompts. `None` if the person ends the input, with Ctrl-D on an empty line.
+/// Asks for secrets, one after the other: the [`keyboard`] gives the answers, standard error shows the prompts. `None` if the person ends the input, with Ctrl-D on an empty line.
 ///
 /// Whatever was typed before the first prompt, or after the second answer, is discarded. The text that comes
 /// with the end of the first answer, as in a paste of two lines, belongs to the second.
@@ -43,13 +43,14 @@ const CAUGHT: [c_int; 7] =
 ///
 /// # Errors
 ///
-/// Standard input is no terminal, or it or standard error fails.
+/// There is no keyboard, or it or standard error fails.
 pub fn ask<const N: usize>(prompts: [&str; N]) -> io::Result<Option<[Secret; N]>> {
+    let keyboard = keyboard()?;
     let mut answers = Vec::with_capacity(N);
     loop {
         let caught = Signals::catch(&CAUGHT)?;
-        let asked =
-            Terminal::enter(&caught).and_then(|mut terminal| terminal.ask_all(&prompts, &mut answers));
+        let asked = Terminal::enter(&keyboard, &caught)
+            .and_then(|mut terminal| terminal.ask_all(&prompts, &mut answers));
         let late = gravest(caught.release().into_iter().map(|caught| caught.signal));
         let signal = match asked {
             Err(Stop::Signal(signal)) => Some(signal),
@@ -73,6 +74,19 @@ pub fn ask<const N: usize>(prompts: [&str; N]) -> io::Result<Option<[Secret; N]>
     }
 }
 
+/// Where the person types: standard input where that is a terminal, else the terminal that the process belongs
+/// to, as where something is piped into it.
+///
+/// # Errors
+///
+/// There is no terminal.
+pub fn keyboard() -> io::Result<File> {
+    if stdin().is_terminal() {
+        return stdin().as_fd().try_clone_to_owned().map(|keyboard: OwnedFd| keyboard.into());
+    }
+    OpenOptions::new().read(true).write(true).open("/dev/tty")
+}
+
 /// Of several signals the one that leaves the least to the others.
 fn gravest(signals: impl Iterator<Item = c_int>) -> Option<c_int> {
     signals.max_by_key(|&signal| (is_fatal(signal), signal == SIGTSTP))
@@ -94,6 +108,7 @@ impl From<Errno> for Stop {
 
 /// The terminal while it echoes nothing and makes no lines. Dropping it restores it.
 struct Terminal<'a> {
+    keyboard: &'a File,
     caught: &'a Signals,
     before: Termios,
     keys: Keys,
@@ -102,8 +117,8 @@ struct Terminal<'a> {
 }
 
 impl<'a> Terminal<'a> {
-    fn enter(caught: &'a Signals) -> Result<Self, Stop> {
-        let before = tcgetattr(stdin())?;
+    fn enter(keyboard: &'a File, caught: &'a Signals) -> Result<Self, Stop> {
+        let before = tcgetattr(keyboard)?;
         let mut quiet = before.clone();
         // Without the translation of line ends, CRLF can be told from an empty second line.
         quiet.input_modes.remove(InputModes::ICRNL | InputModes::INLCR | InputModes::IGNCR);
@@ -113,8 +128,8 @@ impl<'a> Terminal<'a> {
         quiet.special_codes[SpecialCodeIndex::VMIN] = 0;
         quiet.special_codes[SpecialCodeIndex::VTIME] = 0;
         let keys = Keys::of(&before);
-        let terminal = Self { caught, before, keys, prompted: false };
-        while let Err(error) = tcsetattr(stdin(), OptionalActions::Flush, &quiet) {
+        let terminal = Self { keyboard, caught, before, keys, prompted: false };
+        while let Err(error) = tcsetattr(keyboard, OptionalActions::Flush, &quiet) {
             terminal.heed_signals()?;
             if error != Errno::INTR {
                 return Err(error.into());
@@ -152,8 +167,8 @@ impl<'a> Terminal<'a> {
                     Step::End => return Ok(None),
                 }
             }
-            let ready = self.wait(stdin().as_fd(), PollFlags::IN)?;
-            match input.fill(|buffer| rustix::io::read(stdin(), buffer)) {
+            let ready = self.wait(self.keyboard.as_fd(), PollFlags::IN)?;
+            match input.fill(|buffer| rustix::io::read(self.keyboard, buffer)) {
                 Ok(0) if ready.contains(PollFlags::HUP) => return Ok(None),
                 Ok(_) | Err(Errno::INTR | Errno::AGAIN) => {}
                 Err(error) => return Err(error.into()),
@@ -199,7 +214,7 @@ impl<'a> Terminal<'a> {
 impl Drop for Terminal<'_> {
     fn drop(&mut self) {
         // In the background, the terminal is the shell's, which has set it up for itself.
-        if tcgetpgrp(stdin()).is_ok_and(|group| group != getpgrp()) {
+        if tcgetpgrp(self.keyboard).is_ok_and(|group| group != getpgrp()) {
             return;
         }
         let out = stderr();
@@ -207,9 +222,9 @@ impl Drop for Terminal<'_> {
         if self.prompted && poll(&mut files, Some(&Timespec::default())) == Ok(1) {
             let _ = rustix::io::write(&out, b"\n");
         }
-        if tcsetattr(stdin(), OptionalActions::Flush, &self.before).is_err() {
+        if tcsetattr(self.keyboard, OptionalActions::Flush, &self.before).is_err() {
             // Flushing waits for output, and a signal ended that.
-            let _ = tcsetattr(stdin(), OptionalActions::Now, &self.before);
+            let _ = tcsetattr(self.keyboard, OptionalActions::Now, &self.before);
         }
     }
 }

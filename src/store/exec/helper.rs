@@ -17,7 +17,7 @@ use tokio::{
 };
 use zeroize::Zeroizing;
 
-use super::{DEFAULT_TIMEOUT, Options};
+use super::{DEFAULT_TIMEOUT, NOT_FOUND, Options};
 use crate::{
     error::{Effect, Error},
     executor::blocking,
@@ -55,6 +55,9 @@ const KEPT: [&str; 18] = [
     "SSH_AUTH_SOCK",
 ];
 
+/// Those of them that lead to the person.
+const PERSON: [&str; 3] = ["DISPLAY", "WAYLAND_DISPLAY", "GPG_TTY"];
+
 /// What of an environment the program is given.
 pub fn environment(variables: &impl Variables) -> Vec<(String, OsString)> {
     KEPT.iter().filter_map(|name| Some(((*name).to_owned(), variables.get(name)?))).collect()
@@ -90,25 +93,37 @@ impl Helper {
     }
 
     /// Runs the program once, with `input` on its standard input. A run that is given up is killed.
-    pub async fn run(&self, operation: &'static str, input: &[u8]) -> Result<Answer, Error> {
+    ///
+    /// Where nobody is to be asked, the program does not learn where the person is.
+    pub async fn run(
+        &self,
+        operation: &'static str,
+        input: &[u8],
+        is_interactive: bool,
+    ) -> Result<Answer, Error> {
         // It is never closed.
         let _turn = self.turns.acquire().await.map_err(|_| Error::Closed)?;
         let after = self.options.timeout.unwrap_or(DEFAULT_TIMEOUT);
         let fail = |error: io::Error| self.failed(operation, &format!("it cannot be run: {error}"));
         let mut command = Command::new(&self.options.command);
         command.arg(operation).env_clear().envs(self.environment.iter().cloned());
+        if !is_interactive {
+            for name in PERSON {
+                command.env_remove(name);
+            }
+        }
         command.envs(self.options.env.iter().cloned());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         // Of its own, so that nothing of it is left when it is killed.
         command.process_group(0);
-        let child = blocking(move || Ok(command.spawn().map(Running))).await?.map_err(fail)?;
+        let child =
+            blocking(move || Ok(command.spawn().map(|child| Running(Some(child))))).await?.map_err(fail)?;
         match timeout(after, finish(child, input)).await {
             Ok(ended) => {
                 let (status, output) = ended.map_err(fail)?;
-                Ok(if status.success() {
-                    Answer::Done(output)
-                } else {
-                    Answer::Failed(told(status, &output))
+                Ok(match status.success() {
+                    true => Answer::Done(output),
+                    false => Answer::Failed(told(operation, status, &output)),
                 })
             }
             Err(_) => Err(Error::Timeout { after, at: Some(operation), effect: Effect::None }),
@@ -116,33 +131,39 @@ impl Helper {
     }
 }
 
-/// What a failed program said: its first line. An answer, which holds a secret, is not one.
-fn told(status: ExitStatus, output: &[u8]) -> String {
+/// What a failed program said, on one line. Of one that has been given a secret or was to give one, nothing but
+/// that there is none: it may have said the secret.
+fn told(operation: &str, status: ExitStatus, output: &[u8]) -> String {
     let text = String::from_utf8_lossy(output);
-    match text.trim().lines().next() {
-        Some(line) if !line.starts_with(['{', '[', '"']) => line.chars().take(200).collect(),
+    let line = text.trim().lines().next().unwrap_or_default();
+    match operation {
+        _ if line == NOT_FOUND => NOT_FOUND.into(),
+        "erase" | "list" if !line.is_empty() => line.chars().filter(|c| !c.is_control()).take(200).collect(),
         _ => format!("it ended with {status}"),
     }
 }
 
 /// A program that runs. Dropped before its end, it is killed, with all that it has started.
-struct Running(Child);
+struct Running(Option<Child>);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if let Ok(Some(_)) = self.0.try_wait() {
+        let Some(mut child) = self.0.take() else { return };
+        if let Ok(Some(_)) = child.try_wait() {
             return;
         }
-        let _ = kill_process_group(Pid::from_child(&self.0), Signal::KILL);
-        let _ = self.0.kill();
-        // It cannot refuse, and its end must be taken note of.
-        let _ = self.0.wait();
+        let _ = kill_process_group(Pid::from_child(&child), Signal::KILL);
+        let _ = child.kill();
+        // It cannot refuse, but may take its time, and its end must be taken note of.
+        std::thread::spawn(move || child.wait());
     }
 }
 
 async fn finish(mut running: Running, input: &[u8]) -> io::Result<(ExitStatus, Zeroizing<Vec<u8>>)> {
-    let (stdin, stdout) = (running.0.stdin.take(), running.0.stdout.take());
-    let (Some(stdin), Some(stdout)) = (stdin, stdout) else { return Err(io::ErrorKind::BrokenPipe.into()) };
+    let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
+    let child = running.0.as_mut().ok_or_else(gone)?;
+    let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
+    let (Some(stdin), Some(stdout)) = (stdin, stdout) else { return Err(gone()) };
     let sender = Sender::from_owned_fd(OwnedFd::from(stdin))?;
     let receiver = Receiver::from_owned_fd(OwnedFd::from(stdout))?;
     let mut output = Zeroizing::new(Vec::with_capacity(1 << 12));
@@ -153,15 +174,15 @@ async fn finish(mut running: Running, input: &[u8]) -> io::Result<(ExitStatus, Z
     tokio::select! {
         read = talk => {
             read?;
-            exited(&mut running.0).await?;
+            exited(child).await?;
         }
         // What it leaves running may keep the pipe open; nothing more comes from itself.
-        ended = exited(&mut running.0) => ended?,
+        ended = exited(child) => ended?,
     }
     // Read by ourselves: the runtime may not have heard yet of what came last.
     let rest = |chunk: &mut [u8]| Ok(rustix::io::read(&receiver, chunk)?);
     while fill(rest, &mut output)?.is_some_and(|count| count > 0) {}
-    Ok((running.0.wait()?, output))
+    Ok((child.wait()?, output))
 }
 
 /// Writes the input, as far as anybody reads it.

@@ -5,13 +5,13 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use zeroize::Zeroizing;
+use tokio::sync::Mutex;
 
 use super::{Call, Store, checked};
 use crate::{
     credential::{Key, Secret},
     error::Error,
-    json::{Document, quoted},
+    json::{Document, object_of_texts},
     limits::Progress,
 };
 
@@ -21,8 +21,8 @@ pub use helper::environment;
 use helper::{Answer, Helper};
 
 const SCHEME: &str = "os-secrets://";
-/// What helpers say of what they do not have.
-const NOT_FOUND: &str = "credentials not found";
+/// What helpers say of what they do not have; Docker compares the same words.
+const NOT_FOUND: &str = "credentials not found in native keychain";
 
 /// How long one run of the program may take where nothing else is said.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(25);
@@ -41,6 +41,8 @@ pub struct Options {
 /// A store that a program keeps.
 pub struct ExecStore {
     helper: Helper,
+    /// One change at a time: each is several runs, and most programs know no other.
+    changing: Mutex<()>,
 }
 
 impl ExecStore {
@@ -56,14 +58,14 @@ impl ExecStore {
                 options.command
             )));
         }
-        Ok(Self { helper: Helper::new(options, environment) })
+        Ok(Self { helper: Helper::new(options, environment), changing: Mutex::default() })
     }
 
-    async fn read(&self, key: &Key) -> Result<Option<Secret>, Error> {
+    async fn read(&self, key: &Key, progress: &Progress) -> Result<Option<Secret>, Error> {
         let server = server(key);
-        let output = match self.helper.run("get", server.as_bytes()).await? {
+        let output = match self.helper.run("get", server.as_bytes(), progress.is_interactive()).await? {
             Answer::Done(output) => output,
-            Answer::Failed(why) if why.contains(NOT_FOUND) => return Ok(None),
+            Answer::Failed(why) if why == NOT_FOUND => return Ok(None),
             Answer::Failed(why) => return Err(self.helper.failed("get", &why)),
         };
         let answer = self.parse("get", &output)?;
@@ -81,23 +83,30 @@ impl ExecStore {
 
     async fn store(&self, key: &Key, value: &Secret, progress: &Progress) -> Result<(), Error> {
         let text = str::from_utf8(value.expose()).map_err(|_| Error::TextOnly)?;
-        let input = object(&[("ServerURL", &server(key)), ("Username", &key.name), ("Secret", text)]);
+        let members = [("ServerURL", &*server(key)), ("Username", &key.name), ("Secret", text)];
+        let input = object_of_texts(&members, 0);
         self.change("store", &input, progress).await?;
         progress.done();
-        // Some change the end of a value, or cannot find again what has certain names.
-        let kept = self.read(key).await;
-        if !matches!(&kept, Ok(Some(kept)) if kept == value) {
+        // Some cut values at their end, or do not find again what has certain names.
+        let kept = match self.read(key, progress).await? {
+            Some(kept) if kept == *value => return Ok(()),
+            kept => kept,
+        };
+        let is_part =
+            |kept: &Secret| str::from_utf8(kept.expose()).is_ok_and(|kept| text.contains(kept.trim()));
+        if kept.as_ref().is_some_and(is_part) {
             // A wrong value is worse than none.
             self.change("erase", server(key).as_bytes(), progress).await?;
-            let reason = "it does not give this value or name back as they were, and they were deleted again";
+            let reason = "it keeps only a part of this value, which was deleted again";
             return Err(self.helper.failed("store", reason));
         }
-        Ok(())
+        // That of another process, perhaps, which is not ours to delete.
+        Err(self.helper.failed("store", "right afterwards it gives back something else than was stored"))
     }
 
     async fn erase(&self, key: &Key, progress: &Progress) -> Result<bool, Error> {
         // It does not tell whether there was anything.
-        if self.read(key).await?.is_none() {
+        if self.read(key, progress).await?.is_none() {
             return Ok(false);
         }
         self.change("erase", server(key).as_bytes(), progress).await.map(|()| true)
@@ -105,7 +114,7 @@ impl ExecStore {
 
     async fn change(&self, operation: &'static str, input: &[u8], progress: &Progress) -> Result<(), Error> {
         progress.sending();
-        match self.helper.run(operation, input).await? {
+        match self.helper.run(operation, input, progress.is_interactive()).await? {
             Answer::Done(_) => Ok(()),
             Answer::Failed(why) => {
                 progress.refused();
@@ -115,7 +124,7 @@ impl ExecStore {
     }
 
     async fn all(&self, service: Option<&str>) -> Result<Vec<Key>, Error> {
-        let output = match self.helper.run("list", b"").await? {
+        let output = match self.helper.run("list", b"", false).await? {
             Answer::Done(output) => output,
             Answer::Failed(why) => return Err(self.helper.failed("list", &why)),
         };
@@ -141,13 +150,15 @@ impl ExecStore {
 }
 
 impl Store for ExecStore {
-    fn get<'a>(&'a self, key: &'a Key, _: &'a Progress) -> Call<'a, Option<Secret>> {
-        Box::pin(self.read(key))
+    fn get<'a>(&'a self, key: &'a Key, progress: &'a Progress) -> Call<'a, Option<Secret>> {
+        Box::pin(self.read(key, progress))
     }
 
     fn set<'a>(&'a self, key: &'a Key, value: &'a Secret, progress: &'a Progress) -> Call<'a, ()> {
         Box::pin(async move {
-            match checked(key, value)? {
+            let value = checked(key, value)?;
+            let _turn = self.changing.lock().await;
+            match value {
                 Some(value) => self.store(key, value, progress).await,
                 None => self.erase(key, progress).await.map(drop),
             }
@@ -155,7 +166,10 @@ impl Store for ExecStore {
     }
 
     fn delete<'a>(&'a self, key: &'a Key, progress: &'a Progress) -> Call<'a, bool> {
-        Box::pin(self.erase(key, progress))
+        Box::pin(async move {
+            let _turn = self.changing.lock().await;
+            self.erase(key, progress).await
+        })
     }
 
     fn has<'a>(&'a self, key: &'a Key, _: &'a Progress) -> Call<'a, bool> {
@@ -204,21 +218,6 @@ fn decoded(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok().filter(|text| !text.is_empty())
 }
 
-/// A JSON object of texts, in memory that is wiped and does not grow.
-fn object(members: &[(&str, &str)]) -> Zeroizing<Vec<u8>> {
-    let parts: Vec<_> = members.iter().map(|(name, text)| (quoted(name), quoted(text))).collect();
-    let length = parts.iter().map(|(name, text)| name.len() + text.len() + 2).sum::<usize>() + 2;
-    let mut object = Zeroizing::new(Vec::with_capacity(length));
-    for (index, (name, text)) in parts.iter().enumerate() {
-        object.push(if index == 0 { b'{' } else { b',' });
-        object.extend_from_slice(name);
-        object.push(b':');
-        object.extend_from_slice(text);
-    }
-    object.push(b'}');
-    object
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -239,10 +238,5 @@ mod tests {
         {
             assert_eq!(key(other), None, "{other}");
         }
-    }
-
-    #[test]
-    fn a_text_is_spelled_as_json() {
-        assert_eq!(&*object(&[("a", "x\"\n"), ("b", "")]), br#"{"a":"x\"\n","b":""}"#);
     }
 }

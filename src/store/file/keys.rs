@@ -9,11 +9,19 @@ use std::{
     str::FromStr,
 };
 
-use age::{secrecy::SecretString, x25519};
+use age::{
+    secrecy::{ExposeSecret, SecretString},
+    x25519,
+};
 use zeroize::Zeroizing;
 
 use super::envelope::Keys;
-use crate::{credential::Secret, error::Error, store::settings::Variables};
+use crate::{
+    credential::Secret,
+    error::Error,
+    file::shell_word,
+    store::settings::{Variables, fixed},
+};
 
 /// The name of the identity's file, where systemd and containers lay secrets.
 const PROVIDED: &str = "os-secrets.identity";
@@ -52,16 +60,23 @@ pub enum Source {
     Given,
     /// A variable of the environment.
     Variable(&'static str),
-    /// A file in one of the usual places.
+    /// A file that somebody has provided, in one of the usual places.
     File(PathBuf),
+    /// The file of the user's own identity.
+    Own(PathBuf),
 }
 
 impl Places {
     /// Those of an environment.
     pub fn read(variables: &impl Variables) -> Self {
         let secret = |name| variables.get(name).map(|text| Secret::new(text.into_encoded_bytes()));
+        // As it is now: the program may change its directory before the first call.
+        let identity = secret("OS_SECRETS_IDENTITY").map(|named| match path(named.expose()) {
+            Some(path) => Secret::new(fixed(&path).into_os_string().into_encoded_bytes()),
+            None => named,
+        });
         Self {
-            identity: secret("OS_SECRETS_IDENTITY"),
+            identity,
             passphrase: secret("OS_SECRETS_PASSPHRASE"),
             credentials: variables.directory("CREDENTIALS_DIRECTORY"),
             container: CONTAINER.into(),
@@ -69,14 +84,14 @@ impl Places {
         }
     }
 
-    /// Finds what unlocks the store.
+    /// Finds what unlocks the store; `None` where there is nothing.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidSetting`] where there is nothing, or it is not what it should be.
-    pub fn find(&self, given: Option<&Unlock>) -> Result<(Unlock, Source), Error> {
+    /// [`Error::InvalidSetting`] where two exclude each other.
+    pub fn find(&self, given: Option<&Unlock>) -> Result<Option<(Unlock, Source)>, Error> {
         if let Some(given) = given {
-            return Ok((given.clone(), Source::Given));
+            return Ok(Some((given.clone(), Source::Given)));
         }
         match (&self.identity, &self.passphrase) {
             (Some(_), Some(_)) => {
@@ -86,33 +101,42 @@ impl Places {
                 ));
             }
             (Some(identity), None) => {
-                return Ok((Unlock::Identity(identity.clone()), Source::Variable("OS_SECRETS_IDENTITY")));
+                return Ok(Some((
+                    Unlock::Identity(identity.clone()),
+                    Source::Variable("OS_SECRETS_IDENTITY"),
+                )));
             }
             (None, Some(passphrase)) => {
                 let source = Source::Variable("OS_SECRETS_PASSPHRASE");
-                return Ok((Unlock::Passphrase(passphrase.clone()), source));
+                return Ok(Some((Unlock::Passphrase(passphrase.clone()), source)));
             }
             (None, None) => {}
         }
         let provided = [self.credentials.as_deref(), Some(&self.container)];
-        let provided = provided.into_iter().flatten().map(|directory| directory.join(PROVIDED));
-        for path in provided.chain(self.own.clone()) {
+        let provided = provided.into_iter().flatten().map(|directory| Source::File(directory.join(PROVIDED)));
+        for source in provided.chain(self.own.clone().map(Source::Own)) {
+            let (Source::File(path) | Source::Own(path)) = &source else { continue };
             // What is there and cannot be read is told, not passed over.
-            match std::fs::symlink_metadata(&path) {
+            match std::fs::symlink_metadata(path) {
                 Err(error) if is_absent(&error) => {}
                 _ => {
                     let text = Secret::new(path.as_os_str().as_encoded_bytes().to_vec());
-                    return Ok((Unlock::Identity(text), Source::File(path)));
+                    return Ok(Some((Unlock::Identity(text), source)));
                 }
             }
         }
-        Err(Error::InvalidSetting(
-            "There is nothing to unlock the file store with: make an identity with `secrets init`, or set \
+        Ok(None)
+    }
+}
+
+/// The error that there is no key.
+pub fn nothing_found() -> Error {
+    Error::InvalidSetting(
+        "There is nothing to unlock the file store with: make an identity with `secrets init`, or set \
              OS_SECRETS_IDENTITY to one (its text, or the path of its file) or OS_SECRETS_PASSPHRASE to a \
              passphrase"
-                .into(),
-        ))
-    }
+            .into(),
+    )
 }
 
 /// Where `secrets init` puts an identity: `os-secrets/identity` under `$XDG_CONFIG_HOME` or `~/.config`.
@@ -121,6 +145,18 @@ pub fn own_identity(variables: &impl Variables) -> Option<PathBuf> {
         .directory("XDG_CONFIG_HOME")
         .or_else(|| variables.directory("HOME").map(|home| home.join(".config")))?;
     Some(configuration.join("os-secrets").join("identity"))
+}
+
+/// Makes an identity: its file, as `age-keygen` makes it, and its recipient.
+pub fn generate() -> (Zeroizing<Vec<u8>>, String) {
+    let identity = x25519::Identity::generate();
+    let recipient = identity.to_public().to_string();
+    let key = identity.to_string();
+    let mut text = Zeroizing::new(Vec::with_capacity(256));
+    for part in ["# public key: ", &recipient, "\n", key.expose_secret(), "\n"] {
+        text.extend_from_slice(part.as_bytes());
+    }
+    (text, recipient)
 }
 
 fn is_absent(error: &io::Error) -> bool {
@@ -150,18 +186,26 @@ impl Unlock {
             Self::Identity(named) => {
                 let setting = match source {
                     Source::Variable(name) => (*name).to_owned(),
-                    Source::File(path) => path.display().to_string(),
+                    Source::File(path) | Source::Own(path) => path.display().to_string(),
                     Source::Given => "The option identity".into(),
                 };
                 let read;
                 let text = match path(named.expose()) {
                     None => named.expose(),
                     Some(path) => {
-                        let strict =
-                            matches!(source, Source::File(own) if own.ends_with("os-secrets/identity"));
+                        let strict = matches!(source, Source::Own(_));
                         read = read_identity(&path, strict).map_err(|reason| match source {
-                            Source::File(_) => wrong(&setting, reason),
-                            _ => wrong(&setting, format!("leads to {}, which {reason}", path.display())),
+                            Source::File(_) | Source::Own(_) => wrong(&setting, reason),
+                            _ if path.exists() => {
+                                wrong(&setting, format!("leads to {}, which {reason}", path.display()))
+                            }
+                            // It is not shown: it may be an identity that was cut, or a passphrase.
+                            _ => wrong(
+                                &setting,
+                                format!(
+                                    "is neither an identity ({SECRET_KEY}…) nor the path of a file that is there"
+                                ),
+                            ),
                         })?;
                         &*read
                     }
@@ -193,7 +237,7 @@ fn read_identity(path: &Path, strict: bool) -> Result<Zeroizing<Vec<u8>>, String
     let mode = metadata.permissions().mode();
     if mode & 0o022 != 0 || (strict && mode & 0o077 != 0) {
         let (who, mend) = if strict { ("read", "600") } else { ("written", "go-w") };
-        return Err(format!("can be {who} by other users. Run: chmod {mend} {}", path.display()));
+        return Err(format!("can be {who} by other users. Run: chmod {mend} {}", shell_word(path)));
     }
     if metadata.len() > MAX_IDENTITY {
         return Err("is too large to be an identity".into());
@@ -205,7 +249,7 @@ fn read_identity(path: &Path, strict: bool) -> Result<Zeroizing<Vec<u8>>, String
 
 /// Reads identities: one a line, beside comments.
 fn parse(text: &[u8]) -> Result<Vec<x25519::Identity>, String> {
-    let text = str::from_utf8(text).map_err(|_| "is not UTF-8 text")?;
+    let text = str::from_utf8(text).map_err(|_| "is not UTF-8 text")?.trim_start_matches('\u{feff}');
     let lines = text.lines().map(str::trim).enumerate();
     let identities =
         lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#')).map(|(index, line)| {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | this one | what get, set and delete mean |
 //! | `queue.rs` | changes that wait, to be written together |
+//! | `manage.rs` | examining the file, and changing who can read it |
 //! | `keys.rs` | what unlocks the file, and where that is found |
 //! | `place.rs` | where the file lies, who can get at it, how it is replaced |
 //! | `envelope.rs`, `stream.rs` | the age file: its header and its payload |
@@ -11,6 +12,7 @@
 //! | `entries.rs` | what was read of it, kept sealed |
 
 use std::{
+    collections::HashSet,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard},
 };
@@ -30,6 +32,7 @@ use crate::{
 mod entries;
 mod envelope;
 pub mod keys;
+mod manage;
 mod payload;
 mod place;
 mod queue;
@@ -39,7 +42,9 @@ use entries::Entries;
 pub use envelope::parse_recipient;
 use envelope::{Fault, Header, Keys, Lock};
 use keys::{Source, Unlock};
+pub use manage::Diagnosis;
 use payload::Payload;
+pub use place::backup;
 use place::{Open, Place, Stamp};
 use queue::Queue;
 
@@ -77,8 +82,8 @@ pub struct Options {
     pub ask: Option<Ask>,
 }
 
-/// Asks for a passphrase; whether it is that of a new file.
-pub type Ask = Arc<dyn Fn(bool) -> Result<Secret, Error> + Send + Sync>;
+/// Asks for the passphrase of a file; whether that is a new one.
+pub type Ask = Arc<dyn Fn(&Path, bool) -> Result<Secret, Error> + Send + Sync>;
 
 /// A store in an encrypted file.
 pub struct FileStore(Arc<Inner>);
@@ -88,12 +93,22 @@ struct Inner {
     defaults: Defaults,
     given: Option<Unlock>,
     ask: Option<Ask>,
-    keys: Mutex<Option<Arc<Keys>>>,
-    /// The header that was unlocked last.
-    header: Mutex<Option<Arc<Header>>>,
+    keys: Mutex<Option<Result<Arc<Keys>, Error>>>,
+    /// One reader at a time: the others need not decrypt the file again, and wait here rather than on the
+    /// pool.
+    reading: tokio::sync::Mutex<()>,
+    /// What came of unlocking the last header.
+    header: Mutex<Option<Unlocked>>,
     /// What was read last, and of which file.
     read: Mutex<Option<(Stamp, Arc<Entries>)>>,
     queue: Queue,
+}
+
+/// What came of unlocking a header. Also a failure is remembered: it may have taken a second.
+enum Unlocked {
+    Opened(Arc<Header>),
+    /// Of the file that begins so.
+    Refused(Vec<u8>, &'static str),
 }
 
 /// What is in the file at one time.
@@ -106,10 +121,12 @@ struct Contents {
 impl FileStore {
     /// A store in a file. Nothing is read or made before the first call.
     pub fn new(options: Options, defaults: Defaults) -> Self {
-        let place = options.path.or_else(|| defaults.path.clone()).map(|path| Place { path });
+        let path = options.path.or_else(|| defaults.path.clone());
+        let place = path.filter(|path| path.file_name().is_some()).map(|path| Place { path });
         let place = place.ok_or_else(|| {
             Error::InvalidSetting(
-                "There is no place for the file store: set OS_SECRETS_FILE to its path, or HOME".into(),
+                "There is no place for the file store: set OS_SECRETS_FILE to the path of a file, or HOME"
+                    .into(),
             )
         });
         Self(Arc::new(Inner {
@@ -118,6 +135,7 @@ impl FileStore {
             given: options.unlock,
             ask: options.ask,
             keys: Mutex::default(),
+            reading: tokio::sync::Mutex::default(),
             header: Mutex::default(),
             read: Mutex::default(),
             queue: Queue::default(),
@@ -133,11 +151,12 @@ impl FileStore {
         self.0.place().map(|place| place.path.as_path())
     }
 
-    /// Does something with the store where it may wait for the disk.
+    /// Does something with what is in the store, where it may wait for the disk.
     async fn with<T: Send + 'static>(
         &self,
         call: impl FnOnce(&Inner) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
+        let _turn = self.0.reading.lock().await;
         let inner = Arc::clone(&self.0);
         blocking(move || call(&inner)).await
     }
@@ -148,36 +167,46 @@ impl Inner {
         self.place.as_ref().map_err(Error::clone)
     }
 
-    /// What unlocks the file. It is looked for until it was found once.
-    fn keys(&self) -> Result<Arc<Keys>, Error> {
+    /// What unlocks the file. It is looked for until it was found once; who was asked and gave nothing is not
+    /// asked again. Only who `writes` asks for the passphrase of a new file.
+    fn keys(&self, writes: bool) -> Result<Arc<Keys>, Error> {
         let mut slot = lock(&self.keys);
         if let Some(keys) = &*slot {
-            return Ok(Arc::clone(keys));
+            return keys.clone();
         }
-        let (unlock, source) = self.find_key()?;
-        Ok(Arc::clone(slot.insert(Arc::new(unlock.keys(&source)?))))
+        let found = self.find_key(writes).and_then(|(unlock, source)| unlock.keys(&source)).map(Arc::new);
+        if matches!(found, Ok(_) | Err(Error::NoPassphrase(_))) {
+            *slot = Some(found.clone());
+        }
+        found
     }
 
-    fn find_key(&self) -> Result<(Unlock, Source), Error> {
-        let found = self.defaults.keys.find(self.given.as_ref());
-        let (Some(ask), Ok((_, Source::File(_))) | Err(_)) = (&self.ask, &found) else { return found };
-        let file = match self.place()?.open()? {
-            Some(open) => Some(self.bytes(&open)?),
-            None => None,
-        };
-        let has_passphrase = file.as_ref().map(|file| envelope::has_passphrase(file));
-        match (has_passphrase, &found) {
-            (Some(true), _) | (None, Err(_)) => Ok((Unlock::Passphrase(ask(file.is_none())?), Source::Given)),
-            _ => found,
+    fn find_key(&self, writes: bool) -> Result<(Unlock, Source), Error> {
+        let found = self.defaults.keys.find(self.given.as_ref())?;
+        let can_be_asked = matches!(found, None | Some((_, Source::File(_) | Source::Own(_))));
+        if let Some(ask) = self.ask.as_ref().filter(|_| can_be_asked) {
+            let place = self.place()?;
+            let has_passphrase = match place.open()? {
+                Some(open) => Some(envelope::has_passphrase(&self.bytes(&open)?)),
+                None => None,
+            };
+            let is_new = has_passphrase.is_none();
+            if has_passphrase == Some(true) || (is_new && writes && found.is_none()) {
+                return Ok((Unlock::Passphrase(ask(&place.path, is_new)?), Source::Given));
+            }
         }
+        found.ok_or_else(keys::nothing_found)
     }
 
     /// The credentials there are. The file is decrypted only where it is not the one that was read last.
     fn entries(&self) -> Result<Arc<Entries>, Error> {
-        let keys = self.keys()?;
         let place = self.place()?;
-        let Some(open) = place.open()? else { return Ok(Arc::default()) };
-        // Others wait for the first to decrypt it, and need not do so again.
+        let Some(open) = place.open()? else {
+            // A wrong setting is told also where there is nothing to read. Nobody is asked for that.
+            let asks_later = self.ask.is_some() && self.defaults.keys.find(self.given.as_ref())?.is_none();
+            return if asks_later { Ok(Arc::default()) } else { self.keys(false).map(|_| Arc::default()) };
+        };
+        let keys = self.keys(false)?;
         let mut read = lock(&self.read);
         if let Some((stamp, entries)) = &*read
             && open.is(stamp).unwrap_or(false)
@@ -223,16 +252,33 @@ impl Inner {
         // Kept locked: unlocking may take a second, and who waits need not do it again.
         let mut known = lock(&self.header);
         let path = &self.place()?.path;
-        let (bytes, header) = envelope::open(file, keys, known.as_ref()).map_err(|fault| match fault {
+        let opened = match &*known {
+            Some(Unlocked::Refused(head, reason)) if file.starts_with(head) => Err(Fault::WrongKey(reason)),
+            Some(Unlocked::Opened(header)) => envelope::open(file, keys, Some(header)),
+            _ => envelope::open(file, keys, None),
+        };
+        let (bytes, header) = opened.map_err(|fault| match fault {
             Fault::Damaged(reason) => self.is_damaged(reason),
-            Fault::WrongKey(reason) => Error::WrongKey { path: path.clone(), reason },
+            Fault::WrongKey(reason) => {
+                if let Some(end) = envelope::end_of_nonce(file) {
+                    *known = Some(Unlocked::Refused(file[..end].to_vec(), reason));
+                }
+                Error::WrongKey { path: path.clone(), reason }
+            }
         })?;
-        *known = Some(Arc::clone(&header));
+        *known = Some(Unlocked::Opened(Arc::clone(&header)));
         Ok(Contents { bytes, header: Some(header), armored: envelope::is_armored(file) })
     }
 
     fn payload<'a>(&'a self, contents: &'a Contents) -> Result<Payload<'a>, Error> {
         Payload::parse(&self.place()?.path, &contents.bytes).map_err(|error| self.damaged(error))
+    }
+
+    /// A payload that is to be written again: what no reader would take is not.
+    fn whole_payload<'a>(&'a self, contents: &'a Contents) -> Result<Payload<'a>, Error> {
+        let payload = self.payload(contents)?;
+        payload.each(|_, _| {}).map_err(|error| self.damaged(error))?;
+        Ok(payload)
     }
 
     /// Writes a payload in place of what is there.
@@ -255,8 +301,13 @@ impl Inner {
         let fail = |error| failure("Cannot write", &place.path, error);
         let (file, header) =
             envelope::seal(&payload.to_bytes(), keys, &recipients, replaced, armored).map_err(fail)?;
+        // What could not be read again is not written.
+        let (size, limit) = (file.len(), crate::file::MAX_FILE as usize);
+        if size > limit {
+            return Err(Error::TooLarge { what: "the file of all credentials", size, limit });
+        }
         place.replace(directory, &file, replaced.is_some())?;
-        *lock(&self.header) = Some(header);
+        *lock(&self.header) = Some(Unlocked::Opened(header));
         Ok(())
     }
 
@@ -275,13 +326,21 @@ impl Inner {
         if !recipients.contains(&own) {
             recipients.push(own);
         }
-        if !all_known || count > recipients.len() {
-            return Err(self.is_damaged(
-                "is encrypted for more recipients than it lists under \"recipients\", and they could not \
-                 read it any more; list them (age1…), or name them all with `secrets rekey --add`",
-            ));
+        // One that is listed twice is one all the same.
+        let mut seen = HashSet::new();
+        recipients.retain(|recipient| seen.insert(recipient.clone()));
+        match count.checked_sub(recipients.len()) {
+            _ if !all_known => Err(self.is_damaged(
+                "is also encrypted for recipients of another kind than age1…, who could not read it any more if \
+                 it were written",
+            )),
+            Some(unlisted @ 1..) => Err(self.is_damaged(&format!(
+                "is encrypted for {count} recipients, and {unlisted} of them it does not list under \
+                 \"recipients\"; they could not read it any more if it were written. Name each of them with \
+                 `secrets rekey --add`"
+            ))),
+            _ => Ok(recipients),
         }
-        Ok(recipients)
     }
 
     fn is_damaged(&self, reason: &str) -> Error {
@@ -297,125 +356,10 @@ impl Inner {
     fn damaged(&self, error: Error) -> Error {
         match error {
             Error::InvalidFile { reason, .. } => {
-                self.is_damaged(&format!("was decrypted, and what it holds {reason}"))
+                self.is_damaged(&format!("can be decrypted, but its payload {reason}"))
             }
             error => error,
         }
-    }
-}
-
-/// What there is to say of a store.
-#[derive(Debug)]
-pub struct Diagnosis {
-    /// The file.
-    pub path: PathBuf,
-    /// Whether it is there.
-    pub exists: bool,
-    /// Where its key is from.
-    pub key: Result<Source, Error>,
-    /// The recipients it is encrypted for, which are none where it has a passphrase; `None` where it cannot be
-    /// read.
-    pub recipients: Option<Vec<String>>,
-    /// How many credentials it holds, or why it cannot be read.
-    pub credentials: Result<usize, Error>,
-    /// The version before, where it is there.
-    pub backup: Option<PathBuf>,
-}
-
-impl FileStore {
-    /// Examines the store, without asking or changing anything.
-    ///
-    /// # Errors
-    ///
-    /// As [`path`](Self::path).
-    pub async fn diagnose(&self) -> Result<Diagnosis, Error> {
-        let of = &self.0;
-        let options = Options { path: Some(self.path()?.into()), unlock: of.given.clone(), ask: None };
-        let silent = Self::new(options, of.defaults.clone());
-        silent
-            .with(|inner| {
-                let place = inner.place()?;
-                let open = place.open();
-                let recipients = || {
-                    let contents = inner.contents(&*inner.keys()?)?;
-                    match inner.keys()?.as_ref() {
-                        Keys::Passphrase(_) => Ok(Vec::new()),
-                        Keys::Identities(identities) => {
-                            let payload = inner.payload(&contents)?;
-                            inner.recipients(&payload, &contents, &identities[0])
-                        }
-                    }
-                };
-                let texts =
-                    |recipients: Vec<x25519::Recipient>| recipients.iter().map(ToString::to_string).collect();
-                Ok(Diagnosis {
-                    path: place.path.clone(),
-                    exists: place.path.symlink_metadata().is_ok(),
-                    key: inner.find_key().map(|(_, source)| source),
-                    recipients: recipients().ok().map(texts),
-                    credentials: open.and_then(|_| Ok(inner.entries()?.len())),
-                    backup: Some(place.backup()).filter(|backup| backup.exists()),
-                })
-            })
-            .await
-    }
-
-    /// Encrypts the file for other recipients, too, or for some no more: who they are then.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidSetting`] where the file has a passphrase or is not there, or where it would not be
-    /// ours any more; else as all calls.
-    pub async fn rekey(
-        &self,
-        add: Vec<x25519::Recipient>,
-        remove: Vec<x25519::Recipient>,
-    ) -> Result<Vec<String>, Error> {
-        self.with(move |inner| inner.rekey(&add, &remove)).await
-    }
-}
-
-impl Inner {
-    fn rekey(&self, add: &[x25519::Recipient], remove: &[x25519::Recipient]) -> Result<Vec<String>, Error> {
-        let wrong =
-            |reason: &str| Error::InvalidSetting(format!("The recipients cannot be changed: {reason}"));
-        let place = self.place()?;
-        let keys = self.keys()?;
-        if place.open()?.is_none() {
-            return Err(wrong(&format!(
-                "there is no file {} yet; the first set makes it",
-                place.path.display()
-            )));
-        }
-        let directory = place.lock()?;
-        let contents = self.contents(&keys)?;
-        let Some(Lock::Recipients { own, count, all_known }) =
-            contents.header.as_ref().map(|header| &header.lock)
-        else {
-            return Err(wrong("the file is locked with a passphrase, which allows none beside it"));
-        };
-        let payload = self.payload(&contents)?;
-        let mut recipients = payload.recipients().map_err(|error| self.damaged(error))?;
-        for recipient in [own].into_iter().chain(add) {
-            if !recipients.contains(recipient) {
-                recipients.push(recipient.clone());
-            }
-        }
-        if !all_known || *count > recipients.len() {
-            return Err(wrong(
-                "the file is encrypted for more than it lists, and they could not read it any more; add them",
-            ));
-        }
-        if remove.contains(own) {
-            return Err(wrong("the identity in use could not read the file any more; use another one"));
-        }
-        if let Some(unknown) = remove.iter().find(|recipient| !recipients.contains(recipient)) {
-            return Err(wrong(&format!("{unknown} is none of them")));
-        }
-        recipients.retain(|recipient| !remove.contains(recipient));
-        let texts = recipients.iter().map(ToString::to_string).collect();
-        self.write(&directory, &keys, payload, &contents, Some(recipients))?;
-        Ok(texts)
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the age file holds: JSON, as `docs/file-store.md` describes it.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use age::x25519;
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -58,9 +58,13 @@ impl<'a> Payload<'a> {
     pub fn each(&self, mut each: impl FnMut(Key, Secret)) -> Result<(), Error> {
         let Some(credentials) = self.document.field(CREDENTIALS) else { return Ok(()) };
         let wrong = |what: &str| self.document.error(format!("holds under \"credentials\" {what}"));
-        let services = credentials.members().ok_or_else(|| wrong("what is not an object"))?;
+        let members = credentials.members().ok_or_else(|| wrong("what is not an object"))?;
+        let mut services = BTreeMap::new();
+        for (service, names) in members {
+            // Of several the last counts, as where one is changed.
+            services.insert(name(service).ok_or_else(|| wrong("a service that cannot be one"))?, names);
+        }
         for (service, names) in services {
-            let service = name(service).ok_or_else(|| wrong("a service that cannot be one"))?;
             let names = names.members().ok_or_else(|| wrong("a service that is not an object"))?;
             for (field, value) in names {
                 let name = name(field).ok_or_else(|| wrong("a name that cannot be one"))?;
@@ -73,26 +77,22 @@ impl<'a> Payload<'a> {
         Ok(())
     }
 
-    /// Whether it holds this credential.
-    pub fn has(&self, key: &Key) -> Result<bool, Error> {
-        Ok(self.document.names(&[CREDENTIALS, &key.service])?.any(|name| name == key.name))
-    }
-
-    /// Stores a credential, in place of one that was there.
-    pub fn set(&mut self, key: &Key, value: &Secret) -> Result<(), Error> {
+    /// Stores a credential; whether it replaces one that was there.
+    pub fn set(&mut self, key: &Key, value: &Secret) -> Result<bool, Error> {
         let service = [CREDENTIALS, key.service.as_str()];
         if let Ok(text) = str::from_utf8(value.expose()) {
             return self.document.set(&service, &key.name, text);
         }
         let mut text = Zeroizing::new(String::with_capacity(value.expose().len().div_ceil(3) * 4));
         BASE64_STANDARD.encode_string(value.expose(), &mut text);
-        self.document.remove(&service, &key.name)?;
-        self.document.set(&[CREDENTIALS, &key.service, &key.name], BASE64, &text)
+        let replaced = self.document.remove(&service, &key.name)?;
+        self.document.set(&[CREDENTIALS, &key.service, &key.name], BASE64, &text)?;
+        Ok(replaced)
     }
 
     /// Removes a credential; whether there was one.
     pub fn remove(&mut self, key: &Key) -> Result<bool, Error> {
-        if !self.has(key)? {
+        if !self.document.has(&[CREDENTIALS, &key.service], &key.name)? {
             return Ok(false);
         }
         self.document.remove(&[CREDENTIALS, &key.service], &key.name)?;

@@ -1,6 +1,7 @@
 //! Where the file lies: whether nobody else can get at it, and how it is replaced.
 
 use std::{
+    ffi::OsStr,
     fs::{self, DirBuilder, File, Metadata},
     io,
     os::unix::fs::{DirBuilderExt, FileExt, MetadataExt},
@@ -83,13 +84,12 @@ impl Place {
         Ok(Some(Open { file, metadata }))
     }
 
-    /// Makes the directory where it is missing, and locks it against other writers.
-    pub fn lock(&self) -> Result<Directory, Error> {
+    /// Makes the directory where it is missing.
+    pub fn make_directory(&self) -> Result<(), Error> {
         let directory = self.directory();
         let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
         made.map_err(|error| failure("Cannot make", directory, error))?;
-        self.check_directory()?;
-        Directory::lock(&self.path)
+        self.check_directory().map(drop)
     }
 
     /// Whether there is a directory for it to be in.
@@ -99,15 +99,16 @@ impl Place {
 
     /// Replaces the file. What was there stays as [`backup`](Self::backup), where `keeps` says so.
     pub fn replace(&self, directory: &Directory, bytes: &[u8], keeps: bool) -> Result<(), Error> {
-        if keeps {
-            let kept = self.keep();
-            kept.map_err(|error| failure("Cannot write", &self.backup(), error))?;
-        }
-        directory.replace(&self.path, bytes, PRIVATE)
+        directory.replace_after(&self.path, bytes, PRIVATE, || if keeps { self.keep() } else { Ok(()) })
     }
 
     /// Gives the file as it is another name, too, which it keeps when it is replaced.
     fn keep(&self) -> io::Result<()> {
+        let inode = |path: &Path| fs::symlink_metadata(path).map(|found| (found.dev(), found.ino())).ok();
+        if inode(&self.path) == inode(&self.backup()) {
+            // A writer was killed between the two.
+            return Ok(());
+        }
         let temporary = file::hidden(&self.path, "backup")?;
         match fs::remove_file(&temporary) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -121,6 +122,11 @@ impl Place {
                 let bytes = file::read_open(&file::open(&self.path)?)?;
                 file::write_new(&temporary, &bytes)?;
             }
+            Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+                return Err(io::Error::other(
+                    "it is mounted by itself; mount its directory, so that it can be replaced",
+                ));
+            }
             linked => linked?,
         }
         fs::rename(&temporary, self.backup())
@@ -128,9 +134,7 @@ impl Place {
 
     /// Where the version before the last one is.
     pub fn backup(&self) -> PathBuf {
-        let mut name = self.path.clone().into_os_string();
-        name.push(".backup");
-        name.into()
+        backup(&self.path)
     }
 
     fn directory(&self) -> &Path {
@@ -150,28 +154,46 @@ impl Place {
         if !metadata.is_dir() {
             return Err(fail(io::ErrorKind::NotADirectory.into()));
         }
-        check(directory, &metadata, 0o700).map(|()| true)
+        check(directory, &metadata, 0o700).map(|()| true).map_err(|error| match error {
+            Error::NotPrivate { path, what, .. } if !self.is_own(directory) => {
+                let mend = "Put the file into a directory of its own (mkdir -m 700 …)".into();
+                Error::NotPrivate { path, what, mend }
+            }
+            error => error,
+        })
     }
+
+    /// Whether a directory holds nothing but what is the store's. Of others it is not to be taken away.
+    fn is_own(&self, directory: &Path) -> bool {
+        let Some(own) = self.path.file_name().and_then(OsStr::to_str) else { return false };
+        let is_ours = |entry: io::Result<fs::DirEntry>| {
+            let name = entry.map(|entry| entry.file_name());
+            name.is_ok_and(|name| {
+                name.to_str().is_some_and(|name| name.trim_start_matches('.').starts_with(own))
+            })
+        };
+        fs::read_dir(directory).is_ok_and(|mut entries| entries.all(is_ours))
+    }
+}
+
+/// Where the version before the last one of a store's file is.
+pub fn backup(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".backup");
+    name.into()
 }
 
 /// Makes sure that nobody but us can get at a file or directory.
 fn check(path: &Path, metadata: &Metadata, mode: u32) -> Result<(), Error> {
-    let not_private = |what: String, mend: String| {
-        Err(Error::NotPrivate { path: path.into(), what, mend: format!("{mend} {}", path.display()) })
-    };
+    let not_private = |what, mend| Err(Error::NotPrivate { path: path.into(), what, mend });
     let own = rustix::process::geteuid().as_raw();
     if metadata.uid() != own {
         let what = format!("belongs to the user {}, and this process runs as {own}", metadata.uid());
-        return not_private(what, format!("chown {own}"));
+        return not_private(what, "Run the program as that user, or use another file".into());
     }
     if metadata.mode() & 0o077 != 0 {
         let what = format!("can be used by other users (its mode is {:03o})", metadata.mode() & 0o777);
-        if metadata.mode() & 0o1000 != 0 {
-            // It is there for all, as /tmp is.
-            let mend = format!("mkdir -m 700 {}, and put the file there", path.join("os-secrets").display());
-            return Err(Error::NotPrivate { path: path.into(), what, mend });
-        }
-        return not_private(what, format!("chmod {mode:o}"));
+        return not_private(what, format!("Run: chmod {mode:o} {}", file::shell_word(path)));
     }
     Ok(())
 }

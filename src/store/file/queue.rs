@@ -1,4 +1,4 @@
-//! Changes that wait to be written. One thread writes all that have come meanwhile in one go.
+//! Changes that wait to be written. One writer makes all that have come meanwhile in one go.
 
 use std::{
     mem,
@@ -6,14 +6,17 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicU8, Ordering},
     },
+    time::Instant,
 };
 
-use tokio::{sync::oneshot, task::spawn_blocking};
+use tokio::{sync::oneshot, time::sleep};
 
-use super::{Inner, lock};
+use super::{Inner, Keys, lock};
 use crate::{
     credential::{Key, Secret},
     error::Error,
+    executor::blocking,
+    file::{Directory, PAUSE},
     limits::Progress,
 };
 
@@ -24,7 +27,7 @@ pub struct Queue(Mutex<State>);
 #[derive(Default)]
 struct State {
     waiting: Vec<Change>,
-    /// Whether a thread writes.
+    /// Whether somebody writes.
     writing: bool,
 }
 
@@ -67,8 +70,7 @@ pub async fn change(
         !mem::replace(&mut state.writing, true)
     };
     if starts {
-        let inner = Arc::clone(inner);
-        spawn_blocking(move || Writer(&inner).run());
+        tokio::spawn(write_all(Arc::clone(inner)));
     }
     let outcome = answered.await.map_err(|_| Error::Internal("the file's writer ended early".into()))?;
     // Known: it is done, or it is not.
@@ -92,79 +94,125 @@ impl Drop for Caller<'_> {
     }
 }
 
-/// The one thread that writes a store. Those who wait when it ends early are told so.
-struct Writer<'a>(&'a Inner);
+/// Writes until nothing waits any more.
+async fn write_all(inner: Arc<Inner>) {
+    Writer { inner: &inner, ended: false }.run().await;
+}
+
+/// Who writes a store: one for all that wait. Those who wait where it ends early are told so.
+struct Writer<'a> {
+    inner: &'a Arc<Inner>,
+    ended: bool,
+}
 
 impl Drop for Writer<'_> {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            *lock(&self.0.queue.0) = State::default();
+        if !self.ended {
+            *lock(&self.inner.queue.0) = State::default();
         }
     }
 }
 
 impl Writer<'_> {
-    fn run(self) {
+    async fn run(mut self) {
         loop {
             {
-                let mut state = lock(&self.0.queue.0);
+                let mut state = lock(&self.inner.queue.0);
                 if state.waiting.is_empty() {
                     state.writing = false;
+                    self.ended = true;
                     return;
                 }
             }
-            self.write();
+            self.write().await;
         }
     }
 
+    /// Makes all changes that wait when it is our turn.
+    async fn write(&self) {
+        let ready = self.prepare().await;
+        let inner = Arc::clone(self.inner);
+        let changes = inner.take();
+        let written = blocking(move || {
+            let outcome = ready.and_then(|ready| inner.apply(ready, &changes));
+            answer(changes, outcome);
+            Ok(())
+        });
+        // What has failed was answered.
+        let _ = written.await;
+    }
+
+    /// Waits for the file's lock. `None` where there is no directory to lock; it is made for what is to be
+    /// stored. Nothing but the looking is done on the pool: others wait there for their disks.
+    async fn prepare(&self) -> Result<Ready, Error> {
+        let start = Instant::now();
+        loop {
+            let inner = Arc::clone(self.inner);
+            let ready = blocking(move || {
+                let keys = inner.keys(true)?;
+                let place = inner.place()?;
+                if !place.has_directory()? && !inner.has_value_waiting() {
+                    return Ok(Some((keys, None)));
+                }
+                place.make_directory()?;
+                Ok(Directory::try_lock(&place.path, start)?.map(|directory| (keys, Some(directory))))
+            });
+            match ready.await? {
+                Some(ready) => return Ok(ready),
+                None => sleep(PAUSE).await,
+            }
+        }
+    }
+}
+
+/// What unlocks the file, and its directory, locked.
+type Ready = (Arc<Keys>, Option<Directory>);
+
+fn answer(changes: Vec<Change>, outcome: Result<Vec<bool>, Error>) {
+    let mut answers = match outcome {
+        Ok(answers) => answers.into_iter().map(Ok).collect(),
+        Err(error) => vec![Err(error); changes.len()],
+    };
+    for change in changes.into_iter().rev() {
+        // Who gave up meanwhile does not listen.
+        let _ = change.answer.send(answers.pop().expect("one for each"));
+    }
+}
+
+impl Inner {
+    fn has_value_waiting(&self) -> bool {
+        lock(&self.queue.0).waiting.iter().any(|change| change.value.is_some())
+    }
+
     fn take(&self) -> Vec<Change> {
-        let mut taken = mem::take(&mut lock(&self.0.queue.0).waiting);
+        let mut taken = mem::take(&mut lock(&self.queue.0).waiting);
         taken.retain(|change| change.stage.leave(Stage::TAKEN));
         taken
     }
 
-    /// Makes all changes that wait when it is our turn.
-    fn write(&self) {
-        let (changes, outcome) = self.try_write();
-        let mut answers = match outcome {
-            Ok(answers) => answers.into_iter().map(Ok).collect(),
-            Err(error) => vec![Err(error); changes.len()],
+    fn apply(&self, (keys, directory): Ready, changes: &[Change]) -> Result<Vec<bool>, Error> {
+        let directory = match directory {
+            Some(directory) => directory,
+            None if changes.iter().all(|change| change.value.is_none()) => {
+                return Ok(vec![false; changes.len()]);
+            }
+            // It has come since it was looked.
+            None => {
+                let place = self.place()?;
+                place.make_directory()?;
+                Directory::lock(&place.path)?
+            }
         };
-        for change in changes.into_iter().rev() {
-            // Who gave up meanwhile does not listen.
-            let _ = change.answer.send(answers.pop().expect("one for each"));
+        let contents = self.contents(&keys)?;
+        let mut payload = self.whole_payload(&contents)?;
+        let applied = changes.iter().map(|change| match &change.value {
+            Some(value) => payload.set(&change.key, value),
+            None => payload.remove(&change.key),
+        });
+        let answers: Vec<bool> = applied.collect::<Result<_, _>>().map_err(|error| self.damaged(error))?;
+        if changes.iter().zip(&answers).any(|(change, was_there)| change.value.is_some() || *was_there) {
+            self.write(&directory, &keys, payload, &contents, None)?;
         }
-    }
-
-    fn try_write(&self) -> (Vec<Change>, Result<Vec<bool>, Error>) {
-        let is_set = |change: &Change| change.value.is_some();
-        let ready = self.0.keys().and_then(|keys| {
-            let place = self.0.place()?;
-            // What is not there need not be made to delete from it.
-            if !place.has_directory()? && !lock(&self.0.queue.0).waiting.iter().any(is_set) {
-                return Ok(None);
-            }
-            Ok(Some((keys, place.lock()?)))
-        });
-        let changes = self.take();
-        let outcome = ready.and_then(|ready| {
-            let Some((keys, directory)) = ready else { return Ok(vec![false; changes.len()]) };
-            let contents = self.0.contents(&keys)?;
-            let mut payload = self.0.payload(&contents)?;
-            let applied = changes.iter().map(|change| match &change.value {
-                Some(value) => {
-                    let replaced = payload.has(&change.key)?;
-                    payload.set(&change.key, value).map(|()| replaced)
-                }
-                None => payload.remove(&change.key),
-            });
-            let answers: Vec<bool> =
-                applied.collect::<Result<_, _>>().map_err(|error| self.0.damaged(error))?;
-            if changes.iter().zip(&answers).any(|(change, was_there)| is_set(change) || *was_there) {
-                self.0.write(&directory, &keys, payload, &contents, None)?;
-            }
-            Ok(answers)
-        });
-        (changes, outcome)
+        Ok(answers)
     }
 }
