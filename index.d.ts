@@ -307,7 +307,7 @@ declare namespace osSecrets {
 
     /**
      * Stores a credential, in place of one that was there. An empty value deletes. Bytes may hold
-     * anything; those that are no UTF-8 text are marked `application/octet-stream`.
+     * anything; the operating system's store marks those that are no UTF-8 text `application/octet-stream`.
      */
     set(options: Omit<SetOptions, "value"> & { value: Value } & CallOptions): Promise<void>;
     /** Stores a credential, named in two words. */

@@ -5,30 +5,13 @@ const { mkdirSync, readFileSync, readdirSync, writeFileSync } = require("node:fs
 const { join } = require("node:path");
 const { describe, it } = require("node:test");
 const { openStore } = require("..");
-const { decrypt, identityIn } = require("./support/age.js");
+const { decrypt } = require("./support/age.js");
+const { prepareFileStore } = require("./support/file-store.js");
 const { root } = require("./support/runtimes.js");
-const { startSession } = require("./support/session.js");
 
 const WRITERS = 50;
 const WRITES = 500;
 const writer = join(__dirname, "programs", "write.js");
-
-/** A session with an identity and a folder for the file, which end with the test. */
-async function prepare(t) {
-  const session = await startSession({ bus: false });
-  t.after(() => session.stop());
-  const folder = join(session.directory, "store");
-  mkdirSync(folder, { mode: 0o700 });
-  const identity = identityIn(session.directory);
-  const path = join(folder, "secrets.age");
-  return {
-    session,
-    folder,
-    identity,
-    path,
-    store: openStore({ provider: "file", path, identity: identity.path }),
-  };
-}
 
 /** Runs a script in bash with a file system of its own, where $1 is the folder of the store. */
 function runApart(session, folder, script, program) {
@@ -39,7 +22,7 @@ function runApart(session, folder, script, program) {
 
 describe("the encrypted file", () => {
   it(`takes the writes of ${WRITERS} processes at once`, async (t) => {
-    const { session, identity, path, store, folder } = await prepare(t);
+    const { session, identity, path, store, folder } = await prepareFileStore(t);
     const names = Array.from({ length: WRITERS }, (_, index) => `writer ${index}`);
     const ended = await Promise.all(
       names.map((name) => session.run(process.execPath, [writer, path, identity.path, name, "0", "4"])),
@@ -52,7 +35,7 @@ describe("the encrypted file", () => {
   });
 
   it(`holds the old or the new value when a writer is killed, in ${WRITES} writes`, async (t) => {
-    const { session, identity, path, store, folder } = await prepare(t);
+    const { session, identity, path, store, folder } = await prepareFileStore(t);
     await store.set("others", "name", "stays");
     let written = 0;
     let kills = 0;
@@ -92,7 +75,7 @@ describe("the encrypted file", () => {
   });
 
   it("takes a set and a delete at once where there is nothing yet", async (t) => {
-    const { session, identity } = await prepare(t);
+    const { session, identity } = await prepareFileStore(t);
     for (let round = 0; round < 300; round++) {
       const path = join(session.directory, `new ${round}`, "secrets.age");
       const store = openStore({ provider: "file", path, identity: identity.path });
@@ -108,7 +91,7 @@ describe("the encrypted file", () => {
   });
 
   it("can be read at once while writers of many stores wait for their files", async (t) => {
-    const { session, identity, store } = await prepare(t);
+    const { session, identity, store } = await prepareFileStore(t);
     await store.set("s", "n", "value");
     // Another process holds the locks of eight stores.
     const folders = Array.from({ length: 8 }, (_, index) => join(session.directory, `held ${index}`));
@@ -135,7 +118,7 @@ describe("the encrypted file", () => {
   });
 
   it("stays as it was where the disk is full", async (t) => {
-    const { session, folder, identity } = await prepare(t);
+    const { session, folder, identity } = await prepareFileStore(t);
     const program = `
       const { openStore } = require(${JSON.stringify(root)});
       const { readFileSync, rmSync } = require("node:fs");
@@ -170,7 +153,7 @@ describe("the encrypted file", () => {
   });
 
   it("can be read where nothing can be written", async (t) => {
-    const { session, folder, identity, store, path } = await prepare(t);
+    const { session, folder, identity, store, path } = await prepareFileStore(t);
     await store.set("s", "kept", "value");
     const before = readFileSync(path);
     const program = `
@@ -194,7 +177,7 @@ describe("the encrypted file", () => {
   });
 
   it("takes no more than can be read again", async (t) => {
-    const { store } = await prepare(t);
+    const { store } = await prepareFileStore(t);
     // Each takes six times its size as JSON.
     const value = "\u0001".repeat(16 << 20);
     await store.set("s", "1", value);
@@ -209,7 +192,7 @@ describe("the encrypted file", () => {
   });
 
   it("tells each of many calls that the passphrase is wrong, and works it out once", async (t) => {
-    const { path } = await prepare(t);
+    const { path } = await prepareFileStore(t);
     await openStore({ provider: "file", path, passphrase: "right" }).set("s", "n", "v");
     const wrong = openStore({ provider: "file", path, passphrase: "wrong" });
     const calls = Array.from({ length: 100 }, () => wrong.get({ service: "s", name: "n", timeout: 30_000 }));
@@ -217,7 +200,7 @@ describe("the encrypted file", () => {
   });
 
   it("holds ten thousand credentials", async (t) => {
-    const { store, path, identity } = await prepare(t);
+    const { store, path, identity } = await prepareFileStore(t);
     const names = Array.from({ length: 10_000 }, (_, index) => `name ${index}`);
     await Promise.all(names.map((name) => store.set("many", name, `value of ${name}`)));
     assert.equal((await store.list({ service: "many" })).length, names.length);

@@ -4,7 +4,6 @@
 const assert = require("node:assert/strict");
 const {
   closeSync,
-  mkdirSync,
   openSync,
   readFileSync,
   readSync,
@@ -14,25 +13,19 @@ const {
 } = require("node:fs");
 const { join } = require("node:path");
 const { describe, it } = require("node:test");
-const { openStore } = require("..");
-const { identityIn } = require("./support/age.js");
+const { prepareFileStore } = require("./support/file-store.js");
 const { root, runtimes } = require("./support/runtimes.js");
-const { startSession } = require("./support/session.js");
 
 /** Not in this file as it is stored, so that no program that was loaded from it holds it. */
 const SECRET = ["Hunter2", "that", "nobody", "may", "see"].join("-");
 
+/** A file that holds the secret many times. */
 async function prepare(t) {
-  const session = await startSession({ bus: false });
-  t.after(() => session.stop());
-  const folder = join(session.directory, "store");
-  mkdirSync(folder, { mode: 0o700 });
-  const identity = identityIn(session.directory);
-  const path = join(folder, "secrets.age");
-  const store = openStore({ provider: "file", path, identity: identity.path });
+  const prepared = await prepareFileStore(t);
+  const { store } = prepared;
   for (let index = 0; index < 200; index++) await store.set("s", `n${index}`, `${SECRET} ${index}`);
   await store.set("s", "bytes", Buffer.concat([Buffer.from(SECRET), Buffer.of(255)]));
-  return { session, folder, identity, path, store };
+  return prepared;
 }
 
 /** How often a process's memory holds a text: all of what a core dump would hold. */

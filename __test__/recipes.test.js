@@ -125,7 +125,7 @@ describe("the recipe for", () => {
     const store = /\| docker compose run .*? my-server npx (.*)$/m.exec(commands("Docker"))[1];
     const value = /^(.*?) \|/.exec(commands("Docker"))[1];
     const script = `
-      cd ${session.directory}; secrets init identity; chmod 444 ${secret}
+      cd ${session.directory}; secrets init identity
       mkdir /run/secrets; touch /run/secrets/${name}; mount --bind ${secret} /run/secrets/${name}
       ${/mkdir .*$/m.exec(image)[0]}
       ${value} | env -i PATH="$PATH" ${environment} ${store}

@@ -33,14 +33,24 @@ pub fn copy(context: &Context, from: OsString, to: OsString, service: Service) -
         let from = from.clone();
         |progress| async move { from.store()?.list(service.as_deref(), &progress).await }
     })?;
-    if keys.is_empty() {
+    let keys = keys.into_iter().map(|key| (key.label(), key)).collect();
+    copy_each(context, keys, |key| copy_one(context, &from, &to, key))
+}
+
+/// Copies one after another, each under its label, and says what was done with each.
+pub fn copy_each<T>(
+    context: &Context,
+    all: Vec<(String, T)>,
+    copy: impl Fn(T) -> Result<&'static str, Undone>,
+) -> Result<(), Failure> {
+    if all.is_empty() {
         context.note("there is nothing to copy");
     }
     let (mut result, mut failed) = (String::new(), false);
-    for key in keys {
-        let told = shown(&key.label());
-        match copy_one(context, &from, &to, key) {
-            Ok(()) => result.push_str(&format!("copied {told}\n")),
+    for (label, one) in all {
+        let told = shown(&label);
+        match copy(one) {
+            Ok(done) => result.push_str(&format!("{done} {told}\n")),
             Err(undone) => {
                 failed = true;
                 context.tell(&format!("{told} {}", undone.what));
@@ -54,7 +64,7 @@ pub fn copy(context: &Context, from: OsString, to: OsString, service: Service) -
     if failed { Err(Failure::Exit(1)) } else { Ok(()) }
 }
 
-fn copy_one(context: &Context, from: &Choice, to: &Choice, key: Key) -> Result<(), Undone> {
+fn copy_one(context: &Context, from: &Choice, to: &Choice, key: Key) -> Result<&'static str, Undone> {
     let (from, to) = (from.clone(), to.clone());
     let copied = context.call(Progress::changing(true), |progress| async move {
         let gone = || Error::NotFound { name: key.label(), place: "the store that is copied from" };
@@ -62,7 +72,7 @@ fn copy_one(context: &Context, from: &Choice, to: &Choice, key: Key) -> Result<(
         copy_to(to.store()?, &key, &value, &progress).await
     });
     match copied {
-        Ok(Copy::Done) => Ok(()),
+        Ok(Copy::Done) => Ok("copied"),
         Ok(Copy::Differs) => {
             Err(Undone::because("another value is there under this name; nothing was changed"))
         }
@@ -95,8 +105,15 @@ impl Undone {
     }
 
     pub fn failed(what: &str, error: &Error) -> Self {
-        // Who does not answer one prompt is not to be asked again for each of the others.
-        let stops = ["ERR_SECRETS_USER_CANCELED", "ERR_SECRETS_INTERACTION_REQUIRED"].contains(&error.code());
+        // Who does not answer one prompt is not to be asked again for each of the others, and a wrong setting is
+        // wrong for all.
+        let stops = [
+            "ERR_SECRETS_USER_CANCELED",
+            "ERR_SECRETS_INTERACTION_REQUIRED",
+            "ERR_SECRETS_AUTH_FAILED",
+            "ERR_SECRETS_INVALID_SETTING",
+        ]
+        .contains(&error.code());
         Self { what: format!("{what}: {error}"), stops }
     }
 }

@@ -8,8 +8,7 @@ use std::{
 use super::{
     Context, Failure,
     args::Service,
-    copy::{Copy, Undone, copy_to},
-    output::shown,
+    copy::{Copy, Undone, copy_each, copy_to},
 };
 use crate::{
     credential::{Key, Secret},
@@ -46,34 +45,15 @@ pub fn migrate(context: &Context, from: &str, service: Service, delete: bool) ->
         }
         None => (service.unwrap_or_else(|| SERVICE.into()), preferences(context)?),
     };
-    if found.is_empty() {
-        context.note("there is nothing to copy");
-    }
     let mut counts = HashMap::new();
     for (name, _) in &found {
         *counts.entry(name.clone()).or_insert(0) += 1;
     }
-    let (mut result, mut failed) = (String::new(), false);
-    for (name, origin) in found {
-        let told = shown(&name);
-        let outcome = if counts[&name] > 1 {
-            Err(Undone::because("there are several of this name, and which counts is not known"))
-        } else {
-            copy(context, Key { service: service.clone(), name }, origin, delete)
-        };
-        match outcome {
-            Ok(done) => result.push_str(&format!("{done} {told}\n")),
-            Err(undone) => {
-                failed = true;
-                context.tell(&format!("{told} {}", undone.what));
-                if undone.stops {
-                    break;
-                }
-            }
-        }
-    }
-    context.output.write(result.as_bytes())?;
-    if failed { Err(Failure::Exit(1)) } else { Ok(()) }
+    let found = found.into_iter().map(|(name, origin)| (name.clone(), (name, origin))).collect();
+    copy_each(context, found, |(name, origin)| match counts[&name] {
+        1 => copy(context, Key { service: service.clone(), name }, origin, delete),
+        _ => Err(Undone::because("there are several of this name, and which counts is not known")),
+    })
 }
 
 fn items(context: &Context, package: Package, service: String) -> Result<Vec<(String, Origin)>, Error> {

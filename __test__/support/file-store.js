@@ -1,0 +1,21 @@
+// An encrypted file for a test, in a session of its own.
+
+const { mkdirSync } = require("node:fs");
+const { join } = require("node:path");
+const { openStore } = require("../..");
+const { identityIn } = require("./age.js");
+const { startSession } = require("./session.js");
+
+/** A session without a bus, with an identity and a folder for the file, which end with the test. */
+async function prepareFileStore(t) {
+  const session = await startSession({ bus: false });
+  t.after(() => session.stop());
+  const folder = join(session.directory, "store");
+  mkdirSync(folder, { mode: 0o700 });
+  const identity = identityIn(session.directory);
+  const path = join(folder, "secrets.age");
+  const store = openStore({ provider: "file", path, identity: identity.path });
+  return { session, folder, identity, path, store };
+}
+
+module.exports = { prepareFileStore };
