@@ -142,13 +142,17 @@ for (const way of Object.keys(ways)) {
     it("does not write its result over keys and secrets", async (t) => {
       const { session, gives, fails, file, identity } = await prepare(t);
       await fails(["init", "key", "-o", "key"], 2, /-o names a file that holds keys or secrets/);
+      await fails(["init", "./key", "-o", "key"], 2, /-o names a file that holds keys or secrets/);
       assert.ok(!existsSync(join(session.directory, "key")));
+      await fails(["--store", "./new.age", "set", "a", "-o", "new.age"], 2, /-o names a file/, {
+        input: "v",
+      });
       await gives(["init"]);
       const env = { OS_SECRETS_PROVIDER: "file" };
       await gives(["set", "a"], { env, input: "1" });
       await gives(["set", "a"], { env, input: "2" });
       const before = [file, `${file}.backup`, identity].map((path) => readFileSync(path));
-      for (const path of [file, `${file}.backup`, join(file, "..", ".", "secrets.age")]) {
+      for (const path of [file, `${file}.backup`, `${join(file, "..")}/./secrets.age`, identity]) {
         for (const args of [["get", "a"], ["rekey"], ["list"]]) {
           await fails([...args, "-o", path], 2, /-o names a file that holds keys or secrets/, { env });
         }
@@ -165,6 +169,8 @@ for (const way of Object.keys(ways)) {
       await fails(["copy", "--from", "os", "--to", "os"], 2, /name the same store/);
       await gives(["--store", "file", "set", "a"], { input: "1" });
       await fails(["copy", "--from", "file", "--to", file], 2, /name the same store/);
+      await gives(["--store", "file", "set", "a"], { input: "2" });
+      await fails(["copy", "--from", `${file}.backup`, "--to", "file"], 2, /names the backup of --to/);
       await fails(
         ["copy", "--store", "file", "--from", "file", "--to", "os"],
         2,
@@ -274,6 +280,8 @@ for (const way of Object.keys(ways)) {
         [],
       );
       assert.match(both.shown, /are both set/);
+      const mistaken = `OS_SECRETS_PASSPHRASE=wrong ${ways[way]("secrets").join(" ")} --store file doctor`;
+      assert.equal((await type(["bash", "-c", mistaken], [], [])).code, 1);
       const doctor = await type(["--store", "file", "doctor"], []);
       assert.ok(doctor.code === 0 && doctor.shown.includes("asked for on the terminal"), doctor.shown);
       const env = { OS_SECRETS_PASSPHRASE: "correct horse" };

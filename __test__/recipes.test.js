@@ -108,7 +108,7 @@ describe("the recipe for", () => {
     const known = `mkdir ${accounts}; cd /etc; cp -a passwd group shadow pam.d login.defs security ${accounts} || :
       echo "my-server:x:64321:64321::/nonexistent:/usr/sbin/nologin" >>${accounts}/passwd
       echo "my-server:x:64321:" >>${accounts}/group
-      mount --bind ${accounts} /etc; cd /`;
+      mount --bind ${accounts} /etc; cd ${session.env.HOME}`;
     const printed = await apart(session, ["/var/lib", "/run", "/opt"], `${known}\n${script}`);
     assert.match(printed, /^age1\w+\n/m);
     assert.equal(printed.trim().split("\n").at(-1), "ghp_second");

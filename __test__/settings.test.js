@@ -296,6 +296,13 @@ describe("a helper program", () => {
     const cutting = open(t, keeper(`[ "$1" = store ] && { sed 's/ and more//' >"$f"; exit; }`)).store;
     await assert.rejects(cutting.set("s", "n", "value and more"), /keeps only a part of this value/);
     assert.equal(await cutting.get("s", "n"), null);
+    // It is known that nothing is left.
+    await assert.rejects(
+      cutting.set("s", "n", "value and more"),
+      (error) => !/may have been/.test(error.message),
+    );
+    const missing = openStore({ provider: "exec", command: "/none" });
+    await assert.rejects(missing.set("s", "n", "v"), (error) => !/may have been/.test(error.message));
     // Another program stores its own at the same time.
     const other = `[ "$1" = store ] && { cat >/dev/null; echo '{"Username":"n","Secret":"theirs"}' >"$f"; exit; }`;
     const { store } = open(t, keeper(other));

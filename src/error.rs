@@ -222,6 +222,10 @@ pub enum Error {
     #[error("{0}; nothing was changed")]
     NoPassphrase(&'static str),
 
+    /// What names no credential: only items that others have made can be called so.
+    #[error("A service or name is empty or holds a NUL, which names no credential here. Nothing was changed")]
+    InvalidKey,
+
     /// The store holds nothing but text.
     #[error("This store holds text, and the value is not UTF-8. Nothing was changed")]
     TextOnly,
@@ -350,7 +354,7 @@ impl Error {
             Self::InvalidSetting(_) => "ERR_SECRETS_INVALID_SETTING",
             Self::TooLarge { .. } => "ERR_SECRETS_TOO_LARGE",
             Self::NotFound { .. } => "ERR_SECRETS_NOT_FOUND",
-            Self::InvalidName { .. } => "ERR_INVALID_ARG_VALUE",
+            Self::InvalidName { .. } | Self::InvalidKey => "ERR_INVALID_ARG_VALUE",
             Self::InvalidData
             | Self::InvalidFile { .. }
             | Self::Damaged { .. }

@@ -165,7 +165,10 @@ impl Directory {
             Err(error)
                 if !matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) =>
             {
-                Err(error)
+                Err(io::Error::other(format!(
+                    "it was written, but whether that outlives a crash is unknown, because its directory cannot be \
+                     synced: {error}"
+                )))
             }
             _ => Ok(()),
         }
@@ -257,6 +260,8 @@ pub(crate) fn symbolic_link() -> io::Error {
 
 /// Whether two paths lead to the same file, or would.
 pub fn is_same(one: &Path, other: &Path) -> bool {
+    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let (one, other) = (&*absolute(one), &*absolute(other));
     let found = |path: &Path| fs::metadata(path).map(|found| (found.dev(), found.ino())).ok();
     let place = |path: &Path| Some((found(path.parent()?)?, path.file_name()?.to_owned()));
     match (found(one), found(other)) {
@@ -285,6 +290,16 @@ pub fn failure(action: &'static str, path: &Path, error: io::Error) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_file_has_many_names() {
+        let same = |one: &str, other: &str| is_same(Path::new(one), Path::new(other));
+        assert!(same("Cargo.toml", "./src/../Cargo.toml") && same("Cargo.toml", "./Cargo.toml"));
+        assert!(same("none", "./none") && same("./src/../none", "none"));
+        assert!(
+            !same("none", "src/none") && !same("none", "Cargo.toml") && !same("Cargo.toml", "Cargo.lock")
+        );
+    }
 
     #[test]
     fn paths_can_be_pasted() {

@@ -114,19 +114,15 @@ impl<'a> Document<'a> {
         Ok(find(self.object(members)?, name).is_some())
     }
 
-    /// Puts a text under a member of one of its objects, which are made where they are missing; whether something
-    /// was there.
-    pub fn set(&mut self, members: &[&str], name: &str, text: &str) -> Result<bool, Error> {
+    /// Puts a text under a member of one of its objects, which are made where they are missing.
+    pub fn set(&mut self, members: &[&str], name: &str, text: &str) -> Result<(), Error> {
         let text = Node::Text(quoted(text));
         let object = self.object_mut(members)?;
         match object.iter_mut().rfind(|(spelled, _)| is(spelled, name)) {
-            Some((_, value)) => {
-                *value = text;
-                return Ok(true);
-            }
+            Some((_, value)) => *value = text,
             None => object.push((name_of(name), text)),
         }
-        Ok(false)
+        Ok(())
     }
 
     /// Removes a member of one of its objects; whether there was one.

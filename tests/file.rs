@@ -317,6 +317,13 @@ async fn of_members_of_one_name_the_last_counts() {
     assert_eq!(names().await, ["name", "second"]);
     assert_eq!(get(&store, "name").await, Ok(Some(secret("new"))));
     assert_eq!(store.delete(&key("first"), &Progress::changing(true)).await, Ok(false));
+    // What counted for nothing does not stay behind.
+    set(&store, "name", "newer").await.unwrap();
+    let key_file = folder.0.join("key");
+    fs::write(&key_file, identity.to_string().expose_secret()).unwrap();
+    let shown = Command::new("age").arg("-d").arg("-i").arg(&key_file).arg(folder.file()).output().unwrap();
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    assert!(shown.contains("newer") && !shown.contains("old"), "{shown}");
     assert_eq!(store.delete(&key("name"), &Progress::changing(true)).await, Ok(true));
     assert_eq!(get(&store, "name").await, Ok(None));
     assert_eq!(names().await, ["second"]);

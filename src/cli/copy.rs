@@ -19,6 +19,13 @@ pub fn copy(context: &Context, from: OsString, to: OsString, service: Service) -
     if from.is_same(&to) {
         return Err(Failure::Usage("--from and --to name the same store".into()));
     }
+    if let (Selected::File(source), Selected::File(_)) = (&from, &to)
+        && source.path().is_ok_and(|path| to.paths().iter().any(|own| file::is_same(own, path)))
+    {
+        return Err(Failure::Usage(
+            "--from names the backup of --to, which the first copy would replace; copy the file elsewhere first".into(),
+        ));
+    }
     for selected in [&from, &to] {
         context.keep_from_output(&selected.paths())?;
     }

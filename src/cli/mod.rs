@@ -222,6 +222,10 @@ enum Named {
 
 impl Context {
     fn check_directory(&self) -> Result<(), Failure> {
+        // Where we are is a directory, also one that we may not look at.
+        if self.directory.as_os_str() == "." {
+            return Ok(());
+        }
         let fail = |error| file::failure("Cannot work in", &self.directory, error);
         if !fs::metadata(&self.directory).map_err(fail)?.is_dir() {
             return Err(fail(io::ErrorKind::NotADirectory.into()).into());

@@ -13,7 +13,7 @@ use crate::{
     file,
     store::{
         self, Choice,
-        file::{Ask, FileStore, Options, backup},
+        file::{Ask, FileStore, Options},
         settings::{Provider, fixed},
     },
 };
@@ -66,10 +66,10 @@ impl Selected {
 }
 
 impl Selected {
-    /// The files that are the store's own.
+    /// The files that hold what is the store's.
     pub fn paths(&self) -> Vec<PathBuf> {
         match self {
-            Self::File(store) => store.path().map(|path| vec![path.into(), backup(path)]).unwrap_or_default(),
+            Self::File(store) => store.files(),
             Self::Os => Vec::new(),
         }
     }

@@ -107,8 +107,11 @@ impl Choice {
 ///
 /// # Errors
 ///
-/// [`Error::TooLarge`].
+/// [`Error::TooLarge`], and [`Error::InvalidKey`].
 fn checked<'a>(key: &Key, value: &'a Secret) -> Result<Option<&'a Secret>, Error> {
+    if [&key.service, &key.name].into_iter().any(|text| text.is_empty() || text.contains('\0')) {
+        return Err(Error::InvalidKey);
+    }
     let (size, limit) = (value.expose().len(), MAX_VALUE);
     if size > limit {
         return Err(Error::TooLarge { what: "a value", size, limit });

@@ -21,6 +21,7 @@ use super::{DEFAULT_TIMEOUT, NOT_FOUND, Options};
 use crate::{
     error::{Effect, Error},
     executor::blocking,
+    limits::Progress,
     store::{MAX_VALUE, settings::Variables},
 };
 
@@ -99,7 +100,7 @@ impl Helper {
         &self,
         operation: &'static str,
         input: &[u8],
-        is_interactive: bool,
+        progress: &Progress,
     ) -> Result<Answer, Error> {
         // It is never closed.
         let _turn = self.turns.acquire().await.map_err(|_| Error::Closed)?;
@@ -107,7 +108,7 @@ impl Helper {
         let fail = |error: io::Error| self.failed(operation, &format!("it cannot be run: {error}"));
         let mut command = Command::new(&self.options.command);
         command.arg(operation).env_clear().envs(self.environment.iter().cloned());
-        if !is_interactive {
+        if operation == "list" || !progress.is_interactive() {
             for name in PERSON {
                 command.env_remove(name);
             }
@@ -116,8 +117,11 @@ impl Helper {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         // Of its own, so that nothing of it is left when it is killed.
         command.process_group(0);
-        let child =
-            blocking(move || Ok(command.spawn().map(|child| Running(Some(child))))).await?.map_err(fail)?;
+        if ["store", "erase"].contains(&operation) {
+            progress.sending();
+        }
+        let child = blocking(move || Ok(command.spawn().map(|child| Running(Some(child))))).await?;
+        let child = child.inspect_err(|_| progress.refused()).map_err(fail)?;
         match timeout(after, finish(child, input)).await {
             Ok(ended) => {
                 let (status, output) = ended.map_err(fail)?;
@@ -155,7 +159,7 @@ impl Drop for Running {
         let _ = kill_process_group(Pid::from_child(&child), Signal::KILL);
         let _ = child.kill();
         // It cannot refuse, but may take its time, and its end must be taken note of.
-        std::thread::spawn(move || child.wait());
+        let _ = std::thread::Builder::new().spawn(move || child.wait());
     }
 }
 

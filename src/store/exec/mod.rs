@@ -63,7 +63,7 @@ impl ExecStore {
 
     async fn read(&self, key: &Key, progress: &Progress) -> Result<Option<Secret>, Error> {
         let server = server(key);
-        let output = match self.helper.run("get", server.as_bytes(), progress.is_interactive()).await? {
+        let output = match self.helper.run("get", server.as_bytes(), progress).await? {
             Answer::Done(output) => output,
             Answer::Failed(why) if why == NOT_FOUND => return Ok(None),
             Answer::Failed(why) => return Err(self.helper.failed("get", &why)),
@@ -86,17 +86,19 @@ impl ExecStore {
         let members = [("ServerURL", &*server(key)), ("Username", &key.name), ("Secret", text)];
         let input = object_of_texts(&members, 0);
         self.change("store", &input, progress).await?;
-        progress.done();
         // Some cut values at their end, or do not find again what has certain names.
         let kept = match self.read(key, progress).await? {
             Some(kept) if kept == *value => return Ok(()),
             kept => kept,
         };
-        let is_part =
-            |kept: &Secret| str::from_utf8(kept.expose()).is_ok_and(|kept| text.contains(kept.trim()));
+        let is_part = |kept: &Secret| {
+            str::from_utf8(kept.expose())
+                .is_ok_and(|kept| kept.trim() == text.trim() || (!kept.is_empty() && text.starts_with(kept)))
+        };
         if kept.as_ref().is_some_and(is_part) {
             // A wrong value is worse than none.
             self.change("erase", server(key).as_bytes(), progress).await?;
+            progress.refused();
             let reason = "it keeps only a part of this value, which was deleted again";
             return Err(self.helper.failed("store", reason));
         }
@@ -109,22 +111,30 @@ impl ExecStore {
         if self.read(key, progress).await?.is_none() {
             return Ok(false);
         }
-        self.change("erase", server(key).as_bytes(), progress).await.map(|()| true)
+        self.change("erase", server(key).as_bytes(), progress).await
     }
 
-    async fn change(&self, operation: &'static str, input: &[u8], progress: &Progress) -> Result<(), Error> {
-        progress.sending();
-        match self.helper.run(operation, input, progress.is_interactive()).await? {
-            Answer::Done(_) => Ok(()),
+    /// Has something changed; whether there was something to change.
+    async fn change(
+        &self,
+        operation: &'static str,
+        input: &[u8],
+        progress: &Progress,
+    ) -> Result<bool, Error> {
+        match self.helper.run(operation, input, progress).await? {
+            Answer::Done(_) => Ok(true),
             Answer::Failed(why) => {
                 progress.refused();
+                if why == NOT_FOUND {
+                    return Ok(false);
+                }
                 Err(self.helper.failed(operation, &why))
             }
         }
     }
 
-    async fn all(&self, service: Option<&str>) -> Result<Vec<Key>, Error> {
-        let output = match self.helper.run("list", b"", false).await? {
+    async fn all(&self, service: Option<&str>, progress: &Progress) -> Result<Vec<Key>, Error> {
+        let output = match self.helper.run("list", b"", progress).await? {
             Answer::Done(output) => output,
             Answer::Failed(why) => return Err(self.helper.failed("list", &why)),
         };
@@ -172,12 +182,12 @@ impl Store for ExecStore {
         })
     }
 
-    fn has<'a>(&'a self, key: &'a Key, _: &'a Progress) -> Call<'a, bool> {
-        Box::pin(async move { Ok(self.all(Some(&key.service)).await?.contains(key)) })
+    fn has<'a>(&'a self, key: &'a Key, progress: &'a Progress) -> Call<'a, bool> {
+        Box::pin(async move { Ok(self.all(Some(&key.service), progress).await?.contains(key)) })
     }
 
-    fn list<'a>(&'a self, service: Option<&'a str>, _: &'a Progress) -> Call<'a, Vec<Key>> {
-        Box::pin(self.all(service))
+    fn list<'a>(&'a self, service: Option<&'a str>, progress: &'a Progress) -> Call<'a, Vec<Key>> {
+        Box::pin(self.all(service, progress))
     }
 }
 

@@ -164,6 +164,14 @@ fn is_absent(error: &io::Error) -> bool {
 }
 
 impl Unlock {
+    /// The file of an identity that is named by it.
+    pub fn path(&self) -> Option<PathBuf> {
+        match self {
+            Self::Identity(named) => path(named.expose()),
+            Self::Passphrase(_) => None,
+        }
+    }
+
     /// The keys themselves.
     ///
     /// # Errors
@@ -196,7 +204,8 @@ impl Unlock {
                         let strict = matches!(source, Source::Own(_));
                         read = read_identity(&path, strict).map_err(|reason| match source {
                             Source::File(_) | Source::Own(_) => wrong(&setting, reason),
-                            _ if path.exists() => {
+                            // What cannot be looked for is there, as far as is known.
+                            _ if path.try_exists().unwrap_or(true) => {
                                 wrong(&setting, format!("leads to {}, which {reason}", path.display()))
                             }
                             // It is not shown: it may be an identity that was cut, or a passphrase.

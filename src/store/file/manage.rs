@@ -46,6 +46,13 @@ impl FileStore {
         silent.with(move |inner| inner.diagnose(can_ask)).await
     }
 
+    /// The files that hold what is the store's: itself, the version before, and its identity.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let own = self.0.place().into_iter().flat_map(|place| [place.path.clone(), place.backup()]);
+        let found = self.0.defaults.keys.find(self.0.given.as_ref()).ok().flatten();
+        own.chain(found.and_then(|(unlock, _)| unlock.path())).collect()
+    }
+
     /// Encrypts the file for other recipients, too, or for some no more: who they are then.
     ///
     /// # Errors
@@ -74,12 +81,18 @@ impl Inner {
             path: place.path.clone(),
             exists: place.path.symlink_metadata().is_ok(),
             key: self.find_key(false).map(|(_, source)| source),
-            asks: can_ask && credentials.is_err() && has_passphrase() == Some(true),
+            asks: can_ask && credentials.is_err() && self.can_be_asked() && has_passphrase() == Some(true),
             unwritable: if credentials.is_ok() { recipients.as_ref().err().cloned() } else { None },
             recipients: recipients.ok(),
             credentials,
             backup: Some(place.backup()).filter(|backup| backup.exists()),
         })
+    }
+
+    /// Whether nobody has said what unlocks the file.
+    pub(super) fn can_be_asked(&self) -> bool {
+        let found = self.defaults.keys.find(self.given.as_ref());
+        matches!(found, Ok(None | Some((_, Source::File(_) | Source::Own(_)))))
     }
 
     fn current_recipients(&self) -> Result<Vec<String>, Error> {

@@ -44,7 +44,6 @@ use envelope::{Fault, Header, Keys, Lock};
 use keys::{Source, Unlock};
 pub use manage::Diagnosis;
 use payload::Payload;
-pub use place::backup;
 use place::{Open, Place, Stamp};
 use queue::Queue;
 
@@ -183,8 +182,7 @@ impl Inner {
 
     fn find_key(&self, writes: bool) -> Result<(Unlock, Source), Error> {
         let found = self.defaults.keys.find(self.given.as_ref())?;
-        let can_be_asked = matches!(found, None | Some((_, Source::File(_) | Source::Own(_))));
-        if let Some(ask) = self.ask.as_ref().filter(|_| can_be_asked) {
+        if let Some(ask) = self.ask.as_ref().filter(|_| self.can_be_asked()) {
             let place = self.place()?;
             let has_passphrase = match place.open()? {
                 Some(open) => Some(envelope::has_passphrase(&self.bytes(&open)?)),

@@ -80,12 +80,14 @@ impl<'a> Payload<'a> {
     /// Stores a credential; whether it replaces one that was there.
     pub fn set(&mut self, key: &Key, value: &Secret) -> Result<bool, Error> {
         let service = [CREDENTIALS, key.service.as_str()];
+        // All of its name: those that counted for nothing are not to stay behind.
+        let replaced = self.document.remove(&service, &key.name)?;
         if let Ok(text) = str::from_utf8(value.expose()) {
-            return self.document.set(&service, &key.name, text);
+            self.document.set(&service, &key.name, text)?;
+            return Ok(replaced);
         }
         let mut text = Zeroizing::new(String::with_capacity(value.expose().len().div_ceil(3) * 4));
         BASE64_STANDARD.encode_string(value.expose(), &mut text);
-        let replaced = self.document.remove(&service, &key.name)?;
         self.document.set(&[CREDENTIALS, &key.service, &key.name], BASE64, &text)?;
         Ok(replaced)
     }

@@ -134,7 +134,9 @@ impl Place {
 
     /// Where the version before the last one is.
     pub fn backup(&self) -> PathBuf {
-        backup(&self.path)
+        let mut name = self.path.as_os_str().to_owned();
+        name.push(".backup");
+        name.into()
     }
 
     fn directory(&self) -> &Path {
@@ -169,18 +171,12 @@ impl Place {
         let is_ours = |entry: io::Result<fs::DirEntry>| {
             let name = entry.map(|entry| entry.file_name());
             name.is_ok_and(|name| {
-                name.to_str().is_some_and(|name| name.trim_start_matches('.').starts_with(own))
+                name.to_str()
+                    .is_some_and(|name| name.trim_start_matches('.').starts_with(own.trim_start_matches('.')))
             })
         };
         fs::read_dir(directory).is_ok_and(|mut entries| entries.all(is_ours))
     }
-}
-
-/// Where the version before the last one of a store's file is.
-pub fn backup(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".backup");
-    name.into()
 }
 
 /// Makes sure that nobody but us can get at a file or directory.

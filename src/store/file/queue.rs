@@ -134,8 +134,14 @@ impl Writer<'_> {
         let inner = Arc::clone(self.inner);
         let changes = inner.take();
         let written = blocking(move || {
-            let outcome = ready.and_then(|ready| inner.apply(ready, &changes));
-            answer(changes, outcome);
+            let outcomes = match ready {
+                Ok(ready) => inner.apply_each(&ready, &changes),
+                Err(error) => vec![Err(error); changes.len()],
+            };
+            for (change, outcome) in changes.into_iter().zip(outcomes) {
+                // Who gave up meanwhile does not listen.
+                let _ = change.answer.send(outcome);
+            }
             Ok(())
         });
         // What has failed was answered.
@@ -168,17 +174,6 @@ impl Writer<'_> {
 /// What unlocks the file, and its directory, locked.
 type Ready = (Arc<Keys>, Option<Directory>);
 
-fn answer(changes: Vec<Change>, outcome: Result<Vec<bool>, Error>) {
-    let mut answers = match outcome {
-        Ok(answers) => answers.into_iter().map(Ok).collect(),
-        Err(error) => vec![Err(error); changes.len()],
-    };
-    for change in changes.into_iter().rev() {
-        // Who gave up meanwhile does not listen.
-        let _ = change.answer.send(answers.pop().expect("one for each"));
-    }
-}
-
 impl Inner {
     fn has_value_waiting(&self) -> bool {
         lock(&self.queue.0).waiting.iter().any(|change| change.value.is_some())
@@ -190,7 +185,19 @@ impl Inner {
         taken
     }
 
-    fn apply(&self, (keys, directory): Ready, changes: &[Change]) -> Result<Vec<bool>, Error> {
+    /// Makes changes in one go, or one by one where together they are too much.
+    fn apply_each(&self, ready: &Ready, changes: &[Change]) -> Vec<Result<bool, Error>> {
+        match self.apply(ready, changes) {
+            Ok(answers) => answers.into_iter().map(Ok).collect(),
+            Err(Error::TooLarge { .. }) if changes.len() > 1 => {
+                changes.chunks(1).map(|change| self.apply(ready, change).map(|answers| answers[0])).collect()
+            }
+            Err(error) => vec![Err(error); changes.len()],
+        }
+    }
+
+    fn apply(&self, (keys, directory): &Ready, changes: &[Change]) -> Result<Vec<bool>, Error> {
+        let locked;
         let directory = match directory {
             Some(directory) => directory,
             None if changes.iter().all(|change| change.value.is_none()) => {
@@ -200,10 +207,11 @@ impl Inner {
             None => {
                 let place = self.place()?;
                 place.make_directory()?;
-                Directory::lock(&place.path)?
+                locked = Directory::lock(&place.path)?;
+                &locked
             }
         };
-        let contents = self.contents(&keys)?;
+        let contents = self.contents(keys)?;
         let mut payload = self.whole_payload(&contents)?;
         let applied = changes.iter().map(|change| match &change.value {
             Some(value) => payload.set(&change.key, value),
@@ -211,7 +219,7 @@ impl Inner {
         });
         let answers: Vec<bool> = applied.collect::<Result<_, _>>().map_err(|error| self.damaged(error))?;
         if changes.iter().zip(&answers).any(|(change, was_there)| change.value.is_some() || *was_there) {
-            self.write(&directory, &keys, payload, &contents, None)?;
+            self.write(directory, keys, payload, &contents, None)?;
         }
         Ok(answers)
     }
