@@ -427,7 +427,7 @@ async fn what_is_said_of_a_change_that_was_given_up_is_true() {
         if unknown > 0 && round >= 25 {
             break;
         }
-        let (name, value) = (key("name"), secret(&format!("{round} {}", "x".repeat(100_000))));
+        let (name, value) = (key("name"), secret(&format!("{round} {}", "x".repeat(20_000))));
         let progress = Progress::changing(true);
         let timeout = Duration::from_micros(100 * round + 1);
         let limits = Limits { timeout: Some(timeout), ..Limits::default() };
