@@ -6,19 +6,13 @@ const { join } = require("node:path");
 const { describe, it } = require("node:test");
 const { openStore } = require("..");
 const { decrypt } = require("./support/age.js");
+const { runApart } = require("./support/apart.js");
 const { prepareFileStore } = require("./support/file-store.js");
 const { root } = require("./support/runtimes.js");
 
 const WRITERS = 50;
 const WRITES = 500;
 const writer = join(__dirname, "programs", "write.js");
-
-/** Runs a script in bash with a file system of its own, where $1 is the folder of the store. */
-function runApart(session, folder, script, program) {
-  const env = { PROGRAM: program, FOLDER: folder };
-  const own = process.getuid() === 0 ? [] : ["--map-root-user"];
-  return session.run("unshare", [...own, "--mount", "bash", "--norc", "-euc", script], { env });
-}
 
 describe("the encrypted file", () => {
   it(`takes the writes of ${WRITERS} processes at once`, async (t) => {
@@ -143,7 +137,9 @@ describe("the encrypted file", () => {
       head -c 60000 /dev/zero >"$FOLDER/full/filler"
       ${process.execPath} "$PROGRAM"
       ls "$FOLDER/full"`;
-    const { code, stdout, stderr } = await runApart(session, folder, script, file);
+    const { code, stdout, stderr } = await runApart(session, script, [], {
+      env: { PROGRAM: file, FOLDER: folder },
+    });
     const lines = ["ERR_SECRETS_PLATFORM_ERROR true false", "value null", "true", "20000 value"];
     assert.equal(
       `${code}\n${stdout}`,
@@ -170,7 +166,9 @@ describe("the encrypted file", () => {
       mount --bind "$FOLDER" "$FOLDER"
       mount -o remount,bind,ro "$FOLDER"
       ${process.execPath} "$PROGRAM"`;
-    const { code, stdout, stderr } = await runApart(session, folder, script, file);
+    const { code, stdout, stderr } = await runApart(session, script, [], {
+      env: { PROGRAM: file, FOLDER: folder },
+    });
     const denied = "ERR_SECRETS_ACCESS_DENIED";
     assert.equal(`${code}\n${stdout}`, `0\nvalue ${denied} ${denied}\nvalue false\n`, stderr);
     assert.deepEqual(readFileSync(path), before);

@@ -7,6 +7,7 @@ const { describe, it } = require("node:test");
 const { decrypt, newIdentity } = require("./support/age.js");
 const { runProgram, ways } = require("./support/programs.js");
 const { startSession } = require("./support/session.js");
+const { runOnTerminal } = require("./support/terminal.js");
 
 for (const way of Object.keys(ways)) {
   describe(`secrets over other stores, ${way},`, () => {
@@ -74,18 +75,18 @@ for (const way of Object.keys(ways)) {
 
     it("takes a store by its path, from the directory it works in", async (t) => {
       const { session, gives, fails } = await prepare(t);
-      const folder = join(session.directory, "work", "store");
+      const folder = join(session.directory, "project", "store");
       mkdirSync(folder, { recursive: true });
       chmodSync(folder, 0o700);
-      await gives(["init", "work/key"]);
-      const env = { OS_SECRETS_IDENTITY: "work/key" };
-      await gives(["-C", "work", "--store", "store/s.age", "set", "name"], { env, input: "value" });
+      await gives(["init", "project/key"]);
+      const env = { OS_SECRETS_IDENTITY: "project/key" };
+      await gives(["-C", "project", "--store", "store/s.age", "set", "name"], { env, input: "value" });
       assert.ok(existsSync(join(folder, "s.age")));
-      assert.equal(await gives(["--store", "./work/store/s.age", "get", "name"], { env }), "value\n");
+      assert.equal(await gives(["--store", "./project/store/s.age", "get", "name"], { env }), "value\n");
       await fails(["--store", "s.age", "get", "name"], 2, /a store is os, file, or the path of a file/);
       await fails(["--store", "memory", "get", "name"], 2, /a store is os, file, or the path of a file/);
       chmodSync(folder, 0o750);
-      await fails(["--store", "./work/store/s.age", "get", "name"], 1, /Run: chmod 700 /, { env });
+      await fails(["--store", "./project/store/s.age", "get", "name"], 1, /Run: chmod 700 /, { env });
     });
 
     it("changes who can read a file", async (t) => {
@@ -223,20 +224,8 @@ for (const way of Object.keys(ways)) {
 
     it("asks for a passphrase on a terminal, of a new file twice", async (t) => {
       const { session, secrets, fails, file } = await prepare(t);
-      const type = async (args, steps, first = ways[way]("secrets")) => {
-        const task = {
-          command: [...first, ...args],
-          steps,
-          env: session.env,
-          cwd: session.directory,
-        };
-        const program = join(__dirname, "support", "terminal.py");
-        const ended = await session.run("/usr/bin/python3", [program], { input: JSON.stringify(task) });
-        assert.equal(ended.code, 0, ended.stderr);
-        const { code, shown, untyped } = JSON.parse(ended.stdout);
-        assert.equal(untyped, 0, shown);
-        return { code, shown };
-      };
+      const type = (args, steps, first = ways[way]("secrets")) =>
+        runOnTerminal(session, [...first, ...args], steps);
       const set = ["--store", "file", "set", "name", "value"];
       const [once, again] = [`Passphrase of the new file ${file}: `, "The same again: "];
       const differing = await type(set, [

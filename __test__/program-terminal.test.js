@@ -1,10 +1,10 @@
 // The program on a real terminal: what it asks, what it shows, how it leaves the terminal behind.
 
 const assert = require("node:assert/strict");
-const { join } = require("node:path");
 const { after, before, describe, it } = require("node:test");
 const { runProgram, ways } = require("./support/programs.js");
 const { startSession } = require("./support/session.js");
+const { runOnTerminal } = require("./support/terminal.js");
 
 const SECRET = "Hunter2 ü";
 const SIGINT = 2;
@@ -18,18 +18,7 @@ for (const way of Object.keys(ways)) {
     after(() => session.stop());
 
     /** Runs `secrets` where somebody types, in steps of [what to wait for, what to type then]. */
-    async function type(args, steps, env = {}) {
-      const command = [...ways[way]("secrets"), ...args];
-      const task = { command, steps, env: { ...session.env, ...env }, cwd: session.directory };
-      const program = join(__dirname, "support", "terminal.py");
-      const input = JSON.stringify(task);
-      const { code, stdout, stderr } = await session.run("/usr/bin/python3", [program], { input });
-      assert.equal(code, 0, stderr);
-      const { shown, untyped, ...ended } = JSON.parse(stdout);
-      assert.equal(untyped, 0, shown);
-      // The newline that let the command start is shown as well.
-      return { ...ended, shown: shown.replace(/^\r?\n/, "").replaceAll("\r\n", "\n") };
-    }
+    const type = (args, steps, env) => runOnTerminal(session, [...ways[way]("secrets"), ...args], steps, env);
     const get = (name) => runProgram(session, way, "secrets", ["get", name]);
     const first = "Value of token: ";
     const again = "The same again: ";

@@ -6,6 +6,7 @@ const { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } = requi
 const { createServer } = require("node:net");
 const { join } = require("node:path");
 const { describe, it } = require("node:test");
+const { runApart } = require("./support/apart.js");
 const { ways } = require("./support/programs.js");
 const { root } = require("./support/runtimes.js");
 const { startSession } = require("./support/session.js");
@@ -56,16 +57,14 @@ async function bash(session, script, { cwd = session.env.HOME, env = {} } = {}) 
 }
 
 /** As `bash`, with empty folders of its own in place of these. */
-function apart(session, folders, script, options) {
+async function apart(session, folders, script) {
   const mounts = folders
     .map((folder) => `mkdir -p ${folder}; mount -t tmpfs -o mode=755 tmpfs ${folder}`)
     .join("\n");
-  const own = process.getuid() === 0 ? "" : "--map-root-user";
-  return bash(
-    session,
-    `unshare ${own} --mount bash --norc -eu <<'APART'\n${mounts}\n${script}\nAPART`,
-    options,
-  );
+  const whole = `exec 2>&1\n${mounts}\n${script}`;
+  const { code, stdout, stderr } = await runApart(session, whole, [], { cwd: session.env.HOME });
+  assert.equal(code, 0, stdout + stderr);
+  return stdout;
 }
 
 describe("the recipe for", () => {

@@ -6,6 +6,7 @@ const { join } = require("node:path");
 const { describe, it } = require("node:test");
 const { openStore } = require("..");
 const { identityIn } = require("./support/age.js");
+const { runApart } = require("./support/apart.js");
 const { root, runtimes } = require("./support/runtimes.js");
 const { startSession } = require("./support/session.js");
 
@@ -123,9 +124,9 @@ describe("what unlocks the encrypted file", () => {
     const source = join(session.directory, "program.cjs");
     const script = `mount -t tmpfs -o mode=755 tmpfs /run; mkdir /run/secrets; cp "$IDENTITY" /run/secrets/os-secrets.identity
       chmod 444 /run/secrets/os-secrets.identity; exec "$@"`;
-    const own = process.getuid() === 0 ? [] : ["--map-root-user"];
-    const args = [...own, "--mount", "bash", "--norc", "-euc", script, "bash", ...node, source];
-    const { stdout, stderr } = await session.run("unshare", args, { env: { IDENTITY: provided } });
+    const { stdout, stderr } = await runApart(session, script, [...node, source], {
+      env: { IDENTITY: provided },
+    });
     assert.equal(stdout, '"value"\n', stderr);
   });
 

@@ -17,12 +17,12 @@ use napi_derive::napi;
 
 use crate::{
     cli::{self, Program},
-    credential::Key,
+    credential::{Key, Secret},
     error::Error,
     limits::Progress,
     scope::{Resolution, Scope, Scopes},
     store::{
-        self, Choice,
+        self, Call, Choice, Store,
         exec::{self, ExecStore},
         file::{self, FileStore, keys::Unlock},
         memory::MemoryStore,
@@ -93,6 +93,25 @@ pub fn open_exec(
     }
 }
 
+/// What a store is asked of one credential.
+type Asked<T> = for<'a> fn(&'a dyn Store, &'a Key, &'a Progress) -> Call<'a, T>;
+
+/// Asks a store something of one credential, and gives the promise of its answer.
+fn ask<T: 'static>(
+    env: Env,
+    choice: Choice,
+    key: Key,
+    bounds: Bounds,
+    progress: fn(bool) -> Progress,
+    call: Asked<T>,
+    reply: fn(T) -> Result<Reply, Error>,
+) -> napi::Result<Unknown<'static>> {
+    start(env, bounds, move |bounds, limits| async move {
+        let progress = progress(bounds.interactive);
+        limits.run(&progress, async { call(choice.store()?, &key, &progress).await }).await.and_then(reply)
+    })
+}
+
 /// Reads a credential: a promise of a string, or of a `Buffer` where bytes are asked for, or null.
 #[napi]
 pub fn get(
@@ -103,12 +122,10 @@ pub fn get(
     bounds: Bounds,
     bytes: Option<bool>,
 ) -> napi::Result<Unknown<'static>> {
-    let (opened, key) = (of(store), Key { service, name });
     let reply = if bytes == Some(true) { Reply::bytes } else { Reply::text };
-    start(env, bounds, |bounds, limits| async move {
-        let progress = Progress::reading(bounds.interactive);
-        limits.run(&progress, async { opened.store()?.get(&key, &progress).await }).await.and_then(reply)
-    })
+    let key = Key { service, name };
+    let get: Asked<Option<Secret>> = |store, key, progress| store.get(key, progress);
+    ask(env, of(store), key, bounds, Progress::reading, get, reply)
 }
 
 /// Stores a credential: a promise of nothing.
@@ -138,14 +155,9 @@ pub fn delete(
     name: String,
     bounds: Bounds,
 ) -> napi::Result<Unknown<'static>> {
-    let (opened, key) = (of(store), Key { service, name });
-    start(env, bounds, |bounds, limits| async move {
-        let progress = Progress::changing(bounds.interactive);
-        limits
-            .run(&progress, async { opened.store()?.delete(&key, &progress).await })
-            .await
-            .map(Reply::Boolean)
-    })
+    let key = Key { service, name };
+    let delete: Asked<bool> = |store, key, progress| store.delete(key, progress);
+    ask(env, of(store), key, bounds, Progress::changing, delete, Reply::boolean)
 }
 
 /// Looks for a credential: a promise of whether there is one.
@@ -157,11 +169,9 @@ pub fn has(
     name: String,
     bounds: Bounds,
 ) -> napi::Result<Unknown<'static>> {
-    let (opened, key) = (of(store), Key { service, name });
-    start(env, bounds, |bounds, limits| async move {
-        let progress = Progress::reading(bounds.interactive);
-        limits.run(&progress, async { opened.store()?.has(&key, &progress).await }).await.map(Reply::Boolean)
-    })
+    let key = Key { service, name };
+    let has: Asked<bool> = |store, key, progress| store.has(key, progress);
+    ask(env, of(store), key, bounds, Progress::reading, has, Reply::boolean)
 }
 
 /// Lists credentials, of one service or of all: a promise of an array of `{ service, name }`.

@@ -105,6 +105,10 @@ impl Reply {
     pub fn bytes(secret: Option<Secret>) -> Result<Self, Error> {
         Ok(Self::Bytes(secret))
     }
+
+    pub fn boolean(boolean: bool) -> Result<Self, Error> {
+        Ok(Self::Boolean(boolean))
+    }
 }
 
 pub unsafe fn to_value(env: sys::napi_env, reply: &Reply) -> Option<sys::napi_value> {

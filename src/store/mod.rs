@@ -103,6 +103,18 @@ impl Choice {
     }
 }
 
+/// Refuses what no message of a bus could carry, and what no other store takes either.
+fn check_size(key: &Key, value: Option<&Secret>) -> Result<(), Error> {
+    let size = key.service.len() + key.name.len();
+    if size > MAX_KEY {
+        return Err(Error::TooLarge { what: "service and name", size, limit: MAX_KEY });
+    }
+    match value.map(|value| value.expose().len()) {
+        Some(size) if size > MAX_VALUE => Err(Error::TooLarge { what: "a value", size, limit: MAX_VALUE }),
+        _ => Ok(()),
+    }
+}
+
 /// A value that a store without limits of its own is to hold; `None` where it is empty, which deletes.
 ///
 /// # Errors
@@ -112,14 +124,7 @@ fn checked<'a>(key: &Key, value: &'a Secret) -> Result<Option<&'a Secret>, Error
     if [&key.service, &key.name].into_iter().any(|text| text.is_empty() || text.contains('\0')) {
         return Err(Error::InvalidKey);
     }
-    let (size, limit) = (value.expose().len(), MAX_VALUE);
-    if size > limit {
-        return Err(Error::TooLarge { what: "a value", size, limit });
-    }
-    let (size, limit) = (key.service.len() + key.name.len(), MAX_KEY);
-    if size > limit {
-        return Err(Error::TooLarge { what: "service and name", size, limit });
-    }
+    check_size(key, Some(value))?;
     Ok(Some(value).filter(|value| !value.expose().is_empty()))
 }
 

@@ -48,7 +48,6 @@ pub struct Places {
     passphrase: Option<Secret>,
     /// Where systemd lays credentials.
     credentials: Option<PathBuf>,
-    container: PathBuf,
     /// Where `secrets init` makes one.
     own: Option<PathBuf>,
 }
@@ -79,7 +78,6 @@ impl Places {
             identity,
             passphrase: secret("OS_SECRETS_PASSPHRASE"),
             credentials: variables.directory("CREDENTIALS_DIRECTORY"),
-            container: CONTAINER.into(),
             own: own_identity(variables),
         }
     }
@@ -112,7 +110,7 @@ impl Places {
             }
             (None, None) => {}
         }
-        let provided = [self.credentials.as_deref(), Some(&self.container)];
+        let provided = [self.credentials.as_deref(), Some(Path::new(CONTAINER))];
         let provided = provided.into_iter().flatten().map(|directory| Source::File(directory.join(PROVIDED)));
         for source in provided.chain(self.own.clone().map(Source::Own)) {
             let (Source::File(path) | Source::Own(path)) = &source else { continue };
@@ -127,6 +125,11 @@ impl Places {
         }
         Ok(None)
     }
+}
+
+/// Whether neither a program nor the environment has said what unlocks the file, so that the person may.
+pub fn is_left_open(found: &Option<(Unlock, Source)>) -> bool {
+    matches!(found, None | Some((_, Source::File(_) | Source::Own(_))))
 }
 
 /// The error that there is no key.

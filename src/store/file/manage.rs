@@ -1,12 +1,13 @@
 //! Examining the file, and changing who can read it.
 
-use std::{collections::HashSet, path::PathBuf};
+use std::path::PathBuf;
 
 use age::x25519;
 
 use super::{
     FileStore, Inner, Keys, Options, Source,
     envelope::{self, Lock},
+    keys,
 };
 use crate::{error::Error, file::Directory};
 
@@ -73,6 +74,8 @@ impl Inner {
         let place = self.place()?;
         let credentials = place.open().and_then(|_| Ok(self.entries()?.len()));
         let recipients = self.current_recipients();
+        let is_left_open =
+            self.defaults.keys.find(self.given.as_ref()).is_ok_and(|found| keys::is_left_open(&found));
         let has_passphrase = || {
             let file = self.bytes(&place.open().ok()??).ok()?;
             Some(envelope::has_passphrase(&file))
@@ -81,18 +84,12 @@ impl Inner {
             path: place.path.clone(),
             exists: place.path.symlink_metadata().is_ok(),
             key: self.find_key(false).map(|(_, source)| source),
-            asks: can_ask && credentials.is_err() && self.can_be_asked() && has_passphrase() == Some(true),
+            asks: can_ask && credentials.is_err() && is_left_open && has_passphrase() == Some(true),
             unwritable: if credentials.is_ok() { recipients.as_ref().err().cloned() } else { None },
             recipients: recipients.ok(),
             credentials,
             backup: Some(place.backup()).filter(|backup| backup.exists()),
         })
-    }
-
-    /// Whether nobody has said what unlocks the file.
-    pub(super) fn can_be_asked(&self) -> bool {
-        let found = self.defaults.keys.find(self.given.as_ref());
-        matches!(found, Ok(None | Some((_, Source::File(_) | Source::Own(_)))))
     }
 
     fn current_recipients(&self) -> Result<Vec<String>, Error> {
@@ -127,8 +124,6 @@ impl Inner {
         if !recipients.contains(own) {
             recipients.insert(0, own.clone());
         }
-        let mut seen = HashSet::new();
-        recipients.retain(|recipient| seen.insert(recipient.clone()));
         let listed = recipients.clone();
         recipients.extend(add.iter().filter(|added| !listed.contains(added)).cloned());
         if !all_known {

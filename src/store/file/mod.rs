@@ -12,7 +12,6 @@
 //! | `entries.rs` | what was read of it, kept sealed |
 
 use std::{
-    collections::HashSet,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard},
 };
@@ -182,7 +181,7 @@ impl Inner {
 
     fn find_key(&self, writes: bool) -> Result<(Unlock, Source), Error> {
         let found = self.defaults.keys.find(self.given.as_ref())?;
-        if let Some(ask) = self.ask.as_ref().filter(|_| self.can_be_asked()) {
+        if let Some(ask) = self.ask.as_ref().filter(|_| keys::is_left_open(&found)) {
             let place = self.place()?;
             let has_passphrase = match place.open()? {
                 Some(open) => Some(envelope::has_passphrase(&self.bytes(&open)?)),
@@ -324,9 +323,6 @@ impl Inner {
         if !recipients.contains(&own) {
             recipients.push(own);
         }
-        // One that is listed twice is one all the same.
-        let mut seen = HashSet::new();
-        recipients.retain(|recipient| seen.insert(recipient.clone()));
         match count.checked_sub(recipients.len()) {
             _ if !all_known => Err(self.is_damaged(
                 "is also encrypted for recipients of another kind than age1…, who could not read it any more if \

@@ -1,6 +1,9 @@
 //! What the age file holds: JSON, as `docs/file-store.md` describes it.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, HashSet},
+    path::Path,
+};
 
 use age::x25519;
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -40,12 +43,16 @@ impl<'a> Payload<'a> {
         }
     }
 
-    /// The recipients that it lists.
+    /// The recipients that it lists, each once.
     pub fn recipients(&self) -> Result<Vec<x25519::Recipient>, Error> {
         let Some(listed) = self.document.field(RECIPIENTS) else { return Ok(Vec::new()) };
         let wrong = || self.document.error("lists under \"recipients\" what is none (age1…)");
         let texts = listed.texts().ok_or_else(wrong)?;
-        texts.iter().map(|text| parse_recipient(text).ok_or_else(wrong)).collect()
+        let mut recipients: Vec<_> =
+            texts.iter().map(|text| parse_recipient(text).ok_or_else(wrong)).collect::<Result<_, _>>()?;
+        let mut seen = HashSet::new();
+        recipients.retain(|recipient: &x25519::Recipient| seen.insert(recipient.clone()));
+        Ok(recipients)
     }
 
     /// Lists other recipients.

@@ -70,7 +70,7 @@ impl Place {
     ///
     /// [`Error::NotPrivate`] where others can get at it, and [`Error::File`], also for symbolic links.
     pub fn open(&self) -> Result<Option<Open>, Error> {
-        if !self.check_directory()? {
+        if !self.has_directory()? {
             return Ok(None);
         }
         let file = match file::open(&self.path) {
@@ -89,12 +89,7 @@ impl Place {
         let directory = self.directory();
         let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
         made.map_err(|error| failure("Cannot make", directory, error))?;
-        self.check_directory().map(drop)
-    }
-
-    /// Whether there is a directory for it to be in.
-    pub fn has_directory(&self) -> Result<bool, Error> {
-        self.check_directory()
+        self.has_directory().map(drop)
     }
 
     /// Replaces the file. What was there stays as [`backup`](Self::backup), where `keeps` says so.
@@ -143,7 +138,12 @@ impl Place {
         self.path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."))
     }
 
-    fn check_directory(&self) -> Result<bool, Error> {
+    /// Whether there is a directory for it to be in.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn has_directory(&self) -> Result<bool, Error> {
         let directory = self.directory();
         let fail = |error| failure("Cannot use", directory, error);
         let metadata = match fs::symlink_metadata(directory) {

@@ -21,7 +21,7 @@ use std::{collections::BTreeSet, future::Future, sync::Arc};
 use tokio::task::JoinSet;
 use zbus::OwnedObjectPath;
 
-use super::{Call, MAX_KEY, MAX_VALUE, Store};
+use super::{Call, Store, check_size};
 use crate::{
     credential::{Key, Secret},
     error::{Effect, Error},
@@ -355,18 +355,6 @@ impl Store for SecretService {
 
     fn list<'a>(&'a self, service: Option<&'a str>, progress: &'a Progress) -> Call<'a, Vec<Key>> {
         Box::pin(self.repeat(progress, move |link| async move { self.list(&link, service).await }))
-    }
-}
-
-/// Refuses what no message of the bus could carry, before anything is sent.
-fn check_size(key: &Key, value: Option<&Secret>) -> Result<(), Error> {
-    let size = key.service.len() + key.name.len();
-    if size > MAX_KEY {
-        return Err(Error::TooLarge { what: "service and name", size, limit: MAX_KEY });
-    }
-    match value.map(|value| value.expose().len()) {
-        Some(size) if size > MAX_VALUE => Err(Error::TooLarge { what: "a value", size, limit: MAX_VALUE }),
-        _ => Ok(()),
     }
 }
 
