@@ -165,7 +165,7 @@ function setting(options, second, isValue) {
   if (!isValue(value)) {
     throw wrongType(`Expected 'value' to be a string${isValue === isString ? "" : " or a Uint8Array"}`);
   }
-  // Matters on macOS; read everywhere, so that a getter runs everywhere.
+  // Matters on macOS, as the next one on Windows; read everywhere, so that a getter runs everywhere.
   read(options, "allowUnrestrictedAccess");
   const persist = read(options, "persist");
   if (persist !== undefined && persist !== "local" && persist !== "enterprise") {
@@ -174,7 +174,7 @@ function setting(options, second, isValue) {
       "The property 'options.persist' must be one of: `local`, `enterprise`",
     );
   }
-  return { service, name, value, bounded: bounds(options) };
+  return { service, name, value, bounded: bounds(options), local: persist === "local" };
 }
 
 /** The credential that a method is asked for, from either form of its arguments. */
@@ -194,12 +194,12 @@ function asked(method, args) {
 function stored(args, isValue) {
   const [first, second, third] = args;
   const positional = isString(first) && isString(second) && isValue(third);
-  const { service, name, value, bounded } = positional
-    ? { service: first, name: second, value: third, bounded: UNBOUNDED }
+  const { service, name, value, bounded, local } = positional
+    ? { service: first, name: second, value: third, bounded: UNBOUNDED, local: false }
     : setting(first, second, isValue);
   check(service, name, isString(value) ? value : "");
   if (!isString(value)) checkMemory(value);
-  return { service, name, value, bounded };
+  return { service, name, value, bounded, local };
 }
 
 /** Whether a store from `openStore` can hold a value. */
@@ -226,8 +226,8 @@ const methods = {
     return start(bounded, (limits) => native.get(undefined, service, name, limits));
   },
   set(...args) {
-    const { service, name, value, bounded } = stored(args, isString);
-    return start(bounded, (limits) => native.set(undefined, service, name, value, limits));
+    const { service, name, value, bounded, local } = stored(args, isString);
+    return start(bounded, (limits) => native.set(undefined, service, name, value, limits, local));
   },
   delete(...args) {
     const { service, name, bounded } = asked("secrets.delete", args);
@@ -268,8 +268,8 @@ class Store {
   }
 
   set(...args) {
-    const { service, name, value, bounded } = stored(args, isValue);
-    return this.#start(bounded, (limits) => native.set(this.#native, service, name, value, limits));
+    const { service, name, value, bounded, local } = stored(args, isValue);
+    return this.#start(bounded, (limits) => native.set(this.#native, service, name, value, limits, local));
   }
 
   delete(...args) {

@@ -11,6 +11,7 @@ const targets = platform === "linux" ? [`linux-${arch}-gnu`, `linux-${arch}-musl
 /** The packages there are, by name in full, so that bundlers see them and can take them along. */
 const packages = {
   "@os-secrets/linux-x64-gnu": () => require("@os-secrets/linux-x64-gnu"),
+  "@os-secrets/win32-x64": () => require("@os-secrets/win32-x64"),
 };
 
 /** The C library, as far as the runtime tells. */

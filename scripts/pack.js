@@ -15,7 +15,10 @@ mkdirSync(destination, { recursive: true });
 const staging = mkdtempSync(join(tmpdir(), "os-secrets-pack-"));
 
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-const platforms = readdirSync(join(root, "npm"));
+const platforms = readdirSync(join(root, "npm")).filter((platform) =>
+  // Other builds lie there for tests.
+  existsSync(join(root, "npm", platform, "package.json")),
+);
 const unbuilt = platforms.filter((platform) => !existsSync(join(root, "npm", platform, "os-secrets.node")));
 if (unbuilt.length > 0) fail(`No binary yet for ${unbuilt.join(", ")}. Run on each platform: npm run build`);
 

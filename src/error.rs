@@ -123,15 +123,17 @@ pub enum Error {
 
     /// No store of this platform can hold so much. Nothing was changed.
     #[error(
-        "Too large for the credential store: {what} of {size} bytes, where {limit} are possible. Nothing was \
+        "Too large for the credential store: {what} of {size} {unit}, where {limit} are possible. Nothing was \
          changed. Keep the data in an encrypted file, and its key here"
     )]
     TooLarge {
         /// What is too large: `a value`, or `service and name`.
         what: &'static str,
-        /// Its size in bytes.
+        /// Its size.
         size: usize,
-        /// The most that can be stored, in bytes.
+        /// What that is counted in: `bytes`, or `UTF-16 units`.
+        unit: &'static str,
+        /// The most that can be stored.
         limit: usize,
     },
 
@@ -141,6 +143,24 @@ pub enum Error {
          openStore().get({{ service, name, encoding: \"buffer\" }})"
     )]
     InvalidData,
+
+    /// Windows refused a call of its Credential Manager, or failed.
+    #[error("Credential Manager failed at {operation}: {message} (error {number}).{}", advice(*number))]
+    Windows {
+        /// The call, such as `CredWrite`.
+        operation: &'static str,
+        /// The system's error number.
+        number: u32,
+        /// The system's own words for that.
+        message: String,
+    },
+
+    /// The store lists the credentials of one service only.
+    #[error(
+        "This store holds every program's credentials, and lists those of one service: name it, as in \
+         list({{ service }}) or secrets list --service S"
+    )]
+    NeedsService,
 
     /// No secret of this name is where it was looked for.
     #[error("There is no secret {name} in {place}")]
@@ -272,6 +292,35 @@ pub enum Error {
     },
 }
 
+/// Windows' error numbers that mean something for credentials (`winerror.h`).
+mod number {
+    pub const ACCESS_DENIED: u32 = 5;
+    pub const CANCELLED: u32 = 1223;
+    pub const NO_SUCH_LOGON_SESSION: u32 = 1312;
+    pub const SERVICE_DISABLED: u32 = 1058;
+    pub const RPC_SERVER_UNAVAILABLE: u32 = 1722;
+}
+
+/// What an error number of Windows means, and what to do, to follow the system's words.
+fn advice(number: u32) -> &'static str {
+    match number {
+        number::ACCESS_DENIED => {
+            " The system lets this process have no credentials. Run it as the user whose they are, outside of a \
+             sandbox"
+        }
+        number::CANCELLED => " Try again, and answer what is asked",
+        number::NO_SUCH_LOGON_SESSION => {
+            " This logon session has no credentials: sessions over the network have none (SSH with a key, remote \
+             PowerShell), nor have service accounts. Log on with a password, run the program as a task that is \
+             allowed to store it, or use an encrypted file (OS_SECRETS_PROVIDER=file)"
+        }
+        number::SERVICE_DISABLED | number::RPC_SERVER_UNAVAILABLE => {
+            " Its service does not run. Start it (sc start VaultSvc), then try again"
+        }
+        _ => " See what the number means (net helpmsg <number>), then try again",
+    }
+}
+
 /// Where a process runs that has no desktop session around it. Its `Display` says what that means for
 /// credential stores, and what to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -345,6 +394,9 @@ impl Error {
             Self::AccessDenied(_) | Self::NotPrivate { .. } | Self::File { denied: true, .. } => {
                 "ERR_SECRETS_ACCESS_DENIED"
             }
+            Self::Windows { number: number::ACCESS_DENIED, .. } => "ERR_SECRETS_ACCESS_DENIED",
+            Self::Windows { number: number::CANCELLED, .. } => "ERR_SECRETS_USER_CANCELED",
+            Self::Windows { .. } => "ERR_SECRETS_PLATFORM_ERROR",
             Self::WrongKey { .. } => "ERR_SECRETS_AUTH_FAILED",
             Self::UserCanceled { .. } | Self::NoPassphrase(_) => "ERR_SECRETS_USER_CANCELED",
             Self::InteractionRequired { .. } => "ERR_SECRETS_INTERACTION_REQUIRED",
@@ -354,7 +406,7 @@ impl Error {
             Self::InvalidSetting(_) => "ERR_SECRETS_INVALID_SETTING",
             Self::TooLarge { .. } => "ERR_SECRETS_TOO_LARGE",
             Self::NotFound { .. } => "ERR_SECRETS_NOT_FOUND",
-            Self::InvalidName { .. } | Self::InvalidKey => "ERR_INVALID_ARG_VALUE",
+            Self::InvalidName { .. } | Self::InvalidKey | Self::NeedsService => "ERR_INVALID_ARG_VALUE",
             Self::InvalidData
             | Self::InvalidFile { .. }
             | Self::Damaged { .. }
@@ -404,6 +456,10 @@ mod tests {
         Error::Timeout { after: Duration::from_secs(25), at, effect: Effect::None }
     }
 
+    fn windows(number: u32) -> Error {
+        Error::Windows { operation: "CredRead", number, message: "some words".into() }
+    }
+
     #[test]
     fn an_open_end_says_what_it_may_have_changed() {
         let message = |error: Error, effect| error.with_effect(effect).to_string();
@@ -443,7 +499,7 @@ mod tests {
             name: "org.example.Failed".into(),
             message: "no".into(),
         };
-        let too_large = Error::TooLarge { what: "a value", size: 9, limit: 8 };
+        let too_large = Error::TooLarge { what: "a value", size: 9, unit: "bytes", limit: 8 };
         for (error, code) in [
             (Error::NoBus("x".into()), "ERR_SECRETS_PLATFORM_ERROR"),
             (Error::NoService("x".into()), "ERR_SECRETS_PLATFORM_ERROR"),
@@ -464,6 +520,11 @@ mod tests {
             (Error::InvalidSetting("x".into()), "ERR_SECRETS_INVALID_SETTING"),
             (too_large, "ERR_SECRETS_TOO_LARGE"),
             (Error::InvalidData, "ERR_SECRETS_INVALID_DATA"),
+            (windows(5), "ERR_SECRETS_ACCESS_DENIED"),
+            (windows(1223), "ERR_SECRETS_USER_CANCELED"),
+            (windows(1312), "ERR_SECRETS_PLATFORM_ERROR"),
+            (windows(87), "ERR_SECRETS_PLATFORM_ERROR"),
+            (Error::NeedsService, "ERR_INVALID_ARG_VALUE"),
         ] {
             assert_eq!(error.code(), code, "{error:?}");
         }
@@ -481,6 +542,12 @@ mod tests {
             "The credential store failed at CreateItem: disk full (org.freedesktop.DBus.Error.Failed). See what its \
              service has logged (journalctl --user), then try again"
         );
+        assert_eq!(
+            windows(87).to_string(),
+            "Credential Manager failed at CredRead: some words (error 87). See what the number means (net \
+             helpmsg <number>), then try again"
+        );
+        assert!(windows(1312).to_string().contains("SSH with a key"));
         assert!(Error::NoBus("it is gone".into()).to_string().contains("it is gone"));
         assert!(Error::NoBus(String::new()).to_string().contains("dbus-run-session"));
         assert_eq!(timeout(None).name(), Some("TimeoutError"));

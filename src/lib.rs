@@ -18,8 +18,8 @@
 //! Dependencies point one way: binding and cli → scope → store → credential, limits, file,
 //! json, error.
 
-#[cfg(not(target_os = "linux"))]
-compile_error!("os-secrets has a store for Linux only so far");
+#[cfg(not(any(target_os = "linux", windows)))]
+compile_error!("os-secrets has a store for Linux and Windows only so far");
 
 pub mod binding;
 pub mod cli;
@@ -29,7 +29,9 @@ pub mod credential;
 pub mod error;
 #[forbid(unsafe_code)]
 pub mod executor;
-#[forbid(unsafe_code)]
+// Windows has no safe way to say who may use a file.
+#[cfg_attr(unix, forbid(unsafe_code))]
+#[cfg_attr(windows, deny(unsafe_code))]
 pub mod file;
 #[forbid(unsafe_code)]
 pub mod json;

@@ -108,10 +108,14 @@ fn what_no_message_can_carry_is_refused_before_any_is_sent() {
         let world = World::new().await;
         let value = Secret::new(vec![b'x'; MAX_VALUE + 1]);
         let error = world.store.set(&key("token"), &value).await.unwrap_err();
-        assert_eq!(error, Error::TooLarge { what: "a value", size: MAX_VALUE + 1, limit: MAX_VALUE });
+        assert_eq!(
+            error,
+            Error::TooLarge { what: "a value", size: MAX_VALUE + 1, unit: "bytes", limit: MAX_VALUE }
+        );
         assert_eq!(error.code(), "ERR_SECRETS_TOO_LARGE");
         let key = Key { service: "s".repeat(MAX_KEY), name: "n".into() };
-        let error = Error::TooLarge { what: "service and name", size: MAX_KEY + 1, limit: MAX_KEY };
+        let error =
+            Error::TooLarge { what: "service and name", size: MAX_KEY + 1, unit: "bytes", limit: MAX_KEY };
         assert_eq!(world.store.set(&key, &Secret::new(b"value".into())).await, Err(error.clone()));
         assert_eq!(world.store.get(&key).await, Err(error.clone()));
         assert_eq!(world.store.delete(&key).await, Err(error));

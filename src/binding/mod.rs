@@ -22,7 +22,7 @@ use crate::{
     limits::Progress,
     scope::{Resolution, Scope, Scopes},
     store::{
-        self, Call, Choice, Store,
+        self, Call, Choice, Persist, SetOptions, Store,
         exec::{self, ExecStore},
         file::{self, FileStore, keys::Unlock},
         memory::MemoryStore,
@@ -128,7 +128,7 @@ pub fn get(
     ask(env, of(store), key, bounds, Progress::reading, get, reply)
 }
 
-/// Stores a credential: a promise of nothing.
+/// Stores a credential: a promise of nothing. `local` keeps it on this machine, where there is a choice.
 #[napi]
 pub fn set(
     env: Env,
@@ -137,11 +137,14 @@ pub fn set(
     name: String,
     value: Value,
     bounds: Bounds,
+    local: Option<bool>,
 ) -> napi::Result<Unknown<'static>> {
     let (opened, key) = (of(store), Key { service, name });
-    start(env, bounds, |bounds, limits| async move {
+    let persist = if local == Some(true) { Persist::Local } else { Persist::Enterprise };
+    start(env, bounds, move |bounds, limits| async move {
         let progress = Progress::changing(bounds.interactive);
-        let call = async { opened.store()?.set(&key, &value.0, &progress).await };
+        let call =
+            async { opened.store()?.set_with(&key, &value.0, SetOptions { persist }, &progress).await };
         limits.run(&progress, call).await.map(|()| Reply::Nothing)
     })
 }

@@ -97,7 +97,7 @@ pub enum Reply {
 impl Reply {
     pub fn text(secret: Option<Secret>) -> Result<Self, Error> {
         match &secret {
-            Some(secret) if str::from_utf8(secret.expose()).is_err() => Err(Error::InvalidData),
+            Some(secret) if !is_text(secret) => Err(Error::InvalidData),
             _ => Ok(Self::Text(secret)),
         }
     }
@@ -109,6 +109,15 @@ impl Reply {
     pub fn boolean(boolean: bool) -> Result<Self, Error> {
         Ok(Self::Boolean(boolean))
     }
+}
+
+/// Whether a value can be given as a string.
+fn is_text(secret: &Secret) -> bool {
+    #[cfg(windows)]
+    if crate::store::windows::is_utf16(secret) {
+        return false;
+    }
+    str::from_utf8(secret.expose()).is_ok()
 }
 
 pub unsafe fn to_value(env: sys::napi_env, reply: &Reply) -> Option<sys::napi_value> {

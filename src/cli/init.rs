@@ -1,9 +1,7 @@
 //! `init`: makes an identity.
 
 use std::{
-    fs::DirBuilder,
     io,
-    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
 
@@ -39,8 +37,7 @@ pub fn init(context: &Context, path: Option<PathBuf>) -> Result<(), Failure> {
 /// Writes the file of an identity. One that is there is not replaced: with it went what is encrypted for it.
 fn write(path: &Path, identity: &[u8]) -> Result<(), Error> {
     if let Some(directory) = path.parent().filter(|parent| *parent != Path::new("")) {
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
-        made.map_err(|error| file::failure("Cannot make", directory, error))?;
+        file::make_directory(directory).map_err(|error| file::failure("Cannot make", directory, error))?;
     }
     file::write_new(path, identity).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => {

@@ -15,10 +15,7 @@ use crate::{
     error::Error,
     limits::Progress,
     scope::{Name, Preferences, SERVICE, User},
-    store::{
-        self,
-        linux::foreign::{Foreign, Package},
-    },
+    store::{self, Foreign, Package},
 };
 
 /// Where a credential comes from.
@@ -74,10 +71,23 @@ fn preferences(context: &Context) -> Result<Vec<(String, Origin)>, Error> {
 
 /// Copies one, and says what was done.
 fn copy(context: &Context, key: Key, origin: Origin, delete: bool) -> Result<&'static str, Undone> {
-    let (from, to, store) = (origin.clone(), key.clone(), context.store());
+    let (from, to, chosen) = (origin.clone(), key.clone(), context.store());
+    #[cfg(windows)]
+    if let Origin::Item(item) = &origin
+        && matches!(chosen, store::Choice::Os)
+        && item.is_of(&key)
+    {
+        let item = item.clone();
+        let converted = context.call(Progress::changing(true), |progress| async move {
+            let value = store::os()?.get_foreign(&item, &progress).await?;
+            store::os()?.convert_foreign(&to, &value, &progress).await
+        });
+        // It is the very item: deleting it would delete the credential.
+        return converted.map(|()| "kept").map_err(|error| Undone::failed("is not converted", &error));
+    }
     let copied = context.call(Progress::changing(true), |progress| async move {
         let value = from.read(&progress).await?;
-        copy_to(store.store()?, &to, &value, &progress).await
+        copy_to(chosen.store()?, &to, &value, &progress).await
     });
     match copied {
         Ok(Copy::Done) if !delete => return Ok("copied"),

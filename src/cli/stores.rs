@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsString,
-    path::{Path, PathBuf},
+    path::{MAIN_SEPARATOR, Path, PathBuf},
     sync::Arc,
 };
 
@@ -33,11 +33,13 @@ impl Selected {
         Ok(match word.as_encoded_bytes() {
             b"os" => Self::Os,
             b"file" => Self::file(None),
-            path if path.contains(&b'/') => Self::file(Some(&directory.join(word))),
+            path if path.iter().any(|&byte| std::path::is_separator(byte.into())) => {
+                Self::file(Some(&directory.join(word)))
+            }
             _ => {
-                return Err(Failure::Usage(
-                    "a store is os, file, or the path of a file, with a / in it".into(),
-                ));
+                let text =
+                    format!("a store is os, file, or the path of a file, with a {MAIN_SEPARATOR} in it");
+                return Err(Failure::Usage(text));
             }
         })
     }

@@ -4,8 +4,6 @@ use std::{
     collections::BTreeSet,
     env,
     ffi::OsString,
-    fs::DirBuilder,
-    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
 
@@ -13,7 +11,7 @@ use super::{Found, Name};
 use crate::{
     credential::Secret,
     error::Error,
-    file::{Directory, PRIVATE, failure, read},
+    file::{Access, Directory, failure, make_directory, read},
     json::Document,
 };
 
@@ -32,7 +30,7 @@ pub struct Preferences {
 impl Preferences {
     /// Those of the user, where BusDK keeps them: `BUS_PREFERENCES_PATH`; else the file in
     /// `BUS_CONFIG_DIR`; else in `bus` under `XDG_CONFIG_HOME` or `~/.config`, where there is one, as
-    /// newer BusDK has it; else in `busdk` there.
+    /// newer BusDK has it; else in `busdk` there. On Windows in `Bus` or `BusDK` under `%APPDATA%`.
     ///
     /// # Errors
     ///
@@ -51,20 +49,24 @@ impl Preferences {
         if let Some(directory) = variable("BUS_CONFIG_DIR") {
             return Ok(Self { path: Path::new(&directory).join(FILE) });
         }
-        let configuration = variable("XDG_CONFIG_HOME")
-            .map(PathBuf::from)
-            // The base directory specification has relative ones ignored.
-            .filter(|path| path.is_absolute())
-            .or_else(|| variable("HOME").map(|home| Path::new(&home).join(".config")))
-            .ok_or_else(|| {
-                Error::InvalidSetting(
-                    "There is no place for the user's secrets: set HOME, XDG_CONFIG_HOME or \
-                     BUS_PREFERENCES_PATH"
-                        .into(),
-                )
-            })?;
-        let newer = configuration.join("bus").join(FILE);
-        let path = if exists(&newer) { newer } else { configuration.join("busdk").join(FILE) };
+        let configuration = if cfg!(windows) {
+            variable("APPDATA").map(PathBuf::from)
+        } else {
+            variable("XDG_CONFIG_HOME")
+                .map(PathBuf::from)
+                // The base directory specification has relative ones ignored.
+                .filter(|path| path.is_absolute())
+                .or_else(|| variable("HOME").map(|home| Path::new(&home).join(".config")))
+        };
+        let configuration = configuration.ok_or_else(|| {
+            Error::InvalidSetting(format!(
+                "There is no place for the user's secrets: set {} or BUS_PREFERENCES_PATH",
+                if cfg!(windows) { "APPDATA" } else { "HOME, XDG_CONFIG_HOME" }
+            ))
+        })?;
+        let [newer, older] = if cfg!(windows) { ["Bus", "BusDK"] } else { ["bus", "busdk"] };
+        let newer = configuration.join(newer).join(FILE);
+        let path = if exists(&newer) { newer } else { configuration.join(older).join(FILE) };
         Ok(Self { path })
     }
 
@@ -91,15 +93,14 @@ impl Preferences {
     pub fn set(&self, name: &Name, value: &Secret) -> Result<(), Error> {
         let text = str::from_utf8(value.expose()).map_err(|_| Error::InvalidData)?;
         if let Some(parent) = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            let made = DirBuilder::new().recursive(true).mode(0o700).create(parent);
-            made.map_err(|error| failure("Cannot make", parent, error))?;
+            make_directory(parent).map_err(|error| failure("Cannot make", parent, error))?;
         }
         let directory = Directory::lock(&self.path)?;
         let bytes = read(&self.path)?;
         let mut document = self.parse(bytes.as_ref().map_or(EMPTY, |bytes| bytes))?;
         document.set(&VALUES, &member(name), text)?;
         document.sort(&VALUES)?;
-        directory.replace(&self.path, &document.to_bytes(), PRIVATE)
+        directory.replace(&self.path, &document.to_bytes(), Access::Private)
     }
 
     /// Deletes a secret; whether there was one.
@@ -113,7 +114,7 @@ impl Preferences {
         if !document.remove(&VALUES, &member(name))? {
             return Ok(false);
         }
-        directory.replace(&self.path, &document.to_bytes(), PRIVATE).map(|()| true)
+        directory.replace(&self.path, &document.to_bytes(), Access::Private).map(|()| true)
     }
 
     fn parse<'a>(&'a self, bytes: &'a [u8]) -> Result<Document<'a>, Error> {
@@ -143,6 +144,20 @@ mod tests {
     }
 
     #[test]
+    #[cfg(windows)]
+    fn the_file_is_found_as_busdk_finds_it() {
+        let all = [("BUS_PREFERENCES_PATH", r"C:\p.json"), ("BUS_CONFIG_DIR", r"C:\c"), ("APPDATA", r"C:\a")];
+        let expected = [r"C:\p.json", r"C:\c\preferences.json", r"C:\a\BusDK\preferences.json"];
+        for (from, expected) in expected.iter().enumerate() {
+            assert_eq!(path(&all[from..], "").as_deref(), Some(*expected));
+        }
+        let newer = r"C:\a\Bus\preferences.json";
+        assert_eq!(path(&all[2..], newer).as_deref(), Some(newer));
+        assert_eq!(path(&[("HOME", r"C:\h")], ""), None);
+    }
+
+    #[test]
+    #[cfg(unix)]
     fn the_file_is_found_as_busdk_finds_it() {
         let all = [
             ("BUS_PREFERENCES_PATH", "/p.json"),

@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeSet,
     fs, io,
-    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
@@ -11,7 +10,7 @@ use super::{Found, Name};
 use crate::{
     credential::Secret,
     error::Error,
-    file::{Directory, failure, read},
+    file::{Access, Directory, failure, read},
     json::Document,
 };
 
@@ -95,8 +94,7 @@ impl Repository {
         let mut document = Document::parse(&path, &bytes)?;
         let changed = work(&mut document)?;
         if changed {
-            let mode = fs::metadata(&path).map_err(|error| failure("Cannot read", &path, error))?;
-            directory.replace(&path, &document.to_bytes(), mode.permissions().mode() & 0o7777)?;
+            directory.replace(&path, &document.to_bytes(), Access::AsBefore)?;
         }
         Ok(Some(changed))
     }

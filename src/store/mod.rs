@@ -16,7 +16,9 @@ use crate::{
     limits::Progress,
 };
 
-#[forbid(unsafe_code)]
+// Windows has no safe way to end what a program has started.
+#[cfg_attr(unix, forbid(unsafe_code))]
+#[cfg_attr(windows, deny(unsafe_code))]
 pub mod exec;
 #[forbid(unsafe_code)]
 pub mod file;
@@ -26,10 +28,15 @@ pub mod linux;
 pub mod memory;
 #[forbid(unsafe_code)]
 pub mod settings;
+#[cfg(windows)]
+pub mod windows;
 
 /// The operating system's own store.
 #[cfg(target_os = "linux")]
-pub use linux::SecretService as OsStore;
+pub use linux::{SecretService as OsStore, foreign::Foreign};
+/// The operating system's own store.
+#[cfg(windows)]
+pub use windows::{CredentialManager as OsStore, foreign::Foreign};
 
 static SETTINGS: OnceLock<Settings> = OnceLock::new();
 static OS_STORE: OnceLock<Result<OsStore, Error>> = OnceLock::new();
@@ -107,10 +114,12 @@ impl Choice {
 fn check_size(key: &Key, value: Option<&Secret>) -> Result<(), Error> {
     let size = key.service.len() + key.name.len();
     if size > MAX_KEY {
-        return Err(Error::TooLarge { what: "service and name", size, limit: MAX_KEY });
+        return Err(Error::TooLarge { what: "service and name", size, unit: "bytes", limit: MAX_KEY });
     }
     match value.map(|value| value.expose().len()) {
-        Some(size) if size > MAX_VALUE => Err(Error::TooLarge { what: "a value", size, limit: MAX_VALUE }),
+        Some(size) if size > MAX_VALUE => {
+            Err(Error::TooLarge { what: "a value", size, unit: "bytes", limit: MAX_VALUE })
+        }
         _ => Ok(()),
     }
 }
@@ -128,6 +137,32 @@ fn checked<'a>(key: &Key, value: &'a Secret) -> Result<Option<&'a Secret>, Error
     Ok(Some(value).filter(|value| !value.expose().is_empty()))
 }
 
+/// How long a credential is kept, and where. Windows knows the difference.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Persist {
+    /// On this machine.
+    Local,
+    /// With the person's roaming profile, where there is one.
+    #[default]
+    Enterprise,
+}
+
+/// What can be said of a credential that is stored. Stores ignore what means nothing to them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct SetOptions {
+    /// How long it is kept, and where.
+    pub persist: Persist,
+}
+
+/// A package that stores credentials in items of its own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Package {
+    /// `keytar`.
+    Keytar,
+    /// `@napi-rs/keyring`.
+    NapiRs,
+}
+
 /// A place that holds credentials.
 ///
 /// Calls may run at once, in any number. Each answers for the store as it is when the call reaches
@@ -140,6 +175,17 @@ pub trait Store: Send + Sync {
     /// Stores a credential, in place of one that was there. An empty value deletes, and is no
     /// error where there was nothing.
     fn set<'a>(&'a self, key: &'a Key, value: &'a Secret, progress: &'a Progress) -> Call<'a, ()>;
+
+    /// As [`set`](Self::set), with options.
+    fn set_with<'a>(
+        &'a self,
+        key: &'a Key,
+        value: &'a Secret,
+        _: SetOptions,
+        progress: &'a Progress,
+    ) -> Call<'a, ()> {
+        self.set(key, value, progress)
+    }
 
     /// Deletes a credential; whether there was one.
     fn delete<'a>(&'a self, key: &'a Key, progress: &'a Progress) -> Call<'a, bool>;

@@ -28,8 +28,35 @@ pub struct Process;
 impl Variables for Process {
     fn get(&self, name: &str) -> Option<OsString> {
         let value = env::var_os(name).filter(|value| !value.is_empty())?;
-        (!super::linux::environment::is_privileged()).then_some(value)
+        (!is_privileged()).then_some(value)
     }
+}
+
+#[cfg(target_os = "linux")]
+use super::linux::environment::is_privileged;
+
+/// Whether the process has more privileges than who has started it: no such thing is here.
+#[cfg(windows)]
+fn is_privileged() -> bool {
+    false
+}
+
+/// Where programs keep their configuration: `%APPDATA%` on Windows; elsewhere `$XDG_CONFIG_HOME`, or
+/// `~/.config`.
+pub fn configuration_directory(variables: &impl Variables) -> Option<PathBuf> {
+    base_directory(variables, "XDG_CONFIG_HOME", ".config")
+}
+
+/// Where programs keep their data: `%APPDATA%` on Windows; elsewhere `$XDG_DATA_HOME`, or `~/.local/share`.
+pub fn data_directory(variables: &impl Variables) -> Option<PathBuf> {
+    base_directory(variables, "XDG_DATA_HOME", ".local/share")
+}
+
+fn base_directory(variables: &impl Variables, variable: &str, usual: &str) -> Option<PathBuf> {
+    if cfg!(windows) {
+        return variables.directory("APPDATA");
+    }
+    variables.directory(variable).or_else(|| Some(variables.directory("HOME")?.join(usual)))
 }
 
 impl<F: Fn(&str) -> Option<OsString>> Variables for F {

@@ -7,6 +7,11 @@ use serde_json::{Value, json};
 use super::{Context, Failure, output::shown, stores::Selected};
 
 mod file;
+#[cfg(target_os = "linux")]
+#[path = "linux.rs"]
+mod os;
+#[cfg(windows)]
+#[path = "windows.rs"]
 mod os;
 
 /// Something that is known, and its name.

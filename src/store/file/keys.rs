@@ -1,10 +1,8 @@
 //! What unlocks the store: an identity or a passphrase, and where they are found.
 
 use std::{
-    ffi::OsString,
     fs::File,
     io::{self, Read},
-    os::unix::{ffi::OsStringExt, fs::PermissionsExt},
     path::{Path, PathBuf},
     str::FromStr,
 };
@@ -19,8 +17,8 @@ use super::envelope::Keys;
 use crate::{
     credential::Secret,
     error::Error,
-    file::shell_word,
-    store::settings::{Variables, fixed},
+    file::{path_of, writable_by_others},
+    store::settings::{Variables, configuration_directory, fixed},
 };
 
 /// The name of the identity's file, where systemd and containers lay secrets.
@@ -142,12 +140,9 @@ pub fn nothing_found() -> Error {
     )
 }
 
-/// Where `secrets init` puts an identity: `os-secrets/identity` under `$XDG_CONFIG_HOME` or `~/.config`.
+/// Where `secrets init` puts an identity: `os-secrets/identity` in the directory of configurations.
 pub fn own_identity(variables: &impl Variables) -> Option<PathBuf> {
-    let configuration = variables
-        .directory("XDG_CONFIG_HOME")
-        .or_else(|| variables.directory("HOME").map(|home| home.join(".config")))?;
-    Some(configuration.join("os-secrets").join("identity"))
+    Some(configuration_directory(variables)?.join("os-secrets").join("identity"))
 }
 
 /// Makes an identity: its file, as `age-keygen` makes it, and its recipient.
@@ -235,7 +230,7 @@ fn path(named: &[u8]) -> Option<PathBuf> {
     if is_text || named.contains(&b'\n') {
         return None;
     }
-    Some(PathBuf::from(OsString::from_vec(named.to_vec())))
+    Some(path_of(named))
 }
 
 /// Reads the file of an identity. Links lead to it where Kubernetes lays it, and everybody may read it where
@@ -246,10 +241,8 @@ fn read_identity(path: &Path, strict: bool) -> Result<Zeroizing<Vec<u8>>, String
     if !metadata.is_file() {
         return Err("is not a regular file; put the text of the identity there instead".into());
     }
-    let mode = metadata.permissions().mode();
-    if mode & 0o022 != 0 || (strict && mode & 0o077 != 0) {
-        let (who, mend) = if strict { ("read", "600") } else { ("written", "go-w") };
-        return Err(format!("can be {who} by other users. Run: chmod {mend} {}", shell_word(path)));
+    if let Some(why) = writable_by_others(path, &metadata, strict) {
+        return Err(why);
     }
     if metadata.len() > MAX_IDENTITY {
         return Err("is too large to be an identity".into());

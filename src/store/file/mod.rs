@@ -19,7 +19,10 @@ use std::{
 use age::x25519;
 use zeroize::Zeroizing;
 
-use super::{Call, Store, checked, settings::Variables};
+use super::{
+    Call, Store, checked,
+    settings::{Variables, data_directory},
+};
 use crate::{
     credential::{Key, Secret},
     error::Error,
@@ -54,16 +57,11 @@ pub struct Defaults {
 }
 
 impl Defaults {
-    /// Those of an environment: the file is `OS_SECRETS_FILE`, else `os-secrets/secrets.age` under
-    /// `XDG_DATA_HOME` or `~/.local/share`.
+    /// Those of an environment: the file is `OS_SECRETS_FILE`, else `os-secrets/secrets.age` in the directory of
+    /// programs' data.
     pub fn read(variables: &impl Variables) -> Self {
         let named = variables.get("OS_SECRETS_FILE").map(|path| super::settings::fixed(Path::new(&path)));
-        let usual = || {
-            let data = variables
-                .directory("XDG_DATA_HOME")
-                .or_else(|| Some(variables.directory("HOME")?.join(".local/share")))?;
-            Some(data.join("os-secrets").join("secrets.age"))
-        };
+        let usual = || Some(data_directory(variables)?.join("os-secrets").join("secrets.age"));
         Self { path: named.or_else(usual), keys: keys::Places::read(variables) }
     }
 }
@@ -301,7 +299,7 @@ impl Inner {
         // What could not be read again is not written.
         let (size, limit) = (file.len(), crate::file::MAX_FILE as usize);
         if size > limit {
-            return Err(Error::TooLarge { what: "the file of all credentials", size, limit });
+            return Err(Error::TooLarge { what: "the file of all credentials", size, unit: "bytes", limit });
         }
         place.replace(directory, &file, replaced.is_some())?;
         *lock(&self.header) = Some(Unlocked::Opened(header));

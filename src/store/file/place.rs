@@ -2,9 +2,8 @@
 
 use std::{
     ffi::OsStr,
-    fs::{self, DirBuilder, File, Metadata},
+    fs::{self, File},
     io,
-    os::unix::fs::{DirBuilderExt, FileExt, MetadataExt},
     path::{Path, PathBuf},
 };
 
@@ -12,12 +11,12 @@ use zeroize::Zeroizing;
 
 use crate::{
     error::Error,
-    file::{self, Directory, PRIVATE, failure},
+    file::{self, Access, Directory, failure},
 };
 
 /// The store's file, as it was at one time.
 pub struct Stamp {
-    /// Device, inode, size, and when it was modified, in seconds and nanoseconds.
+    /// As [`file::fingerprint`].
     numbers: [u64; 5],
     /// Its first bytes: the header with its MAC, and the payload's nonce.
     head: Vec<u8>,
@@ -26,28 +25,24 @@ pub struct Stamp {
 /// An open file that only we can read and write.
 pub struct Open {
     file: File,
-    metadata: Metadata,
+    /// As [`file::fingerprint`].
+    numbers: [u64; 5],
 }
 
 impl Open {
     /// Whether it is still what a stamp was taken of.
     pub fn is(&self, stamp: &Stamp) -> io::Result<bool> {
-        if self.numbers() != stamp.numbers {
+        if self.numbers != stamp.numbers {
             return Ok(false);
         }
         let mut head = vec![0; stamp.head.len()];
-        self.file.read_exact_at(&mut head, 0)?;
+        file::read_start(&self.file, &mut head)?;
         Ok(head == stamp.head)
     }
 
     /// A stamp of it, where it begins with `head`.
     pub fn stamp(&self, head: &[u8]) -> Stamp {
-        Stamp { numbers: self.numbers(), head: head.to_vec() }
-    }
-
-    fn numbers(&self) -> [u64; 5] {
-        let of = &self.metadata;
-        [of.dev(), of.ino(), of.size(), of.mtime() as u64, of.mtime_nsec() as u64]
+        Stamp { numbers: self.numbers, head: head.to_vec() }
     }
 
     /// All of it.
@@ -77,30 +72,35 @@ impl Place {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             file => file.map_err(|error| failure("Cannot read", &self.path, error))?,
         };
-        let metadata = file.metadata().map_err(|error| failure("Cannot read", &self.path, error))?;
+        let fail = |error| failure("Cannot read", &self.path, error);
+        let metadata = file.metadata().map_err(fail)?;
         if metadata.is_file() {
-            check(&self.path, &metadata, PRIVATE)?;
+            file::check_private(&self.path, &metadata)?;
         }
-        Ok(Some(Open { file, metadata }))
+        let numbers = file::fingerprint(&file).map_err(fail)?;
+        Ok(Some(Open { file, numbers }))
     }
 
     /// Makes the directory where it is missing.
     pub fn make_directory(&self) -> Result<(), Error> {
         let directory = self.directory();
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
-        made.map_err(|error| failure("Cannot make", directory, error))?;
+        file::make_directory(directory).map_err(|error| failure("Cannot make", directory, error))?;
         self.has_directory().map(drop)
     }
 
     /// Replaces the file. What was there stays as [`backup`](Self::backup), where `keeps` says so.
     pub fn replace(&self, directory: &Directory, bytes: &[u8], keeps: bool) -> Result<(), Error> {
-        directory.replace_after(&self.path, bytes, PRIVATE, || if keeps { self.keep() } else { Ok(()) })
+        directory.replace_after(
+            &self.path,
+            bytes,
+            Access::Private,
+            || if keeps { self.keep() } else { Ok(()) },
+        )
     }
 
     /// Gives the file as it is another name, too, which it keeps when it is replaced.
     fn keep(&self) -> io::Result<()> {
-        let inode = |path: &Path| fs::symlink_metadata(path).map(|found| (found.dev(), found.ino())).ok();
-        if inode(&self.path) == inode(&self.backup()) {
+        if file::identity(&self.path) == file::identity(&self.backup()) {
             // A writer was killed between the two.
             return Ok(());
         }
@@ -156,7 +156,7 @@ impl Place {
         if !metadata.is_dir() {
             return Err(fail(io::ErrorKind::NotADirectory.into()));
         }
-        check(directory, &metadata, 0o700).map(|()| true).map_err(|error| match error {
+        file::check_private(directory, &metadata).map(|()| true).map_err(|error| match error {
             Error::NotPrivate { path, what, .. } if !self.is_own(directory) => {
                 let mend = "Put the file into a directory of its own (mkdir -m 700 …)".into();
                 Error::NotPrivate { path, what, mend }
@@ -177,19 +177,4 @@ impl Place {
         };
         fs::read_dir(directory).is_ok_and(|mut entries| entries.all(is_ours))
     }
-}
-
-/// Makes sure that nobody but us can get at a file or directory.
-fn check(path: &Path, metadata: &Metadata, mode: u32) -> Result<(), Error> {
-    let not_private = |what, mend| Err(Error::NotPrivate { path: path.into(), what, mend });
-    let own = rustix::process::geteuid().as_raw();
-    if metadata.uid() != own {
-        let what = format!("belongs to the user {}, and this process runs as {own}", metadata.uid());
-        return not_private(what, "Run the program as that user, or use another file".into());
-    }
-    if metadata.mode() & 0o077 != 0 {
-        let what = format!("can be used by other users (its mode is {:03o})", metadata.mode() & 0o777);
-        return not_private(what, format!("Run: chmod {mode:o} {}", file::shell_word(path)));
-    }
-    Ok(())
 }

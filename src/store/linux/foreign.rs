@@ -12,20 +12,15 @@ use crate::{
     credential::{Key, Secret},
     error::Error,
     limits::Progress,
+    store::Package,
 };
-
-/// A package that stores credentials.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Package {
-    /// `keytar`: attributes `service` and `account`, with libsecret's generic schema.
-    Keytar,
-    /// `@napi-rs/keyring`: attributes `service` and `username`; its older versions add `target` and
-    /// `application`.
-    NapiRs,
-}
 
 impl Package {
     /// The name under which an item with these attributes was stored, where it is this package's.
+    ///
+    /// `keytar` has the attributes `service` and `account`, with libsecret's generic schema;
+    /// `@napi-rs/keyring` has `service` and `username`, to which its older versions add `target` and
+    /// `application`.
     fn name(self, attributes: &HashMap<String, String>) -> Option<String> {
         let attribute = |name: &str| attributes.get(name).map(String::as_str);
         let (schema, generic) = (attribute(SCHEMA_ATTRIBUTE), "org.freedesktop.Secret.Generic");

@@ -3,15 +3,12 @@
 use std::{
     ffi::OsString,
     io,
-    os::{fd::OwnedFd, unix::process::CommandExt},
     path::Path,
     process::{Child, Command, ExitStatus, Stdio},
     time::Duration,
 };
 
-use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::{
-    net::unix::pipe::{Receiver, Sender},
     sync::Semaphore,
     time::{sleep, timeout},
 };
@@ -25,6 +22,15 @@ use crate::{
     store::{MAX_VALUE, settings::Variables},
 };
 
+#[cfg(unix)]
+#[path = "unix.rs"]
+#[forbid(unsafe_code)]
+mod os;
+#[cfg(windows)]
+#[path = "windows.rs"]
+#[allow(unsafe_code)]
+mod os;
+
 /// As many run at once at most.
 const MAX_RUNNING: usize = 4;
 /// More than this is no answer: every byte of a value may be spelled with six.
@@ -35,6 +41,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(32);
 
 /// The variables that the program is given of ours: where it finds its own files, the session's bus and
 /// display, and the person. What else is there is not its business, and may be secret.
+#[cfg(unix)]
 const KEPT: [&str; 18] = [
     "PATH",
     "HOME",
@@ -54,6 +61,29 @@ const KEPT: [&str; 18] = [
     "GPG_TTY",
     "PASSWORD_STORE_DIR",
     "SSH_AUTH_SOCK",
+];
+
+#[cfg(windows)]
+const KEPT: [&str; 19] = [
+    "PATH",
+    "PATHEXT",
+    "SystemRoot",
+    "SystemDrive",
+    "windir",
+    "ComSpec",
+    "TEMP",
+    "TMP",
+    "USERNAME",
+    "USERDOMAIN",
+    "USERPROFILE",
+    "HOMEDRIVE",
+    "HOMEPATH",
+    "APPDATA",
+    "LOCALAPPDATA",
+    "ProgramData",
+    "ProgramFiles",
+    "GNUPGHOME",
+    "PASSWORD_STORE_DIR",
 ];
 
 /// Those of them that lead to the person.
@@ -115,12 +145,11 @@ impl Helper {
         }
         command.envs(self.options.env.iter().cloned());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        // Of its own, so that nothing of it is left when it is killed.
-        command.process_group(0);
+        os::prepare(&mut command);
         if ["store", "erase"].contains(&operation) {
             progress.sending();
         }
-        let child = blocking(move || Ok(command.spawn().map(|child| Running(Some(child))))).await?;
+        let child = blocking(move || Ok(command.spawn().and_then(Running::new))).await?;
         let child = child.inspect_err(|_| progress.refused()).map_err(fail)?;
         match timeout(after, finish(child, input)).await {
             Ok(ended) => {
@@ -148,15 +177,31 @@ fn told(operation: &str, status: ExitStatus, output: &[u8]) -> String {
 }
 
 /// A program that runs. Dropped before its end, it is killed, with all that it has started.
-struct Running(Option<Child>);
+struct Running {
+    child: Option<Child>,
+    group: os::Group,
+}
+
+impl Running {
+    fn new(mut child: Child) -> io::Result<Self> {
+        match os::Group::of(&child) {
+            Ok(group) => Ok(Self { child: Some(child), group }),
+            Err(error) => {
+                let _ = child.kill();
+                let _ = child.wait();
+                Err(error)
+            }
+        }
+    }
+}
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let Some(mut child) = self.0.take() else { return };
+        let Some(mut child) = self.child.take() else { return };
         if let Ok(Some(_)) = child.try_wait() {
             return;
         }
-        let _ = kill_process_group(Pid::from_child(&child), Signal::KILL);
+        self.group.kill();
         let _ = child.kill();
         // It cannot refuse, but may take its time, and its end must be taken note of.
         let _ = std::thread::Builder::new().spawn(move || child.wait());
@@ -165,52 +210,12 @@ impl Drop for Running {
 
 async fn finish(mut running: Running, input: &[u8]) -> io::Result<(ExitStatus, Zeroizing<Vec<u8>>)> {
     let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
-    let child = running.0.as_mut().ok_or_else(gone)?;
+    let child = running.child.as_mut().ok_or_else(gone)?;
     let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
     let (Some(stdin), Some(stdout)) = (stdin, stdout) else { return Err(gone()) };
-    let sender = Sender::from_owned_fd(OwnedFd::from(stdin))?;
-    let receiver = Receiver::from_owned_fd(OwnedFd::from(stdout))?;
     let mut output = Zeroizing::new(Vec::with_capacity(1 << 12));
-    let talk = async {
-        let ((), read) = tokio::join!(write(sender, input), read(&receiver, &mut output));
-        read
-    };
-    tokio::select! {
-        read = talk => {
-            read?;
-            exited(child).await?;
-        }
-        // What it leaves running may keep the pipe open; nothing more comes from itself.
-        ended = exited(child) => ended?,
-    }
-    // Read by ourselves: the runtime may not have heard yet of what came last.
-    let rest = |chunk: &mut [u8]| Ok(rustix::io::read(&receiver, chunk)?);
-    while fill(rest, &mut output)?.is_some_and(|count| count > 0) {}
+    os::talk(child, stdin, input, stdout, &mut output).await?;
     Ok((child.wait()?, output))
-}
-
-/// Writes the input, as far as anybody reads it.
-async fn write(sender: Sender, mut input: &[u8]) {
-    while !input.is_empty() {
-        match sender.try_write(input) {
-            Ok(written) => input = &input[written..],
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                if sender.writable().await.is_err() {
-                    return;
-                }
-            }
-            Err(_) => return,
-        }
-    }
-}
-
-async fn read(receiver: &Receiver, output: &mut Zeroizing<Vec<u8>>) -> io::Result<()> {
-    loop {
-        receiver.readable().await?;
-        if fill(|chunk| receiver.try_read(chunk), output)? == Some(0) {
-            return Ok(());
-        }
-    }
 }
 
 /// Reads what there is: how many bytes, of which 0 mean the end; `None` where nothing is there yet.

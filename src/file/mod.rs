@@ -1,19 +1,36 @@
 //! Reading files, and replacing them in one step.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | this one | how a file is read and replaced |
+//! | `unix.rs`, `windows.rs` | what each system has for that: permissions, locks, identities |
+//! | `acl.rs` | who may use a file on Windows |
 
 use std::{
     ffi::OsString,
-    fs::{self, File, OpenOptions, TryLockError},
+    fs::{self, File, OpenOptions},
     io::{self, Read, Write},
-    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown},
     path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
 };
 
-use rustix::fs::OFlags;
 use zeroize::Zeroizing;
 
 use crate::error::Error;
+
+#[cfg(windows)]
+#[allow(unsafe_code)]
+mod acl;
+#[cfg(unix)]
+#[path = "unix.rs"]
+mod os;
+#[cfg(windows)]
+#[path = "windows.rs"]
+mod os;
+
+pub use os::{check_private, identity, make_directory, path_of, shell_word, writable_by_others};
+pub(crate) use os::{fingerprint, open, read_start};
 
 /// How long other writers may keep us waiting.
 const PATIENCE: Duration = Duration::from_secs(25);
@@ -21,8 +38,15 @@ const PATIENCE: Duration = Duration::from_secs(25);
 pub const PAUSE: Duration = Duration::from_millis(3);
 /// No larger file is read, in bytes: none describes a data package, holds preferences or many credentials.
 pub const MAX_FILE: u64 = 256 << 20;
-/// The permissions of files that hold secrets: nobody but their owner.
-pub const PRIVATE: u32 = 0o600;
+
+/// Who may use a file that is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Access {
+    /// Nobody but its owner, and those who may do everything.
+    Private,
+    /// Whoever may use the file that it replaces.
+    AsBefore,
+}
 
 /// Reads a file whole; `None` where there is none.
 ///
@@ -44,25 +68,23 @@ pub fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
 ///
 /// [`Error::File`], also for a symbolic link.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let special = fs::symlink_metadata(path).is_ok_and(|found| !found.is_file() && !found.is_symlink());
-    if special {
+    if os::is_special(path) {
         // A device or a pipe is written to, not replaced. A directory refuses.
         let written = OpenOptions::new().write(true).open(path).and_then(|mut file| file.write_all(bytes));
         return written.map_err(|error| failure("Cannot write", path, error));
     }
     let written = getrandom::u64().map_err(io::Error::other).and_then(|random| {
         let temporary = hidden(path, &format!("{random:016x}"))?;
-        replace(path, &temporary, bytes, |_| fs::Permissions::from_mode(PRIVATE), || Ok(()))
+        replace(path, &temporary, bytes, |_| Ok(()), || Ok(()))
     });
     written.map_err(|error| failure("Cannot write", path, error))
 }
 
 /// The directory of a file that is to be replaced, locked against other writers until it is dropped.
 ///
-/// The lock is on the directory itself (flock), because a file of its own would stay behind, and
-/// one on the file that is replaced would be lost with it.
+/// One on the file that is replaced would be lost with it.
 pub struct Directory {
-    handle: File,
+    lock: os::Lock,
 }
 
 impl Directory {
@@ -88,23 +110,17 @@ impl Directory {
     ///
     /// As [`lock`](Self::lock).
     pub fn try_lock(file: &Path, start: Instant) -> Result<Option<Self>, Error> {
-        let path = match file.parent() {
-            Some(parent) if parent != Path::new("") => parent.to_owned(),
-            _ => PathBuf::from("."),
-        };
         let fail = |error| failure("Cannot write", file, error);
-        let handle = File::open(&path).map_err(fail)?;
-        match handle.try_lock() {
-            Ok(()) => Ok(Some(Self { handle })),
-            Err(TryLockError::WouldBlock) if start.elapsed() < PATIENCE => Ok(None),
-            Err(TryLockError::WouldBlock) => {
+        match os::Lock::try_take(file, start).map_err(fail)? {
+            Some(lock) => Ok(Some(Self { lock })),
+            None if start.elapsed() < PATIENCE => Ok(None),
+            None => {
                 let reason = format!(
                     "another program has kept its directory locked for {} s; end that, then try again",
                     PATIENCE.as_secs()
                 );
                 Err(fail(io::Error::other(reason)))
             }
-            Err(TryLockError::Error(error)) => Err(fail(error)),
         }
     }
 
@@ -114,8 +130,8 @@ impl Directory {
     /// # Errors
     ///
     /// [`Error::File`]; the file is then as it was. Also for a symbolic link.
-    pub fn replace(&self, file: &Path, bytes: &[u8], mode: u32) -> Result<(), Error> {
-        self.replace_after(file, bytes, mode, || Ok(()))
+    pub fn replace(&self, file: &Path, bytes: &[u8], access: Access) -> Result<(), Error> {
+        self.replace_after(file, bytes, access, || Ok(()))
     }
 
     /// As [`replace`](Self::replace); `last` is done when the new file is whole and on the disk, and nothing else
@@ -128,17 +144,17 @@ impl Directory {
         &self,
         file: &Path,
         bytes: &[u8],
-        mode: u32,
+        access: Access,
         last: impl FnOnce() -> io::Result<()>,
     ) -> Result<(), Error> {
-        self.try_replace(file, bytes, mode, last).map_err(|error| failure("Cannot write", file, error))
+        self.try_replace(file, bytes, access, last).map_err(|error| failure("Cannot write", file, error))
     }
 
     fn try_replace(
         &self,
         file: &Path,
         bytes: &[u8],
-        mode: u32,
+        access: Access,
         last: impl FnOnce() -> io::Result<()>,
     ) -> io::Result<()> {
         let temporary = hidden(file, "tmp")?;
@@ -147,21 +163,9 @@ impl Directory {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let prepare = |new: &File| {
-            if let (Ok(old), Ok(made)) = (fs::symlink_metadata(file), new.metadata())
-                && (made.uid(), made.gid()) != (old.uid(), old.gid())
-            {
-                // Only root may; for others the file becomes theirs, as with every editor, and what its
-                // group could do their group must not.
-                if fchown(new, Some(old.uid()), Some(old.gid())).is_err() {
-                    return fs::Permissions::from_mode(mode & !0o070);
-                }
-            }
-            fs::Permissions::from_mode(mode)
-        };
-        replace(file, &temporary, bytes, prepare, last)?;
+        replace(file, &temporary, bytes, |new| os::give(new, file, access), last)?;
         // So that the new name outlives a crash of the machine; not every file system can.
-        match self.handle.sync_all() {
+        match self.lock.sync() {
             Err(error)
                 if !matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) =>
             {
@@ -187,12 +191,10 @@ pub(crate) fn hidden(file: &Path, suffix: &str) -> io::Result<PathBuf> {
 
 /// Writes a private file that is not there yet, and makes sure that it is on the disk.
 pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut new = OpenOptions::new().write(true).create_new(true).mode(PRIVATE).open(path)?;
+    let mut new = os::create(path)?;
     let written = new.write_all(bytes).and_then(|()| new.sync_all());
-    if let Some(directory) = path.parent().and_then(|parent| File::open(parent).ok()) {
-        // As above.
-        let _ = directory.sync_all();
-    }
+    drop(new);
+    os::sync_directory(path);
     if written.is_err() {
         let _ = fs::remove_file(path);
     }
@@ -204,33 +206,25 @@ fn replace(
     file: &Path,
     temporary: &Path,
     bytes: &[u8],
-    prepare: impl FnOnce(&File) -> fs::Permissions,
+    prepare: impl FnOnce(&File) -> io::Result<()>,
     last: impl FnOnce() -> io::Result<()>,
 ) -> io::Result<()> {
     if fs::symlink_metadata(file).is_ok_and(|found| found.is_symlink()) {
         return Err(symbolic_link());
     }
     let outcome = (|| {
-        let mut new = OpenOptions::new().write(true).create_new(true).mode(PRIVATE).open(temporary)?;
-        new.set_permissions(prepare(&new))?;
+        let mut new = os::create(temporary)?;
+        prepare(&new)?;
         new.write_all(bytes)?;
         new.sync_all()?;
+        drop(new);
         last()?;
-        fs::rename(temporary, file)
+        os::rename(temporary, file)
     })();
     if outcome.is_err() {
         let _ = fs::remove_file(temporary);
     }
     outcome
-}
-
-/// Opens a file for reading; a symbolic link is an error.
-pub(crate) fn open(path: &Path) -> io::Result<File> {
-    // A pipe in the file's place must not keep us waiting.
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path).map_err(|error| {
-        if fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink()) { symbolic_link() } else { error }
-    })
 }
 
 /// Reads an open file whole.
@@ -262,22 +256,11 @@ pub(crate) fn symbolic_link() -> io::Error {
 pub fn is_same(one: &Path, other: &Path) -> bool {
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let (one, other) = (&*absolute(one), &*absolute(other));
-    let found = |path: &Path| fs::metadata(path).map(|found| (found.dev(), found.ino())).ok();
-    let place = |path: &Path| Some((found(path.parent()?)?, path.file_name()?.to_owned()));
-    match (found(one), found(other)) {
+    let place = |path: &Path| Some((identity(path.parent()?)?, os::folded(path.file_name()?)));
+    match (identity(one), identity(other)) {
         (Some(one), Some(other)) => one == other,
         (None, None) => one == other || place(one).is_some_and(|one| Some(one) == place(other)),
         _ => false,
-    }
-}
-
-/// A path as a word of a shell's command line, to be pasted.
-pub fn shell_word(path: &Path) -> String {
-    let text = path.display().to_string();
-    let is_plain = |c: char| c.is_alphanumeric() || "/._-+,@:%".contains(c);
-    match text.chars().all(is_plain) {
-        true => text,
-        false => format!("'{}'", text.replace('\'', r"'\''")),
     }
 }
 
@@ -299,13 +282,5 @@ mod tests {
         assert!(
             !same("none", "src/none") && !same("none", "Cargo.toml") && !same("Cargo.toml", "Cargo.lock")
         );
-    }
-
-    #[test]
-    fn paths_can_be_pasted() {
-        for (path, word) in [("/a/b-c.age", "/a/b-c.age"), ("/a b", "'/a b'"), ("/it's $x", r"'/it'\''s $x'")]
-        {
-            assert_eq!(shell_word(Path::new(path)), word);
-        }
     }
 }

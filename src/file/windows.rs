@@ -1,0 +1,312 @@
+//! Files on Windows: access control lists, a lock file, and names that others hold open.
+
+use std::{
+    ffi::{OsStr, OsString},
+    fs::{self, File, Metadata, OpenOptions},
+    io::{self, Read, Seek, SeekFrom},
+    os::windows::{
+        fs::{FileTypeExt as _, MetadataExt, OpenOptionsExt},
+        io::AsHandle,
+    },
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
+
+use windows_sys::Win32::{
+    Foundation::{ERROR_ACCESS_DENIED, ERROR_SHARING_VIOLATION, GENERIC_READ, GENERIC_WRITE},
+    Storage::FileSystem::{
+        DELETE, FILE_FLAG_BACKUP_SEMANTICS, FILE_FLAG_DELETE_ON_CLOSE, FILE_FLAG_OPEN_REPARSE_POINT,
+        READ_CONTROL, WRITE_DAC,
+    },
+};
+
+use super::{Access, PAUSE, acl, hidden, symbolic_link};
+use crate::error::Error;
+
+/// How long others may hold open what is replaced: virus scanners and indexers look at each new file.
+const HELD: Duration = Duration::from_secs(5);
+/// How long a file that was deleted may still be there, as what denies access.
+const DELETED: Duration = Duration::from_secs(1);
+
+/// A file beside the file that nobody else can open meanwhile: directories cannot be locked. It goes with
+/// its last handle, also where the process is killed.
+pub struct Lock(#[expect(dead_code, reason = "it is the open handle that counts")] File);
+
+impl Lock {
+    /// Takes the lock of a file; `None` where another has it. `start` is when it was first tried.
+    pub fn try_take(file: &Path, start: Instant) -> io::Result<Option<Self>> {
+        let opened = OpenOptions::new()
+            .create(true)
+            .access_mode(GENERIC_WRITE | DELETE)
+            .share_mode(0)
+            .custom_flags(FILE_FLAG_DELETE_ON_CLOSE)
+            .open(hidden(file, "lock")?);
+        match opened {
+            Ok(file) => Ok(Some(Self(file))),
+            Err(error) if is(&error, ERROR_SHARING_VIOLATION) => Ok(None),
+            Err(error) if is(&error, ERROR_ACCESS_DENIED) && start.elapsed() < DELETED => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Nothing is to be done here: names are in the file system's journal.
+    pub fn sync(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn is(error: &io::Error, number: u32) -> bool {
+    error.raw_os_error() == Some(number as i32)
+}
+
+/// Nothing is to be done here: names are in the file system's journal.
+pub fn sync_directory(_: &Path) {}
+
+/// Makes a private directory, and those it is in as the system makes them.
+pub fn make_directory(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    match fs::create_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => return Ok(()),
+        made => made?,
+    }
+    let directory = OpenOptions::new()
+        .access_mode(READ_CONTROL | WRITE_DAC)
+        .custom_flags(FILE_FLAG_BACKUP_SEMANTICS)
+        .open(path)?;
+    acl::make_private(directory.as_handle())
+}
+
+/// Makes a private file, which is not there yet.
+pub fn create(path: &Path) -> io::Result<File> {
+    // Nobody else opens it before its list says who may.
+    let access = GENERIC_READ | GENERIC_WRITE | READ_CONTROL | WRITE_DAC;
+    let new = OpenOptions::new().write(true).create_new(true).access_mode(access).share_mode(0).open(path)?;
+    acl::make_private(new.as_handle())?;
+    Ok(new)
+}
+
+/// Gives a new file to who has the old one.
+pub fn give(new: &File, old: &Path, access: Access) -> io::Result<()> {
+    match access {
+        Access::Private => Ok(()),
+        Access::AsBefore => {
+            let old = OpenOptions::new().access_mode(READ_CONTROL).open(old)?;
+            acl::copy(old.as_handle(), new.as_handle())
+        }
+    }
+}
+
+/// Gives a file another name, in place of what has that.
+pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    let start = Instant::now();
+    loop {
+        match fs::rename(from, to) {
+            Err(error)
+                if (is(&error, ERROR_SHARING_VIOLATION) || is(&error, ERROR_ACCESS_DENIED))
+                    && is_free_to_replace(to)
+                    && start.elapsed() < HELD =>
+            {
+                thread::sleep(PAUSE);
+            }
+            renamed => return renamed,
+        }
+    }
+}
+
+/// Whether nothing but another program's handle can keep a file from being replaced.
+fn is_free_to_replace(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| !found.is_dir() && !found.permissions().readonly())
+}
+
+/// Whether something is there that is written to and not replaced: a device or a pipe, or a directory,
+/// which refuses.
+pub fn is_special(path: &Path) -> bool {
+    match fs::symlink_metadata(path) {
+        Ok(found) => !found.is_file() && !found.file_type().is_symlink_file(),
+        // A device, such as NUL or CON, has no metadata, and can be opened.
+        Err(error) => {
+            error.kind() != io::ErrorKind::NotFound && OpenOptions::new().write(true).open(path).is_ok()
+        }
+    }
+}
+
+/// Opens a file for reading; a symbolic link is an error.
+pub fn open(path: &Path) -> io::Result<File> {
+    let opened = OpenOptions::new().read(true).custom_flags(FILE_FLAG_OPEN_REPARSE_POINT).open(path);
+    let is_link = |file: &File| file.metadata().is_ok_and(|found| found.is_symlink());
+    match opened {
+        Ok(file) if is_link(&file) => Err(symbolic_link()),
+        // Directories are not opened so.
+        Err(_) if path.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+        opened => opened,
+    }
+}
+
+/// Reads a file's first bytes, as many as there is room for; where it is read on stays as it was.
+pub fn read_start(mut file: &File, bytes: &mut [u8]) -> io::Result<()> {
+    let before = file.stream_position()?;
+    file.seek(SeekFrom::Start(0))?;
+    file.read_exact(bytes)?;
+    file.seek(SeekFrom::Start(before)).map(drop)
+}
+
+/// Numbers that change with a file: volume, index, size, and when it was made and modified.
+pub fn fingerprint(file: &File) -> io::Result<[u64; 5]> {
+    let (volume, index) = acl::identity(file.as_handle())?;
+    let of = file.metadata()?;
+    Ok([volume, index, of.file_size(), of.creation_time(), of.last_write_time()])
+}
+
+/// What tells the file at a path from all others; `None` where there is none.
+pub fn identity(path: &Path) -> Option<(u64, u64)> {
+    let opened =
+        OpenOptions::new().access_mode(0).custom_flags(FILE_FLAG_BACKUP_SEMANTICS).open(path).ok()?;
+    acl::identity(opened.as_handle()).ok()
+}
+
+/// A file's name, in the form in which the same names are equal: Windows does not regard case.
+pub fn folded(name: &OsStr) -> OsString {
+    name.to_string_lossy().to_lowercase().into()
+}
+
+/// Makes sure that nobody but us, the system and its administrators can get at a file; for a directory, that
+/// nobody else can put something there.
+///
+/// # Errors
+///
+/// [`Error::NotPrivate`].
+pub fn check_private(path: &Path, metadata: &Metadata) -> Result<(), Error> {
+    match others(path, metadata, !metadata.is_dir()) {
+        None => Ok(()),
+        Some(what) => Err(Error::NotPrivate { path: path.into(), what, mend: mend(path) }),
+    }
+}
+
+/// What is wrong with who else may use a file: may write it, or where `strict` read it. To follow its name.
+pub fn writable_by_others(path: &Path, metadata: &Metadata, strict: bool) -> Option<String> {
+    others(path, metadata, strict).map(|what| format!("{what}. {}", mend(path)))
+}
+
+fn others(path: &Path, metadata: &Metadata, also_reading: bool) -> Option<String> {
+    let mut options = OpenOptions::new();
+    options.access_mode(READ_CONTROL).custom_flags(FILE_FLAG_BACKUP_SEMANTICS);
+    let other = options.open(path).and_then(|file| {
+        acl::other_user(file.as_handle(), if metadata.is_dir() { acl::WRITING_IN } else { acl::WRITING })
+            .and_then(|other| match other {
+                None if also_reading => acl::other_user(file.as_handle(), acl::READING),
+                other => Ok(other),
+            })
+    });
+    match other {
+        Ok(None) => None,
+        Ok(Some(other)) => Some(format!("can be used by others (its access control list allows {other})")),
+        Err(error) => Some(format!("does not tell who can use it: {error}")),
+    }
+}
+
+fn mend(path: &Path) -> String {
+    let grant = r#"/inheritance:r /grant:r "%USERNAME%:F""#;
+    format!("Run: icacls {} {grant}", shell_word(path))
+}
+
+/// A path as a word of a command line, to be pasted.
+pub fn shell_word(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = |c: char| c.is_alphanumeric() || r"\/:._-+@~".contains(c);
+    // A name cannot hold the quote itself.
+    if text.chars().all(is_plain) { text } else { format!("\"{text}\"") }
+}
+
+/// The path that a text names, which is UTF-8.
+pub fn path_of(text: &[u8]) -> PathBuf {
+    String::from_utf8_lossy(text).into_owned().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    /// A directory of its own, which goes with it.
+    struct Place(PathBuf);
+
+    impl Place {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("os-secrets-{name}-{}", std::process::id()));
+            make_directory(&path).unwrap();
+            Self(path)
+        }
+    }
+
+    impl Drop for Place {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn paths_can_be_pasted() {
+        for (path, word) in [(r"C:\a\b-c.age", r"C:\a\b-c.age"), (r"C:\a b\c&d", r#""C:\a b\c&d""#)] {
+            assert_eq!(shell_word(Path::new(path)), word);
+        }
+    }
+
+    #[test]
+    fn what_is_made_is_private_until_somebody_else_is_let_in() {
+        let place = Place::new("private");
+        let file = place.0.join("file");
+        drop(create(&file).unwrap());
+        for path in [&place.0, &file] {
+            assert_eq!(check_private(path, &fs::metadata(path).unwrap()), Ok(()));
+        }
+        let open = OpenOptions::new().access_mode(READ_CONTROL | WRITE_DAC).open(&file).unwrap();
+        acl::allow_everyone_to_read(open.as_handle()).unwrap();
+        let error = check_private(&file, &fs::metadata(&file).unwrap()).unwrap_err();
+        assert_eq!(error.code(), "ERR_SECRETS_ACCESS_DENIED");
+        assert!(error.to_string().contains("icacls"), "{error}");
+        assert_eq!(writable_by_others(&file, &fs::metadata(&file).unwrap(), false), None);
+        assert!(writable_by_others(&file, &fs::metadata(&file).unwrap(), true).is_some());
+    }
+
+    #[test]
+    fn a_file_has_one_lock() {
+        let place = Place::new("lock");
+        let take = || Lock::try_take(&place.0.join("file"), Instant::now()).unwrap();
+        let lock = take();
+        assert!(lock.is_some() && take().is_none());
+        drop(lock);
+        assert!(take().is_some());
+        assert_eq!(fs::read_dir(&place.0).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_file_that_others_hold_for_a_moment_is_replaced() {
+        let place = Place::new("held");
+        let (old, new) = (place.0.join("old"), place.0.join("new"));
+        fs::write(&old, "old").unwrap();
+        create(&new).unwrap().write_all(b"new").unwrap();
+        // As a virus scanner does: nobody may delete it meanwhile.
+        let held = OpenOptions::new().read(true).share_mode(1).open(&old).unwrap();
+        let (at, to) = (new.clone(), old.clone());
+        let renaming = thread::spawn(move || rename(&at, &to));
+        thread::sleep(Duration::from_millis(200));
+        assert!(!renaming.is_finished());
+        assert_eq!(fs::read(&old).unwrap(), b"old");
+        drop(held);
+        renaming.join().unwrap().unwrap();
+        assert_eq!(fs::read(&old).unwrap(), b"new");
+    }
+
+    #[test]
+    fn devices_are_written_to() {
+        assert!(is_special(Path::new("NUL")) && is_special(&std::env::temp_dir()));
+        assert!(!is_special(Path::new("Cargo.toml")) && !is_special(Path::new("none")));
+    }
+}

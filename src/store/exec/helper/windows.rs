@@ -1,0 +1,123 @@
+//! Programs on Windows: job objects, and pipes that are asked what is in them.
+
+use std::{
+    io::{self, Read, Write},
+    mem,
+    os::windows::{
+        io::{AsRawHandle, FromRawHandle, OwnedHandle},
+        process::CommandExt,
+    },
+    process::{Child, ChildStdin, ChildStdout, Command},
+    ptr, thread,
+};
+
+use tokio::time::sleep;
+use windows_sys::Win32::{
+    Foundation::ERROR_BROKEN_PIPE,
+    System::{
+        JobObjects::{
+            AssignProcessToJobObject, CreateJobObjectW, JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE,
+            JOBOBJECT_EXTENDED_LIMIT_INFORMATION, JobObjectExtendedLimitInformation, SetInformationJobObject,
+            TerminateJobObject,
+        },
+        Pipes::PeekNamedPipe,
+        Threading::CREATE_NO_WINDOW,
+    },
+};
+use zeroize::Zeroizing;
+
+use super::{LONGEST_PAUSE, SHORTEST_PAUSE, fill};
+
+/// To be called before the program is started.
+pub fn prepare(command: &mut Command) {
+    // It has no business with the console, which would appear for it where there is none.
+    command.creation_flags(CREATE_NO_WINDOW);
+}
+
+/// A program, and what it has started.
+pub struct Group(OwnedHandle);
+
+impl Group {
+    /// That of a program. All of them end with us.
+    pub fn of(child: &Child) -> io::Result<Self> {
+        // SAFETY: no name and no attributes are given.
+        let job = unsafe { CreateJobObjectW(ptr::null(), ptr::null()) };
+        if job.is_null() {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the object was made, and nobody else closes its handle.
+        let job = unsafe { OwnedHandle::from_raw_handle(job) };
+        let mut limits = JOBOBJECT_EXTENDED_LIMIT_INFORMATION::default();
+        limits.BasicLimitInformation.LimitFlags = JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE;
+        // SAFETY: both handles are open, and the structure has the type and size that are told.
+        let done = unsafe {
+            SetInformationJobObject(
+                job.as_raw_handle(),
+                JobObjectExtendedLimitInformation,
+                (&raw const limits).cast(),
+                mem::size_of_val(&limits) as u32,
+            ) != 0
+                && AssignProcessToJobObject(job.as_raw_handle(), child.as_raw_handle()) != 0
+        };
+        if done { Ok(Self(job)) } else { Err(io::Error::last_os_error()) }
+    }
+
+    /// Kills all of them.
+    pub fn kill(&self) {
+        // SAFETY: the handle is open.
+        unsafe { TerminateJobObject(self.0.as_raw_handle(), 1) };
+    }
+}
+
+/// Gives the program its input and reads what it prints, until it has ended.
+pub async fn talk(
+    child: &mut Child,
+    mut stdin: ChildStdin,
+    input: &[u8],
+    mut stdout: ChildStdout,
+    output: &mut Zeroizing<Vec<u8>>,
+) -> io::Result<()> {
+    let input = Zeroizing::new(input.to_vec());
+    // It waits where the program does not read, and ends with the program.
+    thread::Builder::new().spawn(move || stdin.write_all(&input))?;
+    let mut pause = SHORTEST_PAUSE;
+    loop {
+        // In this order: what the program wrote before its end is seen.
+        let ended = child.try_wait()?.is_some();
+        match available(&stdout)? {
+            None => break,
+            Some(0) if ended => return Ok(()),
+            Some(0) => {
+                sleep(pause).await;
+                pause = LONGEST_PAUSE.min(2 * pause);
+            }
+            Some(count) => {
+                let read = |chunk: &mut [u8]| {
+                    let most = count.min(chunk.len());
+                    stdout.read(&mut chunk[..most])
+                };
+                fill(read, output)?;
+                pause = SHORTEST_PAUSE;
+            }
+        }
+    }
+    super::exited(child).await
+}
+
+/// How many bytes can be read without waiting; `None` at the end.
+fn available(stdout: &ChildStdout) -> io::Result<Option<usize>> {
+    let mut count = 0;
+    // SAFETY: the handle is open, and the place can be written to; what is null is not asked for.
+    let done = unsafe {
+        let none = ptr::null_mut();
+        PeekNamedPipe(stdout.as_raw_handle(), none, 0, ptr::null_mut(), &mut count, ptr::null_mut())
+    };
+    if done != 0 {
+        return Ok(Some(count as usize));
+    }
+    let error = io::Error::last_os_error();
+    match error.raw_os_error() {
+        Some(number) if number == ERROR_BROKEN_PIPE as i32 => Ok(None),
+        _ => Err(error),
+    }
+}
