@@ -3,7 +3,6 @@
 use std::{
     env,
     ffi::OsString,
-    os::unix::ffi::OsStringExt,
     process::{Command, exit},
 };
 
@@ -19,7 +18,7 @@ fn main() {
     let mut arguments = env::args_os().skip(1).peekable();
     let resets = arguments.next_if(|argument| argument == "--reset").is_some();
     let values = arguments.by_ref().take_while(|argument| argument != "--");
-    let mask = Mask::new(values.map(OsString::into_vec).map(Secret::new).collect());
+    let mask = Mask::new(values.map(OsString::into_encoded_bytes).map(Secret::new).collect());
     let mut command = Command::new(arguments.next().expect("a command is given"));
     command.args(arguments);
     if resets {

@@ -1,5 +1,7 @@
 //! Secrets that are read together.
 
+#![cfg(target_os = "linux")]
+
 mod support;
 
 use std::sync::Arc;

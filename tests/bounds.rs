@@ -1,5 +1,7 @@
 //! Calls that may not ask, that are given up, and what they have changed by then.
 
+#![cfg(target_os = "linux")]
+
 mod support;
 
 use std::{sync::Arc, time::Duration};

@@ -2,18 +2,21 @@
 
 use std::{
     fs,
-    os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
     sync::Arc,
     time::Duration,
+};
+#[cfg(unix)]
+use std::{
+    os::unix::fs::{PermissionsExt, symlink},
+    process::{Command, Stdio},
 };
 
 use age::{secrecy::ExposeSecret, x25519};
 use os_secrets::{
     credential::{Key, Secret},
     error::{Effect, Error},
-    file::Directory,
+    file::{Directory, check_private, make_directory},
     limits::{Limits, Progress},
     store::{
         Store,
@@ -27,8 +30,7 @@ struct Folder(PathBuf);
 impl Folder {
     fn new() -> Self {
         let path = std::env::temp_dir().join(format!("os-secrets-file-{:016x}", getrandom::u64().unwrap()));
-        fs::create_dir(&path).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
+        make_directory(&path).unwrap();
         Self(path)
     }
 
@@ -69,6 +71,7 @@ async fn set(store: &FileStore, name: &str, value: &str) -> Result<(), Error> {
 }
 
 /// Has the program age encrypt a text.
+#[cfg(unix)]
 fn encrypt(text: &str, path: &Path, args: &[&str]) {
     let mut age = Command::new("age");
     let mut child = age.args(args).arg("--output").arg(path).stdin(Stdio::piped()).spawn().unwrap();
@@ -113,6 +116,7 @@ async fn a_damaged_file_never_gives_a_value() {
 }
 
 #[tokio::test]
+#[cfg(unix)]
 async fn errors_tell_what_is_wrong() {
     let folder = Folder::new();
     let identity = x25519::Identity::generate();
@@ -166,6 +170,7 @@ async fn errors_tell_what_is_wrong() {
 }
 
 #[tokio::test]
+#[cfg(unix)]
 async fn only_its_owner_can_get_at_the_file() {
     let folder = Folder::new();
     let file = folder.file();
@@ -263,6 +268,7 @@ async fn the_version_before_is_kept() {
 }
 
 #[tokio::test]
+#[cfg(unix)]
 async fn files_that_age_has_made_are_read_and_kept_as_they_are() {
     let folder = Folder::new();
     let identity = x25519::Identity::generate();
@@ -297,6 +303,7 @@ async fn files_that_age_has_made_are_read_and_kept_as_they_are() {
 }
 
 #[tokio::test]
+#[cfg(unix)]
 async fn of_members_of_one_name_the_last_counts() {
     let folder = Folder::new();
     let identity = x25519::Identity::generate();
@@ -330,6 +337,7 @@ async fn of_members_of_one_name_the_last_counts() {
 }
 
 #[tokio::test]
+#[cfg(unix)]
 async fn who_can_read_a_file_still_can_when_it_is_written() {
     let folder = Folder::new();
     let [alice, bob, carol] = [(); 3].map(|()| x25519::Identity::generate());
@@ -480,6 +488,6 @@ async fn nothing_is_made_before_it_is_needed() {
     assert!(!folder.0.join("deeper").exists());
     set(&store, "name", "value").await.unwrap();
     assert!(store.has(&key("name"), &read).await.unwrap());
-    let mode = fs::metadata(path.parent().unwrap()).unwrap().permissions().mode() & 0o777;
-    assert_eq!(mode, 0o700);
+    let made = fs::metadata(path.parent().unwrap()).unwrap();
+    assert_eq!(check_private(path.parent().unwrap(), &made), Ok(()));
 }

@@ -1,6 +1,8 @@
 //! Properties that hold whatever comes from the bus, tried with random messages for as long as
 //! `OS_SECRETS_FUZZ_SECONDS` says. A failure names the seed with which `OS_SECRETS_FUZZ_SEED` repeats it.
 
+#![cfg(target_os = "linux")]
+
 mod support;
 
 use std::{

@@ -1,5 +1,7 @@
 //! Services whose answers make no sense, or worse.
 
+#![cfg(target_os = "linux")]
+
 mod support;
 
 use std::time::Duration;

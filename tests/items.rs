@@ -1,5 +1,7 @@
 //! What get, set and delete do with items, and with services that keep them in their own ways.
 
+#![cfg(target_os = "linux")]
+
 mod support;
 
 use std::collections::HashMap;

@@ -3,6 +3,8 @@
 //! They run under `examples/mask.rs`. `cargo test` builds it; before `cargo test --test mask`, do so with
 //! `cargo build --example mask`.
 
+#![cfg(unix)]
+
 use std::{
     fs::File,
     io::{Read, Write},

@@ -1,5 +1,7 @@
 //! Prompts: who is asked, how often, and what the answer means.
 
+#![cfg(target_os = "linux")]
+
 mod support;
 
 use os_secrets::error::{Effect, Error};

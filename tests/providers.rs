@@ -1,5 +1,7 @@
 //! The ways in which real services differ, and items that change while a call is under way.
 
+#![cfg(target_os = "linux")]
+
 mod support;
 
 use std::{sync::Arc, time::Duration};

@@ -1,5 +1,7 @@
 //! Services and buses that come and go, and those that are not there.
 
+#![cfg(target_os = "linux")]
+
 mod support;
 
 use std::{

@@ -1,6 +1,8 @@
 //! Another secret for an item that is there: in place where the service is gnome-keyring, and with the
 //! same outcome as where the item is made anew.
 
+#![cfg(target_os = "linux")]
+
 mod support;
 
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! How sessions open, what travels in them, and what becomes of one that the service forgot.
 
+#![cfg(target_os = "linux")]
+
 mod support;
 
 use support::{

@@ -1,6 +1,8 @@
 //! Asking on a terminal: `examples/ask.rs` in a session of its own, on a pseudoterminal whose other end is
 //! ours.
 
+#![cfg(unix)]
+
 use std::{
     fs::File,
     io::{self, Read},

@@ -42,7 +42,24 @@ fn load(_exports: Object) -> napi::Result<()> {
     // calls, as promises' rejections.
     let _ = store::settings();
     let _ = store::os();
+    #[cfg(windows)]
+    pin();
     Ok(())
+}
+
+/// Keeps the addon loaded for as long as the process lives: its threads go on when the last environment that
+/// has loaded it is gone. Elsewhere the linker sees to that (`-z nodelete`).
+#[cfg(windows)]
+#[cfg_attr(test, allow(dead_code, reason = "only the runtime calls what calls it"))]
+fn pin() {
+    use windows_sys::Win32::System::LibraryLoader::{
+        GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS, GET_MODULE_HANDLE_EX_FLAG_PIN, GetModuleHandleExW,
+    };
+
+    let flags = GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_PIN;
+    let mut module = std::ptr::null_mut();
+    // SAFETY: the address is one of this module's, and the place can be written to.
+    unsafe { GetModuleHandleExW(flags, (pin as *const ()).cast(), &mut module) };
 }
 
 /// The store of a handle; without one the store that the environment chooses.

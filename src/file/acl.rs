@@ -12,10 +12,13 @@ use std::{
 use windows_sys::Win32::{
     Foundation::{GENERIC_ALL, GENERIC_READ, GENERIC_WRITE, HANDLE, LocalFree},
     Security::{
-        ACCESS_ALLOWED_ACE, ACE_HEADER, ACL, Authorization::*, DACL_SECURITY_INFORMATION,
-        GetSecurityDescriptorDacl, GetTokenInformation, INHERIT_ONLY_ACE,
-        PROTECTED_DACL_SECURITY_INFORMATION, PSECURITY_DESCRIPTOR, PSID, TOKEN_QUERY, TOKEN_USER, TokenUser,
-        UNPROTECTED_DACL_SECURITY_INFORMATION,
+        ACCESS_ALLOWED_ACE, ACE_HEADER, ACL,
+        Authorization::{
+            ConvertSidToStringSidW, ConvertStringSecurityDescriptorToSecurityDescriptorW, GetSecurityInfo,
+            SDDL_REVISION_1, SE_FILE_OBJECT,
+        },
+        DACL_SECURITY_INFORMATION, GetTokenInformation, INHERIT_ONLY_ACE, PSECURITY_DESCRIPTOR, PSID,
+        SetKernelObjectSecurity, TOKEN_QUERY, TOKEN_USER, TokenUser,
     },
     Storage::FileSystem::{
         BY_HANDLE_FILE_INFORMATION, DELETE, FILE_APPEND_DATA, FILE_DELETE_CHILD, FILE_READ_DATA,
@@ -81,33 +84,22 @@ fn describe(file: BorrowedHandle<'_>, text: &str) -> io::Result<()> {
             ptr::null_mut(),
         )
     })?;
-    let descriptor = Local::new(descriptor)?;
-    let (mut present, mut list, mut defaulted) = (0, ptr::null_mut(), 0);
-    // SAFETY: the descriptor is whole, and the places can be written to.
-    check(unsafe {
-        GetSecurityDescriptorDacl(descriptor.0.as_ptr(), &mut present, &mut list, &mut defaulted)
-    })?;
-    // SAFETY: the list is part of the descriptor, which outlives the call.
-    unsafe { set(file, PROTECTED_DACL_SECURITY_INFORMATION, list) }
+    set(file, &Local::new(descriptor)?)
 }
 
-/// Gives a file the list of another, as far as that is its own and not inherited.
+/// Gives a file the list of another.
 pub fn copy(from: BorrowedHandle<'_>, to: BorrowedHandle<'_>) -> io::Result<()> {
-    let (_descriptor, list) = list_of(from)?;
-    // SAFETY: the list is part of the descriptor, which outlives the call.
-    unsafe { set(to, UNPROTECTED_DACL_SECURITY_INFORMATION, list.cast_mut()) }
+    let (descriptor, _) = list_of(from)?;
+    set(to, &descriptor)
 }
 
-/// # Safety
-///
-/// The list is null or whole.
-unsafe fn set(file: BorrowedHandle<'_>, protected: u32, list: *mut ACL) -> io::Result<()> {
-    let what = DACL_SECURITY_INFORMATION | protected;
-    let none: PSID = ptr::null_mut();
-    // SAFETY: the handle is open, and the list whole by this function's contract.
-    let error =
-        unsafe { SetSecurityInfo(file.as_raw_handle(), SE_FILE_OBJECT, what, none, none, list, ptr::null()) };
-    code(error)
+/// Sets a file's list to that of a descriptor, just as it is there: what else there is for that adds what the
+/// directory hands down.
+fn set(file: BorrowedHandle<'_>, descriptor: &Local) -> io::Result<()> {
+    // SAFETY: the handle is open, and the descriptor came whole from the system.
+    check(unsafe {
+        SetKernelObjectSecurity(file.as_raw_handle(), DACL_SECURITY_INFORMATION, descriptor.0.as_ptr())
+    })
 }
 
 /// Whom a file's list allows one of these things besides us, the system and its administrators: a name, or

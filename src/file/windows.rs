@@ -37,7 +37,9 @@ impl Lock {
     /// Takes the lock of a file; `None` where another has it. `start` is when it was first tried.
     pub fn try_take(file: &Path, start: Instant) -> io::Result<Option<Self>> {
         let opened = OpenOptions::new()
+            .write(true)
             .create(true)
+            .truncate(false)
             .access_mode(GENERIC_WRITE | DELETE)
             .share_mode(0)
             .custom_flags(FILE_FLAG_DELETE_ON_CLOSE)

@@ -158,7 +158,8 @@ impl Place {
         }
         file::check_private(directory, &metadata).map(|()| true).map_err(|error| match error {
             Error::NotPrivate { path, what, .. } if !self.is_own(directory) => {
-                let mend = "Put the file into a directory of its own (mkdir -m 700 …)".into();
+                let how = if cfg!(windows) { "" } else { " (mkdir -m 700 …)" };
+                let mend = format!("Put the file into a directory of its own{how}");
                 Error::NotPrivate { path, what, mend }
             }
             error => error,

@@ -49,15 +49,11 @@ impl Text {
         if pointer.is_null() {
             return None;
         }
-        let mut length = 0;
+        // Wine does not align what it gives.
         // SAFETY: by this function's contract, all up to the NUL can be read.
-        let units = unsafe {
-            while *pointer.add(length) != 0 {
-                length += 1;
-            }
-            slice::from_raw_parts(pointer, length + 1)
-        };
-        (length > 0).then(|| Self(units.to_vec()))
+        let units = (0..).map(|index| unsafe { pointer.add(index).read_unaligned() });
+        let units: Vec<u16> = units.take_while(|unit| *unit != 0).chain([0]).collect();
+        (units.len() > 1).then_some(Self(units))
     }
 }
 
@@ -115,8 +111,8 @@ impl Item {
     ///
     /// # Safety
     ///
-    /// The credential is one that the system gave, and nothing else refers to it.
-    unsafe fn take(given: &mut CREDENTIALW) -> Self {
+    /// The credential is one that the system gave, and nothing else refers to what it points to.
+    unsafe fn take(given: &CREDENTIALW) -> Self {
         // SAFETY: the system ends its texts with NULs.
         let (target, user) = unsafe { (Text::at(given.TargetName), Text::at(given.UserName)) };
         let mut secret = Vec::new();
@@ -150,9 +146,9 @@ pub fn read(target: &Text) -> Result<Option<Item>, Error> {
         return absent("CredRead").map(|()| None);
     }
     let Some(given) = NonNull::new(given) else { return Ok(None) };
-    let mut allocated = Allocated(given);
+    let allocated = Allocated(given);
     // SAFETY: the system gave one credential, to which nothing else refers.
-    Ok(Some(unsafe { Item::take(allocated.0.as_mut()) }))
+    Ok(Some(unsafe { Item::take(&allocated.0.as_ptr().read_unaligned()) }))
 }
 
 /// Writes a credential, in place of one that was there.
@@ -196,13 +192,15 @@ pub fn enumerate(filter: Option<&Text>) -> Result<Vec<Item>, Error> {
     }
     let Some(given) = NonNull::new(given) else { return Ok(Vec::new()) };
     let allocated = Allocated(given);
-    // SAFETY: the system gave so many pointers, each to a credential to which nothing else refers.
-    let items = unsafe {
-        slice::from_raw_parts(allocated.0.as_ptr(), count as usize)
-            .iter()
-            .filter_map(|pointer| pointer.as_mut())
-            .map(|credential| (credential.Type, Item::take(credential)))
-    };
+    // SAFETY: the system gave so many pointers.
+    let pointers = unsafe { slice::from_raw_parts(allocated.0.as_ptr(), count as usize) };
+    let items = pointers.iter().map(|pointer| {
+        // SAFETY: each leads to a credential to which nothing else refers. Wine does not align them.
+        unsafe {
+            let credential = pointer.read_unaligned();
+            (credential.Type, Item::take(&credential))
+        }
+    });
     // All are taken, so that all are wiped.
     let items: Vec<_> = items.collect();
     Ok(items.into_iter().filter(|(kind, _)| *kind == CRED_TYPE_GENERIC).map(|(_, item)| item).collect())

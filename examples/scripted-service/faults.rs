@@ -1,8 +1,6 @@
-//! The scripted Secret Service of the tests as a program, on the bus of `DBUS_SESSION_BUS_ADDRESS`, for
-//! what measures how clients bear its faults. Each line of standard input is a fault to provoke, or
-//! `heal`; it answers each with a line.
+//! The faults, each by its name.
 
-#[path = "../tests/support/mod.rs"]
+#[path = "../../tests/support/mod.rs"]
 mod support;
 
 use std::io::BufRead;
@@ -19,7 +17,8 @@ use zbus::{OwnedObjectPath, Variant};
 /// What gives a client the secret: ours calls the first, libsecret the second.
 const READING: [&str; 2] = ["GetSecret", "GetSecrets"];
 
-fn main() {
+/// Serves until standard input ends.
+pub fn serve() {
     let (lines, mut commands) = mpsc::unbounded_channel();
     std::thread::spawn(move || {
         for line in std::io::stdin().lock().lines() {
