@@ -3,7 +3,7 @@
 
 const { spawnSync } = require("node:child_process");
 const { createHash } = require("node:crypto");
-const { copyFileSync, existsSync, readFileSync, renameSync, writeFileSync } = require("node:fs");
+const { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } = require("node:fs");
 const { delimiter, isAbsolute, join } = require("node:path");
 
 const root = join(__dirname, "..");
@@ -30,6 +30,7 @@ function isInstalled(program) {
 
 /** Installs Debian packages that are missing, given as { program or file: packages }; as root only. */
 function ensureDebian(programs) {
+  if (process.platform !== "linux") return;
   const missing = Object.entries(programs).filter(([program]) => !isInstalled(program));
   if (missing.length === 0) return;
   const packages = [...new Set(missing.flatMap(([, names]) => names.split(" ")))];
@@ -69,11 +70,26 @@ function ensureRust() {
   ensureDebian({ cc: "gcc libc6-dev" });
 }
 
-/** The folder of the platform package for this machine. */
+/** The name of each platform that there is a binary for, and what cargo calls the library there. */
+const platforms = {
+  "linux-x64": { name: "linux-x64-gnu", library: "libos_secrets.so" },
+  "win32-x64": { name: "win32-x64", library: "os_secrets.dll" },
+};
+
+/** The folder of the platform package for this machine, and the library that it is built from. */
 function platformPackage() {
-  const folder = join(root, "npm", `${process.platform}-${process.arch}-gnu`);
-  if (!existsSync(folder)) fail(`os-secrets has no package for ${process.platform}-${process.arch} yet.`);
-  return folder;
+  const target = `${process.platform}-${process.arch}`;
+  const platform = platforms[target] ?? fail(`os-secrets cannot be built for ${target} yet.`);
+  return { folder: join(root, "npm", platform.name), library: platform.library };
+}
+
+/** Puts a library that cargo has built where the addon is looked for. */
+function install(library, folder) {
+  mkdirSync(folder, { recursive: true });
+  const binary = join(folder, "os-secrets.node");
+  // Replaced in one step: a process that has the old one loaded keeps it whole.
+  copyFileSync(library, `${binary}.new`);
+  renameSync(`${binary}.new`, binary);
 }
 
 /** Where cargo builds to, which its configuration and environment may move. */
@@ -88,10 +104,8 @@ function targetDirectory() {
 function build() {
   ensureRust();
   run("cargo", ["build", "--release", "--locked", "--lib"]);
-  const binary = join(platformPackage(), "os-secrets.node");
-  // Replaced in one step: a process that has the old one loaded keeps it whole.
-  copyFileSync(join(targetDirectory(), "release", "libos_secrets.so"), `${binary}.new`);
-  renameSync(`${binary}.new`, binary);
+  const { folder, library } = platformPackage();
+  install(join(targetDirectory(), "release", library), folder);
 }
 
 /** Builds the native programs for the tests. */
@@ -113,6 +127,7 @@ module.exports = {
   ensureNodeModules,
   ensureRust,
   fail,
+  install,
   isInstalled,
   platformPackage,
   programs,

@@ -338,7 +338,8 @@ impl fmt::Display for Place {
         f.write_str(match self {
             Self::Wsl => {
                 "This is WSL, which starts no credential store by itself: enable systemd in /etc/wsl.conf, \
-                 install gnome-keyring, and unlock it once for each session; or use an encrypted file \
+                 install gnome-keyring, and unlock it once for each session; or run the program on Windows \
+                 (secrets.exe), with the credentials of Credential Manager; or use an encrypted file \
                  (OS_SECRETS_PROVIDER=file)"
             }
             Self::Container => {

@@ -55,16 +55,25 @@ impl Environment {
             Some(text) if !privileged => parse_timeout(&text)?,
             _ => DEFAULT_TIMEOUT,
         };
-        let place = place(&variable, |path| Path::new(path).exists());
+        let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+        let place = place(&variable, |path| Path::new(path).exists(), &kernel);
         Ok(Self { bus_address, has_display, timeout, place })
     }
 }
 
-fn place(variable: impl Fn(&str) -> Option<OsString>, exists: impl Fn(&str) -> bool) -> Option<Place> {
+/// `kernel` is its release.
+fn place(
+    variable: impl Fn(&str) -> Option<OsString>,
+    exists: impl Fn(&str) -> bool,
+    kernel: &str,
+) -> Option<Place> {
     if variable("WSL_DISTRO_NAME").is_some() {
         Some(Place::Wsl)
     } else if variable("container").is_some() || exists("/.dockerenv") || exists("/run/.containerenv") {
         Some(Place::Container)
+    } else if kernel.to_ascii_lowercase().contains("microsoft") {
+        // Services and sudo leave the variable out.
+        Some(Place::Wsl)
     } else {
         variable("SSH_CONNECTION").map(|_| Place::Ssh)
     }
@@ -128,14 +137,19 @@ mod tests {
 
     #[test]
     fn the_place_is_recognized() {
-        let place =
-            |set: &str, file: &str| place(|name| (name == set).then(|| "x".into()), |path| path == file);
-        assert_eq!(place("", ""), None);
-        assert_eq!(place("WSL_DISTRO_NAME", "/.dockerenv"), Some(Place::Wsl));
-        assert_eq!(place("container", ""), Some(Place::Container));
-        assert_eq!(place("SSH_CONNECTION", "/.dockerenv"), Some(Place::Container));
-        assert_eq!(place("", "/run/.containerenv"), Some(Place::Container));
-        assert_eq!(place("SSH_CONNECTION", ""), Some(Place::Ssh));
+        let place = |set: &str, file: &str, kernel: &str| {
+            place(|name| (name == set).then(|| "x".into()), |path| path == file, kernel)
+        };
+        let (plain, wsl1, wsl2) =
+            ("6.1.0-18-amd64\n", "4.4.0-19041-Microsoft\n", "5.15.90.1-microsoft-standard-WSL2\n");
+        assert_eq!(place("", "", plain), None);
+        assert_eq!(place("WSL_DISTRO_NAME", "/.dockerenv", wsl2), Some(Place::Wsl));
+        assert_eq!(place("", "", wsl1), Some(Place::Wsl));
+        assert_eq!(place("SSH_CONNECTION", "", wsl2), Some(Place::Wsl));
+        assert_eq!(place("container", "", plain), Some(Place::Container));
+        assert_eq!(place("SSH_CONNECTION", "/.dockerenv", wsl2), Some(Place::Container));
+        assert_eq!(place("", "/run/.containerenv", plain), Some(Place::Container));
+        assert_eq!(place("SSH_CONNECTION", "", plain), Some(Place::Ssh));
     }
 
     #[test]
