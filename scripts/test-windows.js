@@ -5,17 +5,9 @@
 // on Windows OS_SECRETS_TEST_DISPOSABLE=1 must say that the user is nobody's, as on a runner of CI.
 
 const { spawnSync } = require("node:child_process");
-const {
-  closeSync,
-  copyFileSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-} = require("node:fs");
+const { closeSync, openSync, readdirSync, readFileSync, rmSync } = require("node:fs");
 const { join } = require("node:path");
-const { ensureNodeModules, ensureRust, fail, root, run, targetDirectory } = require("./tools.js");
+const { ensureNodeModules, ensureRust, fail, install, root, run, targetDirectory } = require("./tools.js");
 const { ensureWindows, makePrefix, removePrefix, wineEnvironment } = require("./windows.js");
 
 const chosen = process.argv.slice(2);
@@ -30,9 +22,7 @@ function build(env, target, args) {
   run("cargo", ["clean", "--quiet", "--package", "os-secrets", ...target], { env });
   run("cargo", ["build", ...cargoArguments, ...args, ...target, "--lib", "--bins", "--examples"], { env });
   const built = join(env.CARGO_TARGET_DIR, ...target.slice(1), "debug");
-  const folder = join(root, "npm", "win32-x64");
-  mkdirSync(folder, { recursive: true });
-  copyFileSync(join(built, "os_secrets.dll"), join(folder, "os-secrets.node"));
+  install(join(built, "os_secrets.dll"), join(root, "npm", "win32-x64"));
   return built;
 }
 
