@@ -5,11 +5,12 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `args.rs` | the command line |
-//! | `output.rs` | where results go |
+//! | `output/` | where results go |
 //! | `terminal/` | asking for a value without showing it |
 //! | `dotenv.rs` | reading dotenv files |
 //! | `child/`, `mask/` | running another program |
-//! | `signals.rs` | catching signals for a while |
+//! | `signals.rs` | Unix: catching signals for a while |
+//! | `console.rs` | Windows: text and keys of the console |
 
 use std::{
     cell::Cell,
@@ -19,6 +20,7 @@ use std::{
     sync::Arc,
 };
 
+#[cfg(target_os = "linux")]
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use zeroize::Zeroizing;
 
@@ -37,6 +39,8 @@ mod args;
 pub mod child;
 #[forbid(unsafe_code)]
 mod completions;
+#[cfg(windows)]
+mod console;
 #[forbid(unsafe_code)]
 mod copy;
 #[forbid(unsafe_code)]
@@ -69,10 +73,10 @@ mod resolve;
 mod run;
 #[forbid(unsafe_code)]
 mod set;
+#[cfg(unix)]
 mod signals;
 #[forbid(unsafe_code)]
 mod stores;
-#[forbid(unsafe_code)]
 pub mod terminal;
 
 use args::{Arguments, Asked, Command};
@@ -125,6 +129,7 @@ impl From<Error> for Failure {
 /// that this is a JavaScript runtime's process.
 pub fn run(program: Program, words: Vec<OsString>, hosted: bool) -> i32 {
     // Secrets must not lie around in core dumps, nor be read by a debugger. A child does not inherit it.
+    #[cfg(target_os = "linux")]
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     match execute(program, words, hosted) {
         Ok(code) => code,

@@ -2,15 +2,27 @@
 
 use std::{
     io::{self, Read},
-    os::fd::AsFd,
     path::{Path, PathBuf},
 };
 
-use rustix::event::{PollFd, PollFlags, poll};
 use zeroize::Zeroizing;
 
 use super::Failure;
 use crate::{error::Error, file, store::MAX_VALUE};
+
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
+
+#[cfg(unix)]
+use unix::input;
+#[cfg(unix)]
+pub use unix::write_all;
+#[cfg(windows)]
+use windows::input;
+#[cfg(windows)]
+pub use windows::{write_all, write_whole};
 
 /// Takes a command's result.
 pub struct Output {
@@ -33,19 +45,6 @@ impl Output {
             }),
         }
     }
-}
-
-/// Writes to a stream that may be non-blocking, because another program that shares it has made it so.
-pub fn write_all<S: AsFd>(stream: &S, mut bytes: &[u8]) -> io::Result<()> {
-    while !bytes.is_empty() {
-        match rustix::io::write(stream, bytes) {
-            Ok(written) => bytes = &bytes[written..],
-            Err(rustix::io::Errno::INTR) => {}
-            Err(rustix::io::Errno::AGAIN) => wait_for(stream, PollFlags::OUT)?,
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(())
 }
 
 /// Reads a stream to its end, into memory that is wiped, also where it had to grow.
@@ -75,30 +74,9 @@ pub fn read_all(mut stream: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
 pub fn read_input(path: Option<&Path>) -> Result<Zeroizing<Vec<u8>>, Error> {
     let (name, read) = match path {
         Some(path) => (path, std::fs::File::open(path).and_then(read_all)),
-        None => ("standard input".as_ref(), read_all(RawStdin)),
+        None => ("standard input".as_ref(), input().and_then(read_all)),
     };
     read.map_err(|error| file::failure("Cannot read", name, error))
-}
-
-/// Standard input without the buffer of the standard library, which nobody wipes.
-struct RawStdin;
-
-impl Read for RawStdin {
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        let stdin = io::stdin();
-        loop {
-            match rustix::io::read(&stdin, &mut *bytes) {
-                Err(rustix::io::Errno::AGAIN) => wait_for(&stdin, PollFlags::IN)?,
-                count => return Ok(count?),
-            }
-        }
-    }
-}
-
-/// Waits until a stream is ready.
-fn wait_for<S: AsFd>(stream: &S, events: PollFlags) -> io::Result<()> {
-    rustix::io::retry_on_intr(|| poll(&mut [PollFd::new(stream, events)], None))?;
-    Ok(())
 }
 
 /// A text of others' choosing on one line, that does not steer the terminal.

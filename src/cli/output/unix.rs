@@ -1,0 +1,46 @@
+//! Standard streams, which are files.
+
+use std::{
+    io::{self, Read},
+    os::fd::AsFd,
+};
+
+use rustix::event::{PollFd, PollFlags, poll};
+
+/// Writes to a stream that may be non-blocking, because another program that shares it has made it so.
+pub fn write_all<S: AsFd>(stream: &S, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match rustix::io::write(stream, bytes) {
+            Ok(written) => bytes = &bytes[written..],
+            Err(rustix::io::Errno::INTR) => {}
+            Err(rustix::io::Errno::AGAIN) => wait_for(stream, PollFlags::OUT)?,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// Standard input without the buffer of the standard library, which nobody wipes.
+pub fn input() -> io::Result<impl Read> {
+    Ok(RawStdin)
+}
+
+struct RawStdin;
+
+impl Read for RawStdin {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let stdin = io::stdin();
+        loop {
+            match rustix::io::read(&stdin, &mut *bytes) {
+                Err(rustix::io::Errno::AGAIN) => wait_for(&stdin, PollFlags::IN)?,
+                count => return Ok(count?),
+            }
+        }
+    }
+}
+
+/// Waits until a stream is ready.
+fn wait_for<S: AsFd>(stream: &S, events: PollFlags) -> io::Result<()> {
+    rustix::io::retry_on_intr(|| poll(&mut [PollFd::new(stream, events)], None))?;
+    Ok(())
+}
