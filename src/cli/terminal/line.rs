@@ -2,7 +2,6 @@
 
 use std::mem;
 
-use rustix::termios::{SpecialCodeIndex, Termios};
 use zeroize::Zeroizing;
 
 use crate::credential::Secret;
@@ -51,30 +50,21 @@ impl Input {
     }
 }
 
-/// The keys that edit a line, as the terminal has them. One that is zero does not exist.
+/// The keys that edit a line. One that is zero does not exist.
 #[derive(Clone, Copy, Default)]
 pub struct Keys {
-    erase: u8,
-    kill: u8,
-    erase_word: u8,
-    end: u8,
-    quote: u8,
-    line_ends: [u8; 2],
-}
-
-impl Keys {
-    /// Those of a terminal.
-    pub fn of(terminal: &Termios) -> Self {
-        let key = |index| terminal.special_codes[index];
-        Self {
-            erase: key(SpecialCodeIndex::VERASE),
-            kill: key(SpecialCodeIndex::VKILL),
-            erase_word: key(SpecialCodeIndex::VWERASE),
-            end: key(SpecialCodeIndex::VEOF),
-            quote: key(SpecialCodeIndex::VLNEXT),
-            line_ends: [key(SpecialCodeIndex::VEOL), key(SpecialCodeIndex::VEOL2)],
-        }
-    }
+    /// Erases a character, as Backspace and Delete do anyway.
+    pub erase: u8,
+    /// Erases the line.
+    pub kill: u8,
+    /// Erases a word.
+    pub erase_word: u8,
+    /// End the input, where the line is empty.
+    pub ends: [u8; 2],
+    /// Has the next key stand for itself.
+    pub quote: u8,
+    /// End the line, as Enter does anyway.
+    pub line_ends: [u8; 2],
 }
 
 /// What a byte means for the line.
@@ -112,7 +102,7 @@ impl Line {
             self.erase_while(|byte| !byte.is_ascii_whitespace());
         } else if byte == keys.quote {
             self.quoted = true;
-        } else if byte != keys.end {
+        } else if !keys.ends.contains(&byte) {
             self.push(byte);
         } else if self.bytes.is_empty() {
             return Step::End;
@@ -151,8 +141,14 @@ impl Line {
 mod tests {
     use super::*;
 
-    const KEYS: Keys =
-        Keys { erase: b'<', kill: 0x15, erase_word: 0x17, end: 0x04, quote: 0x16, line_ends: [0, b'|'] };
+    const KEYS: Keys = Keys {
+        erase: b'<',
+        kill: 0x15,
+        erase_word: 0x17,
+        ends: [0x04, 0],
+        quote: 0x16,
+        line_ends: [0, b'|'],
+    };
 
     fn lines(text: &[u8]) -> Vec<Vec<u8>> {
         let mut input = Input::default();

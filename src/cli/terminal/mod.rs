@@ -1,77 +1,44 @@
 //! Asking a person for a secret on the terminal, which shows nothing of it.
 //!
-//! The terminal hands its input over as it comes: in lines of its own making it would cut a pasted secret
-//! after 4095 bytes. So the keys that edit a line are heeded here.
+//! The terminal hands its input over as it comes: in lines of its own making it would cut a pasted secret,
+//! that of Unix after 4095 bytes. So the keys that edit a line are heeded here.
 
-mod line;
+use std::{fs::File, io};
 
-use std::{
-    fs::{File, OpenOptions},
-    io::{self, IsTerminal, stderr, stdin},
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
-};
-
-use libc::{SIGCONT, SIGTSTP, c_int};
-
-use rustix::{
-    event::{PollFd, PollFlags, Timespec, poll},
-    io::Errno,
-    process::getpgrp,
-    termios::{
-        InputModes, LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetpgrp, tcsetattr,
-    },
-};
-
-use self::line::{Input, Keys, Line, Step};
-use super::signals::{Signals, is_fatal, raise};
 use crate::credential::Secret;
 
-/// Those that end or stop a process, and that which continues it: what stopped it without asking (SIGSTOP)
-/// may have let others change the terminal.
-const CAUGHT: [c_int; 7] =
-    [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT, libc::SIGALRM, SIGTSTP, SIGCONT];
+#[forbid(unsafe_code)]
+mod line;
+#[cfg(unix)]
+#[forbid(unsafe_code)]
+mod unix;
+#[cfg(windows)]
+mod windows;
+
+#[cfg(unix)]
+use unix as system;
+#[cfg(windows)]
+use windows as system;
 
 /// Asks for secrets, one after the other: the [`keyboard`] gives the answers, standard error shows the prompts. `None` if the person ends the input, with Ctrl-D on an empty line.
 ///
 /// Whatever was typed before the first prompt, or after the second answer, is discarded. The text that comes
 /// with the end of the first answer, as in a paste of two lines, belongs to the second.
 ///
-/// Erasing a character, a word or the line, and quoting the next key (Ctrl-V), work as in other input; keys
-/// that send a signal do so even where quoted. A signal that ends the process, such as that of Ctrl-C, does
-/// so once the terminal is as it was. After one that stops it (Ctrl-Z), the question is asked anew. A signal
-/// that is ignored stays so.
+/// On Unix, erasing a character, a word or the line, and quoting the next key (Ctrl-V), work as in other
+/// input; keys that send a signal do so even where quoted. A signal that ends the process, such as that of
+/// Ctrl-C, does so once the terminal is as it was. After one that stops it (Ctrl-Z), the question is asked
+/// anew. A signal that is ignored stays so.
+///
+/// On Windows, Backspace erases a character and Escape the line, Ctrl-Z ends the input as well, and Ctrl-C
+/// ends the process once the console is as it was.
 ///
 /// # Errors
 ///
 /// There is no keyboard, or it or standard error fails.
 pub fn ask<const N: usize>(prompts: [&str; N]) -> io::Result<Option<[Secret; N]>> {
-    let keyboard = keyboard()?;
-    let mut answers = Vec::with_capacity(N);
-    loop {
-        let caught = Signals::catch(&CAUGHT)?;
-        let asked = Terminal::enter(&keyboard, &caught)
-            .and_then(|mut terminal| terminal.ask_all(&prompts, &mut answers));
-        let late = gravest(caught.release().into_iter().map(|caught| caught.signal));
-        let signal = match asked {
-            Err(Stop::Signal(signal)) => Some(signal),
-            _ => None,
-        };
-        for signal in [signal, late].into_iter().flatten() {
-            if is_fatal(signal) {
-                // Nothing is to be left in a core dump.
-                answers.clear();
-            }
-            raise(signal);
-            if is_fatal(signal) {
-                std::process::exit(128 + signal);
-            }
-        }
-        match asked {
-            Ok(()) => return Ok(answers.try_into().ok()),
-            Err(Stop::Failed(error)) => return Err(error),
-            Err(Stop::Signal(_)) => {}
-        }
-    }
+    let answers = system::ask(&keyboard()?, &prompts)?;
+    Ok(answers.try_into().ok())
 }
 
 /// Where the person types: standard input where that is a terminal, else the terminal that the process belongs
@@ -81,150 +48,5 @@ pub fn ask<const N: usize>(prompts: [&str; N]) -> io::Result<Option<[Secret; N]>
 ///
 /// There is no terminal.
 pub fn keyboard() -> io::Result<File> {
-    if stdin().is_terminal() {
-        return stdin().as_fd().try_clone_to_owned().map(|keyboard: OwnedFd| keyboard.into());
-    }
-    OpenOptions::new().read(true).write(true).open("/dev/tty")
-}
-
-/// Of several signals the one that leaves the least to the others.
-fn gravest(signals: impl Iterator<Item = c_int>) -> Option<c_int> {
-    signals.max_by_key(|&signal| (is_fatal(signal), signal == SIGTSTP))
-}
-
-/// Why asking stopped before it was done.
-enum Stop {
-    /// A signal arrived.
-    Signal(c_int),
-    /// The terminal failed.
-    Failed(io::Error),
-}
-
-impl From<Errno> for Stop {
-    fn from(error: Errno) -> Self {
-        Self::Failed(error.into())
-    }
-}
-
-/// The terminal while it echoes nothing and makes no lines. Dropping it restores it.
-struct Terminal<'a> {
-    keyboard: &'a File,
-    caught: &'a Signals,
-    before: Termios,
-    keys: Keys,
-    /// Whether the cursor stands behind a prompt.
-    prompted: bool,
-}
-
-impl<'a> Terminal<'a> {
-    fn enter(keyboard: &'a File, caught: &'a Signals) -> Result<Self, Stop> {
-        let before = tcgetattr(keyboard)?;
-        let mut quiet = before.clone();
-        // Without the translation of line ends, CRLF can be told from an empty second line.
-        quiet.input_modes.remove(InputModes::ICRNL | InputModes::INLCR | InputModes::IGNCR);
-        quiet.local_modes.remove(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ECHONL);
-        quiet.local_modes.insert(LocalModes::ISIG);
-        // A signal's key discards the input, after which reading must not wait where polling would not have.
-        quiet.special_codes[SpecialCodeIndex::VMIN] = 0;
-        quiet.special_codes[SpecialCodeIndex::VTIME] = 0;
-        let keys = Keys::of(&before);
-        let terminal = Self { keyboard, caught, before, keys, prompted: false };
-        while let Err(error) = tcsetattr(keyboard, OptionalActions::Flush, &quiet) {
-            terminal.heed_signals()?;
-            if error != Errno::INTR {
-                return Err(error.into());
-            }
-        }
-        Ok(terminal)
-    }
-
-    /// Asks what is not answered yet. Fewer answers than prompts mean the end of the input.
-    fn ask_all(&mut self, prompts: &[&str], answers: &mut Vec<Secret>) -> Result<(), Stop> {
-        let mut input = Input::default();
-        for prompt in &prompts[answers.len()..] {
-            self.prompted = true;
-            self.say(prompt)?;
-            let answer = self.answer(&mut input)?;
-            let ended = answer.is_none();
-            answers.extend(answer);
-            self.say("\n")?;
-            self.prompted = false;
-            if ended {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    /// Reads one line; `None` at the end of the input.
-    fn answer(&self, input: &mut Input) -> Result<Option<Secret>, Stop> {
-        let mut line = Line::default();
-        loop {
-            while let Some(byte) = input.next() {
-                match line.take(byte, &self.keys) {
-                    Step::More => {}
-                    Step::Done => return Ok(Some(line.into_secret())),
-                    Step::End => return Ok(None),
-                }
-            }
-            let ready = self.wait(self.keyboard.as_fd(), PollFlags::IN)?;
-            match input.fill(|buffer| rustix::io::read(self.keyboard, buffer)) {
-                Ok(0) if ready.contains(PollFlags::HUP) => return Ok(None),
-                Ok(_) | Err(Errno::INTR | Errno::AGAIN) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-    }
-
-    fn say(&self, text: &str) -> Result<(), Stop> {
-        let mut rest = text.as_bytes();
-        while !rest.is_empty() {
-            // A terminal that Ctrl-S has stopped would hold us up, deaf to signals.
-            self.wait(stderr().as_fd(), PollFlags::OUT)?;
-            match rustix::io::write(stderr(), rest) {
-                Ok(written) => rest = &rest[written..],
-                Err(Errno::INTR | Errno::AGAIN) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(())
-    }
-
-    /// Waits until the file is ready, and says for what.
-    fn wait(&self, file: BorrowedFd<'_>, events: PollFlags) -> Result<PollFlags, Stop> {
-        let mut files = [PollFd::from_borrowed_fd(file, events), PollFd::new(self.caught, PollFlags::IN)];
-        loop {
-            match poll(&mut files, None) {
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
-            self.heed_signals()?;
-            if !files[0].revents().is_empty() {
-                return Ok(files[0].revents());
-            }
-        }
-    }
-
-    fn heed_signals(&self) -> Result<(), Stop> {
-        let signals = std::iter::from_fn(|| self.caught.next()).map(|caught| caught.signal);
-        gravest(signals).map_or(Ok(()), |signal| Err(Stop::Signal(signal)))
-    }
-}
-
-impl Drop for Terminal<'_> {
-    fn drop(&mut self) {
-        // In the background, the terminal is the shell's, which has set it up for itself.
-        if tcgetpgrp(self.keyboard).is_ok_and(|group| group != getpgrp()) {
-            return;
-        }
-        let out = stderr();
-        let mut files = [PollFd::new(&out, PollFlags::OUT)];
-        if self.prompted && poll(&mut files, Some(&Timespec::default())) == Ok(1) {
-            let _ = rustix::io::write(&out, b"\n");
-        }
-        if tcsetattr(self.keyboard, OptionalActions::Flush, &self.before).is_err() {
-            // Flushing waits for output, and a signal ended that.
-            let _ = tcsetattr(self.keyboard, OptionalActions::Now, &self.before);
-        }
-    }
+    system::keyboard()
 }
