@@ -5,17 +5,13 @@ use std::{
     env,
     ffi::{OsStr, OsString},
     io,
-    os::unix::{
-        ffi::{OsStrExt, OsStringExt},
-        process::CommandExt,
-    },
     path::PathBuf,
     process,
 };
 
 use super::{
     Context, Failure,
-    child::{Failed, end_like, reset_for_child, run_masked},
+    child::{self, Failed, as_printed, end_like, is_one_variable, program, reset_for_child, run_masked},
     mask::Mask,
     output::shown,
 };
@@ -42,15 +38,13 @@ pub fn run(
     let names = variables.iter().map(|variable| of(variable)).collect();
     let values = context.resolve(values, Some(names))?;
 
-    let mut command = process::Command::new(&words[0]);
-    command.args(&words[1..]);
-    for (variable, value) in variables.iter().zip(&values) {
-        if value.expose().contains(&0) {
-            let error = Box::new(Error::HoldsNul);
-            return Err(Error::Of { of: of(variable), error }.into());
-        }
-        command.env(variable, OsStr::from_bytes(value.expose()));
-    }
+    let held = variables.iter().zip(&values).map(|(variable, value)| Ok((variable, held(variable, value)?)));
+    let environment = held.collect::<Result<Vec<_>, Error>>()?;
+    let path = environment.iter().find(|(variable, _)| is_one_variable(variable, "PATH".as_ref()));
+    let program = program(&words[0], &context.directory, path.map(|(_, path)| *path));
+
+    let mut command = process::Command::new(program);
+    command.args(&words[1..]).envs(environment);
     for variable in NOT_FOR_CHILDREN {
         command.env_remove(variable);
     }
@@ -59,18 +53,19 @@ pub fn run(
     }
     reset_for_child(&mut command, context.hosted);
 
-    let error = if mask {
+    let ended = if mask {
         let secrets =
             values.into_iter().zip(referred).filter_map(|(value, referred)| referred.then_some(value));
-        match run_masked(command, &Mask::new(secrets.collect())) {
-            Ok(status) => return Ok(end_like(status)),
-            Err(Failed::ToStart(error)) => error,
-            Err(Failed::ToPassOn(error)) => {
-                return Err(file::failure("Cannot pass on the output of", words[0].as_ref(), error).into());
-            }
-        }
+        run_masked(command, &Mask::new(as_printed(secrets.collect())))
     } else {
-        command.exec()
+        child::run(command)
+    };
+    let error = match ended {
+        Ok(status) => return Ok(end_like(status)),
+        Err(Failed::ToStart(error)) => error,
+        Err(Failed::ToPassOn(error)) => {
+            return Err(file::failure("Cannot pass on the output of", words[0].as_ref(), error).into());
+        }
     };
     let code = if error.kind() == io::ErrorKind::NotFound { NOT_FOUND } else { NOT_EXECUTABLE };
     context.tell(&file::failure("Cannot run", words[0].as_ref(), error).to_string());
@@ -80,14 +75,24 @@ pub fn run(
 /// The variables to set or to resolve: those of the files, of which the last counts, before inherited ones.
 fn variables(context: &Context, env_files: &[PathBuf]) -> Result<BTreeMap<OsString, Secret>, Failure> {
     let mut variables: BTreeMap<_, _> = env::vars_os()
-        .filter(|(_, value)| is_reference(value.as_bytes()))
-        .map(|(name, value)| (name, Secret::new(value.into_vec())))
+        .filter(|(_, value)| is_reference(value.as_encoded_bytes()))
+        .map(|(name, value)| (name, Secret::new(value.into_encoded_bytes())))
         .collect();
     for file in env_files {
-        let parsed = context.read_dotenv(Some(file))?;
-        variables.extend(parsed.into_iter().map(|(name, value)| (name.into(), value)));
+        for (name, value) in context.read_dotenv(Some(file))? {
+            let name = OsString::from(name);
+            variables.retain(|known, _| !is_one_variable(known, &name));
+            variables.insert(name, value);
+        }
     }
     Ok(variables)
+}
+
+/// What the variable is to hold for this value.
+fn held<'a>(variable: &OsStr, value: &'a Secret) -> Result<&'a OsStr, Error> {
+    let value = value.expose();
+    let held = if value.contains(&0) { Err(Error::HoldsNul) } else { child::variable(value) };
+    held.map_err(|error| Error::Of { of: of(variable), error: Box::new(error) })
 }
 
 fn is_reference(value: &[u8]) -> bool {

@@ -1,0 +1,158 @@
+//! Windows: the command is a child, since no process can take over another's place.
+
+use std::{
+    ffi::{OsStr, OsString},
+    path::Path,
+    process::{Command, ExitStatus},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use windows_sys::{
+    Win32::{
+        Foundation::{FALSE, TRUE},
+        System::Console::{CTRL_BREAK_EVENT, CTRL_C_EVENT},
+    },
+    core::BOOL,
+};
+
+use self::job::Job;
+use super::Failed;
+use crate::{
+    cli::{console::Handled, mask::Mask},
+    credential::Secret,
+    error::Error,
+};
+
+mod job;
+#[forbid(unsafe_code)]
+mod search;
+mod stream;
+
+/// Held while a child runs.
+static RUNNING: Mutex<()> = Mutex::new(());
+
+/// What to start for this word: the file that a shell would.
+pub fn program(word: &OsStr, directory: &Path, path: Option<&OsStr>) -> OsString {
+    search::find(word, directory, path).map_or_else(|| word.to_owned(), OsString::from)
+}
+
+/// A variable's value: it has UTF-16 there, and so it must be text.
+pub fn variable(value: &[u8]) -> Result<&OsStr, Error> {
+    str::from_utf8(value).map(OsStr::new).map_err(|_| Error::InvalidData)
+}
+
+/// Whether these name one variable: case does not count.
+pub fn is_one_variable(one: &OsStr, other: &OsStr) -> bool {
+    one.eq_ignore_ascii_case(other)
+}
+
+/// What a program may print for these values: C's library, and what is built on it, writes a newline as CRLF.
+pub fn as_printed(mut values: Vec<Secret>) -> Vec<Secret> {
+    let with_returns: Vec<_> = values.iter().filter_map(with_returns).collect();
+    values.extend(with_returns);
+    values
+}
+
+fn with_returns(value: &Secret) -> Option<Secret> {
+    let value = value.expose();
+    let newlines = value.iter().filter(|byte| **byte == b'\n').count();
+    let mut bytes = Vec::with_capacity(value.len() + newlines);
+    for &byte in value {
+        if byte == b'\n' {
+            bytes.push(b'\r');
+        }
+        bytes.push(byte);
+    }
+    (newlines > 0).then(|| Secret::new(bytes))
+}
+
+/// Nothing has to be done: what handles Ctrl-C is not inherited, and the standard library passes the
+/// standard handles on, also where a runtime keeps them from children.
+pub fn reset_for_child(_command: &mut Command, _hosted: bool) {}
+
+/// Runs the command to its end.
+pub fn run(mut command: Command) -> Result<ExitStatus, Failed> {
+    let _running = Running::begin()?;
+    let mut child = command.spawn().map_err(Failed::ToStart)?;
+    let _job = Job::of(&child);
+    child.wait().map_err(Failed::ToPassOn)
+}
+
+/// Runs the command as [`super::run_masked`] says.
+pub fn run_masked(mut command: Command, mask: &Mask) -> Result<ExitStatus, Failed> {
+    let _running = Running::begin()?;
+    stream::connect(&mut command);
+    let mut child = command.spawn().map_err(Failed::ToStart)?;
+    let _job = Job::of(&child);
+    stream::pass_on(&mut child, mask).map_err(Failed::ToPassOn)
+}
+
+/// The exit code, of which all 32 bits count.
+pub fn end_like(status: ExitStatus) -> i32 {
+    status.code().unwrap_or(1)
+}
+
+/// Leaves the keys that end a process to the child, until it is dropped.
+struct Running {
+    _turn: MutexGuard<'static, ()>,
+    _handled: Handled,
+}
+
+impl Running {
+    fn begin() -> Result<Self, Failed> {
+        let turn = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+        let handled = Handled::by(leave_to_child).map_err(Failed::ToStart)?;
+        // The turn is over before the handler is gone, which may wait for that.
+        Ok(Self { _turn: turn, _handled: handled })
+    }
+}
+
+/// Every process of the console is told, and what the child does decides.
+unsafe extern "system" fn leave_to_child(event: u32) -> BOOL {
+    match event {
+        CTRL_C_EVENT | CTRL_BREAK_EVENT => TRUE,
+        _ => {
+            // The console is closed, or the session ends. When this returns the process ends, and with it the
+            // child, which has some seconds to end by itself.
+            drop(RUNNING.lock());
+            FALSE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_masked_with_either_line_end() {
+        let values = ["plain", "one\ntwo\n", "one\r\ntwo"].map(|text| Secret::new(text.into()));
+        let printed = as_printed(values.to_vec());
+        let texts: Vec<_> = printed.iter().map(|value| str::from_utf8(value.expose()).unwrap()).collect();
+        let own = ["plain", "one\ntwo\n", "one\r\ntwo"];
+        assert_eq!(texts, [&own[..], &["one\r\ntwo\r\n", "one\r\r\ntwo"]].concat());
+    }
+
+    #[test]
+    fn variables_hold_text_and_have_names_without_case() {
+        assert_eq!(variable("ä🔑".as_bytes()).unwrap(), "ä🔑");
+        assert_eq!(variable(b"a\xff"), Err(Error::InvalidData));
+        assert!(is_one_variable("Path".as_ref(), "PATH".as_ref()));
+        assert!(!is_one_variable("Path".as_ref(), "PATHS".as_ref()));
+    }
+
+    #[test]
+    fn the_exit_code_has_32_bits() {
+        for code in [0, 7, 300, -1_073_741_510] {
+            let mut command = Command::new("cmd");
+            command.args(["/c", "exit", &code.to_string()]);
+            assert_eq!(end_like(run(command).unwrap()), code);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_started_is_told() {
+        let Err(Failed::ToStart(error)) = run(Command::new("no-such-command")) else { panic!() };
+        assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
+    }
+}
