@@ -8,12 +8,6 @@ const { platform, arch } = process;
 /** The platform packages that this process could use, by their folder's name in `npm/`. */
 const targets = platform === "linux" ? [`linux-${arch}-gnu`, `linux-${arch}-musl`] : [`${platform}-${arch}`];
 
-/** The packages there are, by name in full, so that bundlers see them and can take them along. */
-const packages = {
-  "@os-secrets/linux-x64-gnu": () => require("@os-secrets/linux-x64-gnu"),
-  "@os-secrets/win32-x64": () => require("@os-secrets/win32-x64"),
-};
-
 /** The C library, as far as the runtime tells. */
 function libc() {
   if (platform !== "linux") return "";
@@ -33,7 +27,16 @@ function load() {
     // A build of this checkout first; a published package has no such folder.
     for (const path of [`./npm/${target}/os-secrets.node`, `@os-secrets/${target}`]) {
       try {
-        return packages[path]?.() ?? require(path);
+        // The packages stand here in full, so that bundlers see them and can take them along; within the try,
+        // because that is where bundlers forgive those that are not installed.
+        switch (path) {
+          case "@os-secrets/linux-x64-gnu":
+            return require("@os-secrets/linux-x64-gnu");
+          case "@os-secrets/win32-x64":
+            return require("@os-secrets/win32-x64");
+          default:
+            return require(path);
+        }
       } catch (error) {
         // The runtimes word it differently, but all name what they looked for.
         const absent =
