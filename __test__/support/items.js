@@ -2,6 +2,8 @@
 
 const assert = require("node:assert/strict");
 const { join } = require("node:path");
+const { listCredentials, writeCredential } = require("./credentials.js");
+const { isWindows } = require("./platform.js");
 
 /** Runs one of the Python programs beside this file. */
 async function python(session, program, input) {
@@ -13,14 +15,20 @@ async function python(session, program, input) {
   return JSON.parse(stdout);
 }
 
-/** Every item: { collection, path, label, attributes, contentType, secret }; null where locked. */
-function items(session) {
-  return python(session, "items.py");
+/**
+ * Every item: { collection, path, label, attributes, contentType, secret }, null where locked; on Windows as
+ * credentials.js lists them.
+ */
+async function items(session) {
+  return isWindows ? listCredentials() : python(session, "items.py");
 }
 
-/** Stores { collection, attributes, label, secret } as a new item, and gives its path. */
-function storeItem(session, item) {
-  return python(session, "store.py", JSON.stringify(item));
+/**
+ * Stores { collection, attributes, label, secret } as a new item, and gives its path; on Windows what
+ * credentials.js takes.
+ */
+async function storeItem(session, item) {
+  return isWindows ? writeCredential(item) : python(session, "store.py", JSON.stringify(item));
 }
 
 module.exports = { items, storeItem };

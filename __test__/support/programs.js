@@ -3,16 +3,21 @@
 const { existsSync } = require("node:fs");
 const { join } = require("node:path");
 const tools = require("../../scripts/tools.js");
-const { bun, root, runtimes } = require("./runtimes.js");
+const { isWindows } = require("./platform.js");
+const { bun, node, root } = require("./runtimes.js");
 
-const native = tools.programs();
-if (!existsSync(join(native, "secrets"))) throw new Error("The programs are not built: run npm test");
+/** The folder of the native programs; on Windows OS_SECRETS_TEST_PROGRAMS names it. */
+const folder = isWindows ? process.env.OS_SECRETS_TEST_PROGRAMS : tools.programs();
+
+/** The path of a native program. */
+const native = (program) => join(folder, isWindows ? `${program}.exe` : program);
+if (!folder || !existsSync(native("secrets"))) throw new Error("The programs are not built: run npm test");
 
 /** Each way, as a function from the program's name to the command that runs it. */
 const ways = {
-  native: (program) => [join(native, program)],
+  native: (program) => [native(program)],
   // As its first line says.
-  Node: (program) => [...runtimes["Node 22"], "--", join(root, "bin", `${program}.js`)],
+  Node: (program) => [...node(22), "--", join(root, "bin", `${program}.js`)],
   Bun: (program) => [bun, join(root, "bin", `${program}.js`)],
 };
 
@@ -27,4 +32,4 @@ function runInBash(session, way, script, options) {
   return session.run("bash", ["-c", script, "bash", ...ways[way]("secrets")], options);
 }
 
-module.exports = { runInBash, runProgram, ways };
+module.exports = { folder, runInBash, runProgram, ways };

@@ -1,8 +1,11 @@
 // Where the runtimes lie that the tests run under.
+//
+// On Windows they are those that whoever runs the tests has: this Node, and a Bun that OS_SECRETS_TEST_BUN names.
 
 const { execFileSync } = require("node:child_process");
 const { existsSync } = require("node:fs");
 const { join } = require("node:path");
+const { isWindows } = require("./platform.js");
 
 const root = join(__dirname, "..", "..");
 
@@ -20,18 +23,32 @@ function find(name, places) {
   throw new Error(`${name} is not installed: run npm test, which installs it`);
 }
 
-const node = (version) => find(`Node ${version}`, [`__test__/runtimes/node_modules/node${version}/bin/node`]);
+/** Node of a major version; on Windows the one that runs the tests. */
+function node(version) {
+  if (isWindows) return [process.execPath];
+  return [find(`Node ${version}`, [`__test__/runtimes/node_modules/node${version}/bin/node`])];
+}
+
+function findBun() {
+  if (!isWindows) {
+    return find("Bun", ["node_modules/bun/bin/bun.exe", "node_modules/@oven/bun-linux-x64/bin/bun"]);
+  }
+  const { OS_SECRETS_TEST_BUN: path } = process.env;
+  if (!path) throw new Error("OS_SECRETS_TEST_BUN does not name a bun.exe");
+  return path;
+}
 
 /** Real Bun. */
-const bun = find("Bun", ["node_modules/bun/bin/bun.exe", "node_modules/@oven/bun-linux-x64/bin/bun"]);
+const bun = findBun();
 
 /** Each runtime: its command, and what comes before the file to run. */
 function findRuntimes() {
+  if (isWindows) return { [`Node ${process.versions.node.split(".")[0]}`]: node(), Bun: [bun] };
   const deno = find("Deno", ["node_modules/@deno/linux-x64-glibc/deno"]);
   return {
-    "Node 20": [node(20)],
-    "Node 22": [node(22)],
-    "Node 24": [node(24)],
+    "Node 20": node(20),
+    "Node 22": node(22),
+    "Node 24": node(24),
     Bun: [bun],
     Deno: [deno, "run", "--quiet", "--allow-all", "--no-lock"],
   };
@@ -39,6 +56,7 @@ function findRuntimes() {
 
 module.exports = {
   bun,
+  node,
   root,
   // Looked for when asked for: the quick start has no other runtime than Bun.
   get runtimes() {

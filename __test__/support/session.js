@@ -1,12 +1,16 @@
 // A private session: its own bus, home and keyring, so that no test touches the store of whoever
 // runs it. Stopped at the end of the test; processes are ended by their id.
+//
+// On Windows there is neither bus nor keyring, and one store, which is emptied: see credentials.js.
 
 const { spawn } = require("node:child_process");
 const { once } = require("node:events");
-const { mkdtempSync, mkdirSync, rmSync, writeFileSync } = require("node:fs");
+const { mkdtempSync, mkdirSync, realpathSync, rmSync, writeFileSync } = require("node:fs");
 const { tmpdir } = require("node:os");
 const { join } = require("node:path");
 const { createInterface } = require("node:readline");
+const { clearCredentials } = require("./credentials.js");
+const { isWindows } = require("./platform.js");
 
 /** Lists no service directories but a test's own: nothing else can be activated. */
 const BUS_CONFIGURATION = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
@@ -25,6 +29,21 @@ const BUS_CONFIGURATION = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus
 `;
 
 const SERVICE = "org.freedesktop.secrets";
+
+/** What programs need of the environment of Windows. */
+const OF_WINDOWS = [
+  "ComSpec",
+  "PATH",
+  "PATHEXT",
+  "SystemDrive",
+  "SystemRoot",
+  "USERDOMAIN",
+  "USERNAME",
+  "windir",
+];
+
+/** What Bun says, under Wine alone, of every package.json that it finds. */
+const NOISE = /^Internal error: directory mismatch for directory .*\n/gm;
 
 /** A question to the bus about the Secret Service's name. */
 function ownership(method) {
@@ -51,9 +70,16 @@ async function printed(child, stream, pattern) {
 
 class Session {
   #children = new Set();
-  #directory = mkdtempSync(join(tmpdir(), "os-secrets-test-"));
+  // By the name that programs give it as well, which on Windows may be a longer one.
+  #directory = mkdtempSync(join(realpathSync.native(tmpdir()), "os-secrets-test-"));
   /** The environment for whatever runs in the session. */
   env;
+  /** Where programs look for the person's own files. */
+  home;
+  /** Where they keep their configuration. */
+  configuration;
+  /** Where they keep their data. */
+  data;
   /** Whether it is over. */
   stopped = false;
 
@@ -63,15 +89,34 @@ class Session {
       mkdirSync(path, { mode: 0o700 });
       return path;
     };
-    this.env = {
+    this.home = at("home");
+    this.configuration = at("config");
+    this.data = isWindows ? this.configuration : at("data");
+    this.env = isWindows ? this.#windows(at) : this.#linux(at);
+  }
+
+  #linux(at) {
+    return {
       PATH: process.env.PATH,
       LANG: "C.UTF-8",
-      HOME: at("home"),
-      XDG_CONFIG_HOME: at("config"),
-      XDG_DATA_HOME: at("data"),
+      HOME: this.home,
+      XDG_CONFIG_HOME: this.configuration,
+      XDG_DATA_HOME: this.data,
       XDG_CACHE_HOME: at("cache"),
       XDG_RUNTIME_DIR: at("run"),
       DBUS_SESSION_BUS_ADDRESS: `unix:path=${join(this.#directory, "bus")}`,
+    };
+  }
+
+  #windows(at) {
+    const temporary = at("temp");
+    return {
+      ...Object.fromEntries(OF_WINDOWS.map((name) => [name, process.env[name]])),
+      USERPROFILE: this.home,
+      APPDATA: this.configuration,
+      LOCALAPPDATA: at("local"),
+      TEMP: temporary,
+      TMP: temporary,
     };
   }
 
@@ -101,6 +146,7 @@ class Session {
     child.stdin.on("error", () => {});
     child.stdin.end(input);
     const [code, signal] = await once(child, "close");
+    if (isWindows) texts.stderr = texts.stderr.replace(NOISE, "");
     return { code, signal, ...texts };
   }
 
@@ -237,13 +283,16 @@ class Session {
   async stop() {
     this.stopped = true;
     await Promise.all([...this.#children].map((child) => this.end(child)));
+    if (isWindows) clearCredentials();
     rmSync(this.#directory, { recursive: true, force: true, maxRetries: 5 });
   }
 }
 
-/** A session with a bus and an unlocked gnome-keyring, unless told otherwise. */
+/** A session with a bus and an unlocked gnome-keyring, unless told otherwise; on Windows with an empty store. */
 async function startSession({ bus = true, keyring = bus } = {}) {
+  if (isWindows) clearCredentials();
   const session = new Session();
+  if (isWindows) return session;
   try {
     if (bus) await session.startBus();
     if (keyring) await session.startKeyring();

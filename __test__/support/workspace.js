@@ -3,6 +3,7 @@
 const assert = require("node:assert/strict");
 const { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } = require("node:fs");
 const { join } = require("node:path");
+const { isWindows } = require("./platform.js");
 const { runProgram } = require("./programs.js");
 const { startSession } = require("./session.js");
 
@@ -21,7 +22,7 @@ class Workspace {
     this.program = program;
     this.directory = join(session.directory, "workspace");
     this.datapackage = join(this.directory, "datapackage.json");
-    this.preferences = join(session.env.XDG_CONFIG_HOME, "busdk", "preferences.json");
+    this.preferences = join(session.configuration, isWindows ? "BusDK" : "busdk", "preferences.json");
     mkdirSync(this.directory);
   }
 

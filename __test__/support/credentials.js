@@ -1,0 +1,44 @@
+// Windows' Credential Manager, seen and filled by a client that is neither ours nor Bun's.
+//
+// A person has one, whatever the environment says. So it must be told that the one here may be emptied.
+
+const { spawnSync } = require("node:child_process");
+const { join } = require("node:path");
+
+/** Runs a command of examples/credentials.rs with this input: what it prints. */
+function ask(command, input = null) {
+  const { OS_SECRETS_TEST_DISPOSABLE: disposable, OS_SECRETS_TEST_PROGRAMS: folder } = process.env;
+  if (disposable !== "1") {
+    throw new Error(
+      "The tests delete all credentials of whoever runs them. Where there is nothing to lose, " +
+        "as on a machine for tests, set OS_SECRETS_TEST_DISPOSABLE=1",
+    );
+  }
+  const program = join(folder, "examples", "credentials.exe");
+  const options = { input: JSON.stringify(input), encoding: "utf8", maxBuffer: 1 << 28 };
+  const { status, stdout, stderr, error } = spawnSync(program, [command], options);
+  if (status !== 0) throw error ?? new Error(`credentials ${command}: ${stderr}`);
+  return stdout;
+}
+
+/** Every generic credential: { label, user, persist, blob, comment, alias, attributes, secret }. */
+function listCredentials() {
+  const listed = JSON.parse(ask("list")).map(({ target, blob, ...others }) => {
+    const bytes = Buffer.from(blob, "base64");
+    return { label: target, ...others, blob: bytes.toString("hex"), secret: bytes.toString("utf8") };
+  });
+  return listed.sort((a, b) => (a.label < b.label ? -1 : 1));
+}
+
+/** Stores one: its target name as `label`, whose it is, and its text, or bytes. */
+function writeCredential({ label, user = null, persist = 3, secret }) {
+  ask("write", { target: label, user, persist, blob: Buffer.from(secret).toString("base64") });
+}
+
+/** Deletes all of them. */
+function clearCredentials() {
+  const targets = listCredentials().map(({ label }) => label);
+  if (targets.length > 0) ask("delete", targets);
+}
+
+module.exports = { clearCredentials, listCredentials, writeCredential };

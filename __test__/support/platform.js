@@ -1,0 +1,38 @@
+// What the tests of one system cannot have on another, and why. README.md names every reason.
+
+const isWindows = process.platform === "win32";
+
+/** What only Linux has, of what tests need. */
+const onLinuxAlone = [
+  "a bus",
+  "a file system of its own",
+  "a full disk",
+  "a pseudo-terminal",
+  "a shell",
+  "arguments that are no text",
+  "Docker's credential helpers",
+  "file modes",
+  "more than 2,560 bytes",
+  "named pipes",
+  "/proc",
+  "published Linux packages",
+  "recipes for Linux",
+  "signals",
+  "symbolic links",
+];
+
+/** What only Windows has. */
+const onWindowsAlone = ["Credential Manager"];
+
+function options(skips, reasons, reason) {
+  if (!reasons.includes(reason)) throw new Error(`no such reason: ${reason}`);
+  return { skip: skips && `it needs ${reason}` };
+}
+
+/** The options of a test that needs what only Linux has. */
+const linuxOnly = (reason) => options(isWindows, onLinuxAlone, reason);
+
+/** The options of a test that needs what only Windows has. */
+const windowsOnly = (reason) => options(!isWindows, onWindowsAlone, reason);
+
+module.exports = { isWindows, linuxOnly, reasons: [...onLinuxAlone, ...onWindowsAlone], windowsOnly };
