@@ -3,6 +3,8 @@
 // a name of the case's own. What a body returns is compared between the implementations, so it may
 // hold nothing that differs between engines.
 
+const { isWindows } = require("../support/platform.js");
+
 /** Values that are no use as service, name or value: [label, maker, isString]. */
 const junk = [
   ["undefined", () => undefined],
@@ -283,6 +285,22 @@ const strings = [
   ["JSON", '{"a":[1,null]}'],
 ];
 
+/** A case of its own, where the store tells such names apart. */
+const slashes = [
+  "slashes do not confuse one name with another",
+  async ({ secrets, attempt, service }) => [
+    await attempt(() => secrets.set({ service: `${service}/b`, name: "c", value: "one" })),
+    await attempt(() => secrets.get({ service, name: "b/c" })),
+    await attempt(() => secrets.set({ service, name: "b/c", value: "two" })),
+    await attempt(() => secrets.get({ service: `${service}/b`, name: "c" })),
+    await attempt(() => secrets.delete({ service, name: "b/c" })),
+    await attempt(() => secrets.get({ service: `${service}/b`, name: "c" })),
+  ],
+];
+
+/** How long values can be in bytes, and services and names in characters: Credential Manager takes less, and Wine's least. */
+const [longestValue, longestName] = isWindows ? [2560, 110] : [100_000, 5000];
+
 const use = [
   ...strings.map(([label, text]) => [
     `${label} as value`,
@@ -292,18 +310,23 @@ const use = [
     `${label} as service and name`,
     (context) => roundTrip(context, { service: `${context.service}${text}`, name: text }, "value"),
   ]),
-  ...[1000, 4096, 100_000].map((length) => [
+  ...[1000, ...(isWindows ? [] : [4096]), longestValue].map((length) => [
     `a value of ${length} characters`,
     (context) => roundTrip(context, { service: context.service, name: "name" }, "x".repeat(length)),
   ]),
   [
-    "a value of 100,000 characters of three bytes",
-    (context) => roundTrip(context, { service: context.service, name: "name" }, "€".repeat(100_000)),
+    "a long value of characters of three bytes",
+    (context) => {
+      const length = isWindows ? Math.floor(longestValue / 3) : longestValue;
+      return roundTrip(context, { service: context.service, name: "name" }, "€".repeat(length));
+    },
   ],
   [
-    "service and name of 5,000 characters",
-    (context) =>
-      roundTrip(context, { service: context.service.padEnd(5000, "s"), name: "n".repeat(5000) }, "value"),
+    "long service and name",
+    (context) => {
+      const key = { service: context.service.padEnd(longestName, "s"), name: "n".repeat(longestName) };
+      return roundTrip(context, key, "value");
+    },
   ],
   [
     "a lone surrogate and U+FFFD are the same name",
@@ -313,17 +336,8 @@ const use = [
       await attempt(() => secrets.delete({ service, name: "\udbff" })),
     ],
   ],
-  [
-    "slashes do not confuse one name with another",
-    async ({ secrets, attempt, service }) => [
-      await attempt(() => secrets.set({ service: `${service}/b`, name: "c", value: "one" })),
-      await attempt(() => secrets.get({ service, name: "b/c" })),
-      await attempt(() => secrets.set({ service, name: "b/c", value: "two" })),
-      await attempt(() => secrets.get({ service: `${service}/b`, name: "c" })),
-      await attempt(() => secrets.delete({ service, name: "b/c" })),
-      await attempt(() => secrets.get({ service: `${service}/b`, name: "c" })),
-    ],
-  ],
+  // On Windows Bun's do: windows.test.js.
+  ...(isWindows ? [] : [slashes]),
   [
     "names differ by case and by trailing space",
     async ({ secrets, attempt, service }) => [
