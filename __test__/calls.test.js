@@ -5,6 +5,7 @@ const assert = require("node:assert/strict");
 const { after, before, describe, it } = require("node:test");
 const { secretsIn } = require("./support/client.js");
 const { startMonitor } = require("./support/monitor.js");
+const { linuxOnly } = require("./support/platform.js");
 const { runtimes } = require("./support/runtimes.js");
 const { startSession } = require("./support/session.js");
 
@@ -12,7 +13,7 @@ const key = { service: "calls", name: "token" };
 const missing = { service: "calls", name: "missing" };
 
 for (const [name, runtime] of Object.entries(runtimes)) {
-  describe(`messages on the bus, under ${name}`, () => {
+  describe(`messages on the bus, under ${name}`, linuxOnly("a bus"), () => {
     let session;
     let ours;
     let monitor;

@@ -4,6 +4,7 @@ const assert = require("node:assert/strict");
 const { after, afterEach, before, describe, it } = require("node:test");
 const { secretsIn } = require("./support/client.js");
 const { items, storeItem } = require("./support/items.js");
+const { linuxOnly } = require("./support/platform.js");
 const { bun, runtimes } = require("./support/runtimes.js");
 const { startSession } = require("./support/session.js");
 
@@ -12,7 +13,7 @@ const attributes = { "xdg:schema": "com.oven-sh.bun.Secret", service: key.servic
 const login = "/org/freedesktop/secrets/collection/login";
 const volatile = "/org/freedesktop/secrets/collection/session";
 
-describe("several collections", () => {
+describe("several collections", linuxOnly("a bus"), () => {
   let session;
   let ours;
   let theirs;

@@ -8,7 +8,7 @@ const { join } = require("node:path");
 const { pathToFileURL } = require("node:url");
 const { describe, it } = require("node:test");
 const { items } = require("./support/items.js");
-const { bun, root, runtimes } = require("./support/runtimes.js");
+const { bun, node, root } = require("./support/runtimes.js");
 const { startSession } = require("./support/session.js");
 
 const stubs = `
@@ -125,7 +125,7 @@ describe("the calls of Bun's documentation", () => {
   for (const [title, source] of Object.entries(groups)) {
     it(title, async () => {
       const expected = await run([bun], `import { secrets } from "bun";`, source);
-      assert.deepEqual(await run(runtimes["Node 22"], ours, source), expected);
+      assert.deepEqual(await run(node(22), ours, source), expected);
       assert.notDeepEqual(expected, { stdout: "", stderr: "", left: [] });
     });
   }
@@ -158,7 +158,7 @@ describe("the calls of Bun's documentation", () => {
     const wrong = "ERR_INVALID_ARG_TYPE Expected 'value' to be a string";
     const lines = ["beside", "inside", missing, wrong, missing, wrong, wrong, missing, "true false", ""];
     const expected = { stdout: lines.join("\n"), stderr: "", left: [] };
-    assert.deepEqual(await run(runtimes["Node 22"], ours, source), expected);
+    assert.deepEqual(await run(node(22), ours, source), expected);
   });
 
   for (const [label, ...args] of [

@@ -4,6 +4,7 @@
 const assert = require("node:assert/strict");
 const { join } = require("node:path");
 const { after, before, describe, it } = require("node:test");
+const { linuxOnly } = require("./support/platform.js");
 const { runtimes } = require("./support/runtimes.js");
 const { startSession } = require("./support/session.js");
 
@@ -58,12 +59,16 @@ describe("lifetimes", () => {
       });
     }
 
-    it(`a rejection nobody handles ends the process as any other, under ${name}`, async () => {
-      const env = { DBUS_SESSION_BUS_ADDRESS: "unix:path=/nonexistent" };
-      const run = [...args, exits, "rejections nobody handles"];
-      const { code, signal, stderr } = await session.run(command, run, { env });
-      assert.deepEqual({ code, signal }, { code: 1, signal: null });
-      assert.match(stderr, /no usable D-Bus session bus/);
-    });
+    it(
+      `a rejection nobody handles ends the process as any other, under ${name}`,
+      linuxOnly("a bus"),
+      async () => {
+        const env = { DBUS_SESSION_BUS_ADDRESS: "unix:path=/nonexistent" };
+        const run = [...args, exits, "rejections nobody handles"];
+        const { code, signal, stderr } = await session.run(command, run, { env });
+        assert.deepEqual({ code, signal }, { code: 1, signal: null });
+        assert.match(stderr, /no usable D-Bus session bus/);
+      },
+    );
   }
 });

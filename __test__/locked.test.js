@@ -5,6 +5,7 @@ const assert = require("node:assert/strict");
 const { describe, it } = require("node:test");
 const { secretsIn } = require("./support/client.js");
 const { items } = require("./support/items.js");
+const { linuxOnly } = require("./support/platform.js");
 const { bun, runtimes } = require("./support/runtimes.js");
 const { startSession } = require("./support/session.js");
 
@@ -16,7 +17,7 @@ async function withSession(t, options) {
   return session;
 }
 
-describe("a locked keyring", () => {
+describe("a locked keyring", linuxOnly("a bus"), () => {
   for (const [label, env, code, message] of [
     [
       "without a display",
@@ -88,7 +89,7 @@ describe("a locked keyring", () => {
   });
 });
 
-describe("a service without a default collection", () => {
+describe("a service without a default collection", linuxOnly("a bus"), () => {
   it("has no credentials, and cannot make the collection without asking", async (t) => {
     const session = await withSession(t, { keyring: false });
     await session.startKeyring({ password: null });
@@ -100,7 +101,7 @@ describe("a service without a default collection", () => {
   });
 });
 
-describe("a keyring that was not unlocked since it started", () => {
+describe("a keyring that was not unlocked since it started", linuxOnly("a bus"), () => {
   // It shows its items under another schema, with their attributes hashed.
   it("rejects every call on what it may hold, and answers when it is unlocked", async (t) => {
     const session = await withSession(t, { keyring: false });

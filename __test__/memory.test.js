@@ -5,12 +5,13 @@
 const assert = require("node:assert/strict");
 const { join } = require("node:path");
 const { after, before, describe, it } = require("node:test");
+const { linuxOnly } = require("./support/platform.js");
 const { runtimes } = require("./support/runtimes.js");
 const { startSession } = require("./support/session.js");
 
 const program = join(__dirname, "programs", "memory.js");
 
-describe("the process's memory", () => {
+describe("the process's memory", linuxOnly("/proc"), () => {
   let session;
   before(async () => {
     session = await startSession();

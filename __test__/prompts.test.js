@@ -5,6 +5,7 @@ const assert = require("node:assert/strict");
 const { describe, it } = require("node:test");
 const { secretsIn } = require("./support/client.js");
 const { items } = require("./support/items.js");
+const { linuxOnly } = require("./support/platform.js");
 const { bun, runtimes } = require("./support/runtimes.js");
 const { startSession } = require("./support/session.js");
 
@@ -25,7 +26,7 @@ async function locked(t) {
   return { session, prompter, keyring, ours };
 }
 
-describe("a prompt", () => {
+describe("a prompt", linuxOnly("a bus"), () => {
   it("that is answered opens the store for get, set and delete", async (t) => {
     const { session, prompter, ours } = await locked(t);
     await prompter.expect("password right");

@@ -10,6 +10,7 @@ const { tmpdir } = require("node:os");
 const { join } = require("node:path");
 const { describe, it } = require("node:test");
 const { secretsIn } = require("./support/client.js");
+const { linuxOnly } = require("./support/platform.js");
 const { bun, runtimes } = require("./support/runtimes.js");
 const { startSession } = require("./support/session.js");
 
@@ -30,7 +31,7 @@ async function withClient(t, { keyring = true, env = {} } = {}) {
   };
 }
 
-describe("recovery", () => {
+describe("recovery", linuxOnly("a bus"), () => {
   it("follows a restarted keyring", async (t) => {
     const { session, keyring, ours } = await withClient(t);
     await ours.set({ ...key, value: "value" });
@@ -138,7 +139,7 @@ describe("recovery", () => {
   });
 });
 
-describe("where the bus is", () => {
+describe("where the bus is", linuxOnly("a bus"), () => {
   it("is $XDG_RUNTIME_DIR/bus without an address", async (t) => {
     const session = await startSession();
     t.after(() => session.stop());

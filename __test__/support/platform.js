@@ -1,6 +1,12 @@
 // What the tests of one system cannot have on another, and why. README.md names every reason.
 
+const { existsSync } = require("node:fs");
+const { join } = require("node:path");
+
 const isWindows = process.platform === "win32";
+
+/** Wine stands in for Windows, where there is none. */
+const isWine = isWindows && existsSync(join(process.env.SystemRoot, "system32", "winecfg.exe"));
 
 /** What only Linux has, of what tests need. */
 const onLinuxAlone = [
@@ -9,6 +15,7 @@ const onLinuxAlone = [
   "a full disk",
   "a pseudo-terminal",
   "a shell",
+  "a store that lists all services",
   "arguments that are no text",
   "Docker's credential helpers",
   "file modes",
@@ -24,6 +31,9 @@ const onLinuxAlone = [
 /** What only Windows has. */
 const onWindowsAlone = ["Credential Manager"];
 
+/** What Wine has not. */
+const notOnWine = ["a Credential Manager that takes changes as a whole"];
+
 function options(skips, reasons, reason) {
   if (!reasons.includes(reason)) throw new Error(`no such reason: ${reason}`);
   return { skip: skips && `it needs ${reason}` };
@@ -35,4 +45,8 @@ const linuxOnly = (reason) => options(isWindows, onLinuxAlone, reason);
 /** The options of a test that needs what only Windows has. */
 const windowsOnly = (reason) => options(!isWindows, onWindowsAlone, reason);
 
-module.exports = { isWindows, linuxOnly, reasons: [...onLinuxAlone, ...onWindowsAlone], windowsOnly };
+/** The options of a test that needs what Wine does not have. */
+const exceptOnWine = (reason) => options(isWine, notOnWine, reason);
+
+const reasons = [...onLinuxAlone, ...onWindowsAlone, ...notOnWine];
+module.exports = { exceptOnWine, isWindows, linuxOnly, reasons, windowsOnly };
