@@ -6,7 +6,12 @@ const { tmpdir } = require("node:os");
 const { join } = require("node:path");
 const { spawnSync } = require("node:child_process");
 const { after, before, describe, it } = require("node:test");
-const { root, runtimes } = require("./support/runtimes.js");
+const { isWindows, linuxOnly } = require("./support/platform.js");
+const { node, root, runtimes } = require("./support/runtimes.js");
+
+/** The platform packages that the package looks for, the built one first. */
+const targets = isWindows ? ["win32-x64"] : ["linux-x64-gnu", "linux-x64-musl"];
+const [target] = targets;
 
 describe("the package", () => {
   let directory;
@@ -18,9 +23,9 @@ describe("the package", () => {
   /** A project with the package's files in its node_modules, but no platform package. */
   function project(name) {
     const folder = join(directory, name);
-    const target = join(folder, "node_modules", "os-secrets");
-    mkdirSync(target, { recursive: true });
-    for (const file of ["package.json", "index.js", "load.js"]) cpSync(join(root, file), join(target, file));
+    const place = join(folder, "node_modules", "os-secrets");
+    mkdirSync(place, { recursive: true });
+    for (const file of ["package.json", "index.js", "load.js"]) cpSync(join(root, file), join(place, file));
     writeFileSync(join(folder, "package.json"), "{}");
     return folder;
   }
@@ -38,11 +43,11 @@ describe("the package", () => {
     return spawnSync(command, [...args, file], {
       cwd: folder,
       encoding: "utf8",
-      env: { PATH: process.env.PATH },
+      env: { PATH: process.env.PATH, ...(isWindows && { SystemRoot: process.env.SystemRoot }) },
     });
   }
 
-  const built = join(root, "npm", "linux-x64-gnu", "os-secrets.node");
+  const built = join(root, "npm", target, "os-secrets.node");
   const failing = `
     try { require("os-secrets") } catch (error) { console.error(error.code, error.message); process.exit(1) }`;
   const esModule = `
@@ -56,7 +61,7 @@ describe("the package", () => {
   for (const [name, runtime] of Object.entries(runtimes)) {
     it(`loads from ES modules and CommonJS under ${name}`, () => {
       const folder = project(`loads-${name.replace(" ", "")}`);
-      install(folder, "linux-x64-gnu", built);
+      install(folder, target, built);
       const { stdout, stderr } = run(folder, runtime, "main.mjs", esModule);
       assert.equal(stdout, "true true true\nopenStore,resolve,resolveEnv,secrets\n", stderr);
       const { stdout: kind } = run(
@@ -73,9 +78,8 @@ describe("the package", () => {
       const { status, stderr } = run(folder, runtime, "main.cjs", failing);
       assert.equal(status, 1);
       for (const part of [
-        "cannot load its native binary for linux-x64",
-        "@os-secrets/linux-x64-gnu: not there",
-        "@os-secrets/linux-x64-musl: not there",
+        `cannot load its native binary for ${process.platform}-x64`,
+        ...targets.map((each) => `@os-secrets/${each}: not there`),
         "npm install --include=optional --force os-secrets",
         "ERR_SECRETS_PLATFORM_ERROR",
       ]) {
@@ -85,36 +89,32 @@ describe("the package", () => {
 
     it(`says what is broken under ${name}`, () => {
       const folder = project(`broken-${name.replace(" ", "")}`);
-      install(folder, "linux-x64-gnu", join(root, "LICENSE"));
+      install(folder, target, join(root, "LICENSE"));
       const { status, stderr } = run(folder, runtime, "main.cjs", `require("os-secrets")`);
       assert.notEqual(status, 0);
       assert.match(stderr, /What is there cannot be loaded here/);
-      assert.match(stderr, /@os-secrets\/linux-x64-gnu: .*(header|ELF|dlopen|file too short)/i);
+      const why = isWindows ? "(Win32 application|exe format)" : "(header|ELF|dlopen|file too short)";
+      assert.match(stderr, new RegExp(`@os-secrets/${target}: .*${why}`, "i"));
     });
   }
 
-  it("names the C library under Node", () => {
-    const { stderr } = run(project("libc"), runtimes["Node 20"], "main.cjs", `require("os-secrets")`);
+  it("names the C library under Node", linuxOnly("two C libraries"), () => {
+    const { stderr } = run(project("libc"), node(20), "main.cjs", `require("os-secrets")`);
     assert.match(stderr, /for linux-x64 \(glibc\)\./);
   });
 
-  it("uses the second platform package where the first does not load", () => {
+  it("uses the second platform package where the first does not load", linuxOnly("two C libraries"), () => {
     const folder = project("second");
     install(folder, "linux-x64-gnu", join(root, "LICENSE"));
     install(folder, "linux-x64-musl", built);
-    const { stdout } = run(
-      folder,
-      runtimes["Node 20"],
-      "main.cjs",
-      `console.log(typeof require("os-secrets"))`,
-    );
+    const { stdout } = run(folder, node(20), "main.cjs", `console.log(typeof require("os-secrets"))`);
     assert.equal(stdout, "object\n");
   });
 
   it("takes a package without its binary for missing, not for broken", () => {
     const folder = project("empty");
-    install(folder, "linux-x64-gnu");
-    const { stderr } = run(folder, runtimes["Node 20"], "main.cjs", `require("os-secrets")`);
+    install(folder, target);
+    const { stderr } = run(folder, node(20), "main.cjs", `require("os-secrets")`);
     assert.match(stderr, /Install it afresh/);
   });
 });

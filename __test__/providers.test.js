@@ -6,36 +6,54 @@ const { join } = require("node:path");
 const { describe, it } = require("node:test");
 const { newIdentity } = require("./support/age.js");
 const { passwordStoreIn } = require("./support/helpers.js");
+const { isWindows, linuxOnly } = require("./support/platform.js");
 const { runtimes } = require("./support/runtimes.js");
 const { startSession } = require("./support/session.js");
 
 const program = join(__dirname, "programs", "conformance.js");
 
-/** Each provider: what it needs in a session, and the options that open it. */
+const helpers = linuxOnly("Docker's credential helpers");
+
+/** Each provider: what it needs in a session, the options that open it, and its kind in conformance.js. */
 const providers = {
-  os: { needs: { bus: true }, options: () => ({ provider: "os" }) },
+  os: {
+    needs: { bus: true },
+    options: () => ({ provider: "os" }),
+    kind: isWindows ? "windows" : "whole",
+  },
   memory: { options: () => ({ provider: "memory" }) },
   "file, with an identity,": {
-    options: (folder) => ({ provider: "file", path: `${folder}/secrets.age`, identity: newIdentity().text }),
+    options: (folder) => ({
+      provider: "file",
+      path: join(folder, "secrets.age"),
+      identity: newIdentity().text,
+    }),
   },
   "file, with a passphrase,": {
-    options: (folder) => ({ provider: "file", path: `${folder}/secrets.age`, passphrase: "correct horse" }),
+    options: (folder) => ({
+      provider: "file",
+      path: join(folder, "secrets.age"),
+      passphrase: "correct horse",
+    }),
   },
   "exec, over docker-credential-secretservice,": {
     needs: { bus: true },
     options: () => ({ provider: "exec", command: "/usr/bin/docker-credential-secretservice" }),
-    text: true,
+    kind: "helper",
+    only: helpers,
   },
   "exec, over docker-credential-pass,": {
     prepare: passwordStoreIn,
     options: () => ({ provider: "exec", command: "/usr/bin/docker-credential-pass" }),
-    text: true,
+    kind: "helper",
+    only: helpers,
     slow: true,
   },
 };
 
-for (const [name, { needs = { bus: false }, prepare, options, text, slow }] of Object.entries(providers)) {
-  describe(`the provider ${name} conforms`, () => {
+for (const [name, provider] of Object.entries(providers)) {
+  const { needs = { bus: false }, prepare, options, kind = "whole", only = {}, slow } = provider;
+  describe(`the provider ${name} conforms`, only, () => {
     // What is slow is run under one runtime of each kind.
     const chosen = Object.entries(runtimes).filter(
       ([runtime]) => !slow || ["Node 22", "Bun"].includes(runtime),
@@ -47,7 +65,7 @@ for (const [name, { needs = { bus: false }, prepare, options, text, slow }] of O
         await prepare?.(session);
         const folder = join(session.directory, "store");
         mkdirSync(folder, { mode: 0o700 });
-        const words = [program, JSON.stringify(options(folder)), text ? "text" : ""];
+        const words = [program, JSON.stringify(options(folder)), kind];
         const { code, stdout, stderr } = await session.run(command, [...args, ...words]);
         assert.deepEqual({ code, stdout }, { code: 0, stdout: "conforms\n" }, stderr);
       });

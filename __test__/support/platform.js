@@ -26,6 +26,7 @@ const onLinuxAlone = [
   "recipes for Linux",
   "signals",
   "symbolic links",
+  "two C libraries",
 ];
 
 /** What only Windows has. */

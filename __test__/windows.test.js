@@ -1,0 +1,314 @@
+// Windows' Credential Manager, in what it does otherwise than the stores of other systems.
+
+const assert = require("node:assert/strict");
+const { describe, it } = require("node:test");
+const { openStore, secrets } = require("..");
+const { secretsIn } = require("./support/client.js");
+const { items, storeItem } = require("./support/items.js");
+const { windowsOnly } = require("./support/platform.js");
+const { runProgram, ways } = require("./support/programs.js");
+const { bun } = require("./support/runtimes.js");
+const { startSession } = require("./support/session.js");
+
+const key = { service: "windows", name: "name" };
+const tooLarge = { name: "Error", code: "ERR_SECRETS_TOO_LARGE", message: /Nothing was changed/ };
+
+/** An empty store: a session, and Bun's secrets there. Ours are this process's. */
+async function prepare(t) {
+  const session = await startSession();
+  t.after(() => session.stop());
+  return { session, theirs: secretsIn(session, [bun], "bun") };
+}
+
+describe("Credential Manager", windowsOnly("Credential Manager"), () => {
+  it("keeps what it is told to on this machine, and all else for the person, as Bun's", async (t) => {
+    const { session, theirs } = await prepare(t);
+    const kept = async () => (await items(session)).map(({ persist }) => persist);
+    for (const writer of [secrets, theirs, openStore()]) {
+      await writer.set({ ...key, value: "one" });
+      assert.deepEqual(await kept(), [3]);
+      await writer.set({ ...key, value: "two", persist: "local" });
+      assert.deepEqual(await kept(), [2]);
+      await writer.set({ ...key, value: "three", persist: "enterprise" });
+      assert.deepEqual(await kept(), [3]);
+      await secrets.delete(key);
+    }
+  });
+
+  it("has one item for names that a slash makes equal, which is left to whose it is", async (t) => {
+    const { session, theirs } = await prepare(t);
+    const [own, other] = [
+      { service: "a/b", name: "c" },
+      { service: "a", name: "b/c" },
+    ];
+    const denied = {
+      name: "Error",
+      code: "ERR_SECRETS_ACCESS_DENIED",
+      message: /a\/b\/c.*Nothing was changed/,
+    };
+    for (const { set } of [theirs, secrets]) {
+      await set({ ...own, value: "whole" });
+      const before = await items(session);
+      assert.equal(await secrets.get(other), null);
+      assert.equal(await openStore().has(other), false);
+      assert.equal(await secrets.delete(other), false);
+      await secrets.set({ ...other, value: "" });
+      await assert.rejects(secrets.set({ ...other, value: "taken" }), denied);
+      assert.deepEqual(await openStore().list({ service: other.service }), []);
+      assert.deepEqual(await openStore().list({ service: own.service }), [own]);
+      assert.deepEqual(await items(session), before);
+      assert.equal(await theirs.get(own), "whole");
+      assert.equal(await secrets.get(own), "whole");
+      assert.equal(await secrets.delete(own), true);
+    }
+  });
+
+  it("is the documented difference: Bun's takes the other's item", async (t) => {
+    const { theirs } = await prepare(t);
+    await secrets.set("a/b", "c", "ours");
+    assert.equal(await theirs.get("a", "b/c"), "ours");
+    await theirs.set({ service: "a", name: "b/c", value: "taken" });
+    assert.equal(await secrets.get("a/b", "c"), null);
+  });
+
+  it("takes names for one that differ by case", async (t) => {
+    const { session, theirs } = await prepare(t);
+    const spelled = [
+      { service: "Service Ü", name: "Name é" },
+      { service: "SERVICE ü", name: "nAME É" },
+    ];
+    for (const [one, another] of [spelled, spelled.toReversed()]) {
+      for (const [writer, reader] of [
+        [secrets, theirs],
+        [theirs, secrets],
+        [secrets, secrets],
+      ]) {
+        await writer.set({ ...one, value: "first" });
+        assert.equal(await reader.get(another), "first");
+        assert.deepEqual(await openStore().list({ service: another.service }), [one]);
+        await reader.set({ ...another, value: "second" });
+        assert.equal(await writer.get(one), "second");
+        assert.equal((await items(session)).length, 1);
+        assert.equal(await reader.delete(another), true);
+        assert.equal(await writer.get(one), null);
+      }
+    }
+  });
+
+  it("takes texts of other scripts, and no halves of characters, both ways", async (t) => {
+    const { theirs } = await prepare(t);
+    for (const [writer, reader] of [
+      [secrets, theirs],
+      [theirs, secrets],
+    ]) {
+      for (const text of ["Zürich 👋", "שלום", "\ufeffx", "👩‍👩‍👧‍👦"]) {
+        await writer.set({ service: `of ${text}`, name: text, value: text });
+        assert.equal(await reader.get(`of ${text}`, text), text);
+        assert.equal(await reader.delete({ service: `of ${text}`, name: text }), true);
+      }
+      await writer.set({ service: "half \ud83d", name: "\udc4b half", value: "half \ud83d" });
+      assert.equal(await reader.get("half \ufffd", "\ufffd half"), "half \ufffd");
+      assert.equal(await reader.get("half \ud800", "\udfff half"), "half \ufffd");
+      assert.equal(await reader.delete({ service: "half \ud83d", name: "\udc4b half" }), true);
+    }
+  });
+
+  it("has no room for long values and names, of which nothing is stored", async (t) => {
+    const { session } = await prepare(t);
+    await secrets.set({ ...key, value: "before" });
+    const before = await items(session);
+    const store = openStore();
+    for (const value of ["x".repeat(2561), "€".repeat(854), "👋".repeat(641)]) {
+      await assert.rejects(secrets.set({ ...key, value }), {
+        ...tooLarge,
+        message: /2560.*Nothing was changed/,
+      });
+      await assert.rejects(store.set({ ...key, value: Buffer.from(value) }), tooLarge);
+    }
+    for (const name of ["n".repeat(514), "👋".repeat(257)]) {
+      await assert.rejects(secrets.set({ ...key, name, value: "v" }), {
+        ...tooLarge,
+        message: /a name.*513/,
+      });
+    }
+    await assert.rejects(secrets.set("s".repeat(32_766), "n", "v"), tooLarge);
+    assert.deepEqual(await items(session), before);
+    for (const value of ["x".repeat(2560), "€".repeat(853), "👋".repeat(640)]) {
+      await secrets.set({ ...key, value });
+      assert.equal(await secrets.get(key), value);
+    }
+  });
+
+  it("lists the names of one service, and not of all", async (t) => {
+    await prepare(t);
+    const store = openStore();
+    const of = (service, ...names) => names.map((name) => ({ service, name }));
+    const listed = [
+      ...of("s", "a", "a/b", "ü *", "z"),
+      ...of("s/t", "x"),
+      ...of("st", "x"),
+      ...of("s*", "x"),
+    ];
+    for (const { service, name } of listed) await store.set(service, name, "value");
+    await storeItem(undefined, { label: "s", user: "another", secret: "value" });
+    await storeItem(undefined, { label: "s/", user: "", secret: "value" });
+    await storeItem(undefined, { label: "s/theirs", user: "another", secret: "value" });
+    for (const service of ["s", "s/t", "st", "s*", "nobody's"]) {
+      assert.deepEqual(
+        await store.list({ service }),
+        listed.filter((one) => one.service === service),
+      );
+    }
+    for (const options of [undefined, {}, { service: undefined }]) {
+      await assert.rejects(store.list(options), {
+        code: "ERR_INVALID_ARG_VALUE",
+        message: /name it.*service/,
+      });
+    }
+  });
+
+  it("reads items without a user name, as Bun's, and none of another user", async (t) => {
+    const { session, theirs } = await prepare(t);
+    const label = `${key.service}/${key.name}`;
+    for (const user of [null, ""]) {
+      await storeItem(session, { label, user, secret: "by another" });
+      for (const { get } of [theirs, secrets]) assert.equal(await get(key), "by another");
+      assert.equal(await openStore().has(key), true);
+      assert.deepEqual(await openStore().list({ service: key.service }), [key]);
+      await secrets.set({ ...key, value: "ours" });
+      assert.deepEqual(
+        (await items(session)).map(({ user, secret }) => [user, secret]),
+        [[key.name, "ours"]],
+      );
+      await storeItem(session, { label, user, secret: "by another" });
+      assert.equal(await secrets.delete(key), true);
+      assert.deepEqual(await items(session), []);
+    }
+    await storeItem(session, { label, user: "another", secret: "another's" });
+    assert.equal(await secrets.get(key), null);
+    assert.equal(await secrets.delete(key), false);
+    assert.equal((await items(session))[0].secret, "another's");
+  });
+
+  it("gives what others have stored as UTF-16 as bytes, and never as another text", async (t) => {
+    const { session } = await prepare(t);
+    const bytes = Buffer.from("pässword 👋", "utf16le");
+    await storeItem(session, { label: `${key.service}/${key.name}`, user: key.name, secret: bytes });
+    await assert.rejects(secrets.get(key), { name: "Error", code: "ERR_SECRETS_INVALID_DATA" });
+    await assert.rejects(openStore().get(key), { code: "ERR_SECRETS_INVALID_DATA" });
+    assert.deepEqual(await openStore().get({ ...key, encoding: "buffer" }), bytes);
+    assert.equal(await openStore().has(key), true);
+    await secrets.set({ ...key, value: "pässword 👋" });
+    assert.equal(await secrets.get(key), "pässword 👋");
+  });
+
+  it("answers hundreds of calls at once", async (t) => {
+    await prepare(t);
+    const names = Array.from({ length: 200 }, (_, index) => `name ${index}`);
+    await Promise.all(names.map((name) => secrets.set("many", name, `value of ${name}`)));
+    const values = await Promise.all(names.map((name) => secrets.get("many", name)));
+    assert.deepEqual(
+      values,
+      names.map((name) => `value of ${name}`),
+    );
+    assert.equal((await openStore().list({ service: "many" })).length, names.length);
+    const deleted = await Promise.all(names.map((name) => secrets.delete("many", name)));
+    assert.deepEqual(new Set(deleted), new Set([true]));
+    assert.deepEqual(await openStore().list({ service: "many" }), []);
+  });
+});
+
+for (const way of Object.keys(ways)) {
+  describe(`secrets on Windows, ${way},`, windowsOnly("Credential Manager"), () => {
+    const values = { alice: "alice's value", "bob@example.com": "Zürich 👋", "a/b": "of a slash" };
+    const names = Object.keys(values).sort();
+    const utf16 = (text) => Buffer.from(text, "utf16le");
+
+    /** Runs what succeeds, without a warning: what it prints. */
+    async function gives(session, ...args) {
+      const { code, stdout, stderr } = await runProgram(session, way, "secrets", args);
+      assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+      return stdout;
+    }
+
+    const stored = async (session) =>
+      Object.fromEntries((await items(session)).map(({ label, secret }) => [label, secret]));
+
+    for (const flags of [[], ["--delete"]]) {
+      it(`migrate --from keytar ${flags} makes UTF-8 of UTF-16 where it lies`, async (t) => {
+        const { session, theirs } = await prepare(t);
+        for (const [name, value] of Object.entries(values)) {
+          await storeItem(session, { label: `cli/${name}`, user: name, secret: utf16(value) });
+        }
+        // keytar itself writes UTF-8, as whoever has stored this one.
+        await storeItem(session, { label: "cli/text", user: "text", persist: 2, secret: "UTF-8" });
+        await storeItem(session, { label: "other/name", user: "name", secret: utf16("other") });
+        const args = ["migrate", "--from", "keytar", "--service", "cli", ...flags];
+        const printed = await gives(session, ...args);
+        assert.equal(printed, [...names, "text"].map((name) => `kept ${name}\n`).join(""));
+        for (const [name, value] of Object.entries(values)) {
+          assert.equal(await theirs.get("cli", name), value);
+          assert.equal(await secrets.get("cli", name), value);
+        }
+        const { persist, secret } = (await items(session)).find(({ label }) => label === "cli/text");
+        assert.deepEqual({ persist, secret }, { persist: 2, secret: "UTF-8" });
+        assert.equal((await items(session)).length, names.length + 2);
+        assert.equal((await stored(session))["other/name"], utf16("other").toString("utf8"));
+        assert.equal(await gives(session, ...args), printed);
+      });
+
+      it(`migrate --from napi-rs ${flags} copies items of <user>.<service>`, async (t) => {
+        const { session, theirs } = await prepare(t);
+        for (const [name, value] of Object.entries(values)) {
+          await storeItem(session, { label: `${name}.cli`, user: name, secret: utf16(value) });
+        }
+        await storeItem(session, { label: "alice.other", user: "alice", secret: utf16("other") });
+        const printed = await gives(session, "migrate", "--from", "napi-rs", "--service", "cli", ...flags);
+        const done = flags.length > 0 ? "moved" : "copied";
+        assert.equal(printed, names.map((name) => `${done} ${name}\n`).join(""));
+        for (const [name, value] of Object.entries(values)) {
+          assert.equal(await theirs.get("cli", name), value);
+          assert.equal(await secrets.get("cli", name), value);
+        }
+        const left = flags.length > 0 ? [] : names.map((name) => `${name}.cli`);
+        const expected = [...left, ...names.map((name) => `cli/${name}`), "alice.other"];
+        assert.deepEqual(Object.keys(await stored(session)).sort(), expected.sort());
+      });
+    }
+
+    it("migrate overwrites nothing, and then deletes nothing", async (t) => {
+      const { session } = await prepare(t);
+      await storeItem(session, { label: "alice.cli", user: "alice", secret: utf16("older") });
+      await secrets.set("cli", "alice", "newer");
+      const args = ["migrate", "--from", "napi-rs", "--service", "cli", "--delete"];
+      const { code, stdout, stderr } = await runProgram(session, way, "secrets", args);
+      assert.deepEqual({ code, stdout }, { code: 1, stdout: "" });
+      assert.match(stderr, /^secrets: alice is not copied: another value is there under this name/);
+      assert.deepEqual(Object.keys(await stored(session)), ["alice.cli", "cli/alice"]);
+      assert.equal(await secrets.get("cli", "alice"), "newer");
+    });
+
+    it("doctor finds the store", async (t) => {
+      const { session } = await prepare(t);
+      const { problems, ...facts } = JSON.parse(await gives(session, "doctor", "--json"));
+      assert.deepEqual(problems, []);
+      assert.deepEqual(facts, {
+        works: true,
+        store: "Credential Manager",
+        reachable: true,
+        persistent: true,
+        largest: 2560,
+      });
+      assert.match(await gives(session, "doctor"), /^works +yes\nstore +Credential Manager\n/);
+    });
+
+    it("a value that has no room is refused, with the reason", async (t) => {
+      const { session } = await prepare(t);
+      const input = "x".repeat(2561);
+      const { code, stderr } = await runProgram(session, way, "secrets", ["set", "long"], { input });
+      assert.equal(code, 1);
+      assert.match(stderr, /^secrets: Too large for the credential store: .* 2561 bytes.* 2560 /);
+      assert.deepEqual(await items(session), []);
+    });
+  });
+}
