@@ -82,8 +82,10 @@ async function startWorkspace(t, options = {}) {
 /** A file's text. */
 const text = (path) => readFileSync(path, "utf8");
 
-/** A file's permissions. */
-const mode = (path) => statSync(path).mode & 0o7777;
+/** Fails where a file has other permissions. Windows has none of this kind. */
+function assertMode(path, expected) {
+  if (!isWindows) assert.equal(statSync(path).mode & 0o7777, expected, path);
+}
 
 /** The names of all files under a folder, sorted. */
 function filesUnder(folder) {
@@ -107,4 +109,4 @@ function datapackageOf(secrets) {
   return `${JSON.stringify({ busdk: { secrets } }, null, 2)}\n`;
 }
 
-module.exports = { datapackageOf, filesUnder, mode, preferencesOf, startWorkspace, text };
+module.exports = { assertMode, datapackageOf, filesUnder, preferencesOf, startWorkspace, text };
