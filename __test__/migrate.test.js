@@ -6,11 +6,12 @@ const { join } = require("node:path");
 const { describe, it } = require("node:test");
 const { secretsIn } = require("./support/client.js");
 const { items, storeItem } = require("./support/items.js");
+const { isWindows, linuxOnly } = require("./support/platform.js");
 const { runProgram, ways } = require("./support/programs.js");
-const { root, runtimes } = require("./support/runtimes.js");
+const { node: nodeOf, root } = require("./support/runtimes.js");
 const { startSession } = require("./support/session.js");
 
-const node = runtimes["Node 22"];
+const node = nodeOf(22);
 const service = "my-cli-tool";
 const values = { alice: "alice's value", "bob@example.com": "Zürich 👋", "two words": " spaces and\nlines " };
 
@@ -38,7 +39,7 @@ const migrate = (session, ...args) => runProgram(session, "native", "secrets", [
 const ofOurs = ({ attributes }) => attributes["xdg:schema"] === "com.oven-sh.bun.Secret";
 
 for (const from of Object.keys(packages)) {
-  describe(`migrate --from ${from}`, () => {
+  describe(`migrate --from ${from}`, linuxOnly("a bus"), () => {
     const args = ["--from", from, "--service", service];
     const names = Object.keys(values).sort();
     const lines = (done) => names.map((name) => `${done} ${name}\n`).join("");
@@ -109,7 +110,7 @@ for (const from of Object.keys(packages)) {
 }
 
 describe("migrate", () => {
-  it("takes none of several credentials of one name", async (t) => {
+  it("takes none of several credentials of one name", linuxOnly("a bus"), async (t) => {
     const session = await sessionFor(t);
     await store(session, "napi-rs", { alice: "one" });
     await storeItem(session, {
@@ -124,7 +125,7 @@ describe("migrate", () => {
     assert.equal((await items(session)).filter(ofOurs).length, 0);
   });
 
-  it("asks once, where the person does not want to be asked", async (t) => {
+  it("asks once, where the person does not want to be asked", linuxOnly("a bus"), async (t) => {
     const session = await sessionFor(t, { keyring: false });
     const prompter = await session.startPrompter();
     await session.startKeyring({ password: "right", prompter });
@@ -137,7 +138,7 @@ describe("migrate", () => {
     assert.match(stderr, /^secrets: a is not copied: .*\n$/);
   });
 
-  it("leaves what is empty, and says so", async (t) => {
+  it("leaves what is empty, and says so", linuxOnly("a bus"), async (t) => {
     const session = await sessionFor(t);
     await store(session, "napi-rs", { alice: "" });
     const { code, stdout, stderr } = await migrate(
@@ -168,7 +169,7 @@ describe("migrate", () => {
     assert.equal((await secrets("get", "openai_api_key")).stdout, "one\n");
     assert.equal((await secrets("get", "a.b")).stdout, "two\n");
     assert.equal((await bus("list")).stdout, "");
-    const file = join(session.env.XDG_CONFIG_HOME, "busdk", "preferences.json");
+    const file = join(session.configuration, isWindows ? "BusDK" : "busdk", "preferences.json");
     assert.deepEqual(JSON.parse(readFileSync(file, "utf8")), { version: 1, values: {} });
   }
 

@@ -14,10 +14,11 @@ const {
 const { tmpdir } = require("node:os");
 const { dirname, join } = require("node:path");
 const { after, before, describe, it } = require("node:test");
+const { exceptOnWine, linuxOnly } = require("./support/platform.js");
 const { root, runtimes } = require("./support/runtimes.js");
 const { startSession } = require("./support/session.js");
 
-describe("the packed tarballs", () => {
+describe("the packed tarballs", linuxOnly("packages of Linux"), () => {
   let directory;
   let project;
   let session;
@@ -147,7 +148,7 @@ describe("the packed tarballs", () => {
 });
 
 describe("the crate", () => {
-  it("installs both programs", () => {
+  it("installs both programs", exceptOnWine("compilers, of Rust and TypeScript"), () => {
     const directory = mkdtempSync(join(tmpdir(), "os-secrets-install-"));
     try {
       const args = ["install", "--path", root, "--root", directory, "--debug", "--locked", "--offline"];
@@ -164,7 +165,7 @@ describe("the crate", () => {
 });
 
 describe("the types of this repository", () => {
-  it("compile, and fail where they must", () => {
+  it("compile, and fail where they must", exceptOnWine("compilers, of Rust and TypeScript"), () => {
     const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
     const project = join(root, "__test__", "types");
     const { status, stdout, stderr } = spawnSync(process.execPath, [tsc, "-p", project], {

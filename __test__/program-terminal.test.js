@@ -2,6 +2,7 @@
 
 const assert = require("node:assert/strict");
 const { after, before, describe, it } = require("node:test");
+const { linuxOnly } = require("./support/platform.js");
 const { runProgram, ways } = require("./support/programs.js");
 const { startSession } = require("./support/session.js");
 const { runOnTerminal } = require("./support/terminal.js");
@@ -10,7 +11,7 @@ const SECRET = "Hunter2 ü";
 const SIGINT = 2;
 
 for (const way of Object.keys(ways)) {
-  describe(`secrets on a terminal, ${way},`, () => {
+  describe(`secrets on a terminal, ${way},`, linuxOnly("a pseudo-terminal"), () => {
     let session;
     before(async () => {
       session = await startSession();

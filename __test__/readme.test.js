@@ -5,6 +5,7 @@ const assert = require("node:assert/strict");
 const { mkdirSync, readFileSync } = require("node:fs");
 const { join } = require("node:path");
 const { it } = require("node:test");
+const { linuxOnly } = require("./support/platform.js");
 const { ways } = require("./support/programs.js");
 const { root } = require("./support/runtimes.js");
 const { startSession } = require("./support/session.js");
@@ -16,7 +17,7 @@ const commands = blocks.flatMap((block) => [...block.matchAll(/^\$ (.*)$/gm)].ma
 /** What differs from one machine to another. */
 const settled = (text) => text.replace(/^(bus|place|display) .*$/gm, "$1 …");
 
-it("the examples of README.md", async (t) => {
+it("the examples of README.md", linuxOnly("a shell"), async (t) => {
   const session = await startSession();
   t.after(() => session.stop());
   const cwd = join(session.directory, "project");

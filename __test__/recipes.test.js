@@ -7,6 +7,7 @@ const { createServer } = require("node:net");
 const { join } = require("node:path");
 const { describe, it } = require("node:test");
 const { runApart } = require("./support/apart.js");
+const { linuxOnly } = require("./support/platform.js");
 const { ways } = require("./support/programs.js");
 const { root } = require("./support/runtimes.js");
 const { startSession } = require("./support/session.js");
@@ -67,7 +68,7 @@ async function apart(session, folders, script) {
   return stdout;
 }
 
-describe("the recipe for", () => {
+describe("the recipe for", linuxOnly("recipes for Linux"), () => {
   it("systemd", async (t) => {
     const { session, app } = await prepare(t);
     const [unit] = blocks("systemd", "ini");
