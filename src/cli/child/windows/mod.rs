@@ -15,15 +15,17 @@ use windows_sys::{
     core::BOOL,
 };
 
+pub use self::printed::as_printed;
+
 use self::job::Job;
 use super::Failed;
 use crate::{
     cli::{console::Handled, mask::Mask},
-    credential::Secret,
     error::Error,
 };
 
 mod job;
+mod printed;
 #[forbid(unsafe_code)]
 mod search;
 mod stream;
@@ -44,26 +46,6 @@ pub fn variable(value: &[u8]) -> Result<&OsStr, Error> {
 /// Whether these name one variable: case does not count.
 pub fn is_one_variable(one: &OsStr, other: &OsStr) -> bool {
     one.eq_ignore_ascii_case(other)
-}
-
-/// What a program may print for these values: C's library, and what is built on it, writes a newline as CRLF.
-pub fn as_printed(mut values: Vec<Secret>) -> Vec<Secret> {
-    let with_returns: Vec<_> = values.iter().filter_map(with_returns).collect();
-    values.extend(with_returns);
-    values
-}
-
-fn with_returns(value: &Secret) -> Option<Secret> {
-    let value = value.expose();
-    let newlines = value.iter().filter(|byte| **byte == b'\n').count();
-    let mut bytes = Vec::with_capacity(value.len() + newlines);
-    for &byte in value {
-        if byte == b'\n' {
-            bytes.push(b'\r');
-        }
-        bytes.push(byte);
-    }
-    (newlines > 0).then(|| Secret::new(bytes))
 }
 
 /// Nothing has to be done: what handles Ctrl-C is not inherited, and the standard library passes the
@@ -123,15 +105,6 @@ unsafe extern "system" fn leave_to_child(event: u32) -> BOOL {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn values_are_masked_with_either_line_end() {
-        let values = ["plain", "one\ntwo\n", "one\r\ntwo"].map(|text| Secret::new(text.into()));
-        let printed = as_printed(values.to_vec());
-        let texts: Vec<_> = printed.iter().map(|value| str::from_utf8(value.expose()).unwrap()).collect();
-        let own = ["plain", "one\ntwo\n", "one\r\ntwo"];
-        assert_eq!(texts, [&own[..], &["one\r\ntwo\r\n", "one\r\r\ntwo"]].concat());
-    }
 
     #[test]
     fn variables_hold_text_and_have_names_without_case() {
