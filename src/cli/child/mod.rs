@@ -85,7 +85,8 @@ pub fn run_masked(command: Command, mask: &Mask) -> Result<ExitStatus, Failed> {
     system::run_masked(command, mask)
 }
 
-/// Ends this process as the child did, where that was a signal; otherwise gives the exit code.
+/// Ends this process as the child did, where that was a signal or a code that a runtime would cut; otherwise
+/// gives the exit code.
 ///
 /// The code is 128 and the signal's number where the signal does not end us, as in the first process of
 /// a container.

@@ -3,7 +3,7 @@
 use std::{
     ffi::{OsStr, OsString},
     path::Path,
-    process::{Command, ExitStatus},
+    process::{Command, ExitStatus, exit},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -69,9 +69,13 @@ pub fn run_masked(mut command: Command, mask: &Mask) -> Result<ExitStatus, Faile
     stream::pass_on(&mut child, mask).map_err(Failed::ToPassOn)
 }
 
-/// The exit code, of which all 32 bits count.
+/// The exit code, of which all 32 bits count: where it has more than eight the process ends here.
 pub fn end_like(status: ExitStatus) -> i32 {
-    status.code().unwrap_or(1)
+    match status.code().unwrap_or(1) {
+        code @ 0..=0xff => code,
+        // Bun has a byte for the code that a script gives.
+        code => exit(code),
+    }
 }
 
 /// Leaves the keys that end a process to the child, until it is dropped.
@@ -119,7 +123,7 @@ mod tests {
         for code in [0, 7, 300, -1_073_741_510] {
             let mut command = Command::new("cmd");
             command.args(["/c", "exit", &code.to_string()]);
-            assert_eq!(end_like(run(command).unwrap()), code);
+            assert_eq!(run(command).unwrap().code(), Some(code));
         }
     }
 
