@@ -43,12 +43,10 @@ mod manager {
             let is_empty = error.raw_os_error() == Some(ERROR_NOT_FOUND as i32);
             return if is_empty { Ok(json!([])) } else { Err(error.into()) };
         }
-        // SAFETY: the system gave so many pointers to credentials, which stay until they are freed.
-        let credentials = unsafe { slice::from_raw_parts(given, count as usize) };
-        let credentials = credentials.iter().map(|&credential| {
-            // SAFETY: as above.
-            unsafe { &*credential }
-        });
+        // SAFETY: the system gave so many pointers.
+        let pointers = unsafe { slice::from_raw_parts(given, count as usize) };
+        // SAFETY: each leads to a credential, which stays until all are freed. Wine does not align them.
+        let credentials = pointers.iter().map(|pointer| unsafe { pointer.read_unaligned() });
         let listed = credentials
             .filter(|credential| credential.Type == CRED_TYPE_GENERIC)
             .map(|credential| {
@@ -124,14 +122,9 @@ mod manager {
         if pointer.is_null() {
             return None;
         }
-        let mut length = 0;
         // SAFETY: by this function's contract, all up to the NUL can be read.
-        let units = unsafe {
-            while *pointer.add(length) != 0 {
-                length += 1;
-            }
-            slice::from_raw_parts(pointer, length)
-        };
-        Some(String::from_utf16_lossy(units))
+        let units = (0..).map(|index| unsafe { pointer.add(index).read_unaligned() });
+        let units: Vec<u16> = units.take_while(|&unit| unit != 0).collect();
+        Some(String::from_utf16_lossy(&units))
     }
 }

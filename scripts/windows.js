@@ -165,12 +165,9 @@ function wineEnvironment(prefix) {
   return { ...env, WINEPREFIX: prefix, ...off };
 }
 
-/** Ends what runs in a prefix, and waits until its files are written. */
-function stopWine(prefix) {
-  const env = wineEnvironment(prefix);
-  // It fails where nothing runs.
-  spawnSync("wineserver", ["-k"], { env });
-  spawnSync("wineserver", ["-w"], { env });
+/** Waits until nothing runs in a prefix any more, and its files are written. */
+function waitForWine(prefix) {
+  run("wineserver", ["-w"], { env: wineEnvironment(prefix) });
 }
 
 /** A folder that Wine takes for a Windows 10, with an empty credential store. */
@@ -178,13 +175,14 @@ function ensurePrefix() {
   return ensureFolder("prefix", (folder) => {
     const env = wineEnvironment(folder);
     run("wineboot", ["--init"], { env, stdio: "ignore" });
+    waitForWine(folder);
     const system = join(folder, "drive_c", "windows", "system32");
     const shim = mkdtempSync(join(tmpdir(), "os-secrets-shim-"));
     compile(shim, "bcryptprimitives", RANDOM, "-ladvapi32");
     copyFileSync(join(shim, "bcryptprimitives.dll"), join(system, "bcryptprimitives.dll"));
     rmSync(shim, { recursive: true });
     run("wine", ["winecfg", "-v", "win10"], { env });
-    stopWine(folder);
+    waitForWine(folder);
   });
 }
 
@@ -192,14 +190,20 @@ function ensurePrefix() {
 function makePrefix() {
   const pristine = ensurePrefix();
   const prefix = mkdtempSync(join(cache, "run-"));
-  // Linked and not copied: Wine replaces what it changes of them.
-  run("cp", ["--archive", "--link", join(pristine, "."), prefix]);
+  // Linked, but for the registry, in which the credentials are: Wine writes that where it lies.
+  run("cp", ["--archive", "--link", "--no-target-directory", pristine, prefix]);
+  for (const name of readdirSync(prefix).filter((name) => name.endsWith(".reg"))) {
+    rmSync(join(prefix, name));
+    copyFileSync(join(pristine, name), join(prefix, name));
+  }
   return prefix;
 }
 
 /** Ends what runs in a prefix, and removes it. */
 function removePrefix(prefix) {
-  stopWine(prefix);
+  // It fails where nothing runs.
+  spawnSync("wineserver", ["-k"], { env: wineEnvironment(prefix) });
+  waitForWine(prefix);
   rmSync(prefix, { recursive: true, force: true, maxRetries: 5 });
 }
 
