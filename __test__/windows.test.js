@@ -144,7 +144,7 @@ describe("Credential Manager", windowsOnly("Credential Manager"), () => {
     const store = openStore();
     const of = (service, ...names) => names.map((name) => ({ service, name }));
     const listed = [
-      ...of("s", "a", "a/b", "ü *", "z"),
+      ...of("s", "a", "a/b", "z", "ü *"),
       ...of("s/t", "x"),
       ...of("st", "x"),
       ...of("s*", "x"),
