@@ -1,11 +1,12 @@
 // npm run test:windows: builds for Windows and runs the tests there: on Debian under Wine, all of which it
 // installs, and on Windows itself. Arguments name the test files to run instead of all.
 //
-// Credential Manager is one for each user, and the tests empty it. Under Wine they have one of their own;
+// Credential Manager is one for each user, and the tests empty it. Under Wine they have some of their own;
 // on Windows OS_SECRETS_TEST_DISPOSABLE=1 must say that the user is nobody's, as on a runner of CI.
 
-const { spawnSync } = require("node:child_process");
-const { closeSync, openSync, readdirSync, readFileSync, rmSync } = require("node:fs");
+const { spawn } = require("node:child_process");
+const { once } = require("node:events");
+const { closeSync, openSync, readdirSync, readFileSync, statSync } = require("node:fs");
 const { join } = require("node:path");
 const { ensureNodeModules, ensureRust, fail, install, root, run, targetDirectory } = require("./tools.js");
 const { ensureWindows, makePrefix, removePrefix, wineEnvironment } = require("./windows.js");
@@ -13,8 +14,12 @@ const { ensureWindows, makePrefix, removePrefix, wineEnvironment } = require("./
 const chosen = process.argv.slice(2);
 const all = readdirSync(join(root, "__test__")).filter((name) => name.endsWith(".test.js"));
 const files = chosen.length > 0 ? chosen : all.map((name) => `__test__/${name}`);
-const nodeArguments = ["--test", "--test-concurrency=1", "--test-timeout=300000", ...files];
+const nodeArguments = ["--test", "--test-concurrency=1", "--test-timeout=600000"];
 const cargoArguments = ["--locked"];
+/** How many files run at once under Wine, each with a Credential Manager of its own. */
+const AT_ONCE = 2;
+/** How many tests there were, in all files. */
+const counts = { pass: 0, fail: 0, skipped: 0 };
 
 /** Builds everything, and puts the addon where it is looked for. */
 function build(env, target, args) {
@@ -37,33 +42,44 @@ function onWindows() {
   if (chosen.length === 0) run("cargo", ["test", ...cargoArguments], { env });
   const bun = join(root, "node_modules", "@oven", "bun-windows-x64", "bin", "bun.exe");
   const own = { OS_SECRETS_TEST_BUN: bun, OS_SECRETS_TEST_PROGRAMS: built };
-  run(process.execPath, nodeArguments, { env: { ...env, ...own } });
+  run(process.execPath, [...nodeArguments, ...files], { env: { ...env, ...own } });
 }
 
-function underWine() {
+async function underWine() {
   const { target, compiler, node, bun, age } = ensureWindows();
   const { env, args } = compiler;
   const built = build(env, ["--target", target], args);
-  const prefix = makePrefix();
+  const own = {
+    OS_SECRETS_TEST_DISPOSABLE: "1",
+    OS_SECRETS_TEST_BUN: inWine(bun),
+    OS_SECRETS_TEST_PROGRAMS: inWine(built),
+    // Wine puts it before its own.
+    WINEPATH: inWine(age),
+  };
+  const prefixes = Array.from({ length: AT_ONCE }, makePrefix);
   try {
-    const own = {
-      OS_SECRETS_TEST_DISPOSABLE: "1",
-      OS_SECRETS_TEST_BUN: inWine(bun),
-      OS_SECRETS_TEST_PROGRAMS: inWine(built),
-      // Wine puts it before its own.
-      WINEPATH: inWine(age),
-    };
-    const wine = { ...wineEnvironment(prefix), ...own };
+    const [first] = prefixes.map((prefix) => ({ ...wineEnvironment(prefix), ...own }));
     if (chosen.length === 0) {
       const runner = { CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER: "wine" };
-      run("cargo", ["test", ...cargoArguments, ...args, "--target", target], {
-        env: { ...wine, ...env, ...runner },
-      });
+      const test = ["test", ...cargoArguments, ...args, "--target", target];
+      run("cargo", test, { env: { ...first, ...env, ...runner } });
     }
-    const status = runNode([node, ...nodeArguments], wine, join(prefix, "output"));
-    if (status !== 0) fail(`The tests under Wine failed with exit code ${status}.`);
+    // The longest first, so that none of them is left for the end.
+    const left = files.toSorted((a, b) => statSync(join(root, b)).size - statSync(join(root, a)).size);
+    const work = prefixes.map(async (prefix) => {
+      const failed = [];
+      for (let file = left.shift(); file !== undefined; file = left.shift()) {
+        const environment = { ...wineEnvironment(prefix), ...own };
+        const command = [node, ...nodeArguments, file];
+        if ((await runInWine(command, environment, join(prefix, "output"))) !== 0) failed.push(file);
+      }
+      return failed;
+    });
+    const failed = (await Promise.all(work)).flat();
+    console.log(`${counts.pass} passed, ${counts.fail} failed, ${counts.skipped} skipped`);
+    if (failed.length > 0) fail(`These fail under Wine: ${failed.join(" ")}`);
   } finally {
-    removePrefix(prefix);
+    for (const prefix of prefixes) removePrefix(prefix);
   }
 }
 
@@ -72,16 +88,18 @@ function inWine(path) {
   return `Z:${path.replaceAll("/", "\\")}`;
 }
 
-/** Runs Node under Wine and shows what it prints, through a file: of pipes from outside it makes nothing. */
-function runNode(command, env, path) {
-  console.log(`$ wine ${command.join(" ")}`);
+/** Runs a program under Wine and shows what it prints, through a file: Node makes nothing of pipes from outside. */
+async function runInWine(command, env, path) {
   const file = openSync(path, "w");
-  const { status, error } = spawnSync("wine", command, { cwd: root, env, stdio: ["ignore", file, file] });
+  const child = spawn("wine", command, { cwd: root, env, stdio: ["ignore", file, file] });
   closeSync(file);
-  process.stdout.write(readFileSync(path, "utf8"));
-  rmSync(path);
-  if (error) fail(`wine cannot be run: ${error.message}`);
-  return status;
+  const [code] = await once(child, "exit");
+  const text = readFileSync(path, "utf8");
+  console.log(`$ wine ${command.join(" ")}\n${text}`);
+  for (const [, what, count] of text.matchAll(/^(?:#|ℹ) (pass|fail|skipped) (\d+)$/gm)) {
+    counts[what] += Number(count);
+  }
+  return code;
 }
 
 ensureRust();

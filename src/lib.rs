@@ -10,6 +10,7 @@
 //! | [`error`] | the one error type, with its codes and messages |
 //! | [`executor`] | the thread that does the input and output |
 //! | [`file`](mod@file) | reading files, and replacing them in one step |
+//! | `job` | programs that end with us, on Windows |
 //! | [`json`] | JSON files that others write as well |
 //! | [`limits`] | what bounds a call: deadline, signal, whether it may ask |
 //! | [`scope`] | named secrets, references to them, and where they lie |
@@ -33,6 +34,8 @@ pub mod executor;
 #[cfg_attr(unix, forbid(unsafe_code))]
 #[cfg_attr(windows, deny(unsafe_code))]
 pub mod file;
+#[cfg(windows)]
+pub(crate) mod job;
 #[forbid(unsafe_code)]
 pub mod json;
 #[forbid(unsafe_code)]

@@ -108,7 +108,9 @@ impl Places {
             }
             (None, None) => {}
         }
-        let provided = [self.credentials.as_deref(), Some(Path::new(CONTAINER))];
+        // On Windows anybody could make that directory.
+        let container = cfg!(unix).then(|| Path::new(CONTAINER));
+        let provided = [self.credentials.as_deref(), container];
         let provided = provided.into_iter().flatten().map(|directory| Source::File(directory.join(PROVIDED)));
         for source in provided.chain(self.own.clone().map(Source::Own)) {
             let (Source::File(path) | Source::Own(path)) = &source else { continue };

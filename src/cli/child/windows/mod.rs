@@ -17,14 +17,13 @@ use windows_sys::{
 
 pub use self::printed::as_printed;
 
-use self::job::Job;
 use super::Failed;
 use crate::{
     cli::{console::Handled, mask::Mask},
     error::Error,
+    job::Job,
 };
 
-mod job;
 mod printed;
 #[forbid(unsafe_code)]
 mod search;
@@ -56,7 +55,8 @@ pub fn reset_for_child(_command: &mut Command, _hosted: bool) {}
 pub fn run(mut command: Command) -> Result<ExitStatus, Failed> {
     let _running = Running::begin()?;
     let mut child = command.spawn().map_err(Failed::ToStart)?;
-    let _job = Job::of(&child);
+    // Where there is none it runs as well.
+    let _job = Job::of(&child).ok();
     child.wait().map_err(Failed::ToPassOn)
 }
 
@@ -65,7 +65,8 @@ pub fn run_masked(mut command: Command, mask: &Mask) -> Result<ExitStatus, Faile
     let _running = Running::begin()?;
     stream::connect(&mut command);
     let mut child = command.spawn().map_err(Failed::ToStart)?;
-    let _job = Job::of(&child);
+    // Where there is none it runs as well.
+    let _job = Job::of(&child).ok();
     stream::pass_on(&mut child, mask).map_err(Failed::ToPassOn)
 }
 

@@ -149,7 +149,7 @@ impl Helper {
         if ["store", "erase"].contains(&operation) {
             progress.sending();
         }
-        let child = blocking(move || Ok(command.spawn().and_then(Running::new))).await?;
+        let child = blocking(move || Ok(command.spawn().map(Running::new))).await?;
         let child = child.inspect_err(|_| progress.refused()).map_err(fail)?;
         match timeout(after, finish(child, input)).await {
             Ok(ended) => {
@@ -183,15 +183,8 @@ struct Running {
 }
 
 impl Running {
-    fn new(mut child: Child) -> io::Result<Self> {
-        match os::Group::of(&child) {
-            Ok(group) => Ok(Self { child: Some(child), group }),
-            Err(error) => {
-                let _ = child.kill();
-                let _ = child.wait();
-                Err(error)
-            }
-        }
+    fn new(child: Child) -> Self {
+        Self { group: os::Group::of(&child), child: Some(child) }
     }
 }
 

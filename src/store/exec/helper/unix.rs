@@ -23,8 +23,8 @@ pub struct Group(Pid);
 
 impl Group {
     /// That of a program.
-    pub fn of(child: &Child) -> io::Result<Self> {
-        Ok(Self(Pid::from_child(child)))
+    pub fn of(child: &Child) -> Self {
+        Self(Pid::from_child(child))
     }
 
     /// Kills all of them.

@@ -2,11 +2,7 @@
 
 use std::{
     io::{self, Read, Write},
-    mem,
-    os::windows::{
-        io::{AsRawHandle, FromRawHandle, OwnedHandle},
-        process::CommandExt,
-    },
+    os::windows::{io::AsRawHandle, process::CommandExt},
     process::{Child, ChildStdin, ChildStdout, Command},
     ptr, thread,
 };
@@ -14,19 +10,12 @@ use std::{
 use tokio::time::sleep;
 use windows_sys::Win32::{
     Foundation::ERROR_BROKEN_PIPE,
-    System::{
-        JobObjects::{
-            AssignProcessToJobObject, CreateJobObjectW, JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE,
-            JOBOBJECT_EXTENDED_LIMIT_INFORMATION, JobObjectExtendedLimitInformation, SetInformationJobObject,
-            TerminateJobObject,
-        },
-        Pipes::PeekNamedPipe,
-        Threading::CREATE_NO_WINDOW,
-    },
+    System::{Pipes::PeekNamedPipe, Threading::CREATE_NO_WINDOW},
 };
 use zeroize::Zeroizing;
 
 use super::{LONGEST_PAUSE, SHORTEST_PAUSE, fill};
+use crate::job::Job;
 
 /// To be called before the program is started.
 pub fn prepare(command: &mut Command) {
@@ -35,37 +24,19 @@ pub fn prepare(command: &mut Command) {
 }
 
 /// A program, and what it has started.
-pub struct Group(OwnedHandle);
+pub struct Group(Option<Job>);
 
 impl Group {
-    /// That of a program. All of them end with us.
-    pub fn of(child: &Child) -> io::Result<Self> {
-        // SAFETY: no name and no attributes are given.
-        let job = unsafe { CreateJobObjectW(ptr::null(), ptr::null()) };
-        if job.is_null() {
-            return Err(io::Error::last_os_error());
-        }
-        // SAFETY: the object was made, and nobody else closes its handle.
-        let job = unsafe { OwnedHandle::from_raw_handle(job) };
-        let mut limits = JOBOBJECT_EXTENDED_LIMIT_INFORMATION::default();
-        limits.BasicLimitInformation.LimitFlags = JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE;
-        // SAFETY: both handles are open, and the structure has the type and size that are told.
-        let done = unsafe {
-            SetInformationJobObject(
-                job.as_raw_handle(),
-                JobObjectExtendedLimitInformation,
-                (&raw const limits).cast(),
-                mem::size_of_val(&limits) as u32,
-            ) != 0
-                && AssignProcessToJobObject(job.as_raw_handle(), child.as_raw_handle()) != 0
-        };
-        if done { Ok(Self(job)) } else { Err(io::Error::last_os_error()) }
+    /// That of a program, which may have ended already.
+    pub fn of(child: &Child) -> Self {
+        Self(Job::of(child).ok())
     }
 
     /// Kills all of them.
     pub fn kill(&self) {
-        // SAFETY: the handle is open.
-        unsafe { TerminateJobObject(self.0.as_raw_handle(), 1) };
+        if let Some(job) = &self.0 {
+            job.kill();
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! What ends the child when we are ended before it, as where somebody ends our process by force.
+//! Programs that end with us, or when we say so, with all that they have started: Windows' job objects.
 
 use std::{
     io,
@@ -12,24 +12,34 @@ use windows_sys::Win32::{
     System::JobObjects::{
         AssignProcessToJobObject, CreateJobObjectW, JOB_OBJECT_LIMIT, JOB_OBJECT_LIMIT_BREAKAWAY_OK,
         JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE, JOBOBJECT_EXTENDED_LIMIT_INFORMATION,
-        JobObjectExtendedLimitInformation, SetInformationJobObject,
+        JobObjectExtendedLimitInformation, SetInformationJobObject, TerminateJobObject,
     },
 };
 
-/// A job that ends with its last handle, which is ours. The child is in it, and so is what it starts, unless
-/// that is started to be in none.
+/// A job that ends with its last handle, which is ours, as where somebody ends our process by force. The child is
+/// in it, and so is what it starts, unless that is started to be in none.
 ///
 /// We are not in it ourselves, and a job that we are in already stays what it is: this one is within it.
 pub struct Job(OwnedHandle);
 
 impl Job {
-    /// The job of this child. None where a job that we are in allows no other.
-    pub fn of(child: &Child) -> Option<Self> {
-        let job = Self::new().ok()?;
-        job.limit(JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE | JOB_OBJECT_LIMIT_BREAKAWAY_OK).ok()?;
+    /// The job of this child.
+    ///
+    /// # Errors
+    ///
+    /// A job that we are in allows no other, or the child has ended.
+    pub fn of(child: &Child) -> io::Result<Self> {
+        let job = Self::new()?;
+        job.limit(JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE | JOB_OBJECT_LIMIT_BREAKAWAY_OK)?;
         // SAFETY: both handles are open.
         let result = unsafe { AssignProcessToJobObject(job.0.as_raw_handle(), child.as_raw_handle()) };
-        (result != FALSE).then_some(job)
+        if result == FALSE { Err(io::Error::last_os_error()) } else { Ok(job) }
+    }
+
+    /// Ends what is in it.
+    pub fn kill(&self) {
+        // SAFETY: the handle is open. Nothing else can be done about a failure.
+        unsafe { TerminateJobObject(self.0.as_raw_handle(), 1) };
     }
 
     fn new() -> io::Result<Self> {
