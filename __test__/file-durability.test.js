@@ -8,6 +8,7 @@ const { openStore } = require("..");
 const { decrypt } = require("./support/age.js");
 const { runApart } = require("./support/apart.js");
 const { prepareFileStore } = require("./support/file-store.js");
+const { linuxOnly } = require("./support/platform.js");
 const { root } = require("./support/runtimes.js");
 
 const WRITERS = 50;
@@ -84,34 +85,38 @@ describe("the encrypted file", () => {
     }
   });
 
-  it("can be read at once while writers of many stores wait for their files", async (t) => {
-    const { session, identity, store } = await prepareFileStore(t);
-    await store.set("s", "n", "value");
-    // Another process holds the locks of eight stores.
-    const folders = Array.from({ length: 8 }, (_, index) => join(session.directory, `held ${index}`));
-    for (const folder of folders) mkdirSync(folder, { mode: 0o700 });
-    const holder = session.start("bash", [
-      "--norc",
-      "-c",
-      `for f in "$@"; do exec {fd}<"$f"; flock $fd; done; echo held; read -r`,
-      "bash",
-      ...folders,
-    ]);
-    await new Promise((resolve) => holder.stdout.once("data", resolve));
-    const open = (folder) =>
-      openStore({ provider: "file", path: join(folder, "s.age"), identity: identity.path });
-    let isOver = false;
-    const waiting = Promise.all(folders.map((folder) => open(folder).set("s", "n", "v"))).then(() => {
-      isOver = true;
-    });
-    for (let left = 200; left > 0; left--) assert.equal(await store.get("s", "n"), "value");
-    await store.set("s", "n", "other");
-    assert.equal(isOver, false);
-    holder.stdin.end("\n");
-    await waiting;
-  });
+  it(
+    "can be read at once while writers of many stores wait for their files",
+    linuxOnly("a shell"),
+    async (t) => {
+      const { session, identity, store } = await prepareFileStore(t);
+      await store.set("s", "n", "value");
+      // Another process holds the locks of eight stores.
+      const folders = Array.from({ length: 8 }, (_, index) => join(session.directory, `held ${index}`));
+      for (const folder of folders) mkdirSync(folder, { mode: 0o700 });
+      const holder = session.start("bash", [
+        "--norc",
+        "-c",
+        `for f in "$@"; do exec {fd}<"$f"; flock $fd; done; echo held; read -r`,
+        "bash",
+        ...folders,
+      ]);
+      await new Promise((resolve) => holder.stdout.once("data", resolve));
+      const open = (folder) =>
+        openStore({ provider: "file", path: join(folder, "s.age"), identity: identity.path });
+      let isOver = false;
+      const waiting = Promise.all(folders.map((folder) => open(folder).set("s", "n", "v"))).then(() => {
+        isOver = true;
+      });
+      for (let left = 200; left > 0; left--) assert.equal(await store.get("s", "n"), "value");
+      await store.set("s", "n", "other");
+      assert.equal(isOver, false);
+      holder.stdin.end("\n");
+      await waiting;
+    },
+  );
 
-  it("stays as it was where the disk is full", async (t) => {
+  it("stays as it was where the disk is full", linuxOnly("a full disk"), async (t) => {
     const { session, folder, identity } = await prepareFileStore(t);
     const program = `
       const { openStore } = require(${JSON.stringify(root)});
@@ -148,7 +153,7 @@ describe("the encrypted file", () => {
     );
   });
 
-  it("can be read where nothing can be written", async (t) => {
+  it("can be read where nothing can be written", linuxOnly("a file system of its own"), async (t) => {
     const { session, folder, identity, store, path } = await prepareFileStore(t);
     await store.set("s", "kept", "value");
     const before = readFileSync(path);

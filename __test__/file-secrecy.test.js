@@ -14,6 +14,8 @@ const {
 const { join } = require("node:path");
 const { describe, it } = require("node:test");
 const { prepareFileStore } = require("./support/file-store.js");
+const { helperIn } = require("./support/helpers.js");
+const { isWindows, linuxOnly } = require("./support/platform.js");
 const { root, runtimes } = require("./support/runtimes.js");
 
 /** Not in this file as it is stored, so that no program that was loaded from it holds it. */
@@ -76,13 +78,16 @@ describe("the values of an encrypted file", () => {
   });
 
   for (const name of ["Node 22", "Bun"]) {
-    it(`are not in the memory of a program that has read the file, under ${name}`, async (t) => {
-      const { session, identity, path } = await prepare(t);
-      const program = join(session.directory, "reader.cjs");
-      // It decrypts the file, writes it, and decrypts it again. "marker" shows that the search finds what is there.
-      writeFileSync(
-        program,
-        `const store = require(${JSON.stringify(root)}).openStore({ provider: "file", path: ${JSON.stringify(path)}, identity: ${JSON.stringify(identity.path)} });
+    it(
+      `are not in the memory of a program that has read the file, under ${name}`,
+      linuxOnly("/proc"),
+      async (t) => {
+        const { session, identity, path } = await prepare(t);
+        const program = join(session.directory, "reader.cjs");
+        // It decrypts the file, writes it, and decrypts it again. "marker" shows that the search finds what is there.
+        writeFileSync(
+          program,
+          `const store = require(${JSON.stringify(root)}).openStore({ provider: "file", path: ${JSON.stringify(path)}, identity: ${JSON.stringify(identity.path)} });
          const marker = ["in", "memory", "as", "it", "is"].join("+");
          (async () => {
            const entries = await store.list();
@@ -92,33 +97,30 @@ describe("the values of an encrypted file", () => {
            console.log(entries.length, Buffer.from(marker).length);
            setTimeout(() => {}, 60_000);
          })();`,
-      );
-      const [command, ...args] = runtimes[name];
-      const child = session.start(command, [...args, program]);
-      const [printed] = await Promise.race([
-        new Promise((resolve) => child.stdout.once("data", (text) => resolve([String(text)]))),
-        new Promise((_, reject) => child.stderr.once("data", (text) => reject(new Error(String(text))))),
-      ]);
-      assert.equal(printed, "201 18\n");
-      assert.ok(countInMemory(child.pid, ["in", "memory", "as", "it", "is"].join("+")) > 0);
-      assert.equal(countInMemory(child.pid, SECRET), 0);
-    });
+        );
+        const [command, ...args] = runtimes[name];
+        const child = session.start(command, [...args, program]);
+        const [printed] = await Promise.race([
+          new Promise((resolve) => child.stdout.once("data", (text) => resolve([String(text)]))),
+          new Promise((_, reject) => child.stderr.once("data", (text) => reject(new Error(String(text))))),
+        ]);
+        assert.equal(printed, "201 18\n");
+        assert.ok(countInMemory(child.pid, ["in", "memory", "as", "it", "is"].join("+")) > 0);
+        assert.equal(countInMemory(child.pid, SECRET), 0);
+      },
+    );
   }
 
   it("and what unlocks it are not in the environment of a helper", async (t) => {
     const { session } = await prepare(t);
-    const helper = join(session.directory, "docker-credential-env");
-    const seen = join(session.directory, "seen");
-    writeFileSync(
-      helper,
-      `#!/bin/sh\n/usr/bin/env >${seen}\necho credentials not found in native keychain\nexit 1\n`,
-      {
-        mode: 0o700,
-      },
+    const helper = helperIn(
+      session.directory,
+      `writeFileSync(beside("seen"), Object.keys(process.env).join("\\n"));
+       answer("credentials not found in native keychain", 1);`,
     );
+    const options = { ...helper, env: { ...helper.env, EXTRA: "given" } };
     const program = `require(${JSON.stringify(root)})
-      .openStore({ provider: "exec", command: ${JSON.stringify(helper)}, env: { EXTRA: "given" } })
-      .get("s", "n").then(console.log)`;
+      .openStore(${JSON.stringify(options)}).get("s", "n").then(console.log)`;
     const env = {
       OS_SECRETS_IDENTITY: "AGE-SECRET-KEY-1X",
       OS_SECRETS_PASSPHRASE: "p",
@@ -127,10 +129,8 @@ describe("the values of an encrypted file", () => {
     };
     const { stdout, stderr } = await session.run(process.execPath, ["--eval", program], { env });
     assert.equal(stdout, "null\n", stderr);
-    const names = readFileSync(seen, "utf8")
-      .split("\n")
-      .map((line) => line.split("=")[0]);
-    assert.ok(names.includes("EXTRA") && names.includes("HOME"));
+    const names = readFileSync(join(session.directory, "helper.seen"), "utf8").split("\n");
+    assert.ok(names.includes("EXTRA") && names.includes(isWindows ? "USERPROFILE" : "HOME"));
     for (const name of Object.keys(env)) assert.ok(!names.includes(name), name);
   });
 });

@@ -1,16 +1,29 @@
 // What the environment and the options of openStore choose, and what they say where they are wrong.
 
 const assert = require("node:assert/strict");
-const { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } = require("node:fs");
+const {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} = require("node:fs");
+const { tmpdir } = require("node:os");
 const { join } = require("node:path");
 const { describe, it } = require("node:test");
 const { openStore } = require("..");
 const { identityIn } = require("./support/age.js");
 const { runApart } = require("./support/apart.js");
-const { root, runtimes } = require("./support/runtimes.js");
+const { helperIn } = require("./support/helpers.js");
+const { items } = require("./support/items.js");
+const { isWindows, linuxOnly } = require("./support/platform.js");
+const { bun, node: nodeOf, root, runtimes } = require("./support/runtimes.js");
 const { startSession } = require("./support/session.js");
 
-const node = runtimes["Node 22"];
+const node = nodeOf(22);
 const INVALID = "ERR_SECRETS_INVALID_SETTING";
 
 /** A session, and a function that runs a program in it: what it prints, line by line. */
@@ -41,8 +54,8 @@ describe("OS_SECRETS_PROVIDER", () => {
         await told(openStore({ provider: "os" }).get("s", "n"));`;
       const [own, referred, os] = (await run(source, env, runtime)).split("\n");
       assert.deepEqual([own, referred], ['"value"', '"referred"']);
-      assert.match(os, /^ERR_SECRETS_PLATFORM_ERROR: .*D-Bus/);
-      assert.ok(existsSync(join(session.env.XDG_DATA_HOME, "os-secrets", "secrets.age")));
+      assert.match(os, isWindows ? /^null$/ : /^ERR_SECRETS_PLATFORM_ERROR: .*D-Bus/);
+      assert.ok(existsSync(join(session.data, "os-secrets", "secrets.age")));
     });
   }
 
@@ -62,16 +75,15 @@ describe("OS_SECRETS_PROVIDER", () => {
     const env = {
       OS_SECRETS_PROVIDER: "file",
       OS_SECRETS_IDENTITY: identity.path,
-      OS_SECRETS_FILE: "/proc/no/secrets.age",
+      OS_SECRETS_FILE: join(identity.path, "no", "secrets.age"),
     };
     const source = `await told(secrets.set("s", "n", "v"));
       process.env.OS_SECRETS_PROVIDER = "os"; process.env.OS_SECRETS_FILE = "/tmp/x/secrets.age";
       await told(secrets.set("s", "n", "v"));`;
     const [first, second] = (await run(source, env)).split("\n");
-    assert.match(first, /Cannot make \/proc\/no/);
+    assert.match(first, /Cannot (make|use) .*identity/);
     assert.equal(first, second);
-    const found = await session.run("secret-tool", ["search", "--all", "service", "s"]);
-    assert.equal(found.stdout, "");
+    assert.deepEqual(await items(session), []);
   });
 
   it("cannot be set by the .env of a repository that Bun loads", async (t) => {
@@ -80,17 +92,20 @@ describe("OS_SECRETS_PROVIDER", () => {
     mkdirSync(repository);
     writeFileSync(join(repository, ".env"), "OS_SECRETS_PROVIDER=file\nOS_SECRETS_PASSPHRASE=known\n");
     const source = `console.log(process.env.OS_SECRETS_PROVIDER); await told(secrets.set("s", "n", "v"));`;
-    const [loaded, told] = (await run(source, {}, runtimes.Bun, repository)).split("\n");
+    const [loaded, told] = (await run(source, {}, [bun], repository)).split("\n");
     assert.equal(loaded, "file");
-    assert.match(told, /^ERR_SECRETS_PLATFORM_ERROR: .*D-Bus/);
+    // Where there is a store, it is there.
+    assert.match(told, isWindows ? /^null$/ : /^ERR_SECRETS_PLATFORM_ERROR: .*D-Bus/);
+    assert.ok(!existsSync(join(session.data, "os-secrets")));
+    if (isWindows) assert.equal((await items(session)).length, 1);
   });
 });
 
 describe("what unlocks the encrypted file", () => {
   const read = `await told(openStore({ provider: "file" }).get("s", "n"));`;
 
-  it("is an identity as text or file, where a program, the environment, systemd or a container gives it", async (t) => {
-    const { run, identity, session } = await prepare(t);
+  it("is an identity as text or file, where a program or the environment gives it", async (t) => {
+    const { run, identity } = await prepare(t);
     const env = { OS_SECRETS_IDENTITY: identity.path };
     await run(`await secrets.set("s", "n", "value");`, { ...env, OS_SECRETS_PROVIDER: "file" });
     const line = identity.text.split("\n").find((each) => each.startsWith("AGE-SECRET-KEY-1"));
@@ -105,6 +120,12 @@ describe("what unlocks the encrypted file", () => {
       const option = `await told(openStore({ provider: "file", identity: ${JSON.stringify(given)} }).get("s", "n"));`;
       assert.equal(await run(option, {}), '"value"\n', given);
     }
+  });
+
+  it("is an identity that systemd or a container gives", linuxOnly("file modes"), async (t) => {
+    const { run, identity, session } = await prepare(t);
+    const env = { OS_SECRETS_IDENTITY: identity.path };
+    await run(`await secrets.set("s", "n", "value");`, { ...env, OS_SECRETS_PROVIDER: "file" });
     const credentials = join(session.directory, "credentials");
     mkdirSync(credentials, { mode: 0o700 });
     const provided = join(credentials, "os-secrets.identity");
@@ -121,6 +142,7 @@ describe("what unlocks the encrypted file", () => {
     symlinkSync("..data/os-secrets.identity", join(volume, "os-secrets.identity"));
     assert.equal(await run(read, { CREDENTIALS_DIRECTORY: volume }), '"value"\n');
     // And as containers have it, in a file system of the test's own.
+    assert.match(await run(read, {}), /nothing to unlock/);
     const source = join(session.directory, "program.cjs");
     const script = `mount -t tmpfs -o mode=755 tmpfs /run; mkdir /run/secrets; cp "$IDENTITY" /run/secrets/os-secrets.identity
       chmod 444 /run/secrets/os-secrets.identity; exec "$@"`;
@@ -140,7 +162,7 @@ describe("what unlocks the encrypted file", () => {
     const credentials = join(session.directory, "credentials");
     mkdirSync(credentials);
     writeFileSync(join(credentials, "os-secrets.identity"), wrong.text);
-    const own = join(session.env.XDG_CONFIG_HOME, "os-secrets");
+    const own = join(session.configuration, "os-secrets");
     mkdirSync(own);
     writeFileSync(join(own, "identity"), wrong.text, { mode: 0o600 });
     const env = { CREDENTIALS_DIRECTORY: credentials };
@@ -163,6 +185,11 @@ describe("what unlocks the encrypted file", () => {
       return path;
     };
     const secret = identity.text.split("\n").at(-2);
+    const open = file("open", identity.text, 0o666);
+    const ofLinux = [
+      [{ OS_SECRETS_IDENTITY: open }, /can be written by other users. Run: chmod go-w/],
+      [{ OS_SECRETS_IDENTITY: "/dev/null" }, /not a regular file/],
+    ];
     for (const [env, why] of [
       [{}, /There is nothing to unlock the file store with: .*secrets init/],
       [{ OS_SECRETS_IDENTITY: identity.path, OS_SECRETS_PASSPHRASE: "p" }, /are both set/],
@@ -175,11 +202,8 @@ describe("what unlocks the encrypted file", () => {
       [{ OS_SECRETS_IDENTITY: Buffer.from(secret).toString("base64") }, /is neither an identity/],
       [{ OS_SECRETS_IDENTITY: `${secret}X` }, /OS_SECRETS_IDENTITY holds in line 1 what is no identity/],
       [{ OS_SECRETS_IDENTITY: file("empty", "# nothing\n", 0o600) }, /holds no identity/],
-      [
-        { OS_SECRETS_IDENTITY: file("open", identity.text, 0o666) },
-        /can be written by other users. Run: chmod go-w/,
-      ],
-      [{ OS_SECRETS_IDENTITY: "/dev/null" }, /not a regular file/],
+      [{ OS_SECRETS_IDENTITY: session.directory }, isWindows ? /OS_SECRETS_IDENTITY/ : /not a regular file/],
+      ...(isWindows ? [] : ofLinux),
     ]) {
       const told = await run(read, env);
       assert.match(told, why);
@@ -188,8 +212,12 @@ describe("what unlocks the encrypted file", () => {
       );
       assert.ok(told.startsWith(INVALID) && !shown, told);
     }
-    mkdirSync(join(session.env.XDG_CONFIG_HOME, "os-secrets"));
-    const own = join(session.env.XDG_CONFIG_HOME, "os-secrets", "identity");
+  });
+
+  it("is not taken where others can read it", linuxOnly("file modes"), async (t) => {
+    const { run, identity, session } = await prepare(t);
+    mkdirSync(join(session.configuration, "os-secrets"));
+    const own = join(session.configuration, "os-secrets", "identity");
     writeFileSync(own, identity.text, { mode: 0o644 });
     assert.match(await run(read, {}), /can be read by other users. Run: chmod 600/);
   });
@@ -207,24 +235,26 @@ describe("the options of openStore", () => {
     throws({ path: "/x" }, /'options.path' is none of a store without a 'provider'/);
     throws({ provider: "os", path: "/x" }, /'options.path' is none of the provider `os`/);
     throws({ provider: "file", paht: "/x" }, /'options.paht'/);
-    throws({ provider: "exec", command: "/bin/true", timeout: 0 }, /'options.timeout'/);
+    const helper = { provider: "exec", command: process.execPath };
+    throws({ ...helper, timeout: 0 }, /'options.timeout'/);
     throws({ provider: "file", path: 1 }, /'options.path'/);
     throws({ provider: "file", path: "" }, /'options.path'/);
     throws({ provider: "file", identity: "a\0b" }, /'options.identity'/);
     throws({ provider: "file", identity: "x", passphrase: "y" }, /Only one/);
     throws({ provider: "exec" }, /'options.command'/);
     throws({ provider: "exec", command: "docker-credential-pass" }, /absolute path/);
-    throws({ provider: "exec", command: "/bin/true", env: { A: 1 } }, /'options.env'/);
-    throws({ provider: "exec", command: "/bin/true", env: { "A=B": "" } }, /'options.env'/);
-    throws({ provider: "exec", command: "/bin/true", timeout: -1 }, /'options.timeout'/);
-    throws({ provider: "exec", command: "/bin/true", timeout: "1" }, /'options.timeout'/);
+    throws({ ...helper, env: { A: 1 } }, /'options.env'/);
+    throws({ ...helper, env: { "A=B": "" } }, /'options.env'/);
+    throws({ ...helper, timeout: -1 }, /'options.timeout'/);
+    throws({ ...helper, timeout: "1" }, /'options.timeout'/);
   });
 
   it("open nothing before the first call", async (t) => {
     const { session, identity } = await prepare(t);
     const path = join(session.directory, "deep", "secrets.age");
-    const file = openStore({ provider: "file", path, identity: "/none" });
-    const helper = openStore({ provider: "exec", command: "/none" });
+    const none = join(session.directory, "none");
+    const file = openStore({ provider: "file", path, identity: none });
+    const helper = openStore({ provider: "exec", command: none });
     await assert.rejects(file.get("s", "n"), { code: INVALID });
     await assert.rejects(helper.get("s", "n"), { code: "ERR_SECRETS_PLATFORM_ERROR" });
     const right = openStore({ provider: "file", path, identity: identity.path });
@@ -243,21 +273,30 @@ describe("the options of openStore", () => {
 });
 
 describe("a helper program", () => {
+  /** A store over a helper that runs a script, as helpers.js has it; `beside` names the helper's files. */
   const open = (t, script, options) => {
-    const folder = require("node:fs").mkdtempSync(join(require("node:os").tmpdir(), "os-secrets-helper-"));
-    t.after(() => require("node:fs").rmSync(folder, { recursive: true }));
-    const command = join(folder, "helper");
-    writeFileSync(command, `#!/bin/sh\n${script}\n`, { mode: 0o700 });
-    return { folder, store: openStore({ provider: "exec", command, ...options }) };
+    const folder = mkdtempSync(join(tmpdir(), "os-secrets-helper-"));
+    t.after(() => rmSync(folder, { recursive: true, maxRetries: 5 }));
+    const helper = helperIn(folder, script);
+    return { beside: (name) => join(folder, `helper.${name}`), store: openStore({ ...helper, ...options }) };
   };
 
+  /** Whether a process runs. Dead, it may wait for init to take note. */
+  function isRunning(pid) {
+    try {
+      process.kill(pid, 0);
+    } catch {
+      return false;
+    }
+    return isWindows || !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+  }
+
   it("is killed with all that it started when its time is over", async (t) => {
-    const { store, folder } = open(t, `sleep 1000 & echo $! >"$0.pid"; sleep 1000`, { timeout: 300 });
+    const script = `writeFileSync(beside("pid"), String(start("setTimeout(() => {}, 1e6)", "ignore").pid)); wait();`;
+    const { store, beside } = open(t, script, { timeout: 3000 });
     await assert.rejects(store.get("s", "n"), { code: "ERR_SECRETS_TIMEOUT", name: "TimeoutError" });
-    const pid = Number(readFileSync(join(folder, "helper.pid"), "utf8"));
-    for (let left = 100; existsSync(`/proc/${pid}`) && left > 0; left--) {
-      // Dead, it may wait for init to take note.
-      if (/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"))) break;
+    const pid = Number(readFileSync(beside("pid"), "utf8"));
+    for (let left = 100; isRunning(pid); left--) {
       await new Promise((resolve) => setTimeout(resolve, 20));
       assert.ok(left > 1, "it runs on");
     }
@@ -267,17 +306,21 @@ describe("a helper program", () => {
   });
 
   /** A helper that keeps one value in a file, and does what is given before each run. */
-  const keeper = (before) => `f="$0.value"
+  const keeper = (before) => `const kept = beside("value");
+    const keep = (text) => {
+      writeFileSync(beside(process.pid), text);
+      renameSync(beside(process.pid), kept);
+    };
     ${before}
-    case "$1" in
-      store) cat >"$f.$$" && mv "$f.$$" "$f" ;;
-      get) cat >/dev/null; [ -e "$f" ] || { echo credentials not found in native keychain; exit 1; }; cat "$f" ;;
-      erase) cat >/dev/null; rm -f "$f" ;;
-    esac`;
+    if (operation === "store") keep(input);
+    if (operation === "erase") rmSync(kept, { force: true });
+    if (operation !== "get") process.exit();
+    if (!existsSync(kept)) answer("credentials not found in native keychain", 1);
+    answer(readFileSync(kept, "utf8"));`;
 
   it("gets one change at a time, and keeps what was stored last", async (t) => {
     const { store } = open(t, keeper(""));
-    for (let round = 0; round < 10; round++) {
+    for (let round = 0; round < 5; round++) {
       const values = ["a", "b", "c", "d"].map((letter) => `${letter} ${round}`);
       await Promise.all(values.map((value) => store.set("s", "n", value)));
       assert.ok(values.includes(await store.get("s", "n")));
@@ -285,16 +328,18 @@ describe("a helper program", () => {
   });
 
   it("is not told to delete what it has stored and cannot give back now", async (t) => {
-    const { store, folder } = open(t, keeper(`[ "$1" = get ] && [ -e "$0.locked" ] && exit 2`));
+    const locked = `if (operation === "get" && existsSync(beside("locked"))) process.exit(2);`;
+    const { store, beside } = open(t, keeper(locked));
     await store.set("s", "n", "first");
-    writeFileSync(join(folder, "helper.locked"), "");
+    writeFileSync(beside("locked"), "");
     await assert.rejects(store.set("s", "n", "second"), /failed at get.*may have been made all the same/);
-    require("node:fs").rmSync(join(folder, "helper.locked"));
+    rmSync(beside("locked"));
     assert.equal(await store.get("s", "n"), "second");
   });
 
   it("is told to delete a part of a value, and nothing else", async (t) => {
-    const cutting = open(t, keeper(`[ "$1" = store ] && { sed 's/ and more//' >"$f"; exit; }`)).store;
+    const cut = `if (operation === "store") { keep(input.replace(" and more", "")); process.exit(); }`;
+    const cutting = open(t, keeper(cut)).store;
     await assert.rejects(cutting.set("s", "n", "value and more"), /keeps only a part of this value/);
     assert.equal(await cutting.get("s", "n"), null);
     // It is known that nothing is left.
@@ -302,30 +347,38 @@ describe("a helper program", () => {
       cutting.set("s", "n", "value and more"),
       (error) => !/may have been/.test(error.message),
     );
-    const missing = openStore({ provider: "exec", command: "/none" });
+    const none = join(tmpdir(), "os-secrets-no-such-helper");
+    const missing = openStore({ provider: "exec", command: none });
     await assert.rejects(missing.set("s", "n", "v"), (error) => !/may have been/.test(error.message));
     // Another program stores its own at the same time.
-    const other = `[ "$1" = store ] && { cat >/dev/null; echo '{"Username":"n","Secret":"theirs"}' >"$f"; exit; }`;
+    const theirs = JSON.stringify({ Username: "n", Secret: "theirs" });
+    const other = `if (operation === "store") { keep(${JSON.stringify(theirs)}); process.exit(); }`;
     const { store } = open(t, keeper(other));
     await assert.rejects(store.set("s", "n", "value"), /something else than was stored/);
     assert.equal(await store.get("s", "n"), "theirs");
   });
 
   it("may leave something running behind it", async (t) => {
-    const { store } = open(t, `sleep 3 & echo 'credentials not found in native keychain'; exit 1`);
+    const behind = `start("setTimeout(() => {}, 3000)", ["ignore", "inherit", "ignore"]).unref();`;
+    const { store } = open(t, `${behind} answer("credentials not found in native keychain", 1);`);
     assert.equal(await store.get("s", "n"), null);
   });
 
   it("is not believed what makes no sense, and not quoted where that may be a secret", async (t) => {
+    const answers = (value) => `answer(${JSON.stringify(JSON.stringify(value))});`;
+    const killed = [`process.kill(process.pid, "SIGKILL"); wait();`, /signal: 9/];
     for (const [script, why, method] of [
-      [`echo hunter2; exit 0`, /answer is not a JSON object/],
-      [`echo '{"Secret":"hunter2"}'`, /no user name and secret/],
-      [`echo '{"Username":"x","Secret":"hunter2"}'`, /another user name/],
-      [`echo '{"Username":"n","Secret":"hunter2"}'; exit 3`, /ended with exit status: 3/],
-      [`echo hunter2; exit 1`, /ended with exit status: 1/],
-      [`kill -9 $$`, /signal: 9/],
-      [`echo "the door is locked"; echo hunter2; exit 1`, /failed at list: the door is locked/, "list"],
-      [`cat; exit 1`, /failed at store: it ended with exit status: 1/, "set"],
+      [`answer("hunter2");`, /answer is not a JSON object/],
+      [answers({ Secret: "hunter2" }), /no user name and secret/],
+      [answers({ Username: "x", Secret: "hunter2" }), /another user name/],
+      [
+        answers({ Username: "n", Secret: "hunter2" }).replace(")", ", 3)"),
+        /ended with exit (status|code): 3/,
+      ],
+      [`answer("hunter2", 1);`, /ended with exit (status|code): 1/],
+      ...(isWindows ? [] : [killed]),
+      [`answer("the door is locked\\nhunter2", 1);`, /failed at list: the door is locked/, "list"],
+      [`answer(input, 1);`, /failed at store: it ended with exit (status|code): 1/, "set"],
     ]) {
       const { store } = open(t, script);
       const call = method === "list" ? store.list() : store[method ?? "get"]("s", "n", "hunter2");

@@ -1,7 +1,9 @@
-// What Docker's credential helpers need.
+// Credential helpers: what Docker's need, and some of the tests' own.
 
 const assert = require("node:assert/strict");
+const { writeFileSync } = require("node:fs");
 const { join } = require("node:path");
+const { isWindows } = require("./platform.js");
 
 /** Makes a password store of `pass` in a session, with a key of gpg's that has no passphrase. */
 async function passwordStoreIn(session) {
@@ -32,4 +34,34 @@ async function passwordStoreIn(session) {
   };
 }
 
-module.exports = { passwordStoreIn };
+/** What helpers of the tests' own have at hand. */
+const PRELUDE = `
+  const { spawn } = require("node:child_process");
+  const { existsSync, readFileSync, renameSync, rmSync, writeFileSync, writeSync } = require("node:fs");
+  const { basename } = require("node:path");
+  const operation = process.argv[2] ?? basename(process.argv[1]);
+  const input = readFileSync(0, "utf8");
+  const beside = (name) => __filename + "." + name;
+  const answer = (text, code = 0) => {
+    writeSync(1, text + "\\n");
+    process.exit(code);
+  };
+  const wait = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+  const start = (script, stdio) =>
+    spawn(process.execPath, ["-e", script], { env: { SystemRoot: process.env.SystemRoot }, stdio });
+`;
+
+/**
+ * The options of openStore for a helper that runs this script of JavaScript. It has the `operation` and its
+ * `input`, `answer` ends it, `beside` names files of its own, `wait` never ends, and `start` runs a script.
+ */
+function helperIn(folder, script) {
+  const path = join(folder, "helper");
+  writeFileSync(path, `#!${process.execPath}\n${PRELUDE}\n${script}\nprocess.exit();\n`, { mode: 0o700 });
+  if (!isWindows) return { provider: "exec", command: path };
+  // Only programs run there: this one does what it loads first.
+  const env = { NODE_OPTIONS: `--require ${JSON.stringify(path)}` };
+  return { provider: "exec", command: process.execPath, env };
+}
+
+module.exports = { helperIn, passwordStoreIn };
