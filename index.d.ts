@@ -331,6 +331,9 @@ declare namespace osSecrets {
     /**
      * The names of all credentials, or of one service's, sorted. No value is read, and the person is
      * never asked: where a locked store hides what it holds, it rejects.
+     *
+     * On Windows, the operating system's store wants a service, and throws without one: it does not
+     * tell the credentials of this package and `Bun.secrets` from all others.
      */
     list(
       options?: { service?: string | undefined } & Omit<CallOptions, "interactive">,

@@ -1,5 +1,7 @@
 //! The encrypted file store: what it does with files that are damaged, foreign, replaced or shared.
 
+#[cfg(unix)]
+use os_secrets::store::file::parse_recipient;
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -20,7 +22,7 @@ use os_secrets::{
     limits::{Limits, Progress},
     store::{
         Store,
-        file::{Defaults, FileStore, Options, keys::Unlock, parse_recipient},
+        file::{Defaults, FileStore, Options, keys::Unlock},
     },
 };
 

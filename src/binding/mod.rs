@@ -195,6 +195,8 @@ pub fn has(
 }
 
 /// Lists credentials, of one service or of all: a promise of an array of `{ service, name }`.
+///
+/// Throws a `TypeError` where the store wants a service and there is none.
 #[napi]
 pub fn list(
     env: Env,
@@ -203,6 +205,9 @@ pub fn list(
     bounds: Bounds,
 ) -> napi::Result<Unknown<'static>> {
     let opened = of(store);
+    if service.is_none() && opened.lists_services_only() {
+        return Err(throw(env, &Error::NeedsService));
+    }
     start(env, bounds, |_, limits| async move {
         let progress = Progress::reading(false);
         limits

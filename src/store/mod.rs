@@ -96,6 +96,17 @@ pub enum Choice {
 }
 
 impl Choice {
+    /// Whether it lists the credentials of one service only, as stores that all programs share.
+    pub fn lists_services_only(&self) -> bool {
+        let is_os = match self {
+            Self::Environment => settings().provider == Ok(Provider::Os),
+            Self::Os => true,
+            Self::Own(_) => false,
+        };
+        // The Secret Service tells ours from others by their schema.
+        is_os && !cfg!(target_os = "linux")
+    }
+
     /// The store.
     ///
     /// # Errors
