@@ -29,7 +29,7 @@ mod os;
 #[path = "windows.rs"]
 mod os;
 
-pub use os::{check_private, identity, make_directory, path_of, shell_word, writable_by_others};
+pub use os::{canonical, check_private, identity, make_directory, path_of, shell_word, writable_by_others};
 pub(crate) use os::{fingerprint, open, read_start};
 
 /// How long other writers may keep us waiting.

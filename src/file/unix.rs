@@ -99,6 +99,11 @@ pub fn open(path: &Path) -> io::Result<File> {
     })
 }
 
+/// Where a path leads in the end.
+pub fn canonical(path: &Path) -> io::Result<PathBuf> {
+    fs::canonicalize(path)
+}
+
 /// Reads a file's first bytes, as many as there is room for; where it is read on stays as it was.
 pub fn read_start(file: &File, bytes: &mut [u8]) -> io::Result<()> {
     file.read_exact_at(bytes, 0)

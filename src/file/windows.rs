@@ -14,10 +14,9 @@ use std::{
 };
 
 use windows_sys::Win32::{
-    Foundation::{ERROR_ACCESS_DENIED, ERROR_SHARING_VIOLATION, GENERIC_READ, GENERIC_WRITE},
+    Foundation::{ERROR_ACCESS_DENIED, ERROR_SHARING_VIOLATION, GENERIC_READ, GENERIC_WRITE, MAX_PATH},
     Storage::FileSystem::{
-        DELETE, FILE_FLAG_BACKUP_SEMANTICS, FILE_FLAG_DELETE_ON_CLOSE, FILE_FLAG_OPEN_REPARSE_POINT,
-        READ_CONTROL, WRITE_DAC,
+        DELETE, FILE_FLAG_BACKUP_SEMANTICS, FILE_FLAG_DELETE_ON_CLOSE, READ_CONTROL, WRITE_DAC,
     },
 };
 
@@ -140,14 +139,23 @@ pub fn is_special(path: &Path) -> bool {
 
 /// Opens a file for reading; a symbolic link is an error.
 pub fn open(path: &Path) -> io::Result<File> {
-    let opened = OpenOptions::new().read(true).custom_flags(FILE_FLAG_OPEN_REPARSE_POINT).open(path);
-    let is_link = |file: &File| file.metadata().is_ok_and(|found| found.is_symlink());
-    match opened {
-        Ok(file) if is_link(&file) => Err(symbolic_link()),
-        // Directories are not opened so.
-        Err(_) if path.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
-        opened => opened,
+    // Asked of the path and not of the opened file: what keeps the files of a cloud fetches them only for who
+    // opens them in the usual way.
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_symlink() => Err(symbolic_link()),
+        Ok(found) if found.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+        _ => File::open(path),
     }
+}
+
+/// Where a path leads in the end, in the form in which people write it where that is long enough.
+pub fn canonical(path: &Path) -> io::Result<PathBuf> {
+    let found = fs::canonicalize(path)?;
+    let plain = found.to_str().and_then(|text| text.strip_prefix(r"\\?\")).filter(|plain| {
+        // Another form names servers, and short ones are all that every program takes.
+        plain.as_bytes().get(1) == Some(&b':') && plain.encode_utf16().count() < MAX_PATH as usize
+    });
+    Ok(plain.map(PathBuf::from).unwrap_or(found))
 }
 
 /// Reads a file's first bytes, as many as there is room for; where it is read on stays as it was.
@@ -304,6 +312,17 @@ mod tests {
         drop(held);
         renaming.join().unwrap().unwrap();
         assert_eq!(fs::read(&old).unwrap(), b"new");
+    }
+
+    #[test]
+    fn paths_are_shown_as_people_write_them() {
+        let found = canonical(Path::new(r".\src\..\Cargo.toml")).unwrap();
+        assert!(
+            found.is_absolute() && found.ends_with("Cargo.toml") && !found.starts_with(r"\\?\"),
+            "{found:?}"
+        );
+        assert_eq!(identity(&found), identity(Path::new("Cargo.toml")));
+        assert_eq!(canonical(Path::new("none")).unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::{Found, Name};
 use crate::{
     credential::Secret,
     error::Error,
-    file::{Access, Directory, failure, read},
+    file::{Access, Directory, canonical, failure, read},
     json::Document,
 };
 
@@ -107,7 +107,7 @@ impl Repository {
         if !check(&self.directory)?.is_dir() {
             return Err(failure("Cannot read", &self.directory, io::ErrorKind::NotADirectory.into()));
         }
-        match fs::canonicalize(&path) {
+        match canonical(&path) {
             Ok(path) => Ok(Some(path)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(failure("Cannot read", &path, error)),
