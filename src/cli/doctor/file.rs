@@ -20,18 +20,25 @@ pub fn examine(store: Arc<FileStore>) -> Result<Report, Failure> {
     if diagnosis.asks {
         problems.push(Problem {
             what: "The file is locked with a passphrase, which is asked for on the terminal".into(),
-            mend: "export OS_SECRETS_PASSPHRASE".into(),
+            mend: if cfg!(windows) {
+                "set OS_SECRETS_PASSPHRASE=…"
+            } else {
+                "export OS_SECRETS_PASSPHRASE"
+            }
+            .into(),
             fatal: false,
         });
     } else if let Err(error) = &diagnosis.credentials {
         let mend = match error {
             Error::NotPrivate { mend, .. } => mend.strip_prefix("Run: ").unwrap_or(mend).to_owned(),
             Error::Damaged { path, backup: Some(backup), .. } => {
-                format!("cp {} {}", shell_word(backup), shell_word(path))
+                let copy = if cfg!(windows) { "copy" } else { "cp" };
+                format!("{copy} {} {}", shell_word(backup), shell_word(path))
             }
             Error::WrongKey { .. } => "Give the identity or passphrase that the file was made with".into(),
             Error::InvalidSetting(_) if diagnosis.key.is_err() && !diagnosis.exists => "secrets init".into(),
             Error::InvalidSetting(_) => "Correct OS_SECRETS_IDENTITY or OS_SECRETS_PASSPHRASE".into(),
+            _ if cfg!(windows) => format!("icacls {}", shell_word(&diagnosis.path)),
             _ => format!("ls -la {}", shell_word(&diagnosis.path)),
         };
         problems.push(Problem { what: error.to_string(), mend: mend.into(), fatal: true });
