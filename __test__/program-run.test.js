@@ -74,14 +74,14 @@ for (const way of Object.keys(ways)) {
       const evil = join(directory, "evil.js");
       writeFileSync(evil, `require("node:fs").writeFileSync(${JSON.stringify(join(directory, "evil"))}, "")`);
       mkdirSync(join(directory, "sub"));
-      const env = `NODE_OPTIONS=--require=${evil}\nDBUS_SESSION_BUS_ADDRESS=/nowhere\nA=secret:token\n`;
+      const env = `NODE_OPTIONS=--require=${evil}\nDBUS_SESSION_BUS_ADDRESS=/nowhere\nA=secret:other\n`;
       for (const file of [".env", join("sub", "steering.env")]) writeFileSync(join(directory, file), env);
       const flags = ["-C", "sub", "--env-file", "steering.env"];
       // Not by Node, which would do what the variables say.
       const command = isWindows ? ["cmd", "/d", "/c", "set"] : ["env"];
       const { stdout } = await secrets(["run", ...flags, "--", ...command]);
       assert.match(stdout, /^DBUS_SESSION_BUS_ADDRESS=\/nowhere\r?$/m);
-      assert.match(stdout, /^A=väl ue \$x\r?$/m);
+      assert.match(stdout, /^A=other value\r?$/m);
       assert.deepEqual(await run(show("A"), {}), ended(""));
       assert.equal(existsSync(join(directory, "evil")), false);
     });

@@ -182,7 +182,7 @@ for (const way of Object.keys(ways)) {
     it("copies from what is there to what is another", async (t) => {
       const { fails, gives, file } = await prepare(t);
       await gives(["init"]);
-      await fails(["copy", "--from", "./none/x.age", "--to", "file"], 1, /Cannot read .*none\/x.age/);
+      await fails(["copy", "--from", "./none/x.age", "--to", "file"], 1, /Cannot read .*none[\\/]x.age/);
       await fails(["copy", "--from", "os", "--to", "os"], 2, /name the same store/);
       await gives(["--store", "file", "set", "a"], { input: "1" });
       await fails(["copy", "--from", "file", "--to", file], 2, /name the same store/);

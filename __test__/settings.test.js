@@ -19,7 +19,7 @@ const { identityIn } = require("./support/age.js");
 const { runApart } = require("./support/apart.js");
 const { helperIn } = require("./support/helpers.js");
 const { items } = require("./support/items.js");
-const { isWindows, linuxOnly } = require("./support/platform.js");
+const { exceptOnWine, isWindows, isWine, linuxOnly } = require("./support/platform.js");
 const { bun, node: nodeOf, root, runtimes } = require("./support/runtimes.js");
 const { startSession } = require("./support/session.js");
 
@@ -86,19 +86,23 @@ describe("OS_SECRETS_PROVIDER", () => {
     assert.deepEqual(await items(session), []);
   });
 
-  it("cannot be set by the .env of a repository that Bun loads", async (t) => {
-    const { run, session } = await prepare(t);
-    const repository = join(session.directory, "repository");
-    mkdirSync(repository);
-    writeFileSync(join(repository, ".env"), "OS_SECRETS_PROVIDER=file\nOS_SECRETS_PASSPHRASE=known\n");
-    const source = `console.log(process.env.OS_SECRETS_PROVIDER); await told(secrets.set("s", "n", "v"));`;
-    const [loaded, told] = (await run(source, {}, [bun], repository)).split("\n");
-    assert.equal(loaded, "file");
-    // Where there is a store, it is there.
-    assert.match(told, isWindows ? /^null$/ : /^ERR_SECRETS_PLATFORM_ERROR: .*D-Bus/);
-    assert.ok(!existsSync(join(session.data, "os-secrets")));
-    if (isWindows) assert.equal((await items(session)).length, 1);
-  });
+  it(
+    "cannot be set by the .env of a repository that Bun loads",
+    exceptOnWine("a Bun that finds .env files"),
+    async (t) => {
+      const { run, session } = await prepare(t);
+      const repository = join(session.directory, "repository");
+      mkdirSync(repository);
+      writeFileSync(join(repository, ".env"), "OS_SECRETS_PROVIDER=file\nOS_SECRETS_PASSPHRASE=known\n");
+      const source = `console.log(process.env.OS_SECRETS_PROVIDER); await told(secrets.set("s", "n", "v"));`;
+      const [loaded, told] = (await run(source, {}, [bun], repository)).split("\n");
+      assert.equal(loaded, "file");
+      // Where there is a store, it is there.
+      assert.match(told, isWindows ? /^null$/ : /^ERR_SECRETS_PLATFORM_ERROR: .*D-Bus/);
+      assert.ok(!existsSync(join(session.data, "os-secrets")));
+      if (isWindows) assert.equal((await items(session)).length, 1);
+    },
+  );
 });
 
 describe("what unlocks the encrypted file", () => {
@@ -163,7 +167,7 @@ describe("what unlocks the encrypted file", () => {
     mkdirSync(credentials);
     writeFileSync(join(credentials, "os-secrets.identity"), wrong.text);
     const own = join(session.configuration, "os-secrets");
-    mkdirSync(own);
+    mkdirSync(own, { recursive: true });
     writeFileSync(join(own, "identity"), wrong.text, { mode: 0o600 });
     const env = { CREDENTIALS_DIRECTORY: credentials };
     assert.match(await run(read, env), /^ERR_SECRETS_AUTH_FAILED/);
@@ -172,6 +176,8 @@ describe("what unlocks the encrypted file", () => {
     assert.equal(await run(option, { ...env, OS_SECRETS_IDENTITY: wrong.path }), '"value"\n');
     writeFileSync(join(credentials, "os-secrets.identity"), identity.text);
     assert.equal(await run(read, env), '"value"\n');
+    // Wine lets everybody read a file that is made as any other.
+    if (isWine) return;
     writeFileSync(join(own, "identity"), identity.text, { mode: 0o600 });
     assert.equal(await run(read, {}), '"value"\n');
   });
@@ -214,12 +220,20 @@ describe("what unlocks the encrypted file", () => {
     }
   });
 
-  it("is not taken where others can read it", linuxOnly("file modes"), async (t) => {
+  it("is not taken where others can read it", async (t) => {
     const { run, identity, session } = await prepare(t);
     mkdirSync(join(session.configuration, "os-secrets"));
     const own = join(session.configuration, "os-secrets", "identity");
     writeFileSync(own, identity.text, { mode: 0o644 });
-    assert.match(await run(read, {}), /can be read by other users. Run: chmod 600/);
+    if (isWindows) {
+      // Everybody, in all languages.
+      const { code, stderr } = await session.run("icacls", [own, "/grant", "*S-1-1-0:R"]);
+      assert.equal(code, 0, stderr);
+    }
+    const why = isWindows
+      ? /can be used by others .*everybody.* Run: icacls/
+      : /can be read by other users. Run: chmod 600/;
+    assert.match(await run(read, {}), why);
   });
 });
 

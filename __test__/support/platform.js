@@ -33,7 +33,11 @@ const onLinuxAlone = [
 const onWindowsAlone = ["Credential Manager"];
 
 /** What Wine has not. */
-const notOnWine = ["compilers, of Rust and TypeScript", "a Credential Manager that takes changes as a whole"];
+const notOnWine = [
+  "a Bun that finds .env files",
+  "compilers, of Rust and TypeScript",
+  "a Credential Manager that takes changes as a whole",
+];
 
 function options(skips, reasons, reason) {
   if (!reasons.includes(reason)) throw new Error(`no such reason: ${reason}`);
@@ -50,4 +54,4 @@ const windowsOnly = (reason) => options(!isWindows, onWindowsAlone, reason);
 const exceptOnWine = (reason) => options(isWine, notOnWine, reason);
 
 const reasons = [...onLinuxAlone, ...onWindowsAlone, ...notOnWine];
-module.exports = { exceptOnWine, isWindows, linuxOnly, reasons, windowsOnly };
+module.exports = { exceptOnWine, isWindows, isWine, linuxOnly, reasons, windowsOnly };

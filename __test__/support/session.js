@@ -10,7 +10,7 @@ const { tmpdir } = require("node:os");
 const { join } = require("node:path");
 const { createInterface } = require("node:readline");
 const { clearCredentials } = require("./credentials.js");
-const { isWindows } = require("./platform.js");
+const { isWindows, isWine } = require("./platform.js");
 
 /** Lists no service directories but a test's own: nothing else can be activated. */
 const BUS_CONFIGURATION = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
@@ -43,7 +43,7 @@ const OF_WINDOWS = [
 ];
 
 /** What Bun says, under Wine alone, of every package.json that it finds. */
-const NOISE = /^Internal error: directory mismatch for directory .*\n/gm;
+const NOISE = /Internal error: directory mismatch for directory .*\n/g;
 
 /** A question to the bus about the Secret Service's name. */
 function ownership(method) {
@@ -66,6 +66,16 @@ async function printed(child, stream, pattern) {
     return ended;
   })();
   return Promise.race([found, ended]);
+}
+
+/** Starts a program. Once in some thousand times Wine does not, and does when it is asked again. */
+function launch(command, args, options) {
+  try {
+    return spawn(command, args, options);
+  } catch (error) {
+    if (!isWine || error.code !== "UNKNOWN") throw error;
+    return spawn(command, args, options);
+  }
 }
 
 class Session {
@@ -127,7 +137,7 @@ class Session {
 
   /** Starts a program in the session; it is killed when the session stops. */
   start(command, args, options = {}) {
-    const child = spawn(command, args, { env: this.env, stdio: "pipe", ...options });
+    const child = launch(command, args, { env: this.env, stdio: "pipe", ...options });
     this.#children.add(child);
     child.once("exit", () => this.#children.delete(child));
     return child;
