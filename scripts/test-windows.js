@@ -61,7 +61,8 @@ async function underWine() {
     const [first] = prefixes.map((prefix) => ({ ...wineEnvironment(prefix), ...own }));
     if (chosen.length === 0) {
       const runner = { CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER: "wine" };
-      const test = ["test", ...cargoArguments, ...args, "--target", target];
+      // Without those of the documentation, for which rustdoc would have to be of the same version.
+      const test = ["test", ...cargoArguments, "--tests", ...args, "--target", target];
       run("cargo", test, { env: { ...first, ...env, ...runner } });
     }
     // The longest first, so that none of them is left for the end.
