@@ -19,7 +19,6 @@ const onLinuxAlone = [
   "arguments that are no text",
   "Docker's credential helpers",
   "file modes",
-  "more than 2,560 bytes",
   "named pipes",
   "packages of Linux",
   "/proc",
