@@ -44,7 +44,7 @@ const scenarios = {
     throw new Error("thrown on purpose");
   },
   "rejections nobody handles"() {
-    // Whoever starts this has taken the bus away.
+    // Whoever starts this has taken the store away.
     secrets.get("exit", "name");
   },
 };
