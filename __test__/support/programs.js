@@ -32,4 +32,4 @@ function runInBash(session, way, script, options) {
   return session.run("bash", ["-c", script, "bash", ...ways[way]("secrets")], options);
 }
 
-module.exports = { folder, runInBash, runProgram, ways };
+module.exports = { runInBash, runProgram, ways };

@@ -156,7 +156,7 @@ class Session {
     child.stdin.on("error", () => {});
     child.stdin.end(input);
     const [code, signal] = await once(child, "close");
-    if (isWindows) texts.stderr = texts.stderr.replace(NOISE, "");
+    if (isWine) texts.stderr = texts.stderr.replace(NOISE, "");
     return { code, signal, ...texts };
   }
 
