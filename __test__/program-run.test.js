@@ -1,11 +1,12 @@
 // `secrets run`: what the command gets, and how it ends.
 
 const assert = require("node:assert/strict");
-const { chmodSync, existsSync, mkdirSync, writeFileSync } = require("node:fs");
-const { join } = require("node:path");
+const { chmodSync, cpSync, existsSync, mkdirSync, writeFileSync } = require("node:fs");
+const { dirname, join } = require("node:path");
 const { after, before, describe, it } = require("node:test");
-const { isWindows, linuxOnly } = require("./support/platform.js");
+const { isWindows, isWine, linuxOnly, windowsOnly } = require("./support/platform.js");
 const { runInBash, runProgram, ways } = require("./support/programs.js");
+const { root } = require("./support/runtimes.js");
 const { startSession } = require("./support/session.js");
 
 const value = "väl ue $x\nwith lines";
@@ -149,6 +150,29 @@ for (const way of Object.keys(ways)) {
       assert.deepEqual(JSON.parse(given.stdout), words);
     });
 
+    it("runs what lies on the path as a script of cmd", windowsOnly("scripts of cmd"), async () => {
+      const bin = join(directory, "bin");
+      mkdirSync(bin);
+      writeFileSync(
+        join(bin, "print.js"),
+        "console.log(JSON.stringify([process.env.A, ...process.argv.slice(2)]));",
+      );
+      // As short as npm's for what is installed.
+      writeFileSync(join(bin, "tool.cmd"), `@"${process.execPath}" "%~dp0\\print.js" %*\r\n`);
+      const env = { PATH: `${bin};${session.env.PATH}`, A: "secret:other" };
+      const words = ["two words", "", "-h", "a&b", "x|y>z", "ü", "^", "(a)"];
+      for (const tool of ["tool", "TOOL.cmd", join(bin, "tool.cmd"), join(bin, "tool")]) {
+        for (const mask of [[], ["--mask"]]) {
+          const args = ["run", "--scope", "user", ...mask, "--", tool, ...words];
+          const { code, stdout, stderr } = await secrets(args, { env });
+          assert.deepEqual([code, stderr], [0, ""]);
+          assert.deepEqual(JSON.parse(stdout), [mask.length > 0 ? "***" : "other value", ...words]);
+        }
+      }
+      writeFileSync(join(bin, "seven.cmd"), "@exit /b 7\r\n");
+      assert.equal((await secrets(["run", "--", "seven"], { env })).code, 7);
+    });
+
     it("passes arguments on that are no text", linuxOnly("arguments that are no text"), async () => {
       const script = `"$@" run -- printf '%s|' -h -- '' $'a\\xffb' | od -An -tx1 -v | tr -d ' \\n'`;
       const expected = Buffer.concat([Buffer.from("-h|--||a"), Buffer.of(0xff), Buffer.from("b|")]);
@@ -202,3 +226,44 @@ for (const way of Object.keys(ways)) {
     });
   });
 }
+
+// What npm 10 writes for `secrets` into node_modules/.bin.
+const SHIM = `@ECHO off
+GOTO start
+:find_dp0
+SET dp0=%~dp0
+EXIT /b
+:start
+SETLOCAL
+CALL :find_dp0
+
+IF EXIST "%dp0%\\node.exe" (
+  SET "_prog=%dp0%\\node.exe"
+) ELSE (
+  SET "_prog=node"
+  SET PATHEXT=%PATHEXT:;.JS;=;%
+)
+
+endLocal & goto #_undefined_# 2>NUL || title %COMSPEC% & "%_prog%"  -- "%dp0%\\..\\os-secrets\\bin\\secrets.js" %*
+`;
+
+it("npm's script of cmd runs the program", windowsOnly("scripts of cmd"), async (t) => {
+  const session = await startSession();
+  t.after(() => session.stop());
+  const modules = join(session.directory, "node_modules");
+  const installed = join(modules, "os-secrets");
+  for (const part of ["package.json", "load.js", "program.js", "bin", join("npm", "win32-x64")]) {
+    cpSync(join(root, part), join(installed, part), { recursive: true, dereference: true });
+  }
+  mkdirSync(join(modules, ".bin"));
+  // Wine's cmd ends at a label that is not there, where that of Windows goes on with the line.
+  const shim = isWine ? SHIM.replace("& goto #_undefined_# 2>NUL || title %COMSPEC% ", "") : SHIM;
+  writeFileSync(join(modules, ".bin", "secrets.cmd"), shim.replaceAll("\n", "\r\n"));
+  const PATH = [join(modules, ".bin"), dirname(process.execPath), session.env.PATH].join(";");
+  const secrets = (args, input) =>
+    session.run("cmd", ["/d", "/c", "secrets", ...args], { env: { PATH }, input, cwd: session.directory });
+  assert.deepEqual(await secrets(["set", "token"], "väl ue\n"), ended(""));
+  assert.deepEqual(await secrets(["get", "token"]), ended("väl ue\n"));
+  assert.equal((await secrets(["get", "nope"])).code, 1);
+  assert.equal((await secrets(["bogus"])).code, 2);
+});

@@ -29,7 +29,7 @@ const onLinuxAlone = [
 ];
 
 /** What only Windows has. */
-const onWindowsAlone = ["Credential Manager"];
+const onWindowsAlone = ["Credential Manager", "scripts of cmd"];
 
 /** What Wine has not. */
 const notOnWine = [
