@@ -98,6 +98,8 @@ function ensureCompiler() {
     CARGO_TARGET_DIR: join(cache, "target"),
     // Mingw's linker takes its time with it.
     CARGO_PROFILE_DEV_DEBUG: "0",
+    // A test encrypts 200 MB.
+    CARGO_PROFILE_DEV_OPT_LEVEL: "1",
     // Some library of this name is to be there; nothing of it is used.
     LIBNODE_PATH: ensureFolder("libnode", (folder) => compile(folder, "libnode", "int nothing;\n")),
   };

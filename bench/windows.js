@@ -1,0 +1,30 @@
+// npm run bench:windows: calls on Credential Manager, ours beside `Bun.secrets`, under Wine. It measures a build
+// of npm run test:windows, which is not optimized.
+
+const { spawnSync } = require("node:child_process");
+const { closeSync, openSync, readFileSync } = require("node:fs");
+const { join } = require("node:path");
+const { ensureWindows, makePrefix, removePrefix, wineEnvironment } = require("../scripts/windows.js");
+
+const { node, bun } = ensureWindows();
+const prefix = makePrefix();
+
+function measure(runtime) {
+  const output = join(prefix, "output");
+  const file = openSync(output, "w");
+  const command = [runtime, join(__dirname, "in-process.js")];
+  spawnSync("wine", command, { env: wineEnvironment(prefix), stdio: ["ignore", file, "inherit"] });
+  closeSync(file);
+  return JSON.parse(readFileSync(output, "utf8"));
+}
+
+try {
+  const [underNode, underBun] = [measure(node), measure(bun)];
+  console.log("| operation | os-secrets, Node | os-secrets, Bun | `Bun.secrets` |\n|---|--:|--:|--:|");
+  for (const [call, { ours, bun: theirs }] of Object.entries(underBun)) {
+    const cell = (time) => `${time.toFixed(2)} (${(time / theirs).toFixed(2)})`;
+    console.log(`| ${call} | ${cell(underNode[call].ours)} | ${cell(ours)} | ${theirs.toFixed(2)} |`);
+  }
+} finally {
+  removePrefix(prefix);
+}
