@@ -160,7 +160,8 @@ describe("Credential Manager", windowsOnly("Credential Manager"), () => {
       );
     }
     for (const options of [undefined, {}, { service: undefined }]) {
-      await assert.rejects(store.list(options), {
+      assert.throws(() => store.list(options), {
+        name: "TypeError",
         code: "ERR_INVALID_ARG_VALUE",
         message: /name it.*service/,
       });

@@ -4,7 +4,7 @@
 const { spawnSync } = require("node:child_process");
 const { closeSync, openSync, readFileSync } = require("node:fs");
 const { join } = require("node:path");
-const { ensureWindows, makePrefix, removePrefix, wineEnvironment } = require("../scripts/windows.js");
+const { ensureWindows, makePrefix, wineEnvironment } = require("../scripts/windows.js");
 
 const { node, bun } = ensureWindows();
 const prefix = makePrefix();
@@ -18,13 +18,9 @@ function measure(runtime) {
   return JSON.parse(readFileSync(output, "utf8"));
 }
 
-try {
-  const [underNode, underBun] = [measure(node), measure(bun)];
-  console.log("| operation | os-secrets, Node | os-secrets, Bun | `Bun.secrets` |\n|---|--:|--:|--:|");
-  for (const [call, { ours, bun: theirs }] of Object.entries(underBun)) {
-    const cell = (time) => `${time.toFixed(2)} (${(time / theirs).toFixed(2)})`;
-    console.log(`| ${call} | ${cell(underNode[call].ours)} | ${cell(ours)} | ${theirs.toFixed(2)} |`);
-  }
-} finally {
-  removePrefix(prefix);
+const [underNode, underBun] = [measure(node), measure(bun)];
+console.log("| operation | os-secrets, Node | os-secrets, Bun | `Bun.secrets` |\n|---|--:|--:|--:|");
+for (const [call, { ours, bun: theirs }] of Object.entries(underBun)) {
+  const cell = (time) => `${time.toFixed(2)} (${(time / theirs).toFixed(2)})`;
+  console.log(`| ${call} | ${cell(underNode[call].ours)} | ${cell(ours)} | ${theirs.toFixed(2)} |`);
 }

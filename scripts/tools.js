@@ -17,7 +17,14 @@ function fail(message) {
 /** Runs a command in the repository and shows what it prints; ends the script where it fails. */
 function run(command, args, options = {}) {
   console.log(`$ ${[command, ...args].join(" ")}`);
-  const { status, error, signal } = spawnSync(command, args, { cwd: root, stdio: "inherit", ...options });
+  // There it is a script of cmd.
+  const shell = command === "npm" && process.platform === "win32";
+  const { status, error, signal } = spawnSync(command, args, {
+    cwd: root,
+    stdio: "inherit",
+    shell,
+    ...options,
+  });
   if (error) fail(`${command} cannot be run: ${error.message}`);
   if (status !== 0) fail(`${command} failed with ${signal ?? `exit code ${status}`}.`);
 }
@@ -25,7 +32,9 @@ function run(command, args, options = {}) {
 /** Whether a program is on the PATH, or a file where an absolute path says. */
 function isInstalled(program) {
   if (isAbsolute(program)) return existsSync(program);
-  return process.env.PATH.split(delimiter).some((directory) => existsSync(join(directory, program)));
+  const names = process.platform === "win32" ? [`${program}.exe`, `${program}.cmd`] : [program];
+  const places = process.env.PATH.split(delimiter);
+  return places.some((directory) => names.some((name) => existsSync(join(directory, name))));
 }
 
 /** Installs Debian packages that are missing, given as { program or file: packages }; as root only. */

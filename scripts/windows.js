@@ -160,10 +160,10 @@ function ensureAge() {
 }
 
 /** The environment of programs that run under Wine, with a prefix. */
-function wineEnvironment(prefix) {
+function wineEnvironment(prefix, base = process.env) {
   // Neither a browser nor .NET is to be offered for it.
   const off = { WINEDEBUG: "-all", WINEDLLOVERRIDES: "mscoree,mshtml=" };
-  const { DISPLAY: _, ...env } = process.env;
+  const { DISPLAY: _, ...env } = base;
   return { ...env, WINEPREFIX: prefix, ...off };
 }
 
@@ -188,10 +188,11 @@ function ensurePrefix() {
   });
 }
 
-/** A prefix for one run, as new; to be removed by `removePrefix`. */
+/** A prefix for one run, as new; it goes with this process. */
 function makePrefix() {
   const pristine = ensurePrefix();
   const prefix = mkdtempSync(join(cache, "run-"));
+  process.once("exit", () => removePrefix(prefix));
   // Linked, but for the registry, in which the credentials are: Wine writes that where it lies.
   run("cp", ["--archive", "--link", "--no-target-directory", pristine, prefix]);
   for (const name of readdirSync(prefix).filter((name) => name.endsWith(".reg"))) {
@@ -203,9 +204,9 @@ function makePrefix() {
 
 /** Ends what runs in a prefix, and removes it. */
 function removePrefix(prefix) {
-  // It fails where nothing runs.
-  spawnSync("wineserver", ["-k"], { env: wineEnvironment(prefix) });
-  waitForWine(prefix);
+  const env = wineEnvironment(prefix);
+  // They fail where nothing runs.
+  for (const what of ["-k", "-w"]) spawnSync("wineserver", [what], { env });
   rmSync(prefix, { recursive: true, force: true, maxRetries: 5 });
 }
 
@@ -236,4 +237,4 @@ function ensureWindows() {
   };
 }
 
-module.exports = { ensureWindows, makePrefix, removePrefix, wineEnvironment };
+module.exports = { ensureWindows, makePrefix, wineEnvironment };

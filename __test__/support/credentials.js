@@ -6,7 +6,7 @@ const { spawnSync } = require("node:child_process");
 const { join } = require("node:path");
 
 /** Runs a command of examples/credentials.rs with this input: what it prints. */
-function ask(command, input = null) {
+function ask(command, input) {
   const { OS_SECRETS_TEST_DISPOSABLE: disposable, OS_SECRETS_TEST_PROGRAMS: folder } = process.env;
   if (disposable !== "1") {
     throw new Error(
@@ -15,7 +15,10 @@ function ask(command, input = null) {
     );
   }
   const program = join(folder, "examples", "credentials.exe");
-  const options = { input: JSON.stringify(input), encoding: "utf8", maxBuffer: 1 << 28 };
+  const options = { encoding: "utf8", maxBuffer: 1 << 28 };
+  // Who reads nothing must be sent nothing.
+  if (input === undefined) options.stdio = ["ignore", "pipe", "pipe"];
+  else options.input = JSON.stringify(input);
   const { status, stdout, stderr, error } = spawnSync(program, [command], options);
   if (status !== 0) throw error ?? new Error(`credentials ${command}: ${stderr}`);
   return stdout;

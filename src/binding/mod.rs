@@ -139,10 +139,15 @@ pub fn get(
     bounds: Bounds,
     bytes: Option<bool>,
 ) -> napi::Result<Unknown<'static>> {
-    let reply = if bytes == Some(true) { Reply::bytes } else { Reply::text };
+    let choice = of(store);
+    let reply = match bytes {
+        Some(true) => Reply::bytes,
+        _ if choice.is_shared() => Reply::shared_text,
+        _ => Reply::text,
+    };
     let key = Key { service, name };
     let get: Asked<Option<Secret>> = |store, key, progress| store.get(key, progress);
-    ask(env, of(store), key, bounds, Progress::reading, get, reply)
+    ask(env, choice, key, bounds, Progress::reading, get, reply)
 }
 
 /// Stores a credential: a promise of nothing. `local` keeps it on this machine, where there is a choice.
@@ -205,7 +210,7 @@ pub fn list(
     bounds: Bounds,
 ) -> napi::Result<Unknown<'static>> {
     let opened = of(store);
-    if service.is_none() && opened.lists_services_only() {
+    if service.is_none() && opened.is_shared() {
         return Err(throw(env, &Error::NeedsService));
     }
     start(env, bounds, |_, limits| async move {

@@ -97,9 +97,18 @@ pub enum Reply {
 impl Reply {
     pub fn text(secret: Option<Secret>) -> Result<Self, Error> {
         match &secret {
-            Some(secret) if !is_text(secret) => Err(Error::InvalidData),
+            Some(secret) if str::from_utf8(secret.expose()).is_err() => Err(Error::InvalidData),
             _ => Ok(Self::Text(secret)),
         }
+    }
+
+    /// As [`text`](Self::text), of a store in which programs of all kinds keep theirs.
+    pub fn shared_text(secret: Option<Secret>) -> Result<Self, Error> {
+        #[cfg(windows)]
+        if secret.as_ref().is_some_and(crate::store::windows::is_utf16) {
+            return Err(Error::InvalidData);
+        }
+        Self::text(secret)
     }
 
     pub fn bytes(secret: Option<Secret>) -> Result<Self, Error> {
@@ -109,15 +118,6 @@ impl Reply {
     pub fn boolean(boolean: bool) -> Result<Self, Error> {
         Ok(Self::Boolean(boolean))
     }
-}
-
-/// Whether a value can be given as a string.
-fn is_text(secret: &Secret) -> bool {
-    #[cfg(windows)]
-    if crate::store::windows::is_utf16(secret) {
-        return false;
-    }
-    str::from_utf8(secret.expose()).is_ok()
 }
 
 pub unsafe fn to_value(env: sys::napi_env, reply: &Reply) -> Option<sys::napi_value> {

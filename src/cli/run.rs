@@ -43,6 +43,11 @@ pub fn run(
     let path = environment.iter().find(|(variable, _)| is_one_variable(variable, "PATH".as_ref()));
     let program = program(&words[0], &context.directory, path.map(|(_, path)| *path));
 
+    let Some(program) = program else {
+        let missing = io::ErrorKind::NotFound.into();
+        context.tell(&file::failure("Cannot run", words[0].as_ref(), missing).to_string());
+        return Ok(NOT_FOUND);
+    };
     let mut command = process::Command::new(program);
     command.args(&words[1..]).envs(environment);
     for variable in NOT_FOR_CHILDREN {

@@ -2,7 +2,7 @@
 
 use std::{
     ffi::c_void,
-    io, mem,
+    fmt, io, mem,
     os::windows::io::{AsRawHandle, BorrowedHandle, FromRawHandle, OwnedHandle},
     ptr::{self, NonNull},
     slice,
@@ -17,8 +17,8 @@ use windows_sys::Win32::{
             ConvertSidToStringSidW, ConvertStringSecurityDescriptorToSecurityDescriptorW, GetSecurityInfo,
             SDDL_REVISION_1, SE_FILE_OBJECT,
         },
-        DACL_SECURITY_INFORMATION, GetTokenInformation, INHERIT_ONLY_ACE, PSECURITY_DESCRIPTOR, PSID,
-        SetKernelObjectSecurity, TOKEN_QUERY, TOKEN_USER, TokenUser,
+        DACL_SECURITY_INFORMATION, GetTokenInformation, INHERIT_ONLY_ACE, OWNER_SECURITY_INFORMATION,
+        PSECURITY_DESCRIPTOR, PSID, SetKernelObjectSecurity, TOKEN_QUERY, TOKEN_USER, TokenUser,
     },
     Storage::FileSystem::{
         BY_HANDLE_FILE_INFORMATION, DELETE, FILE_APPEND_DATA, FILE_DELETE_CHILD, FILE_READ_DATA,
@@ -39,8 +39,11 @@ pub const WRITING_IN: u32 = WRITING | FILE_DELETE_CHILD;
 const ACCESS_ALLOWED: u8 = 0;
 const DENIALS: [u8; 4] = [1, 6, 10, 12];
 
-/// The system, its administrators, whoever owns the file, and who has made it.
-const TRUSTED: [&str; 4] = ["S-1-5-18", "S-1-5-32-544", "S-1-3-4", "S-1-3-0"];
+/// The system, and its administrators.
+const SYSTEM: [&str; 2] = ["S-1-5-18", "S-1-5-32-544"];
+/// Whoever owns the file, and who has made it.
+const OWNERS: [&str; 2] = ["S-1-3-4", "S-1-3-0"];
+const EVERYBODY: &str = "S-1-1-0";
 
 /// What the system has allocated, and is to be freed so.
 struct Local(NonNull<c_void>);
@@ -89,7 +92,7 @@ fn describe(file: BorrowedHandle<'_>, text: &str) -> io::Result<()> {
 
 /// Gives a file the list of another.
 pub fn copy(from: BorrowedHandle<'_>, to: BorrowedHandle<'_>) -> io::Result<()> {
-    let (descriptor, _) = list_of(from)?;
+    let (descriptor, ..) = security_of(from)?;
     set(to, &descriptor)
 }
 
@@ -102,16 +105,44 @@ fn set(file: BorrowedHandle<'_>, descriptor: &Local) -> io::Result<()> {
     })
 }
 
-/// Whom a file's list allows one of these things besides us, the system and its administrators: a name, or
-/// the identifier in its textual form.
-pub fn other_user(file: BorrowedHandle<'_>, rights: u32) -> io::Result<Option<String>> {
+/// Somebody who may use a file besides us, the system and its administrators.
+#[derive(Debug)]
+pub enum Other {
+    /// Whom it belongs to, and who can change its list: an identifier in its textual form.
+    Owner(String),
+    /// Whom its list allows that.
+    Allowed(String),
+    /// It has no list.
+    Everybody,
+}
+
+impl fmt::Display for Other {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Owner(user) => write!(f, "it belongs to {user}"),
+            Self::Allowed(user) if user == EVERYBODY => {
+                f.write_str("its access control list allows everybody")
+            }
+            Self::Allowed(user) => write!(f, "its access control list allows {user}"),
+            Self::Everybody => f.write_str("it has no access control list"),
+        }
+    }
+}
+
+/// Who may do one of these things to a file besides us, the system and its administrators.
+pub fn other_user(file: BorrowedHandle<'_>, rights: u32) -> io::Result<Option<Other>> {
     let own = own_user()?;
-    let (_descriptor, list) = list_of(file)?;
+    let (_descriptor, list, owner) = security_of(file)?;
+    // SAFETY: the identifier is part of the descriptor, which is there until the end.
+    let owner = unsafe { text_of(owner) }?;
+    if owner != *own && !SYSTEM.contains(&owner.as_str()) {
+        return Ok(Some(Other::Owner(owner)));
+    }
     if list.is_null() {
-        return Ok(Some("everybody".into()));
+        return Ok(Some(Other::Everybody));
     }
     // SAFETY: the list is part of the descriptor, which is there until the end.
-    let count = unsafe { (*list).AceCount };
+    let count = unsafe { (&raw const (*list).AceCount).read_unaligned() };
     // SAFETY: the entries follow the list's head.
     let mut entry = unsafe { list.add(1).cast::<ACE_HEADER>() };
     for _ in 0..count {
@@ -124,12 +155,12 @@ pub fn other_user(file: BorrowedHandle<'_>, rights: u32) -> io::Result<Option<St
             let mask = unsafe { (&raw const (*allowed).Mask).read_unaligned() };
             if mask & rights != 0 {
                 if head.AceType != ACCESS_ALLOWED {
-                    return Ok(Some("somebody under conditions".into()));
+                    return Ok(Some(Other::Allowed("somebody under conditions".into())));
                 }
                 // SAFETY: in this kind of entry the identifier follows the mask.
                 let user = unsafe { text_of((&raw const (*allowed).SidStart).cast_mut().cast()) }?;
-                if user != *own && !TRUSTED.contains(&user.as_str()) {
-                    return Ok(Some(if user == "S-1-1-0" { "everybody".into() } else { user }));
+                if user != *own && !SYSTEM.contains(&user.as_str()) && !OWNERS.contains(&user.as_str()) {
+                    return Ok(Some(Other::Allowed(user)));
                 }
             }
         }
@@ -139,28 +170,30 @@ pub fn other_user(file: BorrowedHandle<'_>, rights: u32) -> io::Result<Option<St
     Ok(None)
 }
 
-/// A file's list, in the descriptor that holds it.
-fn list_of(file: BorrowedHandle<'_>) -> io::Result<(Local, *const ACL)> {
-    let (mut list, mut descriptor) = (ptr::null_mut(), ptr::null_mut());
+/// A file's list and owner, in the descriptor that holds both.
+fn security_of(file: BorrowedHandle<'_>) -> io::Result<(Local, *const ACL, PSID)> {
+    let (mut list, mut owner, mut descriptor) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
     // SAFETY: the handle is open, and the places can be written to; what is null is not asked for.
     let error = unsafe {
         GetSecurityInfo(
             file.as_raw_handle(),
             SE_FILE_OBJECT,
-            DACL_SECURITY_INFORMATION,
-            ptr::null_mut(),
+            OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION,
+            &mut owner,
             ptr::null_mut(),
             &mut list,
             ptr::null_mut(),
             &mut descriptor,
         )
     };
-    code(error)?;
-    Ok((Local::new(descriptor)?, list))
+    if error != 0 {
+        return Err(io::Error::from_raw_os_error(error as i32));
+    }
+    Ok((Local::new(descriptor)?, list, owner))
 }
 
 /// The identifier of the user that the process runs as, in its textual form.
-fn own_user() -> io::Result<&'static String> {
+pub fn own_user() -> io::Result<&'static String> {
     static OWN: OnceLock<String> = OnceLock::new();
     if let Some(own) = OWN.get() {
         return Ok(own);
@@ -219,8 +252,4 @@ pub fn identity(file: BorrowedHandle<'_>) -> io::Result<(u64, u64)> {
 
 fn check(done: i32) -> io::Result<()> {
     if done != 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
-}
-
-fn code(error: u32) -> io::Result<()> {
-    if error == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(error as i32)) }
 }

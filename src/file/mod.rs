@@ -30,7 +30,7 @@ mod os;
 mod os;
 
 pub use os::{canonical, check_private, identity, make_directory, path_of, shell_word, writable_by_others};
-pub(crate) use os::{fingerprint, open, read_start};
+pub(crate) use os::{fingerprint, has_no_links, open, own_identity, read_start, remove, rename};
 
 /// How long other writers may keep us waiting.
 const PATIENCE: Duration = Duration::from_secs(25);
@@ -159,7 +159,7 @@ impl Directory {
     ) -> io::Result<()> {
         let temporary = hidden(file, "tmp")?;
         // Only who holds the lock writes there: what is there was left by one that was killed.
-        match fs::remove_file(&temporary) {
+        match remove(&temporary) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
@@ -219,7 +219,7 @@ fn replace(
         new.sync_all()?;
         drop(new);
         last()?;
-        os::rename(temporary, file)
+        rename(temporary, file)
     })();
     if outcome.is_err() {
         let _ = fs::remove_file(temporary);

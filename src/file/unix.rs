@@ -84,6 +84,11 @@ pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
     fs::rename(from, to)
 }
 
+/// Removes a file.
+pub fn remove(path: &Path) -> io::Result<()> {
+    fs::remove_file(path)
+}
+
 /// Whether something is there that is written to and not replaced: a device or a pipe, or a directory,
 /// which refuses.
 pub fn is_special(path: &Path) -> bool {
@@ -119,6 +124,16 @@ pub fn fingerprint(file: &File) -> io::Result<[u64; 5]> {
 /// What tells the file at a path from all others; `None` where there is none.
 pub fn identity(path: &Path) -> Option<(u64, u64)> {
     fs::metadata(path).map(|found| (found.dev(), found.ino())).ok()
+}
+
+/// As [`identity`], of a symbolic link itself.
+pub fn own_identity(path: &Path) -> Option<(u64, u64)> {
+    fs::symlink_metadata(path).map(|found| (found.dev(), found.ino())).ok()
+}
+
+/// Whether an error says that the file system has no hard links.
+pub fn has_no_links(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied)
 }
 
 /// A file's name, in the form in which the same names are equal.

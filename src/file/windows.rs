@@ -14,18 +14,26 @@ use std::{
 };
 
 use windows_sys::Win32::{
-    Foundation::{ERROR_ACCESS_DENIED, ERROR_SHARING_VIOLATION, GENERIC_READ, GENERIC_WRITE, MAX_PATH},
+    Foundation::{
+        ERROR_ACCESS_DENIED, ERROR_INVALID_FUNCTION, ERROR_NOT_SUPPORTED, ERROR_SHARING_VIOLATION,
+        GENERIC_READ, GENERIC_WRITE, MAX_PATH,
+    },
     Storage::FileSystem::{
-        DELETE, FILE_FLAG_BACKUP_SEMANTICS, FILE_FLAG_DELETE_ON_CLOSE, READ_CONTROL, WRITE_DAC,
+        DELETE, FILE_FLAG_BACKUP_SEMANTICS, FILE_FLAG_DELETE_ON_CLOSE, FILE_FLAG_OPEN_REPARSE_POINT,
+        READ_CONTROL, WRITE_DAC,
     },
 };
 
-use super::{Access, PAUSE, acl, hidden, symbolic_link};
+use super::{
+    Access, PAUSE,
+    acl::{self, Other},
+    hidden, symbolic_link,
+};
 use crate::error::Error;
 
 /// How long others may hold open what is replaced: virus scanners and indexers look at each new file.
 const HELD: Duration = Duration::from_secs(5);
-/// How long a file that was deleted may still be there, as what denies access.
+/// How long a file that was deleted or replaced may still be there, as what denies access.
 const DELETED: Duration = Duration::from_secs(1);
 
 /// A file beside the file that nobody else can open meanwhile: directories cannot be locked. It goes with
@@ -41,7 +49,8 @@ impl Lock {
             .truncate(false)
             .access_mode(GENERIC_WRITE | DELETE)
             .share_mode(0)
-            .custom_flags(FILE_FLAG_DELETE_ON_CLOSE)
+            // A link that somebody has laid there goes, and not what it leads to.
+            .custom_flags(FILE_FLAG_DELETE_ON_CLOSE | FILE_FLAG_OPEN_REPARSE_POINT)
             .open(hidden(file, "lock")?);
         match opened {
             Ok(file) => Ok(Some(Self(file))),
@@ -105,24 +114,33 @@ pub fn give(new: &File, old: &Path, access: Access) -> io::Result<()> {
 
 /// Gives a file another name, in place of what has that.
 pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    patiently(to, HELD, || fs::rename(from, to))
+}
+
+/// Removes a file.
+pub fn remove(path: &Path) -> io::Result<()> {
+    patiently(path, HELD, || fs::remove_file(path))
+}
+
+/// Does something to a file, again and again while another program's handle is in the way.
+fn patiently<T>(path: &Path, patience: Duration, work: impl Fn() -> io::Result<T>) -> io::Result<T> {
     let start = Instant::now();
     loop {
-        match fs::rename(from, to) {
-            Err(error)
-                if (is(&error, ERROR_SHARING_VIOLATION) || is(&error, ERROR_ACCESS_DENIED))
-                    && is_free_to_replace(to)
-                    && start.elapsed() < HELD =>
-            {
-                thread::sleep(PAUSE);
-            }
-            renamed => return renamed,
+        match work() {
+            Err(error) if start.elapsed() < patience && is_held(path, &error) => thread::sleep(PAUSE),
+            done => return done,
         }
     }
 }
 
-/// Whether nothing but another program's handle can keep a file from being replaced.
-fn is_free_to_replace(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok_and(|found| !found.is_dir() && !found.permissions().readonly())
+/// Whether it may be another program's handle that keeps a file from being opened or replaced.
+fn is_held(path: &Path, error: &io::Error) -> bool {
+    // What is about to be deleted denies access, as do directories and what is read-only.
+    let is_plain = || match fs::symlink_metadata(path) {
+        Ok(found) => !found.is_dir() && !found.permissions().readonly(),
+        Err(_) => true,
+    };
+    is(error, ERROR_SHARING_VIOLATION) || (is(error, ERROR_ACCESS_DENIED) && is_plain())
 }
 
 /// Whether something is there that is written to and not replaced: a device or a pipe, or a directory,
@@ -144,7 +162,7 @@ pub fn open(path: &Path) -> io::Result<File> {
     match fs::symlink_metadata(path) {
         Ok(found) if found.is_symlink() => Err(symbolic_link()),
         Ok(found) if found.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
-        _ => File::open(path),
+        _ => patiently(path, DELETED, || File::open(path)),
     }
 }
 
@@ -175,9 +193,23 @@ pub fn fingerprint(file: &File) -> io::Result<[u64; 5]> {
 
 /// What tells the file at a path from all others; `None` where there is none.
 pub fn identity(path: &Path) -> Option<(u64, u64)> {
-    let opened =
-        OpenOptions::new().access_mode(0).custom_flags(FILE_FLAG_BACKUP_SEMANTICS).open(path).ok()?;
+    identity_with(path, FILE_FLAG_BACKUP_SEMANTICS)
+}
+
+/// As [`identity`], of a symbolic link itself.
+pub fn own_identity(path: &Path) -> Option<(u64, u64)> {
+    identity_with(path, FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT)
+}
+
+fn identity_with(path: &Path, flags: u32) -> Option<(u64, u64)> {
+    let opened = OpenOptions::new().access_mode(0).custom_flags(flags).open(path).ok()?;
     acl::identity(opened.as_handle()).ok()
+}
+
+/// Whether an error says that the file system has no hard links.
+pub fn has_no_links(error: &io::Error) -> bool {
+    let numbers = [ERROR_INVALID_FUNCTION, ERROR_NOT_SUPPORTED];
+    error.kind() == io::ErrorKind::Unsupported || numbers.iter().any(|number| is(error, *number))
 }
 
 /// A file's name, in the form in which the same names are equal: Windows does not regard case.
@@ -194,35 +226,48 @@ pub fn folded(name: &OsStr) -> OsString {
 pub fn check_private(path: &Path, metadata: &Metadata) -> Result<(), Error> {
     match others(path, metadata, !metadata.is_dir()) {
         None => Ok(()),
-        Some(what) => Err(Error::NotPrivate { path: path.into(), what, mend: mend(path) }),
+        Some((what, mend)) => Err(Error::NotPrivate { path: path.into(), what, mend }),
     }
 }
 
 /// What is wrong with who else may use a file: may write it, or where `strict` read it. To follow its name.
 pub fn writable_by_others(path: &Path, metadata: &Metadata, strict: bool) -> Option<String> {
-    others(path, metadata, strict).map(|what| format!("{what}. {}", mend(path)))
+    others(path, metadata, strict).map(|(what, mend)| format!("{what}. {mend}"))
 }
 
-fn others(path: &Path, metadata: &Metadata, also_reading: bool) -> Option<String> {
+/// Who else may use a file, to follow its name, and what to do about that.
+fn others(path: &Path, metadata: &Metadata, also_reading: bool) -> Option<(String, String)> {
     let mut options = OpenOptions::new();
     options.access_mode(READ_CONTROL).custom_flags(FILE_FLAG_BACKUP_SEMANTICS);
-    let other = options.open(path).and_then(|file| {
-        acl::other_user(file.as_handle(), if metadata.is_dir() { acl::WRITING_IN } else { acl::WRITING })
-            .and_then(|other| match other {
-                None if also_reading => acl::other_user(file.as_handle(), acl::READING),
-                other => Ok(other),
-            })
-    });
+    let writing = if metadata.is_dir() { acl::WRITING_IN } else { acl::WRITING };
+    let rights = if also_reading { writing | acl::READING } else { writing };
+    let other = patiently(path, DELETED, || options.open(path))
+        .and_then(|file| acl::other_user(file.as_handle(), rights));
     match other {
         Ok(None) => None,
-        Ok(Some(other)) => Some(format!("can be used by others (its access control list allows {other})")),
-        Err(error) => Some(format!("does not tell who can use it: {error}")),
+        Ok(Some(other)) => {
+            let what = format!("can be used by others ({other})");
+            Some((what, mend(path, metadata.is_dir(), &other)))
+        }
+        Err(error) => Some((
+            format!("does not tell who can use it: {error}"),
+            "Use another file, on a disk of this machine".into(),
+        )),
     }
 }
 
-fn mend(path: &Path) -> String {
-    let grant = r#"/inheritance:r /grant:r "%USERNAME%:F""#;
-    format!("Run: icacls {} {grant}", shell_word(path))
+fn mend(path: &Path, is_directory: bool, other: &Other) -> String {
+    let own = acl::own_user().map_or("%USERNAME%", String::as_str);
+    // What is in a directory gets its list from there.
+    let inherited = if is_directory { "(OI)(CI)" } else { "" };
+    let path = shell_word(path);
+    match other {
+        Other::Owner(_) => format!("Run: icacls {path} /setowner *{own}"),
+        Other::Allowed(user) => {
+            format!("Run: icacls {path} /inheritance:r /grant:r \"*{own}:{inherited}F\" /remove:g *{user}")
+        }
+        Other::Everybody => format!("Run: icacls {path} /inheritance:r /grant:r \"*{own}:{inherited}F\""),
+    }
 }
 
 /// A path as a word of a command line, to be pasted.
@@ -290,6 +335,13 @@ mod tests {
         drop(lock);
         assert!(take().is_some());
         assert_eq!(fs::read_dir(&place.0).unwrap().count(), 0);
+        // Wine, and administrators on Windows, may make links.
+        let kept = place.0.join("kept");
+        fs::write(&kept, "kept").unwrap();
+        if std::os::windows::fs::symlink_file(&kept, place.0.join(".file.os-secrets.lock")).is_ok() {
+            drop(take());
+            assert_eq!(fs::read(&kept).unwrap(), b"kept");
+        }
     }
 
     #[test]

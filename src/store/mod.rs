@@ -96,8 +96,9 @@ pub enum Choice {
 }
 
 impl Choice {
-    /// Whether it lists the credentials of one service only, as stores that all programs share.
-    pub fn lists_services_only(&self) -> bool {
+    /// Whether programs of all kinds keep theirs in it, which nothing tells from ours. Such a store lists the
+    /// credentials of one service only.
+    pub fn is_shared(&self) -> bool {
         let is_os = match self {
             Self::Environment => settings().provider == Ok(Provider::Os),
             Self::Os => true,

@@ -33,8 +33,8 @@ pub enum Failed {
 /// What to start for a word that names a program, where it is looked for from this directory. `path` comes in
 /// place of our own `PATH`.
 ///
-/// Where nothing is found that is the word itself: who starts it will be told so.
-pub fn program(word: &OsStr, directory: &Path, path: Option<&OsStr>) -> OsString {
+/// `None` where there is nothing of that name. On Unix the system looks, and who starts it is told so.
+pub fn program(word: &OsStr, directory: &Path, path: Option<&OsStr>) -> Option<OsString> {
     system::program(word, directory, path)
 }
 

@@ -6,7 +6,7 @@ use super::{Problem, Report, works};
 use crate::{cli::Failure, executor::block_on, store, store::windows::MAX_BLOB};
 
 const OTHERWISE: &str = "An encrypted file needs no logon session; it is used where it is named";
-const FILE: &str = "secrets init && set OS_SECRETS_PROVIDER=file";
+const FILE: &str = "Run: secrets init, and set the variable OS_SECRETS_PROVIDER to file";
 
 /// Examines the operating system's store.
 pub fn examine() -> Result<Report, Failure> {

@@ -175,10 +175,10 @@ impl<'a> Terminal<'a> {
 
 impl Drop for Terminal<'_> {
     fn drop(&mut self) {
-        // Nobody else is to wait for the console meanwhile, nor we for a handler that waits for this.
-        let own = quiet().take();
-        if let Some(quiet) = own {
-            quiet.restore();
+        // Who handles Ctrl-C meanwhile waits, and finds it restored.
+        let mut quiet = quiet();
+        if let Some(own) = quiet.take() {
+            own.restore();
         }
     }
 }

@@ -100,20 +100,18 @@ impl Place {
 
     /// Gives the file as it is another name, too, which it keeps when it is replaced.
     fn keep(&self) -> io::Result<()> {
-        if file::identity(&self.path) == file::identity(&self.backup()) {
+        if file::own_identity(&self.path) == file::own_identity(&self.backup()) {
             // A writer was killed between the two.
             return Ok(());
         }
         let temporary = file::hidden(&self.path, "backup")?;
-        match fs::remove_file(&temporary) {
+        match file::remove(&temporary) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
         match fs::hard_link(&self.path, &temporary) {
             // Not every file system has links.
-            Err(error)
-                if matches!(error.kind(), io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied) =>
-            {
+            Err(error) if file::has_no_links(&error) => {
                 let bytes = file::read_open(&file::open(&self.path)?)?;
                 file::write_new(&temporary, &bytes)?;
             }
@@ -124,7 +122,7 @@ impl Place {
             }
             linked => linked?,
         }
-        fs::rename(&temporary, self.backup())
+        file::rename(&temporary, &self.backup())
     }
 
     /// Where the version before the last one is.

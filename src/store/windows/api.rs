@@ -76,10 +76,16 @@ pub enum Persistence {
 pub struct Item {
     target: Text,
     user: Option<Text>,
+    persistence: Persistence,
     secret: Secret,
 }
 
 impl Item {
+    /// How long it is kept, and where; what ends with the session counts as of this machine.
+    pub fn persistence(&self) -> Persistence {
+        self.persistence
+    }
+
     /// Its name.
     pub fn target(&self) -> &Text {
         &self.target
@@ -104,7 +110,8 @@ impl Item {
     #[cfg(test)]
     pub fn new(target: &str, user: Option<&str>, value: &[u8]) -> Self {
         let user = user.filter(|user| !user.is_empty()).map(Text::new);
-        Self { target: Text::new(target), user, secret: Secret::new(value.to_vec()) }
+        let persistence = Persistence::Enterprise;
+        Self { target: Text::new(target), user, persistence, secret: Secret::new(value.to_vec()) }
     }
 
     /// Copies what the system has given, and wipes it there.
@@ -123,7 +130,11 @@ impl Item {
             secret = blob.to_vec();
             blob.zeroize();
         }
-        Self { target: target.unwrap_or(Text(vec![0])), user, secret: Secret::new(secret) }
+        let persistence = match given.Persist {
+            CRED_PERSIST_ENTERPRISE => Persistence::Enterprise,
+            _ => Persistence::LocalMachine,
+        };
+        Self { target: target.unwrap_or(Text(vec![0])), user, persistence, secret: Secret::new(secret) }
     }
 }
 
@@ -192,7 +203,7 @@ pub fn enumerate(filter: Option<&Text>) -> Result<Vec<Item>, Error> {
     }
     let Some(given) = NonNull::new(given) else { return Ok(Vec::new()) };
     let allocated = Allocated(given);
-    // SAFETY: the system gave so many pointers.
+    // SAFETY: the system gave so many pointers, at the start of what it has allocated.
     let pointers = unsafe { slice::from_raw_parts(allocated.0.as_ptr(), count as usize) };
     let items = pointers.iter().map(|pointer| {
         // SAFETY: each leads to a credential to which nothing else refers. Wine does not align them.

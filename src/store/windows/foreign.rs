@@ -18,6 +18,7 @@ use crate::{
 pub struct Foreign {
     /// The account, or user name.
     pub name: String,
+    package: Package,
     target: Text,
 }
 
@@ -55,7 +56,7 @@ impl CredentialManager {
                         item.target().is_same(&target).then_some(user)?
                     }
                 };
-                Some(Foreign { name, target: item.target().clone() })
+                Some(Foreign { name, package, target: item.target().clone() })
             });
             let mut found: Vec<_> = found.collect();
             found.sort_by(|a, b| a.name.cmp(&b.name));
@@ -76,11 +77,13 @@ impl CredentialManager {
                 return Err(Error::NotFound { name: foreign.name, place: "Credential Manager" });
             };
             let secret = item.into_secret();
-            let is_text = str::from_utf8(secret.expose()).is_ok() && !is_utf16(&secret);
-            match from_utf16(secret.expose()) {
-                Some(text) if !is_text => Ok(text),
-                _ => Ok(secret),
-            }
+            let is_wide = match foreign.package {
+                // Its older versions.
+                Package::Keytar => str::from_utf8(secret.expose()).is_err() || is_utf16(&secret),
+                // All but what it stores as bytes.
+                Package::NapiRs => true,
+            };
+            Ok(from_utf16(secret.expose()).filter(|_| is_wide).unwrap_or(secret))
         })
         .await
     }
@@ -105,7 +108,8 @@ impl CredentialManager {
         check_value(&value)?;
         change(progress, move || match target.read()? {
             Some(item) if *item.secret() == value => Ok(()),
-            _ => target.write(&value, api::Persistence::Enterprise),
+            Some(item) => target.write(&value, item.persistence()),
+            None => target.write(&value, api::Persistence::Enterprise),
         })
         .await
     }

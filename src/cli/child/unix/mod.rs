@@ -53,8 +53,8 @@ const SIGNALS: [libc::c_int; 8] = [
 const CHUNK: usize = 64 << 10;
 
 /// What to start for this word: itself, which the system looks for where it has to.
-pub fn program(word: &OsStr, _directory: &Path, _path: Option<&OsStr>) -> OsString {
-    word.to_owned()
+pub fn program(word: &OsStr, _directory: &Path, _path: Option<&OsStr>) -> Option<OsString> {
+    Some(word.to_owned())
 }
 
 /// A variable's value: any bytes.

@@ -33,8 +33,8 @@ mod stream;
 static RUNNING: Mutex<()> = Mutex::new(());
 
 /// What to start for this word: the file that a shell would.
-pub fn program(word: &OsStr, directory: &Path, path: Option<&OsStr>) -> OsString {
-    search::find(word, directory, path).map_or_else(|| word.to_owned(), OsString::from)
+pub fn program(word: &OsStr, directory: &Path, path: Option<&OsStr>) -> Option<OsString> {
+    search::find(word, directory, path).map(OsString::from)
 }
 
 /// A variable's value: it has UTF-16 there, and so it must be text.
@@ -55,6 +55,8 @@ pub fn reset_for_child(_command: &mut Command, _hosted: bool) {}
 pub fn run(mut command: Command) -> Result<ExitStatus, Failed> {
     let _running = Running::begin()?;
     let mut child = command.spawn().map_err(Failed::ToStart)?;
+    // Its environment holds secrets.
+    drop(command);
     // Where there is none it runs as well.
     let _job = Job::of(&child).ok();
     child.wait().map_err(Failed::ToPassOn)
@@ -65,6 +67,8 @@ pub fn run_masked(mut command: Command, mask: &Mask) -> Result<ExitStatus, Faile
     let _running = Running::begin()?;
     stream::connect(&mut command);
     let mut child = command.spawn().map_err(Failed::ToStart)?;
+    // Its environment holds secrets.
+    drop(command);
     // Where there is none it runs as well.
     let _job = Job::of(&child).ok();
     stream::pass_on(&mut child, mask).map_err(Failed::ToPassOn)
