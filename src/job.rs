@@ -17,7 +17,7 @@ use windows_sys::Win32::{
 };
 
 /// A job that ends with its last handle, which is ours, as where somebody ends our process by force. The child is
-/// in it, and so is what it starts, unless that is started to be in none.
+/// in it, and so is what it starts, unless that is started to be in none, or in the moment before the job was there.
 ///
 /// We are not in it ourselves, and a job that we are in already stays what it is: this one is within it.
 pub struct Job(OwnedHandle);
