@@ -18,6 +18,8 @@ const nodeArguments = ["--test", "--test-concurrency=1", "--test-timeout=600000"
 const cargoArguments = ["--locked"];
 /** How many files run at once under Wine, each with a Credential Manager of its own. */
 const AT_ONCE = 2;
+/** How often a program is started that Wine does not start, which happens now and then. */
+const STARTS = 3;
 /** How many tests there were, in all files. */
 const counts = { pass: 0, fail: 0, skipped: 0 };
 
@@ -70,7 +72,11 @@ async function underWine() {
     for (let file = left.shift(); file !== undefined; file = left.shift()) {
       const environment = { ...wineEnvironment(prefix), ...own };
       const command = [node, ...nodeArguments, file];
-      if (!(await passes(command, environment, join(prefix, "output")))) failed.push(file);
+      let passed;
+      for (let start = 0; start < STARTS && passed === undefined; start++) {
+        passed = await passes(command, environment, join(prefix, "output"));
+      }
+      if (!passed) failed.push(file);
     }
     return failed;
   });
@@ -86,7 +92,7 @@ function inWine(path) {
 
 /**
  * Runs tests under Wine and shows what they print, through a file: Node makes nothing of pipes from outside.
- * Whether all have passed.
+ * Whether all have passed; undefined where nothing was printed, and so nothing has run.
  */
 async function passes(command, env, path) {
   const file = openSync(path, "w");
@@ -95,9 +101,13 @@ async function passes(command, env, path) {
   const [code] = await once(child, "exit");
   const text = readFileSync(path, "utf8");
   console.log(`$ wine ${command.join(" ")}\n${text}`);
+  if (text === "") {
+    console.log(`It has not started (exit code ${code}).`);
+    return undefined;
+  }
   const told = [...text.matchAll(/^(?:#|ℹ) (pass|fail|skipped) (\d+)$/gm)];
   for (const [, what, count] of told) counts[what] += Number(count);
-  // Who prints nothing has tested nothing.
+  // Who does not say what has passed has not come to the end.
   return code === 0 && told.length === 3;
 }
 
