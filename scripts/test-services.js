@@ -2,10 +2,10 @@
 // each. Arguments name the test files to run instead of all. What Debian does not have goes to the
 // user's cache folder; the first run builds oo7-daemon there, which takes some minutes.
 
-const { existsSync, readdirSync, rmSync } = require("node:fs");
+const { existsSync, rmSync } = require("node:fs");
 const { join } = require("node:path");
 const { cache } = require("../__test__/support/providers.js");
-const { build, ensureDebian, ensureNodeModules, root, run } = require("./tools.js");
+const { build, ensureDebian, ensureNodeModules, root, run, testFiles } = require("./tools.js");
 
 const PYKEEPASS = "pykeepass==4.2.0";
 const OO7 = "0.7.0-beta";
@@ -49,8 +49,5 @@ function buildOo7() {
   rmSync(target, { recursive: true });
 }
 
-const folder = join("__test__", "services");
-const all = readdirSync(join(root, folder)).filter((name) => name.endsWith(".test.js"));
-const chosen = process.argv.slice(2);
-const files = chosen.length > 0 ? chosen : all.map((name) => join(folder, name));
+const files = testFiles(join("__test__", "services"));
 run(process.execPath, ["--test", "--test-concurrency=2", "--test-timeout=120000", ...files]);

@@ -6,14 +6,23 @@
 
 const { spawn } = require("node:child_process");
 const { once } = require("node:events");
-const { closeSync, openSync, readdirSync, readFileSync, statSync } = require("node:fs");
+const { closeSync, openSync, readFileSync, statSync } = require("node:fs");
 const { join } = require("node:path");
-const { ensureNodeModules, ensureRust, fail, install, root, run, targetDirectory } = require("./tools.js");
+const {
+  ensureNodeModules,
+  ensureRust,
+  fail,
+  install,
+  root,
+  run,
+  targetDirectory,
+  testFiles,
+} = require("./tools.js");
 const { ensureWindows, makePrefix, wineEnvironment } = require("./windows.js");
 
-const chosen = process.argv.slice(2);
-const all = readdirSync(join(root, "__test__")).filter((name) => name.endsWith(".test.js"));
-const files = chosen.length > 0 ? chosen : all.map((name) => `__test__/${name}`);
+const files = testFiles("__test__");
+/** Whether everything is to be tested. */
+const isWhole = process.argv.length === 2;
 const nodeArguments = ["--test", "--test-concurrency=1", "--test-timeout=600000"];
 const cargoArguments = ["--locked"];
 /** How many files run at once under Wine, each with a Credential Manager of its own. */
@@ -41,7 +50,7 @@ function onWindows() {
   }
   const env = { ...process.env, CARGO_TARGET_DIR: targetDirectory() };
   const built = build(env, [], []);
-  if (chosen.length === 0) run("cargo", ["test", ...cargoArguments], { env });
+  if (isWhole) run("cargo", ["test", ...cargoArguments], { env });
   const bun = join(root, "node_modules", "@oven", "bun-windows-x64", "bin", "bun.exe");
   const own = { OS_SECRETS_TEST_BUN: bun, OS_SECRETS_TEST_PROGRAMS: built };
   run(process.execPath, [...nodeArguments, ...files], { env: { ...env, ...own } });
@@ -59,7 +68,7 @@ async function underWine() {
     WINEPATH: inWine(age),
   };
   const prefixes = Array.from({ length: AT_ONCE }, makePrefix);
-  if (chosen.length === 0) {
+  if (isWhole) {
     const runner = { CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER: "wine" };
     // Without those of the documentation, for which rustdoc would have to be of the same version.
     const test = ["test", ...cargoArguments, "--tests", ...args, "--target", target];

@@ -1,7 +1,6 @@
 // npm test: installs what the tests need, builds, and runs all of them. Arguments name the test
 // files to run instead of all.
 
-const { readdirSync } = require("node:fs");
 const { join } = require("node:path");
 const { ensurePeers } = require("../bench/build.js");
 const {
@@ -12,6 +11,7 @@ const {
   ensureRust,
   root,
   run,
+  testFiles,
 } = require("./tools.js");
 
 function main() {
@@ -35,11 +35,8 @@ function main() {
   build();
   buildPrograms();
 
-  const chosen = process.argv.slice(2);
-  if (chosen.length === 0) run("cargo", ["test", "--locked"]);
-  const all = readdirSync(join(root, "__test__")).filter((name) => name.endsWith(".test.js"));
-  const files = chosen.length > 0 ? chosen : all.map((name) => join("__test__", name));
-  run(process.execPath, ["--test", "--test-concurrency=2", ...files]);
+  if (process.argv.length === 2) run("cargo", ["test", "--locked"]);
+  run(process.execPath, ["--test", "--test-concurrency=2", ...testFiles("__test__")]);
 }
 
 // Nothing of a bus and a keyring is there.

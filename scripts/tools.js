@@ -3,7 +3,15 @@
 
 const { spawnSync } = require("node:child_process");
 const { createHash } = require("node:crypto");
-const { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } = require("node:fs");
+const {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} = require("node:fs");
 const { delimiter, isAbsolute, join } = require("node:path");
 
 const root = join(__dirname, "..");
@@ -79,6 +87,14 @@ function ensureRust() {
   ensureDebian({ cc: "gcc libc6-dev" });
 }
 
+/** The test files that a script runs: those that its arguments name, else all of a folder. */
+function testFiles(folder) {
+  const chosen = process.argv.slice(2);
+  if (chosen.length > 0) return chosen;
+  const all = readdirSync(join(root, folder)).filter((name) => name.endsWith(".test.js"));
+  return all.map((name) => join(folder, name));
+}
+
 /** The name of each platform that there is a binary for, and what cargo calls the library there. */
 const platforms = {
   "linux-x64": { name: "linux-x64-gnu", library: "libos_secrets.so" },
@@ -143,4 +159,5 @@ module.exports = {
   root,
   run,
   targetDirectory,
+  testFiles,
 };

@@ -13,6 +13,7 @@
 //! | `job` | programs that end with us, on Windows |
 //! | [`json`] | JSON files that others write as well |
 //! | [`limits`] | what bounds a call: deadline, signal, whether it may ask |
+//! | `pipe` | what is in a pipe, on Windows |
 //! | [`scope`] | named secrets, references to them, and where they lie |
 //! | [`store`] | the [`Store`](store::Store) trait and one implementation an operating system |
 //!
@@ -40,6 +41,8 @@ pub(crate) mod job;
 pub mod json;
 #[forbid(unsafe_code)]
 pub mod limits;
+#[cfg(windows)]
+pub(crate) mod pipe;
 #[forbid(unsafe_code)]
 pub mod scope;
 pub mod store;

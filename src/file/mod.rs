@@ -179,6 +179,11 @@ impl Directory {
     }
 }
 
+/// The directory that a file is in.
+pub(crate) fn directory(file: &Path) -> &Path {
+    file.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."))
+}
+
 /// The path of a file beside another, hidden and ours by its name.
 pub(crate) fn hidden(file: &Path, suffix: &str) -> io::Result<PathBuf> {
     let name = file.file_name().ok_or(io::ErrorKind::IsADirectory)?;

@@ -14,7 +14,7 @@ use std::{
 
 use rustix::fs::OFlags;
 
-use super::{Access, symbolic_link};
+use super::{Access, directory, symbolic_link};
 use crate::error::Error;
 
 /// The permissions of files that hold secrets: nobody but their owner.
@@ -38,10 +38,6 @@ impl Lock {
     pub fn sync(&self) -> io::Result<()> {
         self.0.sync_all()
     }
-}
-
-fn directory(file: &Path) -> &Path {
-    file.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."))
 }
 
 /// Makes sure that the names in a file's directory are on the disk, where that can be done.

@@ -16,9 +16,7 @@ use crate::{
     limits::Progress,
 };
 
-// Windows has no safe way to end what a program has started.
-#[cfg_attr(unix, forbid(unsafe_code))]
-#[cfg_attr(windows, deny(unsafe_code))]
+#[forbid(unsafe_code)]
 pub mod exec;
 #[forbid(unsafe_code)]
 pub mod file;
@@ -136,15 +134,21 @@ fn check_size(key: &Key, value: Option<&Secret>) -> Result<(), Error> {
     }
 }
 
+/// Refuses what names no credential.
+fn check_key(key: &Key) -> Result<(), Error> {
+    match [&key.service, &key.name].into_iter().any(|text| text.is_empty() || text.contains('\0')) {
+        true => Err(Error::InvalidKey),
+        false => Ok(()),
+    }
+}
+
 /// A value that a store without limits of its own is to hold; `None` where it is empty, which deletes.
 ///
 /// # Errors
 ///
 /// [`Error::TooLarge`], and [`Error::InvalidKey`].
 fn checked<'a>(key: &Key, value: &'a Secret) -> Result<Option<&'a Secret>, Error> {
-    if [&key.service, &key.name].into_iter().any(|text| text.is_empty() || text.contains('\0')) {
-        return Err(Error::InvalidKey);
-    }
+    check_key(key)?;
     check_size(key, Some(value))?;
     Ok(Some(value).filter(|value| !value.expose().is_empty()))
 }

@@ -83,7 +83,7 @@ impl Place {
 
     /// Makes the directory where it is missing.
     pub fn make_directory(&self) -> Result<(), Error> {
-        let directory = self.directory();
+        let directory = file::directory(&self.path);
         file::make_directory(directory).map_err(|error| failure("Cannot make", directory, error))?;
         self.has_directory().map(drop)
     }
@@ -132,17 +132,13 @@ impl Place {
         name.into()
     }
 
-    fn directory(&self) -> &Path {
-        self.path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."))
-    }
-
     /// Whether there is a directory for it to be in.
     ///
     /// # Errors
     ///
     /// As [`open`](Self::open).
     pub fn has_directory(&self) -> Result<bool, Error> {
-        let directory = self.directory();
+        let directory = file::directory(&self.path);
         let fail = |error| failure("Cannot use", directory, error);
         let metadata = match fs::symlink_metadata(directory) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),

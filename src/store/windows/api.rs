@@ -17,7 +17,7 @@ use windows_sys::Win32::{
 };
 use zeroize::Zeroize;
 
-use crate::{credential::Secret, error::Error};
+use crate::{credential::Secret, error::Error, store::Persist};
 
 /// A text in UTF-16, ended by a NUL that does not count.
 #[derive(Clone)]
@@ -63,27 +63,18 @@ impl fmt::Display for Text {
     }
 }
 
-/// How long a credential is kept, and where.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Persistence {
-    /// On this machine.
-    LocalMachine,
-    /// With the person's roaming profile, where there is one.
-    Enterprise,
-}
-
 /// A generic credential, as it was read.
 pub struct Item {
     target: Text,
     user: Option<Text>,
-    persistence: Persistence,
+    persist: Persist,
     secret: Secret,
 }
 
 impl Item {
     /// How long it is kept, and where; what ends with the session counts as of this machine.
-    pub fn persistence(&self) -> Persistence {
-        self.persistence
+    pub fn persist(&self) -> Persist {
+        self.persist
     }
 
     /// Its name.
@@ -110,8 +101,12 @@ impl Item {
     #[cfg(test)]
     pub fn new(target: &str, user: Option<&str>, value: &[u8]) -> Self {
         let user = user.filter(|user| !user.is_empty()).map(Text::new);
-        let persistence = Persistence::Enterprise;
-        Self { target: Text::new(target), user, persistence, secret: Secret::new(value.to_vec()) }
+        Self {
+            target: Text::new(target),
+            user,
+            persist: Persist::Enterprise,
+            secret: Secret::new(value.to_vec()),
+        }
     }
 
     /// Copies what the system has given, and wipes it there.
@@ -130,11 +125,11 @@ impl Item {
             secret = blob.to_vec();
             blob.zeroize();
         }
-        let persistence = match given.Persist {
-            CRED_PERSIST_ENTERPRISE => Persistence::Enterprise,
-            _ => Persistence::LocalMachine,
+        let persist = match given.Persist {
+            CRED_PERSIST_ENTERPRISE => Persist::Enterprise,
+            _ => Persist::Local,
         };
-        Self { target: target.unwrap_or(Text(vec![0])), user, persistence, secret: Secret::new(secret) }
+        Self { target: target.unwrap_or(Text(vec![0])), user, persist, secret: Secret::new(secret) }
     }
 }
 
@@ -163,7 +158,7 @@ pub fn read(target: &Text) -> Result<Option<Item>, Error> {
 }
 
 /// Writes a credential, in place of one that was there.
-pub fn write(target: &Text, user: &Text, value: &[u8], persistence: Persistence) -> Result<(), Error> {
+pub fn write(target: &Text, user: &Text, value: &[u8], persist: Persist) -> Result<(), Error> {
     let credential = CREDENTIALW {
         Type: CRED_TYPE_GENERIC,
         // Nothing is written through these: the structure serves for reading as well.
@@ -171,9 +166,9 @@ pub fn write(target: &Text, user: &Text, value: &[u8], persistence: Persistence)
         UserName: user.0.as_ptr().cast_mut(),
         CredentialBlobSize: value.len() as u32,
         CredentialBlob: value.as_ptr().cast_mut(),
-        Persist: match persistence {
-            Persistence::LocalMachine => CRED_PERSIST_LOCAL_MACHINE,
-            Persistence::Enterprise => CRED_PERSIST_ENTERPRISE,
+        Persist: match persist {
+            Persist::Local => CRED_PERSIST_LOCAL_MACHINE,
+            Persist::Enterprise => CRED_PERSIST_ENTERPRISE,
         },
         ..CREDENTIALW::default()
     };

@@ -10,7 +10,7 @@ use crate::{
     error::Error,
     executor::blocking,
     limits::Progress,
-    store::Package,
+    store::{Package, Persist},
 };
 
 /// A credential that another package has stored.
@@ -108,8 +108,8 @@ impl CredentialManager {
         check_value(&value)?;
         change(progress, move || match target.read()? {
             Some(item) if *item.secret() == value => Ok(()),
-            Some(item) => target.write(&value, item.persistence()),
-            None => target.write(&value, api::Persistence::Enterprise),
+            Some(item) => target.write(&value, item.persist()),
+            None => target.write(&value, Persist::default()),
         })
         .await
     }

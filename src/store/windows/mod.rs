@@ -12,7 +12,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::{Call, Persist, SetOptions, Store};
+use super::{Call, Persist, SetOptions, Store, check_key};
 use crate::{
     credential::{Key, Secret},
     error::Error,
@@ -26,7 +26,7 @@ pub mod diagnosis;
 #[forbid(unsafe_code)]
 pub mod foreign;
 
-use api::{Item, Persistence, Text};
+use api::{Item, Text};
 
 /// The largest value in bytes (`CRED_MAX_CREDENTIAL_BLOB_SIZE`).
 pub const MAX_BLOB: usize = 2560;
@@ -62,9 +62,7 @@ struct Target {
 impl Target {
     /// That of a key.
     fn of(key: &Key) -> Result<Self, Error> {
-        if [&key.service, &key.name].into_iter().any(|text| text.is_empty() || text.contains('\0')) {
-            return Err(Error::InvalidKey);
-        }
+        check_key(key)?;
         let (target, user) = (Text::new(&key.label()), Text::new(&key.name));
         check_length("service and name", target.len(), MAX_TARGET)?;
         check_length("a name", user.len(), MAX_USER)?;
@@ -87,7 +85,7 @@ impl Target {
         item.user().is_none_or(|user| user.is_same(&self.user))
     }
 
-    fn write(&self, value: &Secret, persistence: Persistence) -> Result<(), Error> {
+    fn write(&self, value: &Secret, persist: Persist) -> Result<(), Error> {
         let _turn = CHANGING.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(item) = self.find()?.filter(|item| !self.owns(item)) {
             let other = item.user().map(|user| user.to_string()).unwrap_or_default();
@@ -100,7 +98,7 @@ impl Target {
                 .into(),
             ));
         }
-        api::write(&self.target, &self.user, value.expose(), persistence)
+        api::write(&self.target, &self.user, value.expose(), persist)
     }
 
     fn delete(&self) -> Result<bool, Error> {
@@ -143,15 +141,6 @@ fn check_value(value: &Secret) -> Result<(), Error> {
 pub fn is_utf16(value: &Secret) -> bool {
     let bytes = value.expose();
     bytes.len().is_multiple_of(2) && bytes.contains(&0) && foreign::from_utf16(bytes).is_some()
-}
-
-impl From<Persist> for Persistence {
-    fn from(persist: Persist) -> Self {
-        match persist {
-            Persist::Local => Self::LocalMachine,
-            Persist::Enterprise => Self::Enterprise,
-        }
-    }
 }
 
 /// The names of a service's items.
@@ -217,7 +206,7 @@ impl Store for CredentialManager {
             let target = Target::of(key)?;
             check_value(value)?;
             let value = value.clone();
-            change(progress, move || target.write(&value, options.persist.into())).await
+            change(progress, move || target.write(&value, options.persist)).await
         })
     }
 

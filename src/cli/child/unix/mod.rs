@@ -52,7 +52,7 @@ const SIGNALS: [libc::c_int; 8] = [
 /// How much is read at once.
 const CHUNK: usize = 64 << 10;
 
-/// What to start for this word: itself, which the system looks for where it has to.
+/// What to start for this word: itself, which the system looks for where it has to, telling who starts it.
 pub fn program(word: &OsStr, _directory: &Path, _path: Option<&OsStr>) -> Option<OsString> {
     Some(word.to_owned())
 }
@@ -73,11 +73,22 @@ pub fn as_printed(values: Vec<Secret>) -> Vec<Secret> {
 }
 
 /// Puts the command in the place of this process. It returns only where that failed.
+///
+/// # Errors
+///
+/// [`Failed::ToStart`].
 pub fn run(mut command: Command) -> Result<ExitStatus, Failed> {
     Err(Failed::ToStart(command.exec()))
 }
 
-/// Runs the command as [`super::run_masked`] says.
+/// Runs the command to its end with its output masked, and gives how it ended.
+///
+/// What its children that outlive it write afterwards is lost. Only one command runs at a time; others
+/// wait for their turn.
+///
+/// # Errors
+///
+/// [`Failed`].
 pub fn run_masked(mut command: Command, mask: &Mask) -> Result<ExitStatus, Failed> {
     // Where our parent ignores the ends of its children, ours would leave no status behind.
     let _heeded = Heeded::new(libc::SIGCHLD);

@@ -32,12 +32,17 @@ mod stream;
 /// Held while a child runs.
 static RUNNING: Mutex<()> = Mutex::new(());
 
-/// What to start for this word: the file that a shell would.
+/// What to start for this word: the file that a shell would, as seen from this directory, with `path` in place of
+/// our own `PATH`. `None` where there is none.
 pub fn program(word: &OsStr, directory: &Path, path: Option<&OsStr>) -> Option<OsString> {
     search::find(word, directory, path).map(OsString::from)
 }
 
 /// A variable's value: it has UTF-16 there, and so it must be text.
+///
+/// # Errors
+///
+/// [`Error::InvalidData`] for anything else.
 pub fn variable(value: &[u8]) -> Result<&OsStr, Error> {
     str::from_utf8(value).map(OsStr::new).map_err(|_| Error::InvalidData)
 }
@@ -51,7 +56,11 @@ pub fn is_one_variable(one: &OsStr, other: &OsStr) -> bool {
 /// standard handles on, also where a runtime keeps them from children.
 pub fn reset_for_child(_command: &mut Command, _hosted: bool) {}
 
-/// Runs the command to its end.
+/// Runs the command to its end, and gives how it ended.
+///
+/// # Errors
+///
+/// [`Failed`].
 pub fn run(mut command: Command) -> Result<ExitStatus, Failed> {
     let _running = Running::begin()?;
     let mut child = command.spawn().map_err(Failed::ToStart)?;
@@ -62,7 +71,14 @@ pub fn run(mut command: Command) -> Result<ExitStatus, Failed> {
     child.wait().map_err(Failed::ToPassOn)
 }
 
-/// Runs the command as [`super::run_masked`] says.
+/// Runs the command to its end with its output masked, and gives how it ended.
+///
+/// What its children that outlive it write afterwards is lost. Only one command runs at a time; others
+/// wait for their turn.
+///
+/// # Errors
+///
+/// [`Failed`].
 pub fn run_masked(mut command: Command, mask: &Mask) -> Result<ExitStatus, Failed> {
     let _running = Running::begin()?;
     stream::connect(&mut command);

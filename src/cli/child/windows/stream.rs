@@ -17,15 +17,15 @@ use std::{
     time::Duration,
 };
 
-use windows_sys::Win32::{
-    Foundation::{ERROR_OPERATION_ABORTED, FALSE},
-    System::{IO::CancelIoEx, Pipes::PeekNamedPipe},
-};
+use windows_sys::Win32::{Foundation::ERROR_OPERATION_ABORTED, System::IO::CancelIoEx};
 use zeroize::Zeroizing;
 
-use crate::cli::{
-    mask::{Mask, Masked},
-    output::{write_all, write_whole},
+use crate::{
+    cli::{
+        mask::{Mask, Masked},
+        output::{write_all, write_whole},
+    },
+    pipe::available,
 };
 
 /// How much is read at once.
@@ -149,13 +149,4 @@ impl<'a, R: Read + AsHandle, W: AsHandle> Stream<'a, R, W> {
             }
         }
     }
-}
-
-/// How much of a pipe can be read without waiting.
-fn available(pipe: &impl AsHandle) -> io::Result<usize> {
-    let mut count = 0;
-    let (none, handle) = (ptr::null_mut(), pipe.as_handle().as_raw_handle());
-    // SAFETY: the handle is open while it is borrowed, and the one place that is given can be written to.
-    let result = unsafe { PeekNamedPipe(handle, none, 0, ptr::null_mut(), &mut count, ptr::null_mut()) };
-    if result == FALSE { Err(io::Error::last_os_error()) } else { Ok(count as usize) }
 }

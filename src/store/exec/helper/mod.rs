@@ -24,11 +24,9 @@ use crate::{
 
 #[cfg(unix)]
 #[path = "unix.rs"]
-#[forbid(unsafe_code)]
 mod os;
 #[cfg(windows)]
 #[path = "windows.rs"]
-#[allow(unsafe_code)]
 mod os;
 
 /// As many run at once at most.

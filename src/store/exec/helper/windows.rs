@@ -1,21 +1,18 @@
 //! Programs on Windows: job objects, and pipes that are asked what is in them.
 
 use std::{
-    io::{self, Read, Write},
-    os::windows::{io::AsRawHandle, process::CommandExt},
+    io::{self, ErrorKind, Read, Write},
+    os::windows::process::CommandExt,
     process::{Child, ChildStdin, ChildStdout, Command},
-    ptr, thread,
+    thread,
 };
 
 use tokio::time::sleep;
-use windows_sys::Win32::{
-    Foundation::ERROR_BROKEN_PIPE,
-    System::{Pipes::PeekNamedPipe, Threading::CREATE_NO_WINDOW},
-};
+use windows_sys::Win32::System::Threading::CREATE_NO_WINDOW;
 use zeroize::Zeroizing;
 
-use super::{LONGEST_PAUSE, SHORTEST_PAUSE, fill};
-use crate::job::Job;
+use super::{LONGEST_PAUSE, SHORTEST_PAUSE, exited, fill};
+use crate::{job::Job, pipe::available};
 
 /// To be called before the program is started.
 pub fn prepare(command: &mut Command) {
@@ -55,14 +52,18 @@ pub async fn talk(
     loop {
         // In this order: what the program wrote before its end is seen.
         let ended = child.try_wait()?.is_some();
-        match available(&stdout)? {
-            None => break,
-            Some(0) if ended => return Ok(()),
-            Some(0) => {
+        let count = match available(&stdout) {
+            // It has closed its end.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => return exited(child).await,
+            count => count?,
+        };
+        match count {
+            0 if ended => return Ok(()),
+            0 => {
                 sleep(pause).await;
                 pause = LONGEST_PAUSE.min(2 * pause);
             }
-            Some(count) => {
+            count => {
                 let read = |chunk: &mut [u8]| {
                     let most = count.min(chunk.len());
                     stdout.read(&mut chunk[..most])
@@ -71,24 +72,5 @@ pub async fn talk(
                 pause = SHORTEST_PAUSE;
             }
         }
-    }
-    super::exited(child).await
-}
-
-/// How many bytes can be read without waiting; `None` at the end.
-fn available(stdout: &ChildStdout) -> io::Result<Option<usize>> {
-    let mut count = 0;
-    // SAFETY: the handle is open, and the place can be written to; what is null is not asked for.
-    let done = unsafe {
-        let none = ptr::null_mut();
-        PeekNamedPipe(stdout.as_raw_handle(), none, 0, ptr::null_mut(), &mut count, ptr::null_mut())
-    };
-    if done != 0 {
-        return Ok(Some(count as usize));
-    }
-    let error = io::Error::last_os_error();
-    match error.raw_os_error() {
-        Some(number) if number == ERROR_BROKEN_PIPE as i32 => Ok(None),
-        _ => Err(error),
     }
 }
