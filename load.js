@@ -32,8 +32,20 @@ function load() {
         switch (path) {
           case "@os-secrets/linux-x64-gnu":
             return require("@os-secrets/linux-x64-gnu");
+          case "@os-secrets/linux-x64-musl":
+            return require("@os-secrets/linux-x64-musl");
+          case "@os-secrets/linux-arm64-gnu":
+            return require("@os-secrets/linux-arm64-gnu");
+          case "@os-secrets/linux-arm64-musl":
+            return require("@os-secrets/linux-arm64-musl");
+          case "@os-secrets/darwin-x64":
+            return require("@os-secrets/darwin-x64");
+          case "@os-secrets/darwin-arm64":
+            return require("@os-secrets/darwin-arm64");
           case "@os-secrets/win32-x64":
             return require("@os-secrets/win32-x64");
+          case "@os-secrets/win32-arm64":
+            return require("@os-secrets/win32-arm64");
           default:
             return require(path);
         }

@@ -15,6 +15,7 @@ const { tmpdir } = require("node:os");
 const { dirname, join } = require("node:path");
 const { after, before, describe, it } = require("node:test");
 const { exceptOnWine, linuxOnly } = require("./support/platform.js");
+const { version } = require("../package.json");
 const { root, runtimes } = require("./support/runtimes.js");
 const { startSession } = require("./support/session.js");
 
@@ -35,10 +36,10 @@ describe("the packed tarballs", linuxOnly("packages of Linux"), () => {
     project = join(directory, "project");
     mkdirSync(project);
     const tarballs = join(directory, "tarballs");
-    succeed(process.execPath, [join(root, "scripts", "pack.js"), tarballs]);
+    succeed(process.execPath, [join(root, "scripts", "pack.js"), "--built", tarballs]);
     writeFileSync(join(project, "package.json"), JSON.stringify({ name: "project", private: true }));
-    const files = readdirSync(tarballs).map((file) => join(tarballs, file));
-    assert.equal(files.length, 2, files.join());
+    const own = ["os-secrets", "os-secrets-linux-x64-gnu"];
+    const files = own.map((name) => join(tarballs, `${name}-${version}.tgz`));
     succeed("npm", ["install", "--no-audit", "--no-fund", "--offline", ...files], { cwd: project });
   });
   after(async () => {
@@ -65,8 +66,9 @@ describe("the packed tarballs", linuxOnly("packages of Linux"), () => {
     const manifest = JSON.parse(
       readFileSync(join(project, "node_modules", "os-secrets", "package.json"), "utf8"),
     );
-    const { version } = require("../package.json");
-    assert.deepEqual(manifest.optionalDependencies, { "@os-secrets/linux-x64-gnu": version });
+    const packages = readdirSync(join(root, "npm")).map((platform) => [`@os-secrets/${platform}`, version]);
+    assert.equal(packages.length, 8);
+    assert.deepEqual(manifest.optionalDependencies, Object.fromEntries(packages));
     assert.equal(manifest.scripts, undefined);
     assert.equal(require("../package.json").optionalDependencies, undefined);
   });

@@ -1,26 +1,30 @@
-// npm run pack:all [-- directory]: packs what is published, the package and all platform packages, as
-// tarballs. The committed package.json is private: these are published in its place.
+// npm run pack:all [-- [--built] directory]: packs what is published, the package and all platform packages,
+// as tarballs. With --built, of the platform packages only those that have been built here. The committed
+// package.json is private: these are published in its place.
 //
 // The platform packages become optional dependencies here and not in the committed package.json,
 // where npm ci would look for versions that are not published yet.
 
 const { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync } = require("node:fs");
-const { readdirSync, readFileSync, rmSync, writeFileSync } = require("node:fs");
+const { readFileSync, rmSync, writeFileSync } = require("node:fs");
 const { tmpdir } = require("node:os");
 const { dirname, join, resolve } = require("node:path");
+const { parseArgs } = require("node:util");
+const { manifest, platforms } = require("./platforms.js");
 const { fail, root, run } = require("./tools.js");
 
-const destination = resolve(process.argv[2] ?? join(root, "dist"));
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { built: { type: "boolean" } },
+});
+const destination = resolve(positionals[0] ?? join(root, "dist"));
 mkdirSync(destination, { recursive: true });
 const staging = mkdtempSync(join(tmpdir(), "os-secrets-pack-"));
 
-const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-const platforms = readdirSync(join(root, "npm")).filter((platform) =>
-  // Other builds lie there for tests.
-  existsSync(join(root, "npm", platform, "package.json")),
-);
-const unbuilt = platforms.filter((platform) => !existsSync(join(root, "npm", platform, "os-secrets.node")));
-if (unbuilt.length > 0) fail(`No binary yet for ${unbuilt.join(", ")}. Run on each platform: npm run build`);
+const { version, ...main } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+const isBuilt = ({ folder }) => existsSync(join(folder, "os-secrets.node"));
+const unbuilt = platforms.filter((platform) => !isBuilt(platform)).map(({ name }) => name);
+if (unbuilt.length > 0 && !values.built) fail(`No binary yet for ${unbuilt.join(", ")}.`);
 
 /** Packs a folder of the staging area. */
 function pack(folder) {
@@ -30,28 +34,26 @@ function pack(folder) {
 try {
   const optionalDependencies = {};
   for (const platform of platforms) {
-    const { name, version } = JSON.parse(readFileSync(join(root, "npm", platform, "package.json"), "utf8"));
-    if (version !== manifest.version) fail(`${name} has version ${version}, os-secrets ${manifest.version}.`);
-    optionalDependencies[name] = version;
+    const own = manifest(platform);
+    if (own.version !== version) fail(`${own.name} has version ${own.version}, os-secrets ${version}.`);
+    optionalDependencies[own.name] = version;
   }
-  for (const platform of platforms) {
-    const folder = join(staging, platform);
-    cpSync(join(root, "npm", platform), folder, { recursive: true });
-    copyFileSync(join(root, "LICENSE"), join(folder, "LICENSE"));
-    pack(folder);
+  for (const { name, folder } of platforms.filter(isBuilt)) {
+    const staged = join(staging, name);
+    cpSync(folder, staged, { recursive: true });
+    copyFileSync(join(root, "LICENSE"), join(staged, "LICENSE"));
+    pack(staged);
   }
 
   const folder = join(staging, "os-secrets");
   mkdirSync(folder);
-  for (const file of [...manifest.files, "README.md", "LICENSE"]) {
+  for (const file of [...main.files, "README.md", "LICENSE"]) {
     mkdirSync(dirname(join(folder, file)), { recursive: true });
     copyFileSync(join(root, file), join(folder, file));
   }
-  const { private: _, scripts, devDependencies, ...published } = manifest;
-  writeFileSync(
-    join(folder, "package.json"),
-    `${JSON.stringify({ ...published, optionalDependencies }, null, 2)}\n`,
-  );
+  const { name, private: _, scripts, devDependencies, ...rest } = main;
+  const published = { name, version, ...rest, optionalDependencies };
+  writeFileSync(join(folder, "package.json"), `${JSON.stringify(published, null, 2)}\n`);
   pack(folder);
 } finally {
   rmSync(staging, { recursive: true });

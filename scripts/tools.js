@@ -13,6 +13,7 @@ const {
   writeFileSync,
 } = require("node:fs");
 const { delimiter, isAbsolute, join } = require("node:path");
+const { ownPlatform } = require("./platforms.js");
 
 const root = join(__dirname, "..");
 
@@ -95,19 +96,6 @@ function testFiles(folder) {
   return all.map((name) => join(folder, name));
 }
 
-/** The name of each platform that there is a binary for, and what cargo calls the library there. */
-const platforms = {
-  "linux-x64": { name: "linux-x64-gnu", library: "libos_secrets.so" },
-  "win32-x64": { name: "win32-x64", library: "os_secrets.dll" },
-};
-
-/** The folder of the platform package for this machine, and the library that it is built from. */
-function platformPackage() {
-  const target = `${process.platform}-${process.arch}`;
-  const platform = platforms[target] ?? fail(`os-secrets cannot be built for ${target} yet.`);
-  return { folder: join(root, "npm", platform.name), library: platform.library };
-}
-
 /** Puts a library that cargo has built where the addon is looked for. */
 function install(library, folder) {
   mkdirSync(folder, { recursive: true });
@@ -129,7 +117,8 @@ function targetDirectory() {
 function build() {
   ensureRust();
   run("cargo", ["build", "--release", "--locked", "--lib"]);
-  const { folder, library } = platformPackage();
+  const { folder, library } =
+    ownPlatform() ?? fail(`There is no os-secrets for ${process.platform} on ${process.arch}.`);
   install(join(targetDirectory(), "release", library), folder);
 }
 
@@ -154,7 +143,6 @@ module.exports = {
   fail,
   install,
   isInstalled,
-  platformPackage,
   programs,
   root,
   run,
