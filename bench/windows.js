@@ -4,9 +4,9 @@
 const { spawnSync } = require("node:child_process");
 const { closeSync, openSync, readFileSync } = require("node:fs");
 const { join } = require("node:path");
-const { ensureWindows, makePrefix, wineEnvironment } = require("../scripts/windows.js");
+const { ensureWine, makePrefix, wineEnvironment } = require("../scripts/wine.js");
 
-const { node, bun } = ensureWindows();
+const { node, bun } = ensureWine();
 const prefix = makePrefix();
 
 function measure(runtime) {

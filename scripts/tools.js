@@ -1,8 +1,9 @@
 // What the scripts share: each makes sure of something that a fresh clone lacks. Only Node's own
 // modules are used here, because nothing else is installed yet.
 
-const { spawnSync } = require("node:child_process");
+const { spawn, spawnSync } = require("node:child_process");
 const { createHash } = require("node:crypto");
+const { once } = require("node:events");
 const {
   copyFileSync,
   existsSync,
@@ -36,6 +37,20 @@ function run(command, args, options = {}) {
   });
   if (error) fail(`${command} cannot be run: ${error.message}`);
   if (status !== 0) fail(`${command} failed with ${signal ?? `exit code ${status}`}.`);
+}
+
+/** As {@link run}, while the script goes on: what the command prints is shown when it has ended. */
+async function runAside(command, args, options = {}) {
+  const child = spawn(command, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"], ...options });
+  let text = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (part) => {
+      text += part;
+    });
+  }
+  const [code, signal] = await once(child, "close");
+  console.log(`$ ${[command, ...args].join(" ")}\n${text}`);
+  if (code !== 0) fail(`${command} failed with ${signal ?? `exit code ${code}`}.`);
 }
 
 /** Whether a program is on the PATH, or a file where an absolute path says. */
@@ -146,6 +161,7 @@ module.exports = {
   programs,
   root,
   run,
+  runAside,
   targetDirectory,
   testFiles,
 };

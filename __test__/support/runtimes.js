@@ -1,6 +1,7 @@
 // Where the runtimes lie that the tests run under.
 //
 // On Windows they are those that whoever runs the tests has: this Node, and a Bun that OS_SECRETS_TEST_BUN names.
+// OS_SECRETS_TEST_NODE is the command of a Node to be tested instead of all others: an array, as JSON.
 
 const { execFileSync } = require("node:child_process");
 const { existsSync } = require("node:fs");
@@ -23,8 +24,12 @@ function find(name, places) {
   throw new Error(`${name} is not installed: run npm test, which installs it`);
 }
 
+/** The command of the one Node that is tested, if only one is. */
+const only = process.env.OS_SECRETS_TEST_NODE && JSON.parse(process.env.OS_SECRETS_TEST_NODE);
+
 /** Node of a major version; on Windows the one that runs the tests. */
 function node(version) {
+  if (only) return only;
   if (isWindows) return [process.execPath];
   return [find(`Node ${version}`, [`__test__/runtimes/node_modules/node${version}/bin/node`])];
 }
@@ -43,6 +48,7 @@ const bun = findBun();
 
 /** Each runtime: its command, and what comes before the file to run. */
 function findRuntimes() {
+  if (only) return { Node: only };
   if (isWindows) return { [`Node ${process.versions.node.split(".")[0]}`]: node(), Bun: [bun] };
   const deno = find("Deno", ["node_modules/@deno/linux-x64-glibc/deno"]);
   return {

@@ -1,0 +1,147 @@
+// A platform package beside the main one, in a project of its own, under the Node of that platform.
+
+const assert = require("node:assert/strict");
+const { spawnSync } = require("node:child_process");
+const { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } = require("node:fs");
+const { tmpdir } = require("node:os");
+const { join } = require("node:path");
+const { after, before, describe, it } = require("node:test");
+const { version } = require("../../package.json");
+const { node, root } = require("../support/runtimes.js");
+const { startSession } = require("../support/session.js");
+
+const { OS_SECRETS_TEST_PLATFORM: platform } = process.env;
+const [os, cpu, libc] = platform.split("-");
+const [command, ...args] = node();
+
+/** The libraries that every system with this C library has, by the beginnings of their names. */
+const libraries = {
+  gnu: ["ld-linux-", "libc.so.6", "libdl.so.2", "libm.so.6", "libpthread.so.0", "librt.so.1"],
+  musl: ["libc.so"],
+};
+
+describe(`the package for ${platform}`, () => {
+  let directory;
+  let project;
+  let session;
+
+  function succeed(program, words, options) {
+    const { status, stdout, stderr } = spawnSync(program, words, { encoding: "utf8", ...options });
+    assert.equal(status, 0, `${program} ${words.join(" ")}\n${stdout}\n${stderr}`);
+    return stdout;
+  }
+
+  /** Runs a file of the project under the platform's Node, in the session. */
+  function run(file, words = [], options = {}) {
+    return session.run(command, [...args, file, ...words], { cwd: project, ...options });
+  }
+
+  before(async () => {
+    session = await startSession();
+    directory = mkdtempSync(join(tmpdir(), "os-secrets-installed-"));
+    project = join(directory, "project");
+    mkdirSync(project);
+    writeFileSync(join(project, "package.json"), '{ "private": true }');
+    succeed(process.execPath, [join(root, "scripts", "pack.js"), "--built", directory]);
+    const packages = ["os-secrets", `os-secrets-${platform}`];
+    const tarballs = packages.map((name) => join(directory, `${name}-${version}.tgz`));
+    const machine = [`--os=${os}`, `--cpu=${cpu}`, `--libc=${libc === "gnu" ? "glibc" : libc}`];
+    const words = ["install", "--no-audit", "--no-fund", "--offline", "--ignore-scripts"];
+    succeed("npm", [...words, ...machine, ...tarballs], { cwd: project });
+  });
+  after(async () => {
+    await session.stop();
+    rmSync(directory, { recursive: true });
+  });
+
+  it("is for this Node", async () => {
+    const header = "process.report.getReport().header.glibcVersionRuntime";
+    writeFileSync(
+      join(project, "machine.cjs"),
+      `console.log(process.platform, process.arch, ${header} ? "gnu" : "musl")`,
+    );
+    const { stdout, stderr } = await run("machine.cjs");
+    assert.equal(stdout, `${os} ${cpu} ${libc}\n`, stderr);
+  });
+
+  it("runs the first example of README.md", async () => {
+    const [, example] = /```js\n(.*?)```/s.exec(readFileSync(join(root, "README.md"), "utf8"));
+    const expected = [...example.matchAll(/^console\.log\(.*\); \/\/ (.*)$/gm)].map(([, line]) => line);
+    assert.equal(expected.length, 3);
+    writeFileSync(join(project, "example.mjs"), example);
+    const { code, stdout, stderr } = await run("example.mjs");
+    assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: `${expected.join("\n")}\n`, stderr: "" });
+  });
+
+  it("keeps secrets in an encrypted file", async () => {
+    const program = join("node_modules", "os-secrets", "bin", "secrets.js");
+    const identity = join(directory, "identity");
+    const env = {
+      OS_SECRETS_PROVIDER: "file",
+      OS_SECRETS_FILE: join(directory, "secrets.age"),
+      OS_SECRETS_IDENTITY: identity,
+    };
+    const succeedWith = async (words, input) => {
+      const { code, stdout, stderr } = await run(program, words, { env, input });
+      assert.equal(code, 0, stderr);
+      return stdout;
+    };
+    await succeedWith(["init", "--quiet", identity]);
+    await succeedWith(["set", "token"], "vălue");
+    assert.equal(await succeedWith(["get", "token"]), "vălue\n");
+    assert.doesNotMatch(readFileSync(env.OS_SECRETS_FILE, "latin1"), /token|lue/);
+  });
+
+  it("says that there is no bus", async () => {
+    writeFileSync(
+      join(project, "lost.cjs"),
+      `require("os-secrets").secrets.get("s", "n").catch(({ code }) => console.log(code));`,
+    );
+    const env = { DBUS_SESSION_BUS_ADDRESS: "unix:path=/nowhere", XDG_RUNTIME_DIR: "/nowhere" };
+    const { stdout, stderr } = await run("lost.cjs", [], { env });
+    assert.equal(stdout, "ERR_SECRETS_PLATFORM_ERROR\n", stderr);
+  });
+
+  it("serves worker threads, which end before it", async () => {
+    writeFileSync(
+      join(project, "workers.cjs"),
+      `const { Worker, isMainThread, parentPort, threadId } = require("node:worker_threads");
+       const { secrets } = require("os-secrets");
+       if (isMainThread) {
+         const done = Array.from({ length: 4 }, () => new Promise((resolve, reject) =>
+           new Worker(__filename).on("error", reject).on("exit", resolve)));
+         Promise.all(done).then(async (codes) => console.log(codes.join(), await secrets.get("worker", "1")));
+       } else secrets.set("worker", String(threadId), String(threadId));`,
+    );
+    const { code, stdout, stderr } = await run("workers.cjs");
+    assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: "0,0,0,0 1\n", stderr: "" });
+  });
+
+  it("needs no library but the C library, and that of no late version", () => {
+    const binary = join(project, "node_modules", "@os-secrets", platform, "os-secrets.node");
+    const dynamic = succeed("readelf", ["--wide", "--dynamic", binary]);
+    const needed = [...dynamic.matchAll(/\(NEEDED\).*\[(.*)\]/g)].map(([, library]) => library);
+    assert.ok(needed.length > 0, dynamic);
+    const known = (library) => libraries[libc].some((start) => library.startsWith(start));
+    assert.deepEqual(
+      needed.filter((library) => !known(library)),
+      [],
+    );
+    const versions = succeed("readelf", ["--wide", "--version-info", binary]).matchAll(/GLIBC_2\.(\d+)/g);
+    const minors = [...versions].map(([, minor]) => Number(minor));
+    assert.equal(minors.length > 0, libc === "gnu");
+    assert.ok(Math.max(0, ...minors) <= 17, `it needs glibc 2.${Math.max(...minors)}`);
+  });
+
+  it("says what is missing where it is not installed", async () => {
+    const words = ["uninstall", "--no-audit", "--no-fund", "--offline", `@os-secrets/${platform}`];
+    succeed("npm", words, { cwd: project });
+    rmSync(join(project, "node_modules", "@os-secrets"), { recursive: true, force: true });
+    writeFileSync(join(project, "missing.cjs"), `require("os-secrets")`);
+    const { code, stderr } = await run("missing.cjs");
+    assert.equal(code, 1);
+    const place = `${os}-${cpu}${libc === "musl" ? " (not glibc, probably musl)" : " (glibc)"}`;
+    assert.ok(stderr.includes(`cannot load its native binary for ${place}`), stderr);
+    assert.ok(stderr.includes("npm install --include=optional"), stderr);
+  });
+});

@@ -1,0 +1,47 @@
+// What the scripts fetch or make once for all clones: folders in the user's cache.
+
+const { spawnSync } = require("node:child_process");
+const { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } = require("node:fs");
+const { join } = require("node:path");
+const { cache } = require("../__test__/support/providers.js");
+const { fail, root, run } = require("./tools.js");
+
+/** What a command prints; ends the script where it fails. */
+function output(command, args, options = {}) {
+  const { status, stdout, error } = spawnSync(command, args, { encoding: "utf8", cwd: root, ...options });
+  if (error || status !== 0) fail(`${[command, ...args].join(" ")} failed.`);
+  return stdout.trim();
+}
+
+/** Makes a folder of the cache by a function that fills it; in one step, so that none is half full. */
+function ensureFolder(name, fill) {
+  const folder = join(cache, name);
+  if (existsSync(folder)) return folder;
+  const parent = join(folder, "..");
+  mkdirSync(parent, { recursive: true });
+  const made = mkdtempSync(join(parent, "new-"));
+  fill(made);
+  renameSync(made, folder);
+  return folder;
+}
+
+/** Fetches a package of the npm registry, whatever platform it is for, and gives the folder of its files. */
+function ensureNpmPackage(name) {
+  const folder = ensureFolder(join("npm", name.replace(/^@/, "").replaceAll(/[@/]/g, "-")), (made) => {
+    run("npm", ["pack", "--silent", name], { cwd: made });
+    const [tarball] = readdirSync(made);
+    run("tar", ["xzf", tarball], { cwd: made });
+    rmSync(join(made, tarball));
+  });
+  return join(folder, "package");
+}
+
+/** Fetches packages of Debian and unpacks them into a folder, without installing them. */
+function unpackDebian(folder, packages, options = []) {
+  const downloads = mkdtempSync(`${folder}-`);
+  run("apt-get", [...options, "download", "-qq", ...packages], { cwd: downloads });
+  for (const file of readdirSync(downloads)) run("dpkg", ["-x", join(downloads, file), folder]);
+  rmSync(downloads, { recursive: true });
+}
+
+module.exports = { cache, ensureFolder, ensureNpmPackage, output, unpackDebian };

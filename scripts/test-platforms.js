@@ -1,0 +1,79 @@
+// npm run test:platforms: builds for every platform that can be built for on Debian, as for a release, and runs
+// each binary there: under its Node, with musl's loader, an emulator or Wine. The code for the others is checked.
+// Arguments name the platforms to test instead of all.
+
+const { join } = require("node:path");
+const { buildFor, buildable } = require("./build-all.js");
+const { cache } = require("./cache.js");
+const { ensureNode } = require("./foreign.js");
+const { ownPlatform, platform } = require("./platforms.js");
+const { ensureCompiler } = require("./toolchain.js");
+const { ensureKeyring, ensureNodeModules, ensureRust, root, run, runAside } = require("./tools.js");
+const { ensureWine, inWine, makePrefix, testUnderWine } = require("./wine.js");
+const { testCompiler } = require("./windows.js");
+
+/** What is not built here, but checked, for lack of a linker. */
+const APPLE = ["aarch64-apple-darwin", "x86_64-apple-darwin"];
+
+/** The tests of the API, against the store that Bun's own uses. */
+const api = ["differential", "interop", "store"].map((name) => join("__test__", `${name}.test.js`));
+const installed = join("__test__", "platforms", "installed.test.js");
+
+/** Runs the tests on Linux, under the Node of a platform. */
+function testOnLinux({ name }) {
+  const command = name === ownPlatform().name ? [process.execPath] : ensureNode(name);
+  const env = {
+    ...process.env,
+    OS_SECRETS_TEST_NODE: JSON.stringify(command),
+    OS_SECRETS_TEST_PLATFORM: name,
+  };
+  const args = ["--test", "--test-concurrency=1", "--test-timeout=600000", ...api, installed];
+  console.log(`Testing ${name}`);
+  return runAside(process.execPath, args, { env });
+}
+
+/** Runs them under Wine. */
+async function testOnWindows({ name }) {
+  console.log(`Testing ${name}`);
+  ensureWine();
+  // A client of Credential Manager that is neither ours nor Bun's.
+  const { env, args, target } = testCompiler();
+  run("cargo", ["build", "--locked", ...args, "--target", target, "--example", "credentials"], { env });
+  const programs = join(env.CARGO_TARGET_DIR, target, "debug");
+  const own = { OS_SECRETS_TEST_PROGRAMS: inWine(programs) };
+  await testUnderWine([makePrefix()], api, ["--test-timeout=600000"], own);
+}
+
+/** Compiles everything for a target, tests included, short of linking it, and has clippy look at it. */
+function check(target) {
+  const { env, args, clippy } = ensureCompiler(target);
+  const options = { env: { ...env, CARGO_TARGET_DIR: join(cache, "target") } };
+  const all = ["--locked", "--all-targets", ...args, "--target", target];
+  const [command, ...first] = clippy;
+  run("cargo", ["clean", "--quiet", "--package", "os-secrets", "--target", target], options);
+  run("cargo", ["check", ...all], options);
+  run(command, [...first, ...all, "--", "-D", "warnings"], options);
+}
+
+async function main(names) {
+  ensureRust();
+  ensureKeyring({
+    "/usr/lib/python3/dist-packages/secretstorage": "python3-secretstorage",
+    readelf: "binutils",
+  });
+  ensureNodeModules();
+  ensureNodeModules(join(root, "__test__", "runtimes"));
+  const chosen = names.length > 0 ? names.map(platform) : buildable;
+  // One is tested while the next is built, most of which takes one core alone.
+  let tests = Promise.resolve();
+  for (const each of chosen) {
+    await buildFor(each);
+    tests = tests.then(() => (each.name.startsWith("linux") ? testOnLinux(each) : testOnWindows(each)));
+  }
+  await tests;
+  if (names.length > 0) return;
+  run("npm", ["run", "size", "--", "--limits"]);
+  for (const target of APPLE) check(target);
+}
+
+main(process.argv.slice(2));
