@@ -5,25 +5,44 @@
 
 const { platform, arch } = process;
 
-/** The platform packages that this process could use, by their folder's name in `npm/`. */
-const targets = platform === "linux" ? [`linux-${arch}-gnu`, `linux-${arch}-musl`] : [`${platform}-${arch}`];
-
-/** The C library, as far as the runtime tells. */
+/** The C library, as far as the runtime tells: "glibc", "musl" or "unknown". */
 function libc() {
-  if (platform !== "linux") return "";
-  let header;
+  const { report, versions } = process;
+  // There, a report asks the person for a permission.
+  if (versions.deno) return "unknown";
+  const asksTheNetwork = report?.excludeNetwork === false;
   try {
-    header = process.report.getReport().header;
+    // Else it looks up the names of whoever the process is connected to.
+    if (asksTheNetwork) report.excludeNetwork = true;
+    return report.getReport().header.glibcVersionRuntime ? "glibc" : "musl";
   } catch {
-    // Not every runtime has reports, and Deno wants a permission for them.
+    // Not every runtime has reports.
+    return "unknown";
+  } finally {
+    if (asksTheNetwork) report.excludeNetwork = false;
   }
-  if (!header) return " (C library unknown)";
-  return header.glibcVersionRuntime ? " (glibc)" : " (not glibc, probably musl)";
+}
+
+/** Whether there can be musl; true where to find out is more work than `libc`. */
+function mayHaveMusl() {
+  // Deno asks the person before it looks for a file, and Bun takes long to load its node:fs.
+  if (process.versions.deno || process.versions.bun) return true;
+  const name = { x64: "x86_64", arm64: "aarch64" }[arch];
+  return require("node:fs").existsSync(`/lib/ld-musl-${name}.so.1`);
+}
+
+/** The platform packages that this process could use, by their folder's name in `npm/`, the fitting one first. */
+function targets() {
+  if (platform !== "linux") return [`${platform}-${arch}`];
+  const names = [`linux-${arch}-gnu`, `linux-${arch}-musl`];
+  // Some package managers install both, and glibc's may load and then fail under musl with a layer such as
+  // gcompat. Node's report takes longer than all else here, and is wanted only where there can be musl.
+  return mayHaveMusl() && libc() === "musl" ? names.reverse() : names;
 }
 
 function load() {
   const failures = [];
-  for (const target of targets) {
+  for (const target of targets()) {
     // A build of this checkout first; a published package has no such folder.
     for (const path of [`./npm/${target}/os-secrets.node`, `@os-secrets/${target}`]) {
       try {
@@ -65,16 +84,18 @@ function failure(failures) {
   const tried = failures.map(
     ({ path, error, absent }) => `  ${path}: ${absent ? "not there" : error?.message}`,
   );
+  const library = platform === "linux" ? ` (C library: ${libc()})` : "";
   const error = new Error(
     [
-      `os-secrets cannot load its native binary for ${platform}-${arch}${libc()}.`,
+      `os-secrets cannot load its native binary for ${platform}-${arch}${library}.`,
       "It looked for:",
       ...tried,
       broken
         ? "What is there cannot be loaded here. Install it afresh, on the machine that uses it:"
-        : "Platform packages are optional dependencies, which npm leaves out with --omit=optional and where " +
-          "node_modules or the lock file come from another machine. Install it afresh:",
+        : "Platform packages are optional dependencies, which are left out with --omit=optional (--no-optional, " +
+          "--ignore-optional) and where node_modules or the lock file come from another machine. Install it afresh:",
       "  npm install --include=optional --force os-secrets",
+      "or, with another package manager: pnpm install --force, yarn install --force (Yarn 1), bun install --force",
       "In a checkout of its repository, build it: npm run build",
     ].join("\n"),
     { cause: (broken ?? failures[0]).error },

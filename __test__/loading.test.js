@@ -38,6 +38,17 @@ describe("the package", () => {
     if (binary !== undefined) cpSync(binary, join(place, "os-secrets.node"));
   }
 
+  /** Gives the project the platform packages of both C libraries, as some package managers do. */
+  function installBoth(folder) {
+    for (const each of ["linux-x64-gnu", "linux-x64-musl"]) install(folder, each, built);
+  }
+
+  /** Prints which platform packages are loaded into the process. */
+  const loaded = `
+    require("os-secrets");
+    const maps = require("node:fs").readFileSync("/proc/self/maps", "utf8");
+    console.log([...new Set(maps.match(/@os-secrets.*$/gm))].join());`;
+
   function run(folder, [command, ...args], file, source) {
     writeFileSync(join(folder, file), source);
     return spawnSync(command, [...args, file], {
@@ -100,7 +111,7 @@ describe("the package", () => {
 
   it("names the C library under Node", linuxOnly("two C libraries"), () => {
     const { stderr } = run(project("libc"), node(20), "main.cjs", `require("os-secrets")`);
-    assert.match(stderr, /for linux-x64 \(glibc\)\./);
+    assert.match(stderr, /for linux-x64 \(C library: glibc\)\./);
   });
 
   it("uses the second platform package where the first does not load", linuxOnly("two C libraries"), () => {
@@ -109,6 +120,57 @@ describe("the package", () => {
     install(folder, "linux-x64-musl", built);
     const { stdout } = run(folder, node(20), "main.cjs", `console.log(typeof require("os-secrets"))`);
     assert.equal(stdout, "object\n");
+  });
+
+  for (const [name, runtime] of Object.entries(runtimes)) {
+    it(`loads one of both C libraries' packages under ${name}`, linuxOnly("two C libraries"), () => {
+      const folder = project(`both-${name.replace(" ", "")}`);
+      installBoth(folder);
+      const { stdout, stderr } = run(folder, runtime, "main.cjs", loaded);
+      assert.equal(stdout, "@os-secrets/linux-x64-gnu/os-secrets.node\n", stderr);
+    });
+  }
+
+  // The runtimes here are all built for glibc: what is said of a machine stands in for it.
+  const machines = {
+    "a musl machine": { hasLoader: true, header: {}, first: "musl" },
+    "a glibc machine that has musl, too": { hasLoader: true, header: undefined, first: "gnu" },
+    "a glibc machine, without a report": { hasLoader: false, header: {}, first: "gnu" },
+  };
+  for (const [machine, { hasLoader, header, first }] of Object.entries(machines)) {
+    it(`loads what fits ${machine}`, linuxOnly("two C libraries"), () => {
+      const folder = project(machine.replaceAll(" ", "-"));
+      installBoth(folder);
+      const preload = `
+        const fs = require("node:fs");
+        const { existsSync } = fs;
+        fs.existsSync = (path) => path === "/lib/ld-musl-x86_64.so.1" ? ${hasLoader} : existsSync(path);
+        const { getReport } = process.report;
+        process.report.getReport = () => {
+          console.log("without the network:", process.report.excludeNetwork);
+          const header = ${JSON.stringify(header)};
+          return header ? { header } : getReport.call(process.report);
+        };
+        process.once("exit", () => console.log("left:", process.report.excludeNetwork));`;
+      writeFileSync(join(folder, "machine.cjs"), preload);
+      const { stdout, stderr } = run(folder, [...node(20), "--require", "./machine.cjs"], "main.cjs", loaded);
+      const lines = [`@os-secrets/linux-x64-${first}/os-secrets.node`, "left: false"];
+      assert.deepEqual(
+        stdout.trimEnd().split("\n"),
+        hasLoader ? ["without the network: true", ...lines] : lines,
+        stderr,
+      );
+    });
+  }
+
+  it("asks Deno for no permission but to load native code", linuxOnly("two C libraries"), () => {
+    const folder = project("permissions");
+    install(folder, target, built);
+    const [deno] = runtimes.Deno;
+    const permitted = [deno, "run", "--quiet", "--no-lock", "--no-prompt", "--allow-ffi"];
+    const source = `console.log(typeof require("os-secrets"))`;
+    const { stdout, stderr } = run(folder, permitted, "main.cjs", source);
+    assert.equal(stdout, "object\n", stderr);
   });
 
   it("takes a package without its binary for missing, not for broken", () => {

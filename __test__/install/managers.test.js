@@ -1,0 +1,167 @@
+// Every package manager installs what fits the machine, without a script, and what it installs works.
+
+const assert = require("node:assert/strict");
+const { createHash } = require("node:crypto");
+const { readFileSync, rmSync, writeFileSync } = require("node:fs");
+const { dirname, join } = require("node:path");
+const { after, before, describe, it } = require("node:test");
+const { version } = require("../../package.json");
+const { ownPlatform, platforms } = require("../../scripts/platforms.js");
+const { installInto, installed, manage, managers, runIn, writeExample } = require("../support/managers.js");
+const { startRegistry, succeed } = require("../support/registry.js");
+const { node, runtimes } = require("../support/runtimes.js");
+const { startSession } = require("../support/session.js");
+
+let session;
+let registry;
+before(async () => {
+  session = await startSession();
+  registry = await startRegistry(session);
+});
+after(() => session.stop());
+
+const own = `@os-secrets/${ownPlatform().name}`;
+const ofBothLibraries = ["gnu", "musl"].map((libc) => own.replace(/[a-z]+$/, libc));
+const place = (name) => join(session.directory, name.replaceAll(/\W/g, ""));
+
+/** Prints whether the package can be loaded, and where not, why. */
+const loading = `
+  import { createRequire } from "node:module";
+  try {
+    createRequire(import.meta.url)("os-secrets");
+    console.log("loads");
+  } catch (error) {
+    console.log(error.code, error.message);
+  }`;
+
+describe("what is published", () => {
+  async function published(name) {
+    const { versions } = await (await fetch(`${registry}/${name}`)).json();
+    assert.deepEqual(Object.keys(versions), [version]);
+    return versions[version];
+  }
+
+  it("has no scripts, no dependencies but the platform packages, and the digests of its tarballs", async () => {
+    const names = platforms.map(({ name }) => `@os-secrets/${name}`);
+    for (const name of ["os-secrets", ...names]) {
+      const manifest = await published(name);
+      for (const field of ["scripts", "dependencies", "devDependencies", "hasInstallScript", "private"]) {
+        assert.equal(manifest[field], undefined, `${name} has ${field}`);
+      }
+      const expected =
+        name === "os-secrets" ? Object.fromEntries(names.map((each) => [each, version])) : undefined;
+      assert.deepEqual(manifest.optionalDependencies, expected);
+      const tarball = Buffer.from(await (await fetch(manifest.dist.tarball)).arrayBuffer());
+      assert.equal(
+        manifest.dist.integrity,
+        `sha512-${createHash("sha512").update(tarball).digest("base64")}`,
+      );
+    }
+  });
+
+  it("says which platforms it is for", async () => {
+    for (const { name } of platforms) {
+      const [os, cpu, libc] = name.split("-");
+      const manifest = await published(`@os-secrets/${name}`);
+      const library = { gnu: ["glibc"], musl: ["musl"] }[libc];
+      assert.deepEqual([manifest.os, manifest.cpu, manifest.libc], [[os], [cpu], library], name);
+    }
+  });
+
+  for (const { name } of platforms) {
+    it(`is one package on ${name}`, async () => {
+      const [os, cpu, library] = name.split("-");
+      const libc = library ? [`--libc=${library === "gnu" ? "glibc" : library}`] : [];
+      const folder = place(`platform-${name}`);
+      await installInto(session, "npm", folder, [`--os=${os}`, `--cpu=${cpu}`, ...libc]);
+      assert.deepEqual(installed(folder), [`@os-secrets/${name}`]);
+    });
+  }
+});
+
+for (const [name, manager] of Object.entries(managers)) {
+  const fitting = manager.ignoresLibc ? ofBothLibraries : [own];
+
+  describe(name, () => {
+    let folder;
+    before(async () => {
+      folder = place(name);
+      await installInto(session, name, folder);
+    });
+
+    it(`installs ${manager.ignoresLibc ? "what fits the machine with either C library" : "what fits"}`, () => {
+      assert.deepEqual(installed(folder), fitting);
+    });
+
+    for (const [runtime, command] of Object.entries(runtimes)) {
+      if (manager.hasNoFolder && !runtime.startsWith("Node")) continue;
+      it(`brings what README.md shows first to ${runtime}`, async () => {
+        const expected = writeExample(folder);
+        const { code, stdout, stderr } = await runIn(session, name, folder, command, "main.mjs");
+        assert.deepEqual({ code, stdout }, { code: 0, stdout: expected }, stderr);
+      });
+    }
+
+    it("brings the programs", async () => {
+      const PATH = `${join(folder, "node_modules", ".bin")}:${dirname(node(20)[0])}:/usr/bin:/bin`;
+      const by = manager.hasNoFolder ? `'${manager.command.join("' '")}' run ` : "";
+      const script = `
+        set -e
+        printf packed | ${by}secrets set program
+        ${by}secrets get program
+        ${by}secrets delete program
+        ${by}bus-secrets resolve plain`;
+      const { code, stdout, stderr } = await session.run("sh", ["-c", script], {
+        cwd: folder,
+        env: { PATH },
+      });
+      assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: "packed\nplain\n", stderr: "" });
+    });
+
+    it("installs the same from its lock file", async () => {
+      const lock = readFileSync(join(folder, manager.lock), "utf8");
+      for (const made of ["node_modules", ".yarn", ".pnp.cjs", ".pnp.loader.mjs"]) {
+        rmSync(join(folder, made), { recursive: true, force: true });
+      }
+      assert.deepEqual(installed(folder), []);
+      await manage(session, name, folder, manager.frozen);
+      assert.equal(readFileSync(join(folder, manager.lock), "utf8"), lock);
+      assert.deepEqual(installed(folder), fitting);
+    });
+
+    if (manager.omit) {
+      it(`is told by the error what to do after ${manager.omit}`, async () => {
+        const project = place(`${name}-omit`);
+        await installInto(session, name, project, [manager.omit]);
+        assert.deepEqual(installed(project), []);
+        await isMended(name, project);
+      });
+    }
+  });
+}
+
+/** The project's package does not load; the error says what was looked for, and names a command that mends it. */
+async function isMended(name, project) {
+  writeFileSync(join(project, "load.mjs"), loading);
+  const load = async () => {
+    const { code, stdout, stderr } = await runIn(session, name, project, node(20), "load.mjs");
+    assert.equal(code, 0, stderr);
+    return stdout;
+  };
+  const message = await load();
+  assert.match(message, /^ERR_SECRETS_PLATFORM_ERROR /);
+  for (const each of ofBothLibraries) assert.ok(message.includes(`  ${each}: not there\n`), message);
+  const { command, mend, ignoresLibc } = managers[name];
+  assert.ok(message.includes(mend), message);
+  const [program, ...first] = command;
+  await succeed(session, program, [...first, ...mend.split(" ").slice(1)], { cwd: project });
+  assert.equal(await load(), "loads\n");
+  assert.deepEqual(installed(project), ignoresLibc ? ofBothLibraries : [own]);
+}
+
+it("npm is told what to do with what another machine's npm has installed", async () => {
+  const project = place("another-machine");
+  const cpu = process.arch === "x64" ? "arm64" : "x64";
+  await installInto(session, "npm", project, [`--cpu=${cpu}`]);
+  await isMended("npm", project);
+});

@@ -1,0 +1,76 @@
+// A registry for a session, with everything published to it: what is built here, and of the other platform
+// packages all but the binary, so that package managers have the choice that they will have.
+
+const assert = require("node:assert/strict");
+const { cpSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } = require("node:fs");
+const { join } = require("node:path");
+const { platforms } = require("../../scripts/platforms.js");
+const { root } = require("./runtimes.js");
+
+/** Runs a program in the session that has to succeed: what it prints. */
+async function succeed(session, command, args, options) {
+  const { code, stdout, stderr } = await session.run(command, args, options);
+  assert.equal(code, 0, `${command} ${args.join(" ")}\n${stdout}\n${stderr}`);
+  return stdout;
+}
+
+/** Starts the registry, which ends with the session, and has the session's package managers use it: its URL. */
+async function startRegistry(session) {
+  const folder = join(session.directory, "registry");
+  mkdirSync(folder);
+  const program = join(root, "__test__", "install", "registry.js");
+  const server = session.start(process.execPath, [program, folder]);
+  let complaints = "";
+  server.stderr.setEncoding("utf8").on("data", (text) => {
+    complaints += text;
+  });
+  const port = await new Promise((resolve, reject) => {
+    server.stdout.setEncoding("utf8").on("data", (text) => {
+      const [, number] = /^port (\d+)$/m.exec(text) ?? [];
+      if (number) resolve(number);
+    });
+    server.once("exit", () => reject(new Error(`the registry has ended: ${complaints}`)));
+  });
+  const url = `http://127.0.0.1:${port}`;
+  configure(session, url);
+  await publish(session, join(folder, "packages"));
+  return url;
+}
+
+/** Tells the package managers of the registry, and that what is published was meant to be just now. */
+function configure(session, url) {
+  const npm = [`registry=${url}/`, `${url.slice("http:".length)}/:_authToken=anybody`, "fund=false"];
+  npm.push("audit=false", "update-notifier=false");
+  writeFileSync(join(session.env.HOME, ".npmrc"), `${npm.join("\n")}\n`);
+  const yarn = { npmRegistryServer: url, unsafeHttpWhitelist: ["127.0.0.1"], npmMinimalAgeGate: 0 };
+  Object.assign(yarn, { enableTelemetry: false, enableScripts: false });
+  writeFileSync(join(session.env.HOME, ".yarnrc.yml"), JSON.stringify(yarn));
+  session.env.pnpm_config_minimum_release_age = "0";
+}
+
+/** Packs everything, and publishes it. */
+async function publish(session, folder) {
+  await succeed(session, process.execPath, [join(root, "scripts", "pack.js"), "--built", folder]);
+  const main = /^os-secrets-\d[^/]*\.tgz$/;
+  const tarballs = readdirSync(folder);
+  const others = tarballs.filter((name) => !main.test(name)).map((name) => join(folder, name));
+  for (const platform of platforms) {
+    if (existsSync(join(platform.folder, "os-secrets.node"))) continue;
+    const standIn = join(folder, platform.name);
+    cpSync(platform.folder, standIn, { recursive: true });
+    writeFileSync(join(standIn, "os-secrets.node"), "not built here");
+    others.push(standIn);
+  }
+  const send = (path) => succeed(session, "npm", ["publish", path]);
+  await Promise.all(others.map(send));
+  // As a release has to: whoever installs it then finds what it depends on.
+  await send(
+    join(
+      folder,
+      tarballs.find((name) => main.test(name)),
+    ),
+  );
+  rmSync(folder, { recursive: true });
+}
+
+module.exports = { startRegistry, succeed };
