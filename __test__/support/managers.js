@@ -14,7 +14,8 @@ const young = "--minimum-dependency-age=0";
 
 /**
  * Each by its name: how it adds a package to a project, installs what the lock file says and nothing else, and
- * leaves optional dependencies out (`omit`), and the command that brings them (`mend`), where there is one.
+ * leaves optional dependencies out (`omit`), and the command that brings them (`mend`); how it installs for a
+ * machine with another processor (`cpu`). What is absent it cannot do.
  */
 const managers = {
   npm: {
@@ -24,6 +25,7 @@ const managers = {
     lock: "package-lock.json",
     omit: "--omit=optional",
     mend: "npm install --include=optional --force os-secrets",
+    cpu: (name) => `--cpu=${name}`,
   },
   pnpm: {
     command: [process.execPath, join(tools, "pnpm", "bin", "pnpm.mjs")],
@@ -32,6 +34,7 @@ const managers = {
     lock: "pnpm-lock.yaml",
     omit: "--no-optional",
     mend: "pnpm install --force",
+    cpu: (name) => `--cpu=${name}`,
   },
   "Yarn 1": {
     command: [process.execPath, join(tools, "yarn", "bin", "yarn.js")],
@@ -64,6 +67,7 @@ const managers = {
     lock: "bun.lock",
     omit: "--omit=optional",
     mend: "bun install --force",
+    cpu: (name) => `--cpu=${name}`,
   },
   // Runs no scripts unless told to.
   Deno: {
