@@ -1,11 +1,12 @@
 // Where the runtimes lie that the tests run under.
 //
 // On Windows they are those that whoever runs the tests has: this Node, and a Bun that OS_SECRETS_TEST_BUN names.
+// On macOS it is this Node as well.
 
 const { execFileSync } = require("node:child_process");
 const { existsSync } = require("node:fs");
 const { join } = require("node:path");
-const { isWindows } = require("./platform.js");
+const { isMac, isWindows } = require("./platform.js");
 
 const root = join(__dirname, "..", "..");
 
@@ -23,15 +24,19 @@ function find(name, places) {
   throw new Error(`${name} is not installed: run npm test, which installs it`);
 }
 
-/** Node of a major version; on Windows the one that runs the tests. */
+/** Node of a major version; on Windows and macOS the one that runs the tests. */
 function node(version) {
-  if (isWindows) return [process.execPath];
+  if (isWindows || isMac) return [process.execPath];
   return [find(`Node ${version}`, [`__test__/runtimes/node_modules/node${version}/bin/node`])];
 }
 
 function findBun() {
   if (!isWindows) {
-    return find("Bun", ["node_modules/bun/bin/bun.exe", "node_modules/@oven/bun-linux-x64/bin/bun"]);
+    const arch = process.arch === "arm64" ? "aarch64" : process.arch;
+    return find("Bun", [
+      "node_modules/bun/bin/bun.exe",
+      `node_modules/@oven/bun-${process.platform}-${arch}/bin/bun`,
+    ]);
   }
   const { OS_SECRETS_TEST_BUN: path } = process.env;
   if (!path) throw new Error("OS_SECRETS_TEST_BUN does not name a bun.exe");
@@ -43,7 +48,7 @@ const bun = findBun();
 
 /** Each runtime: its command, and what comes before the file to run. */
 function findRuntimes() {
-  if (isWindows) return { [`Node ${process.versions.node.split(".")[0]}`]: node(), Bun: [bun] };
+  if (isWindows || isMac) return { [`Node ${process.versions.node.split(".")[0]}`]: node(), Bun: [bun] };
   const deno = find("Deno", ["node_modules/@deno/linux-x64-glibc/deno"]);
   return {
     "Node 20": node(20),
