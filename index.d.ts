@@ -63,7 +63,8 @@ declare namespace osSecrets {
 
     /**
      * macOS only: let every application of the user read the credential without asking, for
-     * continuous-integration machines where nobody can answer.
+     * continuous-integration machines where nobody can answer. It counts for a credential that is
+     * new; replacing one changes its value alone.
      *
      * @default false
      */
@@ -332,7 +333,7 @@ declare namespace osSecrets {
      * The names of all credentials, or of one service's, sorted. No value is read, and the person is
      * never asked: where a locked store hides what it holds, it rejects.
      *
-     * On Windows, the operating system's store wants a service, and throws without one: it does not
+     * On Windows and macOS, the operating system's store wants a service, and throws without one: it does not
      * tell the credentials of this package and `Bun.secrets` from all others.
      */
     list(

@@ -154,7 +154,10 @@ function withCause(outcome, signal) {
   });
 }
 
-/** Reads the options of `set`; the value may stand beside them. */
+/**
+ * Reads the options of `set`; the value may stand beside them. `kept` says how it is kept, as the native code
+ * takes it: whether on this machine alone, and whether every application may use it.
+ */
 function setting(options, second, isValue) {
   const { service, name } = key(options);
   const own = read(options, "value");
@@ -166,7 +169,7 @@ function setting(options, second, isValue) {
     throw wrongType(`Expected 'value' to be a string${isValue === isString ? "" : " or a Uint8Array"}`);
   }
   // Matters on macOS, as the next one on Windows; read everywhere, so that a getter runs everywhere.
-  read(options, "allowUnrestrictedAccess");
+  const unrestricted = Boolean(read(options, "allowUnrestrictedAccess"));
   const persist = read(options, "persist");
   if (persist !== undefined && persist !== "local" && persist !== "enterprise") {
     throw invalid(
@@ -174,7 +177,7 @@ function setting(options, second, isValue) {
       "The property 'options.persist' must be one of: `local`, `enterprise`",
     );
   }
-  return { service, name, value, bounded: bounds(options), local: persist === "local" };
+  return { service, name, value, bounded: bounds(options), kept: [persist === "local", unrestricted] };
 }
 
 /** The credential that a method is asked for, from either form of its arguments. */
@@ -194,12 +197,12 @@ function asked(method, args) {
 function stored(args, isValue) {
   const [first, second, third] = args;
   const positional = isString(first) && isString(second) && isValue(third);
-  const { service, name, value, bounded, local } = positional
-    ? { service: first, name: second, value: third, bounded: UNBOUNDED, local: false }
+  const { service, name, value, bounded, kept } = positional
+    ? { service: first, name: second, value: third, bounded: UNBOUNDED, kept: [] }
     : setting(first, second, isValue);
   check(service, name, isString(value) ? value : "");
   if (!isString(value)) checkMemory(value);
-  return { service, name, value, bounded, local };
+  return { service, name, value, bounded, kept };
 }
 
 /** Whether a store from `openStore` can hold a value. */
@@ -226,8 +229,8 @@ const methods = {
     return start(bounded, (limits) => native.get(undefined, service, name, limits));
   },
   set(...args) {
-    const { service, name, value, bounded, local } = stored(args, isString);
-    return start(bounded, (limits) => native.set(undefined, service, name, value, limits, local));
+    const { service, name, value, bounded, kept } = stored(args, isString);
+    return start(bounded, (limits) => native.set(undefined, service, name, value, limits, ...kept));
   },
   delete(...args) {
     const { service, name, bounded } = asked("secrets.delete", args);
@@ -268,8 +271,8 @@ class Store {
   }
 
   set(...args) {
-    const { service, name, value, bounded, local } = stored(args, isValue);
-    return this.#start(bounded, (limits) => native.set(this.#native, service, name, value, limits, local));
+    const { service, name, value, bounded, kept } = stored(args, isValue);
+    return this.#start(bounded, (limits) => native.set(this.#native, service, name, value, limits, ...kept));
   }
 
   delete(...args) {

@@ -41,4 +41,5 @@ function main() {
 
 // Nothing of a bus and a keyring is there.
 if (process.platform === "win32") require("./test-windows.js");
+else if (process.platform === "darwin") require("./test-macos.js");
 else main();

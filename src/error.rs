@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, fmt, path::PathBuf, time::Duration};
 
+pub mod keychain;
+
 /// Why a call failed.
 ///
 /// Messages say what happened, what it means and what to do next. None holds a secret's value.
@@ -151,6 +153,17 @@ pub enum Error {
         operation: &'static str,
         /// The system's error number.
         number: u32,
+        /// The system's own words for that.
+        message: String,
+    },
+
+    /// macOS refused a call of its Keychain, or failed.
+    #[error("Keychain failed at {operation}: {message} (OSStatus {status}).{}", keychain::advice(*status))]
+    Keychain {
+        /// The call, such as `SecItemAdd`.
+        operation: &'static str,
+        /// The system's result code.
+        status: i32,
         /// The system's own words for that.
         message: String,
     },
@@ -398,6 +411,7 @@ impl Error {
             Self::Windows { number: number::ACCESS_DENIED, .. } => "ERR_SECRETS_ACCESS_DENIED",
             Self::Windows { number: number::CANCELLED, .. } => "ERR_SECRETS_USER_CANCELED",
             Self::Windows { .. } => "ERR_SECRETS_PLATFORM_ERROR",
+            Self::Keychain { status, .. } => keychain::code(*status),
             Self::WrongKey { .. } => "ERR_SECRETS_AUTH_FAILED",
             Self::UserCanceled { .. } | Self::NoPassphrase(_) => "ERR_SECRETS_USER_CANCELED",
             Self::InteractionRequired { .. } => "ERR_SECRETS_INTERACTION_REQUIRED",
@@ -459,6 +473,19 @@ mod tests {
 
     fn windows(number: u32) -> Error {
         Error::Windows { operation: "CredRead", number, message: "some words".into() }
+    }
+
+    #[test]
+    fn keychain_speaks_in_the_systems_own_words() {
+        let message =
+            "The specified item could not be found in the keychain.".trim_end_matches('.').to_owned();
+        let error = Error::Keychain { operation: "SecItemUpdate", status: -25300, message };
+        assert_eq!(
+            error.to_string(),
+            "Keychain failed at SecItemUpdate: The specified item could not be found in the keychain (OSStatus \
+             -25300). See what the number means (security error <number>), then try again"
+        );
+        assert_eq!(error.code(), "ERR_SECRETS_PLATFORM_ERROR");
     }
 
     #[test]

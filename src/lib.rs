@@ -20,8 +20,8 @@
 //! Dependencies point one way: binding and cli → scope → store → credential, limits, file,
 //! json, error.
 
-#[cfg(not(any(target_os = "linux", windows)))]
-compile_error!("os-secrets has a store for Linux and Windows only so far");
+#[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
+compile_error!("os-secrets has a store for Linux, macOS and Windows only");
 
 pub mod binding;
 pub mod cli;

@@ -3,7 +3,8 @@
 //! They run under `examples/mask.rs`. `cargo test` builds it; before `cargo test --test mask`, do so with
 //! `cargo build --example mask`.
 
-#![cfg(unix)]
+// Their scripts need /proc, setsid and what else Linux has.
+#![cfg(target_os = "linux")]
 
 use std::{
     fs::File,

@@ -4,6 +4,7 @@ const { existsSync } = require("node:fs");
 const { join } = require("node:path");
 
 const isWindows = process.platform === "win32";
+const isMac = process.platform === "darwin";
 
 /** Wine stands in for Windows, where there is none. */
 const isWine = isWindows && existsSync(join(process.env.SystemRoot, "system32", "winecfg.exe"));
@@ -31,6 +32,9 @@ const onLinuxAlone = [
 /** What only Windows has. */
 const onWindowsAlone = ["Credential Manager", "scripts of cmd"];
 
+/** What only macOS has. */
+const onMacAlone = ["Keychain"];
+
 /** What Wine has not. */
 const notOnWine = [
   "a Bun that finds .env files",
@@ -44,13 +48,16 @@ function options(skips, reasons, reason) {
 }
 
 /** The options of a test that needs what only Linux has. */
-const linuxOnly = (reason) => options(isWindows, onLinuxAlone, reason);
+const linuxOnly = (reason) => options(isWindows || isMac, onLinuxAlone, reason);
 
 /** The options of a test that needs what only Windows has. */
 const windowsOnly = (reason) => options(!isWindows, onWindowsAlone, reason);
 
+/** The options of a test that needs what only macOS has. */
+const macOnly = (reason) => options(!isMac, onMacAlone, reason);
+
 /** The options of a test that needs what Wine does not have. */
 const exceptOnWine = (reason) => options(isWine, notOnWine, reason);
 
-const reasons = [...onLinuxAlone, ...onWindowsAlone, ...notOnWine];
-module.exports = { exceptOnWine, isWindows, isWine, linuxOnly, reasons, windowsOnly };
+const reasons = [...onLinuxAlone, ...onWindowsAlone, ...onMacAlone, ...notOnWine];
+module.exports = { exceptOnWine, isMac, isWindows, isWine, linuxOnly, macOnly, reasons, windowsOnly };

@@ -1,12 +1,13 @@
 // Where the runtimes lie that the tests run under.
 //
 // On Windows they are those that whoever runs the tests has: this Node, and a Bun that OS_SECRETS_TEST_BUN names.
+// On macOS it is this Node as well.
 // OS_SECRETS_TEST_NODE is the command of a Node to be tested instead of all others: an array, as JSON.
 
 const { execFileSync } = require("node:child_process");
 const { existsSync } = require("node:fs");
 const { join } = require("node:path");
-const { isWindows } = require("./platform.js");
+const { isMac, isWindows } = require("./platform.js");
 
 const root = join(__dirname, "..", "..");
 
@@ -27,16 +28,20 @@ function find(name, places) {
 /** The command of the one Node that is tested, if only one is. */
 const only = process.env.OS_SECRETS_TEST_NODE && JSON.parse(process.env.OS_SECRETS_TEST_NODE);
 
-/** Node of a major version; on Windows the one that runs the tests. */
+/** Node of a major version; on Windows and macOS the one that runs the tests. */
 function node(version) {
   if (only) return only;
-  if (isWindows) return [process.execPath];
+  if (isWindows || isMac) return [process.execPath];
   return [find(`Node ${version}`, [`__test__/runtimes/node_modules/node${version}/bin/node`])];
 }
 
 function findBun() {
   if (!isWindows) {
-    return find("Bun", ["node_modules/bun/bin/bun.exe", "node_modules/@oven/bun-linux-x64/bin/bun"]);
+    const arch = process.arch === "arm64" ? "aarch64" : process.arch;
+    return find("Bun", [
+      "node_modules/bun/bin/bun.exe",
+      `node_modules/@oven/bun-${process.platform}-${arch}/bin/bun`,
+    ]);
   }
   const { OS_SECRETS_TEST_BUN: path } = process.env;
   if (!path) throw new Error("OS_SECRETS_TEST_BUN does not name a bun.exe");
@@ -49,7 +54,7 @@ const bun = findBun();
 /** Each runtime: its command, and what comes before the file to run. */
 function findRuntimes() {
   if (only) return { Node: only };
-  if (isWindows) return { [`Node ${process.versions.node.split(".")[0]}`]: node(), Bun: [bun] };
+  if (isWindows || isMac) return { [`Node ${process.versions.node.split(".")[0]}`]: node(), Bun: [bun] };
   const deno = find("Deno", ["node_modules/@deno/linux-x64-glibc/deno"]);
   return {
     "Node 20": node(20),

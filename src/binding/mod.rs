@@ -42,13 +42,27 @@ fn load(_exports: Object) -> napi::Result<()> {
     // calls, as promises' rejections.
     let _ = store::settings();
     let _ = store::os();
-    #[cfg(windows)]
+    #[cfg(any(target_os = "macos", windows))]
     pin();
     Ok(())
 }
 
+/// Keeps the addon loaded for as long as the process lives, as on Windows.
+#[cfg(target_os = "macos")]
+#[cfg_attr(test, allow(dead_code, reason = "only the runtime calls what calls it"))]
+fn pin() {
+    // SAFETY: the address is one of this library's; where the system knows whose it is, it gives a path that ends
+    // with a NUL. All zeros is a value of the structure. What is loaded already is loaded once more, and stays.
+    unsafe {
+        let mut found: libc::Dl_info = std::mem::zeroed();
+        if libc::dladdr((pin as *const ()).cast(), &mut found) != 0 && !found.dli_fname.is_null() {
+            libc::dlopen(found.dli_fname, libc::RTLD_LAZY | libc::RTLD_NODELETE);
+        }
+    }
+}
+
 /// Keeps the addon loaded for as long as the process lives: its threads go on when the last environment that
-/// has loaded it is gone. Elsewhere the linker sees to that (`-z nodelete`).
+/// has loaded it is gone. On Linux the linker sees to that (`-z nodelete`).
 #[cfg(windows)]
 #[cfg_attr(test, allow(dead_code, reason = "only the runtime calls what calls it"))]
 fn pin() {
@@ -150,8 +164,10 @@ pub fn get(
     ask(env, choice, key, bounds, Progress::reading, get, reply)
 }
 
-/// Stores a credential: a promise of nothing. `local` keeps it on this machine, where there is a choice.
+/// Stores a credential: a promise of nothing. `local` keeps it on this machine, where there is a choice;
+/// `unrestricted` lets every application use it, where they are told apart.
 #[napi]
+#[allow(clippy::too_many_arguments, reason = "JavaScript's objects would have to be read here")]
 pub fn set(
     env: Env,
     store: Option<&External<Choice>>,
@@ -160,13 +176,14 @@ pub fn set(
     value: Value,
     bounds: Bounds,
     local: Option<bool>,
+    unrestricted: Option<bool>,
 ) -> napi::Result<Unknown<'static>> {
     let (opened, key) = (of(store), Key { service, name });
     let persist = if local == Some(true) { Persist::Local } else { Persist::Enterprise };
+    let options = SetOptions { persist, unrestricted: unrestricted == Some(true) };
     start(env, bounds, move |bounds, limits| async move {
         let progress = Progress::changing(bounds.interactive);
-        let call =
-            async { opened.store()?.set_with(&key, &value.0, SetOptions { persist }, &progress).await };
+        let call = async { opened.store()?.set_with(&key, &value.0, options, &progress).await };
         limits.run(&progress, call).await.map(|()| Reply::Nothing)
     })
 }

@@ -72,18 +72,16 @@ fn preferences(context: &Context) -> Result<Vec<(String, Origin)>, Error> {
 /// Copies one, and says what was done.
 fn copy(context: &Context, key: Key, origin: Origin, delete: bool) -> Result<&'static str, Undone> {
     let (from, to, chosen) = (origin.clone(), key.clone(), context.store());
-    #[cfg(windows)]
+    #[cfg(not(target_os = "linux"))]
     if let Origin::Item(item) = &origin
         && matches!(chosen, store::Choice::Os)
         && item.is_of(&key)
     {
         let item = item.clone();
-        let converted = context.call(Progress::changing(true), |progress| async move {
-            let value = store::os()?.get_foreign(&item, &progress).await?;
-            store::os()?.convert_foreign(&to, &value, &progress).await
-        });
+        let kept = context
+            .call(Progress::changing(true), |progress| async move { keep(&item, &to, &progress).await });
         // It is the very item: deleting it would delete the credential.
-        return converted.map(|()| "kept").map_err(|error| Undone::failed("is not converted", &error));
+        return kept.map(|()| "kept").map_err(|error| Undone::failed("is not converted", &error));
     }
     let copied = context.call(Progress::changing(true), |progress| async move {
         let value = from.read(&progress).await?;
@@ -104,6 +102,20 @@ fn copy(context: &Context, key: Key, origin: Origin, delete: bool) -> Result<&'s
         Ok(()) => Ok("moved"),
         Err(error) => Err(Undone::failed("is copied, but the old one is not deleted", &error)),
     }
+}
+
+/// Makes UTF-8 of what is the very item of a key.
+#[cfg(windows)]
+async fn keep(item: &Foreign, key: &Key, progress: &Progress) -> Result<(), Error> {
+    let value = store::os()?.get_foreign(item, progress).await?;
+    store::os()?.convert_foreign(key, &value, progress).await
+}
+
+/// Sees to it that this program may read what is the very item of a key, by reading it: Keychain asks the person
+/// the first time.
+#[cfg(target_os = "macos")]
+async fn keep(item: &Foreign, _: &Key, progress: &Progress) -> Result<(), Error> {
+    store::os()?.get_foreign(item, progress).await.map(drop)
 }
 
 impl Origin {

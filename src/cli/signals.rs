@@ -11,7 +11,7 @@ use std::{
 };
 
 use libc::{c_int, c_void, siginfo_t};
-use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::io::ioctl_fionbio;
 
 /// Actions belong to the process: one at a time has them.
 static TURN: Mutex<()> = Mutex::new(());
@@ -45,7 +45,10 @@ impl Signals {
     pub fn catch(signals: &[c_int]) -> io::Result<Self> {
         // Nothing is left half done where somebody panicked.
         let turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let (reader, writer) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
+        let (reader, writer) = io::pipe()?;
+        let (reader, writer) = (OwnedFd::from(reader), OwnedFd::from(writer));
+        ioctl_fionbio(&reader, true)?;
+        ioctl_fionbio(&writer, true)?;
         OWNER.store(std::process::id() as i32, Ordering::SeqCst);
         WRITER.store(writer.as_raw_fd(), Ordering::SeqCst);
         let before = Vec::with_capacity(signals.len());
@@ -173,6 +176,11 @@ fn check(result: c_int) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+#[cfg(target_os = "linux")]
+use libc::__errno_location as errno_location;
+#[cfg(target_os = "macos")]
+use libc::__error as errno_location;
+
 /// Writes down that the signal came. Runs on any thread, at any point of any function.
 extern "C" fn note(signal: c_int, info: *mut siginfo_t, _context: *mut c_void) {
     // SAFETY: `getpid`, `signal`, `raise` and `write` may be called in handlers; `errno` is this
@@ -185,7 +193,7 @@ extern "C" fn note(signal: c_int, info: *mut siginfo_t, _context: *mut c_void) {
             libc::raise(signal);
             return;
         }
-        let errno = *libc::__errno_location();
+        let errno = *errno_location();
         HANDLING.fetch_add(1, Ordering::SeqCst);
         let writer = WRITER.load(Ordering::SeqCst);
         let sender = if (*info).si_code <= 0 { (*info).si_pid() } else { -1 };
@@ -194,7 +202,7 @@ extern "C" fn note(signal: c_int, info: *mut siginfo_t, _context: *mut c_void) {
             libc::write(writer, message.as_ptr().cast(), mem::size_of_val(&message));
         }
         HANDLING.fetch_sub(1, Ordering::SeqCst);
-        *libc::__errno_location() = errno;
+        *errno_location() = errno;
     }
 }
 

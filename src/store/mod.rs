@@ -22,6 +22,9 @@ pub mod exec;
 pub mod file;
 #[cfg(target_os = "linux")]
 pub mod linux;
+// What needs nothing of macOS is tested everywhere.
+#[cfg(any(target_os = "macos", test))]
+pub mod macos;
 #[forbid(unsafe_code)]
 pub mod memory;
 #[forbid(unsafe_code)]
@@ -32,6 +35,9 @@ pub mod windows;
 /// The operating system's own store.
 #[cfg(target_os = "linux")]
 pub use linux::{SecretService as OsStore, foreign::Foreign};
+/// The operating system's own store.
+#[cfg(target_os = "macos")]
+pub use macos::{foreign::Foreign, keychain::Keychain as OsStore};
 /// The operating system's own store.
 #[cfg(windows)]
 pub use windows::{CredentialManager as OsStore, foreign::Foreign};
@@ -168,6 +174,9 @@ pub enum Persist {
 pub struct SetOptions {
     /// How long it is kept, and where.
     pub persist: Persist,
+    /// Whether every application may use it without the person being asked. macOS knows the difference, of a
+    /// credential that is new.
+    pub unrestricted: bool,
 }
 
 /// A package that stores credentials in items of its own.

@@ -34,6 +34,8 @@ impl Variables for Process {
 
 #[cfg(target_os = "linux")]
 use super::linux::environment::is_privileged;
+#[cfg(target_os = "macos")]
+use super::macos::environment::is_privileged;
 
 /// Whether the process has more privileges than who has started it: no such thing is here.
 #[cfg(windows)]

@@ -10,6 +10,9 @@ mod file;
 #[cfg(target_os = "linux")]
 #[path = "linux.rs"]
 mod os;
+#[cfg(target_os = "macos")]
+#[path = "macos.rs"]
+mod os;
 #[cfg(windows)]
 #[path = "windows.rs"]
 mod os;
@@ -53,7 +56,7 @@ fn as_text(facts: &[Fact], problems: &[Problem]) -> String {
         .iter()
         .map(|(name, value)| {
             let value = match value {
-                Value::Null if ["bus", "collection", "backup"].contains(name) => "none".into(),
+                Value::Null if ["bus", "collection", "keychain", "backup"].contains(name) => "none".into(),
                 Value::Null => "unknown".into(),
                 Value::Bool(true) => "yes".into(),
                 Value::Bool(false) => "no".into(),

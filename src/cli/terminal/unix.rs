@@ -28,6 +28,9 @@ use crate::{
 const CAUGHT: [c_int; 7] =
     [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT, libc::SIGALRM, SIGTSTP, SIGCONT];
 
+/// How long a terminal is left alone that cannot be waited for.
+const TICK: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
+
 /// Asks on the terminal. Fewer answers than prompts mean the end of the input.
 pub fn ask(keyboard: &File, prompts: &[&str]) -> io::Result<Vec<Secret>> {
     let mut answers = Vec::with_capacity(prompts.len());
@@ -191,8 +194,14 @@ impl<'a> Terminal<'a> {
                 Err(error) => return Err(error.into()),
             }
             self.heed_signals()?;
-            if !files[0].revents().is_empty() {
-                return Ok(files[0].revents());
+            let ready = files[0].revents();
+            if ready.contains(PollFlags::NVAL) {
+                // macOS does not know how to wait for some of its devices, such as /dev/tty.
+                let _ = poll(&mut [PollFd::new(self.caught, PollFlags::IN)], Some(&TICK));
+                self.heed_signals()?;
+            }
+            if !ready.is_empty() {
+                return Ok(ready);
             }
         }
     }

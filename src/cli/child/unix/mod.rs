@@ -220,17 +220,17 @@ fn end_of(child: Pid) -> io::Result<OwnedFd> {
         return Ok(end);
     }
     // Some sandboxes, kernels and systems do not have it.
-    Ok(end_by_thread(child)?)
+    end_by_thread(child)
 }
 
-fn end_by_thread(child: Pid) -> Result<OwnedFd, rustix::io::Errno> {
-    let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+fn end_by_thread(child: Pid) -> io::Result<OwnedFd> {
+    let (reader, writer) = io::pipe()?;
     std::thread::spawn(move || {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
         let _ = rustix::io::retry_on_intr(|| waitid(WaitId::Pid(child), options));
         drop(writer);
     });
-    Ok(reader)
+    Ok(reader.into())
 }
 
 #[cfg(test)]
@@ -243,7 +243,7 @@ mod tests {
 
     #[test]
     fn both_ways_tell_the_end_and_leave_the_status() {
-        for way in [end_of, |child| Ok(end_by_thread(child)?)] {
+        for way in [end_of, end_by_thread] {
             let mut command = Command::new("sh");
             let mut child =
                 command.args(["-c", "read -r line; exit 7"]).stdin(Stdio::piped()).spawn().unwrap();

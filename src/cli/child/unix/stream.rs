@@ -10,9 +10,8 @@ use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     fs::fstat,
     io::{Errno, ioctl_fionbio},
-    pipe::{PipeFlags, fcntl_getpipe_size, pipe_with},
     process::{Pid, Signal, getpgrp, kill_process, kill_process_group},
-    pty::{OpenptFlags, ioctl_tiocgptpeer, openpt, unlockpt},
+    pty::{OpenptFlags, openpt, unlockpt},
     stdio::{stderr, stdout},
     termios::{
         OptionalActions, OutputModes, Winsize, isatty, tcgetattr, tcgetpgrp, tcgetwinsize, tcsetattr,
@@ -27,8 +26,8 @@ use crate::cli::mask::{Mask, Masked};
 const WRITE: usize = 4096;
 /// How often it is read and written before others have their turn.
 const TURNS: usize = 32;
-/// More than a terminal holds that nobody reads.
-const TERMINAL: usize = 1 << 20;
+/// More than a pipe of usual size or a terminal holds that nobody reads.
+const USUAL: usize = 1 << 20;
 
 /// One of the child's streams, or both where they are one.
 pub struct Stream<'a> {
@@ -41,6 +40,8 @@ pub struct Stream<'a> {
     out: Zeroizing<Vec<u8>>,
     written: usize,
     sink: BorrowedFd<'static>,
+    /// Whether it can be waited for. macOS does not know how for some devices, such as /dev/null.
+    is_polled: bool,
     /// The terminal's size that the child knows.
     size: Option<Winsize>,
     failure: Option<Errno>,
@@ -70,7 +71,10 @@ impl<'a> Stream<'a> {
         let size = if isatty(sink) { Some(tcgetwinsize(sink)?) } else { None };
         let (source, end) = match size {
             Some(size) => open_terminal(sink, size)?,
-            None => pipe_with(PipeFlags::CLOEXEC)?,
+            None => {
+                let (source, end) = io::pipe()?;
+                (source.into(), end.into())
+            }
         };
         ioctl_fionbio(&source, true)?;
         let stream = Self {
@@ -80,6 +84,7 @@ impl<'a> Stream<'a> {
             out: Zeroizing::default(),
             written: 0,
             sink,
+            is_polled: !cfg!(target_os = "macos") || !ready_state(sink).contains(PollFlags::NVAL),
             size,
             failure: None,
         };
@@ -92,15 +97,17 @@ impl<'a> Stream<'a> {
         let source = self.source.as_ref().filter(|_| !writes);
         // That nobody reads any more is told without asking.
         let of_sink = if writes { PollFlags::OUT } else { PollFlags::empty() };
-        let sink = (writes || source.is_some()).then(|| PollFd::from_borrowed_fd(self.sink, of_sink));
+        let sink = (self.is_polled && (writes || source.is_some()))
+            .then(|| PollFd::from_borrowed_fd(self.sink, of_sink));
         source.map(|source| PollFd::new(source, PollFlags::IN)).into_iter().chain(sink)
     }
 
     /// Reads and writes what it can without waiting.
     pub fn advance(&mut self, buffer: &mut [u8]) {
         let mut turns = 0;
-        // After the child's end there is only so much.
-        while turns < TURNS || self.left.is_some() {
+        // After the child's end there is only so much, and nothing tells when there is more to write to what
+        // cannot be waited for.
+        while turns < TURNS || self.left.is_some() || (!self.is_polled && !self.out.is_empty()) {
             turns += 1;
             let sink = self.sink_state();
             if sink.intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL) {
@@ -119,7 +126,7 @@ impl<'a> Stream<'a> {
 
     /// The child has ended: what is there by now is all.
     pub fn end(&mut self) {
-        self.left = self.source.as_ref().map(|source| fcntl_getpipe_size(source).unwrap_or(TERMINAL));
+        self.left = self.source.as_ref().map(capacity);
     }
 
     /// Tells the child when the terminal's size is another.
@@ -145,12 +152,8 @@ impl<'a> Stream<'a> {
     }
 
     fn sink_state(&self) -> PollFlags {
-        let mut polled = [PollFd::from_borrowed_fd(self.sink, PollFlags::OUT)];
-        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-        match poll(&mut polled, Some(&now)) {
-            Ok(_) => polled[0].revents(),
-            Err(_) => PollFlags::empty(),
-        }
+        // A write that waits, or says what is wrong.
+        if self.is_polled { ready_state(self.sink) } else { PollFlags::OUT }
     }
 
     /// Whether there is more to do at once.
@@ -200,16 +203,61 @@ impl<'a> Stream<'a> {
     }
 }
 
+/// What can be done with a sink at once.
+fn ready_state(sink: BorrowedFd<'_>) -> PollFlags {
+    let mut polled = [PollFd::from_borrowed_fd(sink, PollFlags::OUT)];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    match poll(&mut polled, Some(&now)) {
+        Ok(_) => polled[0].revents(),
+        Err(_) => PollFlags::empty(),
+    }
+}
+
+/// How much a pipe or a terminal holds at most. Only Linux tells, where a pipe can be made larger.
+fn capacity(source: &OwnedFd) -> usize {
+    #[cfg(target_os = "linux")]
+    if let Ok(size) = rustix::pipe::fcntl_getpipe_size(source) {
+        return size;
+    }
+    let _ = source;
+    USUAL
+}
+
 /// A terminal of this size that behaves as this one, but leaves what is written as it is: that one will
 /// process it.
 fn open_terminal(like: BorrowedFd<'_>, size: Winsize) -> io::Result<(OwnedFd, OwnedFd)> {
-    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
-    let master = openpt(flags)?;
-    unlockpt(&master)?;
-    let end = ioctl_tiocgptpeer(&master, flags)?;
+    let (master, end) = open_pair()?;
     let mut modes = tcgetattr(like)?;
     modes.output_modes.remove(OutputModes::OPOST);
     tcsetattr(end.as_fd(), OptionalActions::Now, &modes)?;
     tcsetwinsize(&master, size)?;
+    Ok((master, end))
+}
+
+/// The two ends of a new terminal.
+#[cfg(target_os = "linux")]
+fn open_pair() -> io::Result<(OwnedFd, OwnedFd)> {
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+    let master = openpt(flags)?;
+    unlockpt(&master)?;
+    let end = rustix::pty::ioctl_tiocgptpeer(&master, flags)?;
+    Ok((master, end))
+}
+
+/// The two ends of a new terminal.
+#[cfg(not(target_os = "linux"))]
+fn open_pair() -> io::Result<(OwnedFd, OwnedFd)> {
+    use rustix::{
+        fs::{Mode, OFlags, open},
+        io::{FdFlags, fcntl_setfd},
+        pty::{grantpt, ptsname},
+    };
+
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY)?;
+    fcntl_setfd(&master, FdFlags::CLOEXEC)?;
+    grantpt(&master)?;
+    unlockpt(&master)?;
+    let name = ptsname(&master, Vec::new())?;
+    let end = open(name, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty())?;
     Ok((master, end))
 }

@@ -1,0 +1,159 @@
+// macOS' Keychain, in what it does otherwise than the stores of other systems.
+//
+// Nothing here may ask a person, because nobody is there: so no executable reads what another has stored, unless
+// it must not ask.
+
+const assert = require("node:assert/strict");
+const { join } = require("node:path");
+const { after, before, describe, it } = require("node:test");
+const { openStore, secrets } = require("..");
+const { makeKeychain } = require("./support/keychain.js");
+const { macOnly } = require("./support/platform.js");
+const { bun, root } = require("./support/runtimes.js");
+
+const service = "os-secrets test";
+/** What differs from one item to the next: when it was made and changed. */
+const TIMES = ["cdat", "mdat"];
+
+describe("Keychain", macOnly("Keychain"), () => {
+  let keychain;
+  const { HOME } = process.env;
+
+  before(() => {
+    keychain = makeKeychain();
+    // Read by the system at its first call.
+    process.env.HOME = keychain.env.HOME;
+  });
+
+  after(() => {
+    process.env.HOME = HOME;
+    keychain?.remove();
+  });
+
+  /** Runs a script under Bun: what it prints. */
+  const inBun = (...args) => {
+    const { status, stdout, stderr } = keychain.run(bun, args);
+    assert.deepEqual({ status, stderr }, { status: 0, stderr: "" });
+    return stdout;
+  };
+
+  it("stores, replaces and deletes", async () => {
+    const key = { service, name: "stored" };
+    assert.equal(await secrets.get(key), null);
+    assert.equal(await secrets.delete(key), false);
+    for (const value of ["value", "pä€😀", " \n", "x".repeat(1 << 20)]) {
+      await secrets.set({ ...key, value });
+      assert.equal(await secrets.get(key), value);
+    }
+    assert.equal(await secrets.delete(key), true);
+    assert.equal(await secrets.get(key), null);
+    await secrets.set({ ...key, value: "again" });
+    await secrets.set({ ...key, value: "" });
+    await secrets.set({ ...key, value: "" });
+    assert.equal(await secrets.get(key), null);
+  });
+
+  it("keeps bytes that are no text", async () => {
+    const key = { service, name: "bytes" };
+    const store = openStore();
+    const value = new Uint8Array([0, 255, 128, 10]);
+    await store.set({ ...key, value });
+    assert.deepEqual(new Uint8Array(await store.get({ ...key, encoding: "buffer" })), value);
+    await assert.rejects(secrets.get(key), { code: "ERR_SECRETS_INVALID_DATA" });
+    assert.equal(await secrets.delete(key), true);
+  });
+
+  it("has the items of Bun, to the last attribute", async () => {
+    const [own, theirs] = [
+      { service, name: "own" },
+      { service, name: "theirs" },
+    ];
+    await secrets.set({ ...own, value: "value" });
+    inBun("-e", `await Bun.secrets.set(${JSON.stringify({ ...theirs, value: "value" })})`);
+    const [ours, expected] = [keychain.item(own), keychain.item(theirs)];
+    assert.equal(ours.svce, `"${service}"`);
+    assert.equal(ours.acct, '"own"');
+    assert.equal(expected.acct, '"theirs"');
+    for (const time of TIMES) {
+      delete ours[time];
+      delete expected[time];
+    }
+    assert.deepEqual({ ...ours, acct: undefined }, { ...expected, acct: undefined });
+    assert.equal(await openStore().has(theirs), true);
+    const listed = await openStore().list({ service });
+    assert.deepEqual(listed, [own, theirs]);
+    assert.equal(await secrets.delete(own), true);
+    inBun("-e", `if (!await Bun.secrets.delete(${JSON.stringify(theirs)})) process.exit(1)`);
+    assert.deepEqual(await openStore().list({ service }), []);
+  });
+
+  it("shares values with Bun in one process, both ways", () => {
+    assert.equal(inBun(join(root, "__test__", "programs", "same-process.js")), "done\n");
+  });
+
+  it("does not ask for what another executable has stored, where it must not", async () => {
+    const key = { service, name: "guarded" };
+    inBun("-e", `await Bun.secrets.set(${JSON.stringify({ ...key, value: "theirs" })})`);
+    const codes = ["ERR_SECRETS_INTERACTION_NOT_ALLOWED", "ERR_SECRETS_AUTH_FAILED"];
+    await assert.rejects(secrets.get({ ...key, interactive: false, timeout: 30_000 }), (error) => {
+      assert.ok(codes.includes(error.code), error.code);
+      assert.match(error.message, /^Keychain failed at SecItemCopyMatching: .+ \(OSStatus -25\d+\)\. /);
+      return true;
+    });
+    inBun("-e", `await Bun.secrets.delete(${JSON.stringify(key)})`);
+  });
+
+  it("allowUnrestrictedAccess lets other programs read the value", async () => {
+    const key = { service, name: "unrestricted" };
+    await secrets.set({ ...key, value: "for all", allowUnrestrictedAccess: true });
+    keychain.admitSystem(key);
+    const read = ["find-generic-password", "-w", "-s", key.service, "-a", key.name, keychain.path];
+    assert.equal(keychain.security(...read), "for all\n");
+    assert.equal(await secrets.get(key), "for all");
+    assert.equal(await secrets.delete(key), true);
+  });
+
+  it("says of a locked keychain that it is locked, and never that there is nothing", async () => {
+    const key = { service, name: "locked" };
+    await secrets.set({ ...key, value: "value" });
+    keychain.lock();
+    try {
+      const expected = { code: "ERR_SECRETS_INTERACTION_NOT_ALLOWED", message: /security unlock-keychain/ };
+      const silent = { interactive: false, timeout: 30_000 };
+      await assert.rejects(secrets.get({ ...key, ...silent }), expected);
+      await assert.rejects(secrets.set({ ...key, ...silent, value: "other" }), expected);
+      assert.equal(await openStore().has(key), true);
+      assert.deepEqual(await openStore().list({ service }), [key]);
+    } finally {
+      keychain.unlock();
+    }
+    assert.equal(await secrets.get(key), "value");
+    assert.equal(await secrets.delete(key), true);
+  });
+
+  it("lists one service only", () => {
+    assert.throws(() => openStore().list(), { name: "TypeError", code: "ERR_INVALID_ARG_VALUE" });
+  });
+
+  it("doctor finds the keychain, and whether it is locked", () => {
+    const examine = () => {
+      const program = join(root, "bin", "secrets.js");
+      const { status, stdout } = keychain.run(process.execPath, ["--", program, "doctor", "--json"]);
+      return { status, ...JSON.parse(stdout) };
+    };
+    const { status, store, keychain: path, unlocked, problems } = examine();
+    assert.deepEqual(
+      { status, store, path, unlocked },
+      { status: 0, store: "Keychain", path: keychain.path, unlocked: true },
+    );
+    assert.deepEqual(problems, []);
+    keychain.lock();
+    try {
+      const found = examine();
+      assert.equal(found.unlocked, false);
+      assert.equal(found.problems[0].mend, "security unlock-keychain");
+    } finally {
+      keychain.unlock();
+    }
+  });
+});
