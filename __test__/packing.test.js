@@ -62,7 +62,12 @@ describe("the packed tarballs", linuxOnly("packages of Linux"), () => {
       "program.js",
     ]);
     assert.deepEqual(list(join("os-secrets", "bin")), ["bus-secrets.js", "secrets.js"]);
-    assert.deepEqual(list("@os-secrets/linux-x64-gnu"), ["LICENSE", "os-secrets.node", "package.json"]);
+    assert.deepEqual(list("@os-secrets/linux-x64-gnu"), [
+      "LICENSE",
+      "THIRD-PARTY-LICENSES.md",
+      "os-secrets.node",
+      "package.json",
+    ]);
     const manifest = JSON.parse(
       readFileSync(join(project, "node_modules", "os-secrets", "package.json"), "utf8"),
     );

@@ -22,9 +22,15 @@ mkdirSync(destination, { recursive: true });
 const staging = mkdtempSync(join(tmpdir(), "os-secrets-pack-"));
 
 const { version, ...main } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+const licences = ["LICENSE", "THIRD-PARTY-LICENSES.md"];
 const isBuilt = ({ folder }) => existsSync(join(folder, "os-secrets.node"));
 const unbuilt = platforms.filter((platform) => !isBuilt(platform)).map(({ name }) => name);
 if (unbuilt.length > 0 && !values.built) fail(`No binary yet for ${unbuilt.join(", ")}.`);
+
+/** Writes the manifest of a folder of the staging area. */
+function write(folder, contents) {
+  writeFileSync(join(folder, "package.json"), `${JSON.stringify(contents, null, 2)}\n`);
+}
 
 /** Packs a folder of the staging area. */
 function pack(folder) {
@@ -38,10 +44,12 @@ try {
     if (own.version !== version) fail(`${own.name} has version ${own.version}, os-secrets ${version}.`);
     optionalDependencies[own.name] = version;
   }
-  for (const { name, folder } of platforms.filter(isBuilt)) {
-    const staged = join(staging, name);
-    cpSync(folder, staged, { recursive: true });
-    copyFileSync(join(root, "LICENSE"), join(staged, "LICENSE"));
+  for (const platform of platforms.filter(isBuilt)) {
+    const staged = join(staging, platform.name);
+    cpSync(platform.folder, staged, { recursive: true });
+    for (const file of licences) copyFileSync(join(root, file), join(staged, file));
+    // Said once, for all: npm's provenance wants it in each.
+    write(staged, { ...manifest(platform), repository: main.repository });
     pack(staged);
   }
 
@@ -52,8 +60,7 @@ try {
     copyFileSync(join(root, file), join(folder, file));
   }
   const { name, private: _, scripts, devDependencies, ...rest } = main;
-  const published = { name, version, ...rest, optionalDependencies };
-  writeFileSync(join(folder, "package.json"), `${JSON.stringify(published, null, 2)}\n`);
+  write(folder, { name, version, ...rest, optionalDependencies });
   pack(folder);
 } finally {
   rmSync(staging, { recursive: true });

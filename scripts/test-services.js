@@ -2,9 +2,10 @@
 // each. Arguments name the test files to run instead of all. What Debian does not have goes to the
 // user's cache folder; the first run builds oo7-daemon there, which takes some minutes.
 
-const { existsSync, rmSync } = require("node:fs");
+const { existsSync } = require("node:fs");
 const { join } = require("node:path");
 const { cache } = require("../__test__/support/providers.js");
+const { ensureCrate } = require("./crates.js");
 const { build, ensureDebian, ensureNodeModules, root, run, testFiles } = require("./tools.js");
 
 const PYKEEPASS = "pykeepass==4.2.0";
@@ -32,22 +33,7 @@ if (!existsSync(join(python, PYKEEPASS))) {
   run(join(python, "bin", "pip"), ["install", "--quiet", "--disable-pip-version-check", PYKEEPASS]);
   run("touch", [join(python, PYKEEPASS)]);
 }
-if (!existsSync(join(oo7, OO7))) buildOo7();
-
-/** Builds oo7-daemon, for a short build and not for speed. */
-function buildOo7() {
-  const target = join(cache, "oo7-target");
-  const env = {
-    ...process.env,
-    CARGO_TARGET_DIR: target,
-    CARGO_PROFILE_RELEASE_LTO: "off",
-    CARGO_PROFILE_RELEASE_CODEGEN_UNITS: "16",
-    CARGO_PROFILE_RELEASE_OPT_LEVEL: "1",
-  };
-  run("cargo", ["install", "oo7-daemon", "--version", OO7, "--locked", "--force", "--root", oo7], { env });
-  run("touch", [join(oo7, OO7)]);
-  rmSync(target, { recursive: true });
-}
+ensureCrate("oo7-daemon", OO7, oo7);
 
 const files = testFiles(join("__test__", "services"));
 run(process.execPath, ["--test", "--test-concurrency=2", "--test-timeout=120000", ...files]);

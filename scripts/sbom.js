@@ -1,0 +1,51 @@
+// npm run sbom [-- directory]: writes what the binaries and the npm package are made of, each as a CycloneDX file.
+
+const { spawnSync } = require("node:child_process");
+const { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } = require("node:fs");
+const { tmpdir } = require("node:os");
+const { join, resolve } = require("node:path");
+const { license, version } = require("../package.json");
+const { cache } = require("../__test__/support/providers.js");
+const { ensureCrate } = require("./crates.js");
+const { ensureRust, fail, root, run } = require("./tools.js");
+
+const CARGO_CYCLONEDX = "0.5.9";
+
+const destination = resolve(process.argv[2] ?? join(root, "dist"));
+mkdirSync(destination, { recursive: true });
+
+/** What the binaries are made of, on all platforms. */
+function describeBinaries() {
+  ensureRust();
+  const folder = join(cache, "cargo-cyclonedx");
+  ensureCrate("cargo-cyclonedx", CARGO_CYCLONEDX, folder, ["--debug"]);
+  const name = `os-secrets-${version}-binaries`;
+  const args = ["--format=json", "--target=all", "--no-build-deps", "--override-filename", name];
+  run(join(folder, "bin", "cargo-cyclonedx"), ["cyclonedx", ...args]);
+  renameSync(join(root, `${name}.json`), join(destination, `${name}.cdx.json`));
+}
+
+/** The package and those of the platforms, as pack.js has packed them: the registry does not have them yet. */
+function describePackages() {
+  const end = `-${version}.tgz`;
+  const packed = readdirSync(destination).filter((file) => file.endsWith(end) && file !== `os-secrets${end}`);
+  const named = packed.map((file) => [
+    file.replace("os-secrets-", "@os-secrets/").replace(end, ""),
+    join(destination, file),
+  ]);
+  const parent = mkdtempSync(join(tmpdir(), "os-secrets-sbom-"));
+  // npm takes the name from the folder.
+  const project = join(parent, "os-secrets");
+  mkdirSync(project);
+  const manifest = { name: "os-secrets", version, license, optionalDependencies: Object.fromEntries(named) };
+  writeFileSync(join(project, "package.json"), JSON.stringify(manifest));
+  run("npm", ["install", "--package-lock-only", "--no-audit", "--no-fund"], { cwd: project });
+  const args = ["sbom", "--sbom-format=cyclonedx", "--sbom-type=library", "--package-lock-only"];
+  const { status, stdout } = spawnSync("npm", args, { cwd: project, encoding: "utf8" });
+  if (status !== 0) fail("npm sbom failed.");
+  writeFileSync(join(destination, `os-secrets-${version}-npm.cdx.json`), stdout);
+  rmSync(parent, { recursive: true });
+}
+
+describeBinaries();
+describePackages();
