@@ -1,7 +1,7 @@
 // What building for other platforms needs on Debian: a compiler for them and a linker.
 
 const { spawnSync } = require("node:child_process");
-const { chmodSync, existsSync, readFileSync, renameSync, writeFileSync } = require("node:fs");
+const { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } = require("node:fs");
 const { delimiter, join } = require("node:path");
 const { cache, ensureFolder, output, unpackDebian } = require("./cache.js");
 const { ensureDebian, fail, run } = require("./tools.js");
@@ -32,11 +32,13 @@ function hasTarget(target) {
 
 /**
  * Makes a program of Debian's compiler callable, which finds its libraries only where they are installed: its
- * path. The programs are those of one folder, where they look for each other.
+ * path. It keeps its name, by which clippy knows a compiler.
  */
 function wrap(compiler, name) {
   const libraries = join(compiler, "usr", "lib", "x86_64-linux-gnu");
-  const program = join(cache, `${name}-web`);
+  const programs = join(cache, "rust-programs");
+  mkdirSync(programs, { recursive: true });
+  const program = join(programs, name);
   const script = `#!/bin/sh\nLD_LIBRARY_PATH='${libraries}' exec '${join(compiler, "usr", "bin", name)}' "$@"\n`;
   if (!existsSync(program) || readFileSync(program, "utf8") !== script) {
     writeFileSync(`${program}.new`, script);
