@@ -7,6 +7,7 @@ const { version } = require("../../package.json");
 const { succeed } = require("./registry.js");
 const { bun, root, runtimes } = require("./runtimes.js");
 
+// pnpm by the program of its platform: not every mirror of the registry has those of all the others.
 const tools = join(root, "__test__", "install", "node_modules");
 const yarn4 = [process.execPath, join(tools, "@yarnpkg", "cli-dist", "bin", "yarn.js")];
 const noScripts = "--ignore-scripts";
@@ -28,7 +29,7 @@ const managers = {
     cpu: (name) => `--cpu=${name}`,
   },
   pnpm: {
-    command: [process.execPath, join(tools, "pnpm", "bin", "pnpm.mjs")],
+    command: [join(tools, "@pnpm", "exe.linux-x64", "pnpm")],
     add: ["add", noScripts],
     frozen: ["install", noScripts, "--frozen-lockfile"],
     lock: "pnpm-lock.yaml",
