@@ -7,6 +7,7 @@ const { tmpdir } = require("node:os");
 const { join } = require("node:path");
 const { after, before, describe, it } = require("node:test");
 const { version } = require("../../package.json");
+const { writeExample } = require("../support/example.js");
 const { node, root } = require("../support/runtimes.js");
 const { startSession } = require("../support/session.js");
 
@@ -65,12 +66,9 @@ describe(`the package for ${platform}`, () => {
   });
 
   it("runs the first example of README.md", async () => {
-    const [, example] = /```js\n(.*?)```/s.exec(readFileSync(join(root, "README.md"), "utf8"));
-    const expected = [...example.matchAll(/^console\.log\(.*\); \/\/ (.*)$/gm)].map(([, line]) => line);
-    assert.equal(expected.length, 3);
-    writeFileSync(join(project, "example.mjs"), example);
-    const { code, stdout, stderr } = await run("example.mjs");
-    assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: `${expected.join("\n")}\n`, stderr: "" });
+    const expected = writeExample(project);
+    const { code, stdout, stderr } = await run("main.mjs");
+    assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: expected, stderr: "" });
   });
 
   it("keeps secrets in an encrypted file", async () => {
@@ -140,7 +138,7 @@ describe(`the package for ${platform}`, () => {
     writeFileSync(join(project, "missing.cjs"), `require("os-secrets")`);
     const { code, stderr } = await run("missing.cjs");
     assert.equal(code, 1);
-    const place = `${os}-${cpu}${libc === "musl" ? " (not glibc, probably musl)" : " (glibc)"}`;
+    const place = `${os}-${cpu} (C library: ${libc === "gnu" ? "glibc" : libc})`;
     assert.ok(stderr.includes(`cannot load its native binary for ${place}`), stderr);
     assert.ok(stderr.includes("npm install --include=optional"), stderr);
   });

@@ -108,13 +108,6 @@ function installed(folder) {
     .sort();
 }
 
-/** Writes the first example of README.md into a project, as main.mjs: what it has to print. */
-function writeExample(folder) {
-  const [, source] = /```js\n(.*?)```/s.exec(readFileSync(join(root, "README.md"), "utf8"));
-  writeFileSync(join(folder, "main.mjs"), source);
-  return [...source.matchAll(/^console\.log\(.*\); \/\/ (.*)$/gm)].map(([, line]) => `${line}\n`).join("");
-}
-
 /** Runs a file of a project in the session, with a runtime as `runtimes` has them. */
 function runIn(session, name, folder, [command, ...args], file) {
   if (!managers[name].hasNoFolder) return session.run(command, [...args, file], { cwd: folder });
@@ -124,4 +117,4 @@ function runIn(session, name, folder, [command, ...args], file) {
   return session.run(program, [yarn, "node", ...args, file], { cwd: folder, env: { PATH } });
 }
 
-module.exports = { installInto, installed, manage, managers, runIn, writeExample };
+module.exports = { installInto, installed, manage, managers, runIn };
