@@ -5,22 +5,21 @@ const { join } = require("node:path");
 const { cache } = require("./cache.js");
 const { platform, platforms } = require("./platforms.js");
 const { ensureCompiler, ensureZig } = require("./toolchain.js");
-const { ensureRust, fail, install, run, runAside } = require("./tools.js");
+const { ADDON, linuxFlags, ensureRust, fail, install, run, runAside } = require("./tools.js");
 const { windowsCompiler } = require("./windows.js");
 
 /** The oldest glibc that the binaries run on: that of CentOS 7, older than any that Node runs on. */
 const GLIBC = "2.17";
 
 /** What builds for Linux: zig links against any version of its C libraries. */
-function onLinux({ name, target }) {
+function onLinux(each) {
+  const { name, target } = each;
   const { env, args } = ensureCompiler(target);
-  const variable = `CARGO_TARGET_${target.replaceAll("-", "_").toUpperCase()}_RUSTFLAGS`;
-  // An addon is no program: it uses the C library of the runtime that loads it.
-  const own = name.endsWith("musl") ? { [variable]: "-Ctarget-feature=-crt-static" } : {};
+  const own = linuxFlags(each);
   const version = name.endsWith("gnu") ? `.${GLIBC}` : "";
   return {
     env: ensureZig({ ...env, ...own }),
-    args: ["zigbuild", ...args, "--target", `${target}${version}`],
+    command: ["cargo-zigbuild", "rustc", ...args, "--target", `${target}${version}`],
     target,
   };
 }
@@ -28,7 +27,7 @@ function onLinux({ name, target }) {
 /** What builds for Windows: Mingw, where the release has Microsoft's linker. */
 function onWindows() {
   const { env, args, target } = windowsCompiler();
-  return { env, args: ["build", ...args, "--target", target], target };
+  return { env, command: ["cargo", "rustc", ...args, "--target", target], target };
 }
 
 const ways = {
@@ -48,13 +47,17 @@ const reasons = {
 
 /** Builds for a platform that can be built for here; the binary lies in its package's folder then. */
 async function buildFor(each) {
-  const { env, args, target } = ways[each.name](each);
+  const {
+    env,
+    command: [program, ...args],
+    target,
+  } = ways[each.name](each);
   const folder = join(cache, "target");
   const options = { env: { ...env, CARGO_TARGET_DIR: folder } };
   console.log(`Building ${each.name}`);
   // Other clones have built there, too, and what is newer than a clone's files counts as built from them.
   run("cargo", ["clean", "--quiet", "--release", "--package", "os-secrets", "--target", target], options);
-  await runAside("cargo", [...args, "--release", "--locked", "--lib"], options);
+  await runAside(program, [...args, ...ADDON], options);
   install(join(folder, target, "release", each.library), each.folder);
 }
 

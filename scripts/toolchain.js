@@ -71,7 +71,7 @@ function ensureCompiler(target) {
   };
   return {
     env,
-    args: ["-Zbuild-std=std,panic_unwind,test"],
+    args: ["-Zbuild-std=std,panic_abort,panic_unwind,test"],
     clippy: [wrap(compiler, "cargo-clippy"), "clippy"],
   };
 }

@@ -128,13 +128,31 @@ function targetDirectory() {
   return JSON.parse(stdout).target_directory;
 }
 
+/**
+ * How cargo builds the addon alone: beside a library for Rust, which could call everything, nothing could be left
+ * out of it.
+ */
+const ADDON = ["--release", "--locked", "--lib", "--crate-type", "cdylib"];
+
+/** The environment in which the compiler builds the addon for a platform of Linux. */
+function linuxFlags({ name, target }) {
+  // Nothing is unwound, see Cargo.toml.
+  const flags = ["-Cforce-unwind-tables=no"];
+  // An addon is no program: it uses the C library of the runtime that loads it.
+  if (name.endsWith("-musl")) flags.push("-Ctarget-feature=-crt-static");
+  return { [`CARGO_TARGET_${target.replaceAll("-", "_").toUpperCase()}_RUSTFLAGS`]: flags.join(" ") };
+}
+
 /** Builds the addon into its platform package. */
 function build() {
   ensureRust();
-  run("cargo", ["build", "--release", "--locked", "--lib"]);
-  const { folder, library } =
+  const platform =
     ownPlatform() ?? fail(`There is no os-secrets for ${process.platform} on ${process.arch}.`);
-  install(join(targetDirectory(), "release", library), folder);
+  const { folder, library, target } = platform;
+  const env = { ...process.env, ...(process.platform === "linux" && linuxFlags(platform)) };
+  // With its name, the flags are for what it runs alone, and not for what builds it.
+  run("cargo", ["rustc", ...ADDON, "--target", target], { env });
+  install(join(targetDirectory(), target, "release", library), folder);
 }
 
 /** Builds the native programs for the tests. */
@@ -149,6 +167,7 @@ function programs() {
 }
 
 module.exports = {
+  ADDON,
   build,
   buildPrograms,
   ensureDebian,
@@ -158,6 +177,7 @@ module.exports = {
   fail,
   install,
   isInstalled,
+  linuxFlags,
   programs,
   root,
   run,

@@ -9,7 +9,11 @@ use std::{future::Future, pin::Pin, sync::Mutex, thread};
 
 use tokio::{
     runtime::Builder,
-    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    sync::{
+        mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+        oneshot,
+    },
+    task::JoinHandle,
 };
 
 use crate::error::Error;
@@ -40,11 +44,11 @@ impl Executor {
 ///
 /// As [`executor`], and [`Error::Internal`] where the future panicked.
 pub fn block_on<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> Result<T, Error> {
-    let (sender, outcome) = std::sync::mpsc::sync_channel(1);
+    let (sender, outcome) = oneshot::channel();
     executor()?.spawn(async move {
         let _ = sender.send(future.await);
     });
-    outcome.recv().map_err(|_| Error::Internal("the call ended without an outcome".into()))
+    outcome.blocking_recv().map_err(|_| Error::Internal("the call ended without an outcome".into()))
 }
 
 /// Does what waits for a disk or a lock, apart from the thread of the connections; to be awaited on that.
@@ -55,7 +59,18 @@ pub fn block_on<T: Send + 'static>(future: impl Future<Output = T> + Send + 'sta
 pub async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
-    ended(tokio::task::spawn_blocking(work).await)?
+    let (sender, outcome) = oneshot::channel();
+    // Behind a pointer, so that a task of the pool is compiled once and not for each kind of work.
+    let work: Box<dyn FnOnce() + Send> = Box::new(move || drop(sender.send(work())));
+    ended(tokio::task::spawn_blocking(work).await)?;
+    outcome.await.expect("work that has ended without a panic has sent its outcome")
+}
+
+/// Starts a task on the thread, to be called there. Behind a pointer, as all tasks that come from elsewhere,
+/// so that what runs them is compiled once.
+pub fn spawn(task: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+    let task: Task = Box::pin(task);
+    tokio::spawn(task)
 }
 
 /// The outcome of a task that may have panicked.

@@ -142,7 +142,7 @@ impl<'a> Document<'a> {
     /// Whether a member of the root is this number; `None` where it is not there.
     pub fn is_number(&self, name: &str, number: f64) -> Result<Option<bool>, Error> {
         Ok(find(self.object(&[])?, name)
-            .map(|value| matches!(value, Node::Scalar(spelled) if spelled.parse() == Ok(number))))
+            .map(|value| matches!(value, Node::Scalar(spelled) if stands_for(spelled, number))))
     }
 
     /// The file: two spaces for each level, and a newline at the end.
@@ -334,6 +334,11 @@ fn scalar<'a>(rest: &mut &'a str) -> &'a str {
     let (scalar, left) = rest.split_at(length);
     *rest = left;
     scalar
+}
+
+/// Whether a scalar is this number. Not by `str::parse`, which nothing else needs and whose tables are large.
+fn stands_for(spelled: &str, number: f64) -> bool {
+    serde_json::from_str(spelled).is_ok_and(|parsed: f64| parsed == number)
 }
 
 fn find<'n, 'a>(object: &'n [Member<'a>], name: &str) -> Option<&'n Node<'a>> {

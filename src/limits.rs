@@ -2,6 +2,7 @@
 
 use std::{
     future::{Future, pending},
+    pin::Pin,
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
@@ -30,8 +31,23 @@ impl Limits {
     pub async fn run<T>(
         self,
         progress: &Progress,
-        call: impl Future<Output = Result<T, Error>>,
-    ) -> Result<T, Error> {
+        call: impl Future<Output = Result<T, Error>> + Send,
+    ) -> Result<T, Error>
+    where
+        T: Send,
+    {
+        let mut outcome = None;
+        self.bound(progress, Box::pin(async { call.await.map(|value| outcome = Some(value)) })).await?;
+        Ok(outcome.expect("a call that has succeeded has an outcome"))
+    }
+
+    /// As [`run`](Self::run), for any call: it is compiled once. The call is dropped before it is asked how far
+    /// it has come, because what it has left in a queue is withdrawn by that.
+    async fn bound(
+        self,
+        progress: &Progress,
+        call: Pin<Box<dyn Future<Output = Result<(), Error>> + Send + '_>>,
+    ) -> Result<(), Error> {
         let outcome = tokio::select! {
             biased;
             () = fired(self.canceled) => Err(Error::Aborted { effect: Effect::None }),
@@ -120,7 +136,10 @@ impl Progress {
 mod tests {
     use super::*;
 
-    async fn run<T>(limits: Limits, call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    async fn run<T: Send>(
+        limits: Limits,
+        call: impl Future<Output = Result<T, Error>> + Send,
+    ) -> Result<T, Error> {
         limits.run(&Progress::reading(true), call).await
     }
 

@@ -128,7 +128,7 @@ pub fn open_exec(
 type Asked<T> = for<'a> fn(&'a dyn Store, &'a Key, &'a Progress) -> Call<'a, T>;
 
 /// Asks a store something of one credential, and gives the promise of its answer.
-fn ask<T: 'static>(
+fn ask<T: Send + 'static>(
     env: Env,
     choice: Choice,
     key: Key,

@@ -6,7 +6,8 @@ use super::{Context, Failure, args::Service, output::shown};
 use crate::limits::Progress;
 
 pub fn list(context: &Context, service: Service, json: bool) -> Result<(), Failure> {
-    let names: BTreeSet<String> = match context.service(service)? {
+    let mut sorted = BTreeSet::new();
+    let names: Vec<String> = match context.service(service)? {
         None => {
             let (scopes, scope) = (context.scopes(), context.scope_to_read());
             let names = context.call(Progress::reading(true), |progress| async move {
@@ -22,10 +23,11 @@ pub fn list(context: &Context, service: Service, json: bool) -> Result<(), Failu
             })?
         }
     };
+    sorted.extend(names);
     let text = if json {
-        format!("{}\n", serde_json::Value::from_iter(names))
+        format!("{}\n", serde_json::Value::from_iter(sorted))
     } else {
-        names.into_iter().map(|name| format!("{}\n", shown(&name))).collect()
+        sorted.into_iter().map(|name| format!("{}\n", shown(&name))).collect()
     };
     context.output.write(text.as_bytes())
 }

@@ -31,7 +31,7 @@ use crate::{
     file,
     limits::{Limits, Progress},
     scope::{Name, Preferences, Repository, Resolution, Scope, Scopes, User},
-    store::Choice,
+    store::{Call, Choice},
 };
 
 #[forbid(unsafe_code)]
@@ -406,7 +406,7 @@ impl Context {
         F: Future<Output = Result<T, Error>> + Send + 'static,
     {
         let progress = Arc::new(progress);
-        let call = call(Arc::clone(&progress));
+        let call: Call<T> = Box::pin(call(Arc::clone(&progress)));
         block_on(async move { Limits::default().run(&progress, call).await })?
     }
 }

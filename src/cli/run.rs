@@ -79,10 +79,11 @@ pub fn run(
 
 /// The variables to set or to resolve: those of the files, of which the last counts, before inherited ones.
 fn variables(context: &Context, env_files: &[PathBuf]) -> Result<BTreeMap<OsString, Secret>, Failure> {
-    let mut variables: BTreeMap<_, _> = env::vars_os()
+    let inherited = env::vars_os()
         .filter(|(_, value)| is_reference(value.as_encoded_bytes()))
-        .map(|(name, value)| (name, Secret::new(value.into_encoded_bytes())))
-        .collect();
+        .map(|(name, value)| (name, Secret::new(value.into_encoded_bytes())));
+    let mut variables = BTreeMap::new();
+    variables.extend(inherited);
     for file in env_files {
         for (name, value) in context.read_dotenv(Some(file))? {
             let name = OsString::from(name);

@@ -117,7 +117,7 @@ impl User {
             Self::Store(choice) => {
                 let keys = choice.store()?.list(Some(SERVICE), progress).await?;
                 // Others may have stored something there that is no secret of ours.
-                return Ok(keys.iter().filter_map(|key| Name::parse(key.name.as_bytes()).ok()).collect());
+                return Ok(sorted(keys.iter().filter_map(|key| Name::parse(key.name.as_bytes()).ok())));
             }
             Self::Preferences(preferences) => preferences.clone()?,
         };
@@ -244,6 +244,13 @@ async fn get_all_of(
         found.extend(ended(read)??);
     }
     Ok(found)
+}
+
+/// A set of names. It takes them in one by one: to collect them would bring code along that sorts them first.
+fn sorted(names: impl Iterator<Item = Name>) -> BTreeSet<Name> {
+    let mut sorted = BTreeSet::new();
+    sorted.extend(names);
+    sorted
 }
 
 fn key(name: &Name) -> Key {

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Found, Name};
+use super::{Found, Name, sorted};
 use crate::{
     credential::Secret,
     error::Error,
@@ -86,7 +86,7 @@ impl Preferences {
         let Some(bytes) = read(&self.path)? else { return Ok(BTreeSet::new()) };
         let document = self.parse(&bytes)?;
         let names = document.names(&VALUES)?;
-        Ok(names.filter_map(|member| Name::parse(member.strip_prefix(PREFIX)?.as_bytes()).ok()).collect())
+        Ok(sorted(names.filter_map(|member| Name::parse(member.strip_prefix(PREFIX)?.as_bytes()).ok())))
     }
 
     /// Stores a secret. File and directory are made where they are missing.

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Found, Name};
+use super::{Found, Name, sorted};
 use crate::{
     credential::Secret,
     error::Error,
@@ -46,7 +46,7 @@ impl Repository {
     /// The names there are.
     pub fn list(&self) -> Result<BTreeSet<Name>, Error> {
         let names = self.with_document(|document| {
-            Ok(document.names(&SECRETS)?.filter_map(|name| Name::parse(name.as_bytes()).ok()).collect())
+            Ok(sorted(document.names(&SECRETS)?.filter_map(|name| Name::parse(name.as_bytes()).ok())))
         })?;
         Ok(names.unwrap_or_default())
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Name, Scope, Scopes, reference};
+use super::{Name, Scope, Scopes, reference, sorted};
 use crate::{credential::Secret, error::Error, limits::Progress};
 
 /// Values, of which some refer to secrets.
@@ -34,7 +34,7 @@ impl Resolution {
     ///
     /// As [`Scopes::get`], and [`Error::NotFound`].
     pub async fn finish(&self, scopes: &Scopes, progress: &Arc<Progress>) -> Result<Vec<Secret>, Error> {
-        let names = self.values.iter().filter_map(|(_, name)| name.clone()).collect();
+        let names = sorted(self.values.iter().filter_map(|(_, name)| name.clone()));
         let secrets = scopes.get_all(names, self.scope, progress).await?;
         let resolve = |(index, (value, name)): (usize, &(Secret, Option<Name>))| match name {
             None => Ok(value.clone()),

@@ -76,8 +76,8 @@ fn as_text(facts: &[Fact], problems: &[Problem]) -> String {
 }
 
 fn as_json(facts: &[Fact], problems: &[Problem]) -> String {
-    let mut object: serde_json::Map<_, _> =
-        facts.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    let mut object = serde_json::Map::new();
+    object.extend(facts.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
     let problems = problems
         .iter()
         .map(|problem| json!({ "what": problem.what, "mend": problem.mend, "fatal": problem.fatal }));

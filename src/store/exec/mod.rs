@@ -3,7 +3,7 @@
 //! The protocol (<https://github.com/docker/docker-credential-helpers>) knows servers and user names. A
 //! credential is the server `os-secrets://<service>/<name>`, both percent-encoded, with the name as its user.
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
 use tokio::sync::Mutex;
 
@@ -139,18 +139,17 @@ impl ExecStore {
             Answer::Failed(why) => return Err(self.helper.failed("list", &why)),
         };
         let answer = self.parse("list", &output)?;
-        let mut keys: Vec<_> = answer
+        let found = answer
             .members()
             .filter_map(|(server, user)| {
                 let key = key(&server?)?;
                 // Others' credentials are none of ours.
                 (user.text()?.expose() == key.name.as_bytes()).then_some(key)
             })
-            .filter(|key| service.is_none_or(|service| key.service == service))
-            .collect();
-        keys.sort();
-        keys.dedup();
-        Ok(keys)
+            .filter(|key| service.is_none_or(|service| key.service == service));
+        let mut keys = BTreeSet::new();
+        keys.extend(found);
+        Ok(keys.into_iter().collect())
     }
 
     fn parse<'a>(&'a self, operation: &'static str, output: &'a [u8]) -> Result<Document<'a>, Error> {

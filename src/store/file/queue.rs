@@ -15,7 +15,7 @@ use super::{Inner, Keys, lock};
 use crate::{
     credential::{Key, Secret},
     error::Error,
-    executor::blocking,
+    executor::{self, blocking},
     file::{Directory, PAUSE},
     limits::Progress,
 };
@@ -70,7 +70,7 @@ pub async fn change(
         !mem::replace(&mut state.writing, true)
     };
     if starts {
-        tokio::spawn(write_all(Arc::clone(inner)));
+        executor::spawn(write_all(Arc::clone(inner)));
     }
     let outcome = answered.await.map_err(|_| Error::Internal("the file's writer ended early".into()))?;
     // Known: it is done, or it is not.

@@ -13,6 +13,7 @@ use super::{
     session::Session,
     wire::{Wire, WireSecret},
 };
+use crate::executor;
 
 /// The most items of one message. Small waves answer the first calls early, and give the runtime
 /// its turns between them.
@@ -64,7 +65,7 @@ impl Batch {
         state.waiting.push_back(Request { item, reply });
         if state.waves < MAX_WAVES {
             state.waves += 1;
-            tokio::spawn(Arc::clone(self).send_waves());
+            executor::spawn(Arc::clone(self).send_waves());
         }
         answer
     }
@@ -134,7 +135,7 @@ impl Drop for Place<'_> {
         if state.waiting.is_empty() {
             state.waves -= 1;
         } else {
-            tokio::spawn(Arc::clone(self.0).send_waves());
+            executor::spawn(Arc::clone(self.0).send_waves());
         }
     }
 }

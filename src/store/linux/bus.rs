@@ -6,14 +6,16 @@
 
 use std::{ffi::OsStr, future::Future, os::unix::ffi::OsStrExt, sync::Arc, time::Duration};
 
-use serde::Serialize;
 use tokio::{
     net::UnixStream,
     sync::{OwnedSemaphorePermit, Semaphore},
 };
-use zbus::{Connection, DynamicType, MatchRule, Message, MessageStream, connection::Builder};
+use zbus::{Connection, MatchRule, Message, MessageStream, connection::Builder};
 
-use super::fault::{Fault, readable};
+use super::{
+    arguments::Arguments,
+    fault::{Fault, readable},
+};
 use crate::{
     error::{Effect, Error},
     limits::Progress,
@@ -58,6 +60,19 @@ pub struct Method {
     pub interface: &'static str,
     /// The method's own name.
     pub name: &'static str,
+}
+
+/// A method with its arguments.
+pub struct Request {
+    method: Method,
+    arguments: Arguments,
+}
+
+impl Method {
+    /// The method with these arguments.
+    pub fn with(self, arguments: impl Into<Arguments>) -> Request {
+        Request { method: self, arguments: arguments.into() }
+    }
 }
 
 impl Bus {
@@ -107,7 +122,7 @@ impl Bus {
     pub async fn owner(&self, name: &'static str) -> Result<Option<String>, Fault> {
         let (destination, path) = ("org.freedesktop.DBus".to_owned(), "/org/freedesktop/DBus".to_owned());
         let method = Method { destination, path, interface: "org.freedesktop.DBus", name: "GetNameOwner" };
-        match self.call_at_once(method, name).await {
+        match self.call_at_once(method.with(name)).await {
             Ok(reply) => reply.body().deserialize().map(Some).map_err(|error| Fault::from_call(name, error)),
             Err(Fault::Unowned(_)) => Ok(None),
             Err(fault) => Err(fault),
@@ -121,12 +136,9 @@ impl Bus {
     }
 
     /// Calls a method and waits for its reply, as long as a message may take.
-    pub async fn call<B>(&self, method: Method, body: B) -> Result<Message, Fault>
-    where
-        B: Serialize + DynamicType + Send + Sync + 'static,
-    {
+    pub async fn call(&self, request: Request) -> Result<Message, Fault> {
         let turn = Turn { _permits: vec![permit(&self.in_flight).await?] };
-        self.send(method, body, turn, Some(self.timeout)).await
+        self.send(request, turn, Some(self.timeout)).await
     }
 
     /// The turn of a search.
@@ -135,11 +147,8 @@ impl Bus {
     }
 
     /// As [`call`](Self::call), for a search whose turn it is.
-    pub async fn search<B>(&self, method: Method, body: B, turn: Turn) -> Result<Message, Fault>
-    where
-        B: Serialize + DynamicType + Send + Sync + 'static,
-    {
-        self.send(method, body, turn, Some(self.timeout)).await
+    pub async fn search(&self, request: Request, turn: Turn) -> Result<Message, Fault> {
+        self.send(request, turn, Some(self.timeout)).await
     }
 
     /// The turn of a change.
@@ -149,36 +158,21 @@ impl Bus {
 
     /// As [`call`](Self::call), for a method that changes what is stored, whose turn it is. The progress
     /// is told that it is sent.
-    pub async fn change<B>(
-        &self,
-        method: Method,
-        body: B,
-        turn: Turn,
-        progress: &Progress,
-    ) -> Result<Message, Fault>
-    where
-        B: Serialize + DynamicType + Send + Sync + 'static,
-    {
+    pub async fn change(&self, request: Request, turn: Turn, progress: &Progress) -> Result<Message, Fault> {
         progress.sending();
-        self.send(method, body, turn, Some(self.timeout)).await
+        self.send(request, turn, Some(self.timeout)).await
     }
 
     /// As [`call`](Self::call), without a turn: also on a connection that is used no more.
-    pub async fn call_at_once<B>(&self, method: Method, body: B) -> Result<Message, Fault>
-    where
-        B: Serialize + DynamicType + Send + Sync + 'static,
-    {
-        self.send(method, body, Turn { _permits: Vec::new() }, Some(self.timeout)).await
+    pub async fn call_at_once(&self, request: Request) -> Result<Message, Fault> {
+        self.send(request, Turn { _permits: Vec::new() }, Some(self.timeout)).await
     }
 
     /// Calls a method that waits for the person, however long that takes.
-    pub async fn call_patiently<B>(&self, method: Method, body: B) -> Result<Message, Fault>
-    where
-        B: Serialize + DynamicType + Send + Sync + 'static,
-    {
+    pub async fn call_patiently(&self, request: Request) -> Result<Message, Fault> {
         // It ends with the caller: a service may never reply to a prompt that was withdrawn.
         let _turn = permit(&self.prompts).await?;
-        self.send(method, body, Turn { _permits: Vec::new() }, None).await
+        self.send(request, Turn { _permits: Vec::new() }, None).await
     }
 
     /// Subscribes to the signals that match a rule.
@@ -190,20 +184,11 @@ impl Bus {
         self.see_through(OPERATION, listening, Turn { _permits: Vec::new() }, Some(self.timeout)).await
     }
 
-    async fn send<B>(
-        &self,
-        method: Method,
-        body: B,
-        turn: Turn,
-        deadline: Option<Duration>,
-    ) -> Result<Message, Fault>
-    where
-        B: Serialize + DynamicType + Send + Sync + 'static,
-    {
+    async fn send(&self, request: Request, turn: Turn, deadline: Option<Duration>) -> Result<Message, Fault> {
         let connection = self.connection.clone();
-        let Method { destination, path, interface, name } = method;
+        let Request { method: Method { destination, path, interface, name }, arguments } = request;
         let call = async move {
-            connection.call_method(Some(destination), path, Some(interface), name, &body).await
+            connection.call_method(Some(destination), path, Some(interface), name, &arguments).await
         };
         self.see_through(name, call, turn, deadline).await
     }

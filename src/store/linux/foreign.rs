@@ -53,38 +53,44 @@ impl SecretService {
         service: &str,
         progress: &Progress,
     ) -> Result<Vec<Foreign>, Error> {
-        self.repeat(progress, |link| async move {
-            let mut found = link.wire.search_any_schema(Some(service), None).await?;
-            let mut hiding = std::mem::take(&mut found.locked);
-            if found.is_empty() && hiding.is_empty() && link.wire.is_locked(DEFAULT_COLLECTION).await? {
-                // Some show nothing of what is locked.
-                hiding.extend(link.wire.default_collection().await?);
-            }
-            if !hiding.is_empty() {
-                // What was never unlocked does not tell its attributes.
-                self.unlock(&link, &hiding, &mut false, progress).await?;
-                found = link.wire.search_any_schema(Some(service), None).await?;
-            }
-            let mut all = Vec::new();
-            for item in found.unlocked.into_iter().chain(found.locked) {
-                let attributes = match link.wire.attributes(&item).await {
-                    // Deleted since the search.
-                    Err(fault) if fault.is_absent() => continue,
-                    attributes => attributes?,
-                };
-                all.extend(package.name(&attributes).map(|name| Foreign { name, item }));
-            }
-            all.sort_by(|a, b| a.name.cmp(&b.name));
-            Ok(all)
+        self.repeat(progress, &|link| {
+            Box::pin(async move {
+                let mut found = link.wire.search_any_schema(Some(service), None).await?;
+                let mut hiding = std::mem::take(&mut found.locked);
+                if found.is_empty() && hiding.is_empty() && link.wire.is_locked(DEFAULT_COLLECTION).await? {
+                    // Some show nothing of what is locked.
+                    hiding.extend(link.wire.default_collection().await?);
+                }
+                if !hiding.is_empty() {
+                    // What was never unlocked does not tell its attributes.
+                    self.unlock(&link, &hiding, &mut false, progress).await?;
+                    found = link.wire.search_any_schema(Some(service), None).await?;
+                }
+                let mut all = Vec::new();
+                for item in found.unlocked.into_iter().chain(found.locked) {
+                    let attributes = match link.wire.attributes(&item).await {
+                        // Deleted since the search.
+                        Err(fault) if fault.is_absent() => continue,
+                        attributes => attributes?,
+                    };
+                    if let Some(name) = package.name(&attributes) {
+                        let after = all.partition_point(|other: &Foreign| other.name <= name);
+                        all.insert(after, Foreign { name, item });
+                    }
+                }
+                Ok(all)
+            })
         })
         .await
     }
 
     /// Reads one of them.
     pub async fn get_foreign(&self, foreign: &Foreign, progress: &Progress) -> Result<Secret, Error> {
-        self.repeat(progress, |link| async move {
-            let secret = link.batch.get_secret(foreign.item.clone()).await?;
-            link.session.unseal(secret)
+        self.repeat(progress, &|link| {
+            Box::pin(async move {
+                let secret = link.batch.get_secret(foreign.item.clone()).await?;
+                link.session.unseal(secret)
+            })
         })
         .await
     }
@@ -96,13 +102,15 @@ impl SecretService {
         key: &Key,
         progress: &Progress,
     ) -> Result<(), Error> {
-        self.repeat(progress, |link| async move {
-            match link.wire.delete_item(&foreign.item, progress).await {
-                Ok(prompt) => self.confirm(&link, prompt, key, progress).await,
-                // By the first try, whose connection was lost.
-                Err(fault) if fault.is_absent() && progress.has_changed() => Ok(()),
-                Err(fault) => Err(fault),
-            }
+        self.repeat(progress, &|link| {
+            Box::pin(async move {
+                match link.wire.delete_item(&foreign.item, progress).await {
+                    Ok(prompt) => self.confirm(&link, prompt, key, progress).await,
+                    // By the first try, whose connection was lost.
+                    Err(fault) if fault.is_absent() && progress.has_changed() => Ok(()),
+                    Err(fault) => Err(fault),
+                }
+            })
         })
         .await
     }

@@ -27,7 +27,7 @@ use super::{
     shared::Searches,
     wire::{SERVICE_NAME, Wire},
 };
-use crate::error::Error;
+use crate::{error::Error, executor};
 
 /// A connection to the bus with one session open on it.
 pub struct Link {
@@ -65,7 +65,7 @@ impl Link {
         let owners = owners?;
         let (service, session) = opened.map_err(no_service)?;
         let (leave, gone) = watch::channel(false);
-        let watcher = tokio::spawn(watch_owner(owners, service.to_string(), leave)).abort_handle();
+        let watcher = executor::spawn(watch_owner(owners, service.to_string(), leave)).abort_handle();
         let wire = Arc::new(Wire::new(bus, service));
         let batch = Arc::new(Batch::new(Arc::clone(&wire), &session));
         let searches = Arc::new(Searches::new(Arc::clone(&wire)));

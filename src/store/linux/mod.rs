@@ -13,10 +13,10 @@
 //! | `diagnosis.rs` | what state the store is in |
 //! | `link.rs` | the one connection, how it opens and ends |
 //! | `session.rs`, `crypto.rs` | how secrets travel |
-//! | `wire.rs`, `fault.rs` | the specification's messages, and what can go wrong with one |
+//! | `wire.rs`, `arguments.rs`, `fault.rs` | the specification's messages, and what can go wrong with one |
 //! | `bus.rs`, `environment.rs` | where the bus is, and whether it may be trusted |
 
-use std::{collections::BTreeSet, future::Future, sync::Arc};
+use std::{collections::BTreeSet, future::Future, pin::Pin, sync::Arc};
 
 use tokio::task::JoinSet;
 use zbus::OwnedObjectPath;
@@ -28,6 +28,8 @@ use crate::{
     limits::Progress,
 };
 
+#[forbid(unsafe_code)]
+mod arguments;
 #[forbid(unsafe_code)]
 pub mod batch;
 pub mod bus;
@@ -83,6 +85,9 @@ struct Asked {
     for_default: bool,
 }
 
+/// A call on one link. Behind a pointer, so that repeating it is compiled once for each kind of outcome.
+type Attempt<'a, T> = Pin<Box<dyn Future<Output = Result<T, Fault>> + Send + 'a>>;
+
 /// The Secret Service on the session bus.
 pub struct SecretService {
     slot: Slot,
@@ -104,10 +109,11 @@ impl SecretService {
     }
 
     /// Runs a call on the current link, and once more on a new one where that was lost.
-    async fn repeat<T, F>(&self, progress: &Progress, call: impl Fn(Arc<Link>) -> F) -> Result<T, Error>
-    where
-        F: Future<Output = Result<T, Fault>>,
-    {
+    async fn repeat<'a, T>(
+        &'a self,
+        progress: &'a Progress,
+        call: &(dyn Fn(Arc<Link>) -> Attempt<'a, T> + Sync),
+    ) -> Result<T, Error> {
         let mut repeated = false;
         loop {
             let outcome = match self.slot.link().await {
@@ -317,7 +323,10 @@ impl Store for SecretService {
     fn get<'a>(&'a self, key: &'a Key, progress: &'a Progress) -> Call<'a, Option<Secret>> {
         Box::pin(async move {
             check_size(key, None)?;
-            self.repeat(progress, |link| async move { self.get(&link, key, progress).await }).await
+            let get = |link: Arc<Link>| -> Attempt<_> {
+                Box::pin(async move { self.get(&link, key, progress).await })
+            };
+            self.repeat(progress, &get).await
         })
     }
 
@@ -327,17 +336,22 @@ impl Store for SecretService {
                 return Store::delete(self, key, progress).await.map(drop);
             }
             check_size(key, Some(value))?;
-            self.repeat(progress, |link| async move {
-                self.set(&link, key, value, progress).await.map_err(|fault| fault.without(value))
-            })
-            .await
+            let set = |link: Arc<Link>| -> Attempt<_> {
+                Box::pin(async move {
+                    self.set(&link, key, value, progress).await.map_err(|fault| fault.without(value))
+                })
+            };
+            self.repeat(progress, &set).await
         })
     }
 
     fn delete<'a>(&'a self, key: &'a Key, progress: &'a Progress) -> Call<'a, bool> {
         Box::pin(async move {
             check_size(key, None)?;
-            self.repeat(progress, |link| async move { self.delete(&link, key, progress).await }).await?;
+            let delete = |link: Arc<Link>| -> Attempt<_> {
+                Box::pin(async move { self.delete(&link, key, progress).await })
+            };
+            self.repeat(progress, &delete).await?;
             // What a lost connection carried may have been done: then this call deleted it.
             Ok(progress.has_changed())
         })
@@ -346,15 +360,19 @@ impl Store for SecretService {
     fn has<'a>(&'a self, key: &'a Key, progress: &'a Progress) -> Call<'a, bool> {
         Box::pin(async move {
             check_size(key, None)?;
-            self.repeat(progress, |link| async move {
-                Ok(!self.search(&link, key, &mut false, progress).await?.is_empty())
-            })
-            .await
+            let has = |link: Arc<Link>| -> Attempt<_> {
+                Box::pin(async move { Ok(!self.search(&link, key, &mut false, progress).await?.is_empty()) })
+            };
+            self.repeat(progress, &has).await
         })
     }
 
     fn list<'a>(&'a self, service: Option<&'a str>, progress: &'a Progress) -> Call<'a, Vec<Key>> {
-        Box::pin(self.repeat(progress, move |link| async move { self.list(&link, service).await }))
+        Box::pin(async move {
+            let list =
+                |link: Arc<Link>| -> Attempt<_> { Box::pin(async move { self.list(&link, service).await }) };
+            self.repeat(progress, &list).await
+        })
     }
 }
 

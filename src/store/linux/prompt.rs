@@ -17,7 +17,7 @@ use super::{
     link::{Link, next},
     wire::{PROMPT, Provider, Wire},
 };
-use crate::{credential::Key, error::Error, limits::Progress};
+use crate::{credential::Key, error::Error, executor, limits::Progress};
 
 /// Lets one question (to unlock, or to make the default collection) be open at a time, and lets its
 /// answer count for all who wait: a hundred calls on a locked store ask the person once.
@@ -225,7 +225,7 @@ impl Drop for OpenPrompt {
         }
         let (wire, prompt, gate) = (Arc::clone(&self.wire), self.prompt.clone(), Arc::clone(&self.gate));
         let (signals, mut gone, turn) = (self.signals.take(), self.gone.clone(), self.turn.take());
-        tokio::spawn(async move {
+        executor::spawn(async move {
             // Nobody is left to hear of a failure.
             if let (Ok(false), Some(mut signals)) = (withdraw(&wire, &prompt).await, signals)
                 // It stays on the screen: whoever has a question next waits for its answer.

@@ -11,7 +11,7 @@ use super::{
     fault::Fault,
     wire::{Found, Wire},
 };
-use crate::credential::Key;
+use crate::{credential::Key, executor};
 
 /// Where to search.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -54,7 +54,7 @@ impl Searches {
             askers.push(asker);
         } else {
             waiting.insert(question.clone(), vec![asker]);
-            tokio::spawn(Arc::clone(self).answer(question));
+            executor::spawn(Arc::clone(self).answer(question));
         }
         answer
     }

@@ -7,11 +7,12 @@ use std::collections::{BTreeMap, HashMap};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::OnceCell;
 use zbus::{
-    DynamicType, Message, OwnedObjectPath, OwnedVariant, Type, Variant,
+    Message, OwnedObjectPath, OwnedVariant, Type, Variant,
     names::{OwnedUniqueName, UniqueName},
 };
 
 use super::{
+    arguments::Arguments,
     bus::{Bus, Method, Turn},
     crypto,
     fault::{Fault, readable},
@@ -165,13 +166,14 @@ impl Wire {
     pub async fn search_default(&self, key: &Key, turn: Turn) -> Result<Found, Fault> {
         let name = "SearchItems";
         let method = self.method(DEFAULT_COLLECTION, COLLECTION, name);
-        let unlocked = read(name, &self.bus.search(method, owned(&attributes(key)), turn).await?)?;
+        let unlocked = read(name, &self.bus.search(method.with(owned(&attributes(key))), turn).await?)?;
         Ok(Found { unlocked, locked: Vec::new() })
     }
 
     async fn search(&self, attributes: BTreeMap<String, String>, turn: Turn) -> Result<Found, Fault> {
         let name = "SearchItems";
-        let reply = self.bus.search(self.method(SERVICE_PATH, SERVICE, name), attributes, turn).await?;
+        let request = self.method(SERVICE_PATH, SERVICE, name).with(attributes);
+        let reply = self.bus.search(request, turn).await?;
         let (unlocked, locked) = read(name, &reply)?;
         Ok(Found { unlocked, locked })
     }
@@ -193,10 +195,15 @@ impl Wire {
     /// no others, and its label.
     pub async fn is_plain(&self, item: &OwnedObjectPath, key: &Key) -> Result<bool, Fault> {
         let mut properties: HashMap<String, OwnedVariant> =
-            self.call(item.as_str(), PROPERTIES, "GetAll", ITEM).await?;
+            self.call(item.as_str(), PROPERTIES, "GetAll", ITEM.into()).await?;
         let label = properties.remove("Label").and_then(|label| String::try_from(label).ok());
-        let found = properties.remove("Attributes").and_then(|found| BTreeMap::try_from(found).ok());
-        Ok(label == Some(key.label()) && found == Some(owned(&attributes(key))))
+        let found = properties.remove("Attributes").and_then(|found| HashMap::try_from(found).ok());
+        let expected = attributes(key);
+        let as_expected = |found: HashMap<String, String>| {
+            let has = |&(name, value): &(&str, &str)| found.get(name).is_some_and(|found| found == value);
+            found.len() == expected.len() && expected.iter().all(has)
+        };
+        Ok(label == Some(key.label()) && found.is_some_and(as_expected))
     }
 
     /// The secret of one item, encrypted for a session.
@@ -206,7 +213,7 @@ impl Wire {
         session: &OwnedObjectPath,
     ) -> Result<WireSecret, Fault> {
         // The reply is a message of one structure, which zbus gives apart from a tuple of one.
-        let (secret,) = self.call(item.as_str(), ITEM, "GetSecret", (session.clone(),)).await?;
+        let (secret,) = self.call(item.as_str(), ITEM, "GetSecret", (session.clone(),).into()).await?;
         Ok(secret)
     }
 
@@ -217,7 +224,7 @@ impl Wire {
         items: Vec<OwnedObjectPath>,
         session: &OwnedObjectPath,
     ) -> Result<HashMap<OwnedObjectPath, WireSecret>, Fault> {
-        self.call(SERVICE_PATH, SERVICE, "GetSecrets", (items, session.clone())).await
+        self.call(SERVICE_PATH, SERVICE, "GetSecrets", (items, session.clone()).into()).await
     }
 
     /// Stores an item in the default collection, in place of one with the same attributes: the item,
@@ -235,7 +242,7 @@ impl Wire {
         let body = (properties, secret, true);
         let method = self.method(DEFAULT_COLLECTION, COLLECTION, "CreateItem");
         let turn = self.bus.change_turn().await?;
-        read("CreateItem", &self.bus.change(method, body, turn, progress).await?)
+        read("CreateItem", &self.bus.change(method.with(body), turn, progress).await?)
     }
 
     /// Gives an item another secret.
@@ -248,7 +255,7 @@ impl Wire {
     ) -> Result<(), Fault> {
         let method = self.method(item.as_str(), ITEM, "SetSecret");
         // The arguments are one structure, which zbus takes apart from a tuple of one.
-        read("SetSecret", &self.bus.change(method, (secret,), turn, progress).await?)
+        read("SetSecret", &self.bus.change(method.with((secret,)), turn, progress).await?)
     }
 
     /// Deletes an item: the prompt that must be run first, `/` where there is none.
@@ -259,20 +266,19 @@ impl Wire {
     ) -> Result<OwnedObjectPath, Fault> {
         let method = self.method(item.as_str(), ITEM, "Delete");
         let turn = self.bus.change_turn().await?;
-        read("Delete", &self.bus.change(method, (), turn, progress).await?)
+        read("Delete", &self.bus.change(method.with(()), turn, progress).await?)
     }
 
     /// Unlocks items or collections: the prompt that must be run for it, `/` where there is none.
     pub async fn unlock(&self, objects: Vec<OwnedObjectPath>) -> Result<OwnedObjectPath, Fault> {
         let (_, prompt): (Vec<OwnedObjectPath>, _) =
-            self.call(SERVICE_PATH, SERVICE, "Unlock", objects).await?;
+            self.call(SERVICE_PATH, SERVICE, "Unlock", objects.into()).await?;
         Ok(prompt)
     }
 
     /// The default collection, where there is one.
     pub async fn default_collection(&self) -> Result<Option<OwnedObjectPath>, Fault> {
-        let path: OwnedObjectPath =
-            self.call(SERVICE_PATH, SERVICE, "ReadAlias", "default".to_owned()).await?;
+        let path: OwnedObjectPath = self.call(SERVICE_PATH, SERVICE, "ReadAlias", "default".into()).await?;
         Ok((path.as_str() != "/").then_some(path))
     }
 
@@ -283,7 +289,7 @@ impl Wire {
             HashMap::from([("org.freedesktop.Secret.Collection.Label", Variant::from("Default keyring"))]);
         let body = (label, "default".to_owned());
         let (_, prompt): (OwnedObjectPath, _) =
-            self.call(SERVICE_PATH, SERVICE, "CreateCollection", body).await?;
+            self.call(SERVICE_PATH, SERVICE, "CreateCollection", body.into()).await?;
         Ok(prompt)
     }
 
@@ -316,7 +322,7 @@ impl Wire {
         interface: &'static str,
         name: &'static str,
     ) -> Result<OwnedVariant, Fault> {
-        self.call(object, PROPERTIES, "Get", (interface, name)).await
+        self.call(object, PROPERTIES, "Get", (interface, name).into()).await
     }
 
     /// Runs a prompt; its signal `Completed` brings the outcome. Some services reply only when the
@@ -324,33 +330,32 @@ impl Wire {
     pub async fn prompt(&self, prompt: &OwnedObjectPath) -> Result<(), Fault> {
         let method = self.method(prompt.as_str(), PROMPT, "Prompt");
         // The window that the prompt belongs to; a program has none to name.
-        read("Prompt", &self.bus.call_patiently(method, String::new()).await?)
+        read("Prompt", &self.bus.call_patiently(method.with(String::new())).await?)
     }
 
     /// Ends a prompt that nobody waits for any more.
     pub async fn dismiss(&self, prompt: &OwnedObjectPath) -> Result<(), Fault> {
         let method = self.method(prompt.as_str(), PROMPT, "Dismiss");
-        read("Dismiss", &self.bus.call_at_once(method, ()).await?)
+        read("Dismiss", &self.bus.call_at_once(method.with(())).await?)
     }
 
     /// Tells the service that a session is needed no more.
     pub async fn close_session(&self, session: &OwnedObjectPath) -> Result<(), Fault> {
-        self.call(session.as_str(), SESSION, "Close", ()).await
+        self.call(session.as_str(), SESSION, "Close", ().into()).await
     }
 
     /// Sends one method call and reads its reply.
-    async fn call<B, R>(
+    async fn call<R>(
         &self,
         path: &str,
         interface: &'static str,
         name: &'static str,
-        body: B,
+        arguments: Arguments,
     ) -> Result<R, Fault>
     where
-        B: Serialize + DynamicType + Send + Sync + 'static,
         R: DeserializeOwned + Type,
     {
-        read(name, &self.bus.call(self.method(path, interface, name), body).await?)
+        read(name, &self.bus.call(self.method(path, interface, name).with(arguments)).await?)
     }
 
     fn method(&self, path: &str, interface: &'static str, name: &'static str) -> Method {
@@ -367,7 +372,7 @@ pub async fn open_session(
 ) -> Result<(OwnedUniqueName, OwnedVariant, OwnedObjectPath), Fault> {
     let (destination, path, name) = (SERVICE_NAME.to_owned(), SERVICE_PATH.to_owned(), "OpenSession");
     let method = Method { destination, path, interface: SERVICE, name };
-    let reply = bus.call(method, (algorithm, input)).await?;
+    let reply = bus.call(method.with((algorithm, input))).await?;
     let sender = reply.header().sender().map(|sender| sender.to_owned().into());
     let (output, session) = read(name, &reply)?;
     Ok((sender.ok_or_else(|| Fault::malformed("OpenSession without a sender"))?, output, session))
@@ -388,7 +393,9 @@ fn attributes(key: &Key) -> [(&str, &str); 3] {
 /// In order: gnome-keyring compares them one after the other with those of every item that it has, and
 /// `account` comes first, which tells most items apart.
 fn owned(attributes: &[(&str, &str)]) -> BTreeMap<String, String> {
-    attributes.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
+    let mut owned = BTreeMap::new();
+    owned.extend(attributes.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())));
+    owned
 }
 
 /// The algorithms of sessions, and what they exchange when they open.
