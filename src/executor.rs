@@ -102,7 +102,7 @@ fn start() -> std::io::Result<Executor> {
     Ok(Executor(sender))
 }
 
-/// Each in a task of its own, so that a panic ends no other.
+/// Each in a task of its own, so that a panic ends no other, where it does not end the process (Cargo.toml).
 async fn run(mut tasks: UnboundedReceiver<Task>) {
     while let Some(task) = tasks.recv().await {
         tokio::spawn(task);

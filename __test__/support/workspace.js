@@ -87,12 +87,13 @@ function assertMode(path, expected) {
   if (!isWindows) assert.equal(statSync(path).mode & 0o7777, expected, path);
 }
 
-/** The names of all files under a folder, sorted. */
+/** The names of all files under a folder, sorted, but for those that Bun makes of the scripts it runs. */
 function filesUnder(folder) {
   const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
   return entries
     .filter((entry) => !entry.isDirectory())
     .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
+    .filter((path) => !path.includes(join("bun", "@t@")))
     .sort();
 }
 
