@@ -45,15 +45,18 @@ const reasons = {
   "win32-arm64": "a linker for Windows on arm64, which Debian does not have",
 };
 
-/** Builds for a platform that can be built for here; the binary lies in its package's folder then. */
-async function buildFor(each) {
+/**
+ * Builds for a platform that can be built for here; the binary lies in its package's folder then. `profile` are
+ * settings of cargo's for a release, in place of the crate's own.
+ */
+async function buildFor(each, profile = {}) {
   const {
     env,
     command: [program, ...args],
     target,
   } = ways[each.name](each);
   const folder = join(cache, "target");
-  const options = { env: { ...env, CARGO_TARGET_DIR: folder } };
+  const options = { env: { ...env, ...profile, CARGO_TARGET_DIR: folder } };
   console.log(`Building ${each.name}`);
   // Other clones have built there, too, and what is newer than a clone's files counts as built from them.
   run("cargo", ["clean", "--quiet", "--release", "--package", "os-secrets", "--target", target], options);
