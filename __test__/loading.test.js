@@ -4,8 +4,8 @@ const assert = require("node:assert/strict");
 const { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } = require("node:fs");
 const { tmpdir } = require("node:os");
 const { join } = require("node:path");
-const { spawnSync } = require("node:child_process");
 const { after, before, describe, it } = require("node:test");
+const { launchSync } = require("./support/launch.js");
 const { isWindows, linuxOnly } = require("./support/platform.js");
 const { node, root, runtimes } = require("./support/runtimes.js");
 
@@ -51,7 +51,7 @@ describe("the package", () => {
 
   function run(folder, [command, ...args], file, source) {
     writeFileSync(join(folder, file), source);
-    return spawnSync(command, [...args, file], {
+    return launchSync(command, [...args, file], {
       cwd: folder,
       encoding: "utf8",
       env: { PATH: process.env.PATH, ...(isWindows && { SystemRoot: process.env.SystemRoot }) },

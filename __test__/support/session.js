@@ -3,13 +3,13 @@
 //
 // On Windows there is neither bus nor keyring, and one store, which is emptied: see credentials.js.
 
-const { spawn } = require("node:child_process");
 const { once } = require("node:events");
 const { mkdtempSync, mkdirSync, realpathSync, rmSync, writeFileSync } = require("node:fs");
 const { tmpdir } = require("node:os");
 const { join } = require("node:path");
 const { createInterface } = require("node:readline");
 const { clearCredentials } = require("./credentials.js");
+const { launch } = require("./launch.js");
 const { isWindows, isWine } = require("./platform.js");
 
 /** Lists no service directories but a test's own: nothing else can be activated. */
@@ -66,16 +66,6 @@ async function printed(child, stream, pattern) {
     return ended;
   })();
   return Promise.race([found, ended]);
-}
-
-/** Starts a program. Once in some thousand times Wine does not, and does when it is asked again. */
-function launch(command, args, options) {
-  try {
-    return spawn(command, args, options);
-  } catch (error) {
-    if (!isWine || error.code !== "UNKNOWN") throw error;
-    return spawn(command, args, options);
-  }
 }
 
 class Session {
