@@ -49,8 +49,16 @@ describe("the version", () => {
     execFileSync(process.execPath, [script], { cwd: copy });
     assert.equal(check("v77.0.1").status, 0);
     assert.match(check("v77.0.2").stderr, /package.json says 77.0.1, but the tag says v77.0.2/);
-    const notes = execFileSync(process.execPath, [script, "--notes"], { cwd: copy, encoding: "utf8" });
-    const [, unreleased] = readFileSync(join(root, "CHANGELOG.md"), "utf8").split(/^## .*$/m);
-    assert.equal(notes.trim(), unreleased.trim());
+    const notes = () => spawnSync(process.execPath, [script, "--notes"], { cwd: copy, encoding: "utf8" });
+    const changelog = readFileSync(join(root, "CHANGELOG.md"), "utf8");
+    const [, unreleased] = changelog.split(/^## .*$/m);
+    assert.equal(notes().stdout.trim(), unreleased.trim());
+    for (const silent of [
+      changelog,
+      "## [Unreleased]\n\n## [77.0.1] - 2026-01-01\n\n## [77.0.0]\n\nOld.\n",
+    ]) {
+      writeFileSync(join(copy, "CHANGELOG.md"), silent);
+      assert.deepEqual([notes().status, notes().stdout], [1, ""]);
+    }
   });
 });

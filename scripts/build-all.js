@@ -1,12 +1,20 @@
-// npm run build:all [-- platform...]: builds the addon as it is published, for every platform (or the named
-// ones) that can be built for on Debian, all of which it installs, and says which remain for the release workflow.
+// npm run build:all [-- platform...]: builds the addon as it is published, with the list of its crates in it, for
+// every platform (or the named ones) that can be built for here, and says which remain for the release workflow.
+//
+// On Debian it installs what that needs; macOS and Windows build for themselves. The workflow runs this, too.
 
-const { join } = require("node:path");
+const { readFileSync, writeFileSync } = require("node:fs");
+const { delimiter, join } = require("node:path");
 const { cache } = require("./cache.js");
+const { ensureCrate } = require("./crates.js");
 const { platform, platforms } = require("./platforms.js");
 const { ensureCompiler, ensureZig } = require("./toolchain.js");
 const { ADDON, linuxFlags, ensureRust, fail, install, run, runAside } = require("./tools.js");
 const { windowsCompiler } = require("./windows.js");
+
+/** What puts the list of crates there, and under which name it does on Linux and Windows. */
+const CARGO_AUDITABLE = "0.7.7";
+const LIST = ".dep-v0";
 
 /** The oldest glibc that the binaries run on: that of CentOS 7, older than any that Node runs on. */
 const GLIBC = "2.17";
@@ -24,26 +32,46 @@ function onLinux(each) {
   };
 }
 
-/** What builds for Windows: Mingw, where the release has Microsoft's linker. */
-function onWindows() {
+/** What builds for Windows on Debian: Mingw, where the release has Microsoft's linker. */
+function withMingw() {
   const { env, args, target } = windowsCompiler();
-  return { env, command: ["cargo", "rustc", ...args, "--target", target], target };
+  return { env, command: ["cargo", "auditable", "rustc", ...args, "--target", target], target };
 }
 
-const ways = {
+/** What builds for macOS and Windows there. */
+function onItself({ target }) {
+  return { env: process.env, command: ["cargo", "auditable", "rustc", "--target", target], target };
+}
+
+const onDebian = {
   "linux-x64-gnu": onLinux,
   "linux-x64-musl": onLinux,
   "linux-arm64-gnu": onLinux,
   "linux-arm64-musl": onLinux,
-  "win32-x64": onWindows,
+  "win32-x64": withMingw,
 };
+const own = platforms.filter(({ name }) => name.startsWith(`${process.platform}-`));
+const ways =
+  process.platform === "linux" ? onDebian : Object.fromEntries(own.map(({ name }) => [name, onItself]));
 
-/** Why the others cannot be built for here. */
+/** Why the others cannot be built for on Debian. */
 const reasons = {
   "darwin-x64": "Apple's linker and SDK, which only macOS has",
   "darwin-arm64": "Apple's linker and SDK, which only macOS has",
   "win32-arm64": "a linker for Windows on arm64, which Debian does not have",
 };
+
+/** The environment in which both commands make the list of crates. */
+function withAuditable(env) {
+  const folder = join(cache, "cargo-auditable");
+  ensureCrate("cargo-auditable", CARGO_AUDITABLE, folder, ["--debug"]);
+  const PATH = `${join(folder, "bin")}${delimiter}${env.PATH}`;
+  if (process.platform !== "linux") return { ...env, PATH };
+  // cargo-zigbuild runs what this names.
+  const CARGO = join(folder, "cargo");
+  writeFileSync(CARGO, '#!/bin/sh\nexec cargo auditable "$@"\n', { mode: 0o755 });
+  return { ...env, PATH, CARGO };
+}
 
 /**
  * Builds for a platform that can be built for here; the binary lies in its package's folder then. `profile` are
@@ -56,12 +84,17 @@ async function buildFor(each, profile = {}) {
     target,
   } = ways[each.name](each);
   const folder = join(cache, "target");
-  const options = { env: { ...env, ...profile, CARGO_TARGET_DIR: folder } };
+  const options = { env: { ...withAuditable(env), ...profile, CARGO_TARGET_DIR: folder } };
   console.log(`Building ${each.name}`);
   // Other clones have built there, too, and what is newer than a clone's files counts as built from them.
   run("cargo", ["clean", "--quiet", "--release", "--package", "os-secrets", "--target", target], options);
   await runAside(program, [...args, ...ADDON], options);
-  install(join(folder, target, "release", each.library), each.folder);
+  const library = join(folder, target, "release", each.library);
+  // It is left out without a word where the linker drops it.
+  if (process.platform !== "darwin" && !readFileSync(library).includes(LIST)) {
+    fail(`${library} does not list its crates.`);
+  }
+  install(library, each.folder);
 }
 
 /** The platforms that can be built for here. */
@@ -73,6 +106,7 @@ async function main(names) {
   ensureRust();
   for (const each of names.length > 0 ? names.map(platform) : buildable) await buildFor(each);
   console.log(`\nBuilt: ${(names.length > 0 ? names : Object.keys(ways)).join(", ")}`);
+  if (process.platform !== "linux") return;
   console.log("These remain for the release workflow, because here is missing what builds them:");
   for (const [name, reason] of Object.entries(reasons)) console.log(`  ${name}: ${reason}`);
 }

@@ -108,7 +108,8 @@ function document() {
   return `# Third-party licences
 
 The binaries of os-secrets hold code of the Rust crates below, and of Rust's standard library, whose copyright is the
-Rust Project contributors' and which is taken under the MIT licence. Where a crate offers a choice of licences, it is
+Rust Project contributors' and which is taken under the MIT licence; on Linux also of LLVM's libunwind and compiler
+runtime, as Zig links them, under Apache-2.0 with the LLVM exception. Where a crate offers a choice of licences, it is
 listed under the one that is taken. Written by \`npm run licences\`.
 
 ${sections.join("\n")}`;

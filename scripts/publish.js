@@ -49,6 +49,11 @@ function publishToNpm() {
       console.log(`${published} ${version} is there already.`);
       continue;
     }
+    // npm refuses that in a dry run as well, and between two releases it is no mistake.
+    if (there && values["dry-run"]) {
+      console.log(`${published} ${version} is there already, with other contents: nothing to try.`);
+      continue;
+    }
     if (there) fail(`${published} ${version} is there already, with other contents: nothing can replace it.`);
     const tag = version.includes("-") ? "next" : "latest";
     run("npm", ["publish", tarball, "--access=public", "--provenance", `--tag=${tag}`, ...dryRun]);

@@ -33,7 +33,7 @@ async function main(bun, folder) {
   const { store, reader } = folder === undefined ? os : fileIn(folder);
   const readWithBun = () => {
     const program = `process.stdout.write(String(await ${reader}.get(${JSON.stringify(key)})))`;
-    return execFileSync(bun, ["--eval", program], { encoding: "utf8" });
+    return execFileSync(bun, ["--eval", program], { encoding: "utf8", timeout: 60_000 });
   };
   try {
     await store.get(key);
@@ -42,9 +42,8 @@ async function main(bun, folder) {
     // A store that is locked or refuses is there all the same.
     process.exit(error.code === "ERR_SECRETS_PLATFORM_ERROR" ? 3 : 1);
   }
-  // On macOS Bun reads it without the person being asked.
-  const set = (value) => store.set({ ...key, value, allowUnrestrictedAccess: true });
-  const steps = [
+  const set = (value) => store.set({ ...key, value });
+  const all = [
     ["set     ", () => set("first-value"), undefined],
     ["get     ", () => store.get(key), "first-value"],
     ["in Bun  ", readWithBun, "first-value"],
@@ -55,6 +54,9 @@ async function main(bun, folder) {
     ["get     ", () => store.get(key), null],
     ["in Bun  ", readWithBun, "null"],
   ];
+  // Keychain asks the person before Bun reads what Node has stored.
+  const isGuarded = process.platform === "darwin" && folder === undefined && !process.versions.bun;
+  const steps = all.filter(([, step]) => !(isGuarded && step === readWithBun));
   console.log(`Credential: ${key.service}/${key.name}, under Node ${process.versions.node}`);
   try {
     for (const [label, step, expected] of steps) {

@@ -22,4 +22,4 @@ buildPrograms();
 const chosen = process.argv.slice(2);
 if (chosen.length === 0) run("cargo", ["test", "--locked"]);
 const files = chosen.length > 0 ? chosen : FILES;
-run(process.execPath, ["--test", "--test-concurrency=1", "--test-timeout=600000", ...files]);
+run(process.execPath, ["--test", "--test-concurrency=1", "--test-timeout=120000", ...files]);

@@ -45,8 +45,7 @@ function onWindows() {
   const env = { ...process.env, CARGO_TARGET_DIR: targetDirectory() };
   const built = build(env, [], []);
   if (isWhole) run("cargo", ["test", ...cargoArguments], { env });
-  const bun = join(root, "node_modules", "@oven", "bun-windows-x64", "bin", "bun.exe");
-  const own = { OS_SECRETS_TEST_BUN: bun, OS_SECRETS_TEST_PROGRAMS: built };
+  const own = { OS_SECRETS_TEST_PROGRAMS: built };
   run(process.execPath, ["--test", ...nodeArguments, ...files], { env: { ...env, ...own } });
 }
 

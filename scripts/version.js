@@ -53,8 +53,8 @@ function set() {
 function notes() {
   const sections = read("CHANGELOG.md").split(/^## /m);
   const own = sections.find((section) => section.startsWith(`[${version}]`));
-  if (own === undefined) fail(`CHANGELOG.md says nothing of ${version}.`);
-  return own.slice(own.indexOf("\n")).trim();
+  const text = own?.slice(own.indexOf("\n")).trim();
+  return text || fail(`CHANGELOG.md says nothing of ${version}.`);
 }
 
 const [command, tag] = process.argv.slice(2);

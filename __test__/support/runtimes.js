@@ -1,11 +1,11 @@
 // Where the runtimes lie that the tests run under.
 //
-// On Windows they are those that whoever runs the tests has: this Node, and a Bun that OS_SECRETS_TEST_BUN names.
-// On macOS it is this Node as well.
+// On Windows and macOS it is the Node that runs the tests, and not several. OS_SECRETS_TEST_BUN names a Bun to be taken
+// instead of the installed one.
 // OS_SECRETS_TEST_NODE is the command of a Node to be tested instead of all others: an array, as JSON.
 
 const { execFileSync } = require("node:child_process");
-const { existsSync } = require("node:fs");
+const { existsSync, readdirSync } = require("node:fs");
 const { join } = require("node:path");
 const { isMac, isWindows } = require("./platform.js");
 
@@ -35,38 +35,36 @@ function node(version) {
   return [find(`Node ${version}`, [`__test__/runtimes/node_modules/node${version}/bin/node`])];
 }
 
-function findBun() {
-  if (!isWindows) {
-    const arch = process.arch === "arm64" ? "aarch64" : process.arch;
-    return find("Bun", [
-      "node_modules/bun/bin/bun.exe",
-      `node_modules/@oven/bun-${process.platform}-${arch}/bin/bun`,
-    ]);
-  }
-  const { OS_SECRETS_TEST_BUN: path } = process.env;
-  if (!path) throw new Error("OS_SECRETS_TEST_BUN does not name a bun.exe");
-  return path;
+/** Where a program may lie in a scope's packages, of which npm chooses those for the platform. */
+function inScope(scope, program) {
+  const folder = join("node_modules", scope);
+  const packages = existsSync(join(root, folder)) ? readdirSync(join(root, folder)) : [];
+  return packages.flatMap((name) => ["", ".exe"].map((end) => join(folder, name, program + end)));
 }
 
-/** Real Bun. */
-const bun = findBun();
+/** Real Bun. Its package's script moves it to the first place, where npm lets that run. */
+const bun =
+  process.env.OS_SECRETS_TEST_BUN ??
+  find("Bun", ["node_modules/bun/bin/bun.exe", ...inScope("@oven", "bin/bun")]);
+
+const findDeno = () => find("Deno", inScope("@deno", "deno"));
 
 /** Each runtime: its command, and what comes before the file to run. */
 function findRuntimes() {
   if (only) return { Node: only };
   if (isWindows || isMac) return { [`Node ${process.versions.node.split(".")[0]}`]: node(), Bun: [bun] };
-  const deno = find("Deno", ["node_modules/@deno/linux-x64-glibc/deno"]);
   return {
     "Node 20": node(20),
     "Node 22": node(22),
     "Node 24": node(24),
     Bun: [bun],
-    Deno: [deno, "run", "--quiet", "--allow-all", "--no-lock"],
+    Deno: [findDeno(), "run", "--quiet", "--allow-all", "--no-lock"],
   };
 }
 
 module.exports = {
   bun,
+  findDeno,
   node,
   root,
   // Looked for when asked for: the quick start has no other runtime than Bun.
