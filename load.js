@@ -70,8 +70,8 @@ function load() {
         }
       } catch (error) {
         // The runtimes word it differently, but all name what they looked for.
-        const absent =
-          error?.code === "MODULE_NOT_FOUND" && String(error.message).includes(path.replace(/^\.\//, ""));
+        const message = String(error?.message).replaceAll("\\", "/");
+        const absent = error?.code === "MODULE_NOT_FOUND" && message.includes(path.replace(/^\.\//, ""));
         failures.push({ path, error, absent });
       }
     }
@@ -79,24 +79,35 @@ function load() {
   throw failure(failures);
 }
 
+/** What to do about it where there is a package for the platform. */
+function advice(failures, broken) {
+  return [
+    "It looked for:",
+    ...failures.map(({ path, error, absent }) => `  ${path}: ${absent ? "not there" : error?.message}`),
+    broken
+      ? "What is there cannot be loaded here. Install it afresh, on the machine that uses it:"
+      : "Platform packages are optional dependencies, which are left out with --omit=optional (--no-optional, " +
+        "--ignore-optional) and where node_modules or the lock file come from another machine. Install it afresh:",
+    "  npm install --include=optional --force os-secrets",
+    "or, with another package manager: pnpm install --force, yarn install --force (Yarn 1), bun install --force",
+    "In a checkout of its repository, build it: npm run build",
+  ];
+}
+
 function failure(failures) {
+  const here = `${platform}-${arch}`;
   const broken = failures.find(({ absent }) => !absent);
-  const tried = failures.map(
-    ({ path, error, absent }) => `  ${path}: ${absent ? "not there" : error?.message}`,
-  );
   const library = platform === "linux" ? ` (C library: ${libc()})` : "";
+  const isSupported = /^(linux|win32|darwin)-(x64|arm64)$/.test(here);
   const error = new Error(
     [
-      `os-secrets cannot load its native binary for ${platform}-${arch}${library}.`,
-      "It looked for:",
-      ...tried,
-      broken
-        ? "What is there cannot be loaded here. Install it afresh, on the machine that uses it:"
-        : "Platform packages are optional dependencies, which are left out with --omit=optional (--no-optional, " +
-          "--ignore-optional) and where node_modules or the lock file come from another machine. Install it afresh:",
-      "  npm install --include=optional --force os-secrets",
-      "or, with another package manager: pnpm install --force, yarn install --force (Yarn 1), bun install --force",
-      "In a checkout of its repository, build it: npm run build",
+      `os-secrets cannot load its native binary for ${here}${library}.`,
+      ...(isSupported
+        ? advice(failures, broken)
+        : [
+            "There is none: os-secrets is for Linux, Windows and macOS, each on x64 and arm64.",
+            "Where the machine is one of those, run a 64-bit build of the runtime.",
+          ]),
     ].join("\n"),
     { cause: (broken ?? failures[0]).error },
   );
