@@ -18,10 +18,9 @@ use tokio::{
 
 use crate::error::Error;
 
-type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+pub mod pool;
 
-/// As many threads at most do what waits for a disk or a lock.
-const MAX_BLOCKING: usize = 4;
+type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 static EXECUTOR: Mutex<Option<Executor>> = Mutex::new(None);
 
@@ -51,19 +50,24 @@ pub fn block_on<T: Send + 'static>(future: impl Future<Output = T> + Send + 'sta
     outcome.blocking_recv().map_err(|_| Error::Internal("the call ended without an outcome".into()))
 }
 
-/// Does what waits for a disk or a lock, apart from the thread of the connections; to be awaited on that.
+/// Does what waits for a disk, a lock or a person, apart from the thread of the connections; to be awaited on that.
+/// What nobody awaits any more is not begun, and done to its end where it was.
 ///
 /// # Errors
 ///
-/// The work's own, and [`Error::Internal`] where it panicked.
+/// The work's own, and [`Error::Internal`] where the system gives no thread for it, or it panicked.
 pub async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
     let (sender, outcome) = oneshot::channel();
-    // Behind a pointer, so that a task of the pool is compiled once and not for each kind of work.
-    let work: Box<dyn FnOnce() + Send> = Box::new(move || drop(sender.send(work())));
-    ended(tokio::task::spawn_blocking(work).await)?;
-    outcome.await.expect("work that has ended without a panic has sent its outcome")
+    let work = move || {
+        if !sender.is_closed() {
+            let _ = sender.send(work());
+        }
+    };
+    pool::submit(Box::new(work))
+        .map_err(|error| Error::Internal(format!("no thread can be started for it: {error}")))?;
+    outcome.await.unwrap_or_else(|_| Err(Error::Internal("a part of the call ended early".into())))
 }
 
 /// Starts a task on the thread, to be called there. Behind a pointer, as all tasks that come from elsewhere,
@@ -73,7 +77,8 @@ pub fn spawn(task: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> 
     tokio::spawn(task)
 }
 
-/// The outcome of a task that may have panicked.
+/// The outcome of a task that may have panicked. Releases do not unwind (Cargo.toml): there a panic has ended the
+/// process, and what is done here and elsewhere after one is for the tests.
 pub(crate) fn ended<T>(outcome: Result<T, tokio::task::JoinError>) -> Result<T, Error> {
     outcome.map_err(|error| Error::Internal(format!("a part of the call ended early: {error}")))
 }
@@ -96,7 +101,7 @@ pub fn executor() -> Result<Executor, Error> {
 }
 
 fn start() -> std::io::Result<Executor> {
-    let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(MAX_BLOCKING).build()?;
+    let runtime = Builder::new_current_thread().enable_all().build()?;
     let (sender, tasks) = unbounded_channel();
     thread::Builder::new().name("os-secrets".into()).spawn(move || runtime.block_on(run(tasks)))?;
     Ok(Executor(sender))

@@ -225,11 +225,12 @@ fn end_of(child: Pid) -> io::Result<OwnedFd> {
 
 fn end_by_thread(child: Pid) -> io::Result<OwnedFd> {
     let (reader, writer) = io::pipe()?;
-    std::thread::spawn(move || {
+    let wait = move || {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
         let _ = rustix::io::retry_on_intr(|| waitid(WaitId::Pid(child), options));
         drop(writer);
-    });
+    };
+    std::thread::Builder::new().spawn(wait)?;
     Ok(reader.into())
 }
 
