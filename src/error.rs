@@ -92,6 +92,13 @@ pub enum Error {
     )]
     InteractionNotAllowed,
 
+    /// The caller forbade asking, and only all calls of the process can be kept from that, one of which asks.
+    #[error(
+        "Keychain is asking the person for another call of this process, and cannot be kept from asking for this \
+         one alone, which never asks (interactive: false). Wait until that is answered, then try again"
+    )]
+    Asking,
+
     /// A deadline passed: that of a message, or the call's own.
     #[error(
         "The credential store did not answer within {} ms{}.{effect} See whether its service hangs or waits \
@@ -415,7 +422,7 @@ impl Error {
             Self::WrongKey { .. } => "ERR_SECRETS_AUTH_FAILED",
             Self::UserCanceled { .. } | Self::NoPassphrase(_) => "ERR_SECRETS_USER_CANCELED",
             Self::InteractionRequired { .. } => "ERR_SECRETS_INTERACTION_REQUIRED",
-            Self::InteractionNotAllowed => "ERR_SECRETS_INTERACTION_NOT_ALLOWED",
+            Self::InteractionNotAllowed | Self::Asking => "ERR_SECRETS_INTERACTION_NOT_ALLOWED",
             Self::Timeout { .. } => "ERR_SECRETS_TIMEOUT",
             Self::Aborted { .. } => "ABORT_ERR",
             Self::InvalidSetting(_) => "ERR_SECRETS_INVALID_SETTING",
@@ -543,6 +550,7 @@ mod tests {
                 "ERR_SECRETS_INTERACTION_REQUIRED",
             ),
             (Error::InteractionNotAllowed, "ERR_SECRETS_INTERACTION_NOT_ALLOWED"),
+            (Error::Asking, "ERR_SECRETS_INTERACTION_NOT_ALLOWED"),
             (timeout(Some("GetSecret")), "ERR_SECRETS_TIMEOUT"),
             (Error::Aborted { effect: Effect::None }, "ABORT_ERR"),
             (Error::InvalidSetting("x".into()), "ERR_SECRETS_INVALID_SETTING"),

@@ -7,17 +7,21 @@ pub const DUPLICATE_ITEM: i32 = -25299;
 /// Some memory could not be had, or an answer was not of the kind that was asked for.
 pub const INTERNAL_COMPONENT: i32 = -2070;
 
+/// The password was wrong, or an item is not for this program; also where the person would have to be asked
+/// whether it is, and the process has asking switched off.
+pub const AUTH_FAILED: i32 = -25293;
+/// The person would have to be asked, and must not.
+pub const INTERACTION_NOT_ALLOWED: i32 = -25308;
+
 const USER_CANCELED: i32 = -128;
 const WRITE_PERMISSION: i32 = -61;
 const NO_ACCESS_FOR_ITEM: i32 = -25243;
 const INVALID_OWNER_EDIT: i32 = -25244;
 const NOT_AVAILABLE: i32 = -25291;
 const READ_ONLY: i32 = -25292;
-const AUTH_FAILED: i32 = -25293;
 const NO_SUCH_KEYCHAIN: i32 = -25294;
 const INVALID_KEYCHAIN: i32 = -25295;
 const NO_DEFAULT_KEYCHAIN: i32 = -25307;
-const INTERACTION_NOT_ALLOWED: i32 = -25308;
 const INTERACTION_REQUIRED: i32 = -25315;
 const IN_DARK_WAKE: i32 = -25320;
 const MISSING_ENTITLEMENT: i32 = -34018;

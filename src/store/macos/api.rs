@@ -50,8 +50,6 @@ type PromptSelector = u16;
 
 /// `kSecUnlockStateStatus`.
 const UNLOCKED: u32 = 1;
-/// `kSecWritePermStatus`.
-const WRITABLE: u32 = 4;
 /// `callerSecuritySession`.
 const OWN_SESSION: u32 = u32::MAX;
 /// `sessionHasGraphicAccess`.
@@ -279,7 +277,10 @@ fn text(item: &CFDictionary, key: CFStringRef) -> Option<String> {
     let value = *item.find(key.cast::<c_void>())?;
     // SAFETY: what is in the dictionary is an object of Core Foundation, which lives as long as that.
     let value = unsafe { CFType::wrap_under_get_rule(value) };
-    value.downcast::<CFString>().map(|text| text.to_string())
+    let text = value.downcast::<CFString>()?;
+    let copied = text.to_string();
+    // Copied as a text of C, it ends at its first NUL.
+    (copied.encode_utf16().count() == text.char_len() as usize).then_some(copied)
 }
 
 /// Adds an item; whether there was none yet.
@@ -351,7 +352,7 @@ impl DefaultKeychain {
         let mut status = 0;
         // SAFETY: the place can be written to.
         check("SecKeychainGetStatus", unsafe { SecKeychainGetStatus(self.as_ref(), &mut status) })?;
-        Ok(State { unlocked: status & UNLOCKED != 0, writable: status & WRITABLE != 0 })
+        Ok(State { unlocked: status & UNLOCKED != 0 })
     }
 }
 

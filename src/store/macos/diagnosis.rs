@@ -21,8 +21,6 @@ pub struct Diagnosis {
 pub struct State {
     /// Whether it is unlocked.
     pub unlocked: bool,
-    /// Whether it can be changed.
-    pub writable: bool,
 }
 
 impl Keychain {

@@ -1,5 +1,7 @@
 //! What the calls of a store mean to Keychain.
 
+use tokio::sync::{Semaphore, SemaphorePermit};
+
 use super::{
     api,
     query::{self, Query},
@@ -7,14 +9,20 @@ use super::{
 };
 use crate::{
     credential::{Key, Secret},
-    error::{Error, keychain::ITEM_NOT_FOUND},
-    executor::blocking,
+    error::{
+        Error,
+        keychain::{AUTH_FAILED, INTERACTION_NOT_ALLOWED, ITEM_NOT_FOUND},
+    },
+    executor::{blocking, pool::MAX_THREADS},
     limits::Progress,
     store::{Call, SetOptions, Store, check_key, check_size},
 };
 
 /// Those of the process.
 static TURNS: Turns = Turns::new(api::allow_interaction);
+
+/// How many calls may wait for the person at once. One thread is left for those that do not.
+static WAITING: Semaphore = Semaphore::const_new(MAX_THREADS - 1);
 
 /// The keychains of the person: the default one for what is new, and all that are searched for what is there.
 pub struct Keychain(());
@@ -36,25 +44,77 @@ fn in_turn<T>(interactive: bool, work: impl FnOnce() -> Result<T, Error>) -> Res
         let _turn = TURNS.asking();
         return work();
     }
-    let _turn = TURNS.silent(PATIENCE).ok_or(Error::InteractionNotAllowed)?;
-    work()
+    // While nothing is switched: for some seconds an open keychain goes by whether it might ask for its password
+    // when it was opened, and would do so, or would not do so for the next call, which may.
+    if !api::DefaultKeychain::open()?.state()?.unlocked {
+        return Err(api::failure("SecKeychainGetStatus", INTERACTION_NOT_ALLOWED));
+    }
+    let _turn = TURNS.silent(PATIENCE).ok_or(Error::Asking)?;
+    work().map_err(|error| match error {
+        // Nobody was asked, so that nobody was wrong.
+        Error::Keychain { operation, status: AUTH_FAILED, .. } => {
+            api::failure(operation, INTERACTION_NOT_ALLOWED)
+        }
+        error => error,
+    })
+}
+
+/// What is answered where nothing was found. The system finds nothing, too, where it cannot search the person's
+/// keychains, and that is an error.
+fn nothing<T>(answer: T) -> Result<T, Error> {
+    api::DefaultKeychain::open()?.state().map(|_| answer)
+}
+
+/// Whether there is an item. It takes no turn: what is not encrypted is read without asking. Where the person is
+/// being asked for that very item, the system has it wait until they have answered.
+fn is_there(key: &Key) -> Result<bool, Error> {
+    match api::attributes(&query::presence(key))?.is_empty() {
+        true => nothing(false),
+        false => Ok(true),
+    }
+}
+
+/// Waits until a call may take a thread of the pool for as long as a person takes to answer. Whoever gives up
+/// before is not begun.
+async fn permit(interactive: bool) -> Option<SemaphorePermit<'static>> {
+    match interactive {
+        true => Some(WAITING.acquire().await.expect("it is never closed")),
+        false => None,
+    }
 }
 
 /// Has the pool read something.
 pub(super) async fn read(key: &Key, progress: &Progress) -> Result<Option<Secret>, Error> {
     check_key(key)?;
     let (key, interactive) = (key.clone(), progress.is_interactive());
-    blocking(move || in_turn(interactive, || api::value(&query::value(&key, interactive)))).await
+    let permit = permit(interactive).await;
+    blocking(move || {
+        let _permit = permit;
+        if !interactive && !is_there(&key)? {
+            return Ok(None);
+        }
+        match in_turn(interactive, || api::value(&query::value(&key, interactive)))? {
+            None => nothing(None),
+            found => Ok(found),
+        }
+    })
+    .await
 }
 
-/// Has the pool change something. It does so also where nobody waits for that any more.
+/// Has the pool change something. What was begun is also done where nobody waits for it any more.
 async fn change<T: Send + 'static>(
     progress: &Progress,
     work: impl FnOnce(bool) -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
     let interactive = progress.is_interactive();
+    let permit = permit(interactive).await;
     progress.sending();
-    blocking(move || in_turn(interactive, || work(interactive))).await.inspect_err(|_| progress.refused())
+    blocking(move || {
+        let _permit = permit;
+        work(interactive)
+    })
+    .await
+    .inspect_err(|_| progress.refused())
 }
 
 /// Adds an item, or updates the one that is there.
@@ -94,7 +154,7 @@ impl Store for Keychain {
             let (key, value) = (key.clone(), value.clone());
             change(progress, move |interactive| {
                 let new = query::new(&key, &value, options.unrestricted, interactive);
-                write(&query::item(&key, interactive), &new, &value)
+                in_turn(interactive, || write(&query::item(&key, interactive), &new, &value))
             })
             .await
         })
@@ -104,7 +164,16 @@ impl Store for Keychain {
         Box::pin(async move {
             check_key(key)?;
             let key = key.clone();
-            change(progress, move |interactive| api::delete(&query::item(&key, interactive))).await
+            change(progress, move |interactive| {
+                if !interactive && !is_there(&key)? {
+                    return Ok(false);
+                }
+                match in_turn(interactive, || api::delete(&query::item(&key, interactive)))? {
+                    false => nothing(false),
+                    true => Ok(true),
+                }
+            })
+            .await
         })
     }
 
@@ -112,8 +181,7 @@ impl Store for Keychain {
         Box::pin(async move {
             check_key(key)?;
             let key = key.clone();
-            // It takes no turn: what is not encrypted is read without asking, also while others ask.
-            blocking(move || Ok(!api::attributes(&query::presence(&key))?.is_empty())).await
+            blocking(move || is_there(&key)).await
         })
     }
 
@@ -131,5 +199,6 @@ pub(super) fn list(service: &str) -> Result<Vec<Key>, Error> {
     if service.is_empty() || service.contains('\0') {
         return Err(Error::InvalidKey);
     }
-    Ok(query::keys(service, api::attributes(&query::of_service(service))?))
+    let keys = query::keys(service, api::attributes(&query::of_service(service))?);
+    if keys.is_empty() { nothing(keys) } else { Ok(keys) }
 }

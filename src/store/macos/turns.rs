@@ -4,9 +4,11 @@
 //! keychain is a file, and heeds only a switch that is the whole process's
 //! (`SecKeychainSetUserInteractionAllowed`). So while calls of one kind are under way, those of the other wait:
 //! who may ask does not fail because somebody else must not, and who must not does not ask. Other code of the
-//! process that uses Keychain at that moment is not asked for either.
+//! process that uses Keychain at that moment is not asked for either. Nobody overtakes: calls of one kind that
+//! never cease would keep out those of the other.
 
 use std::{
+    collections::VecDeque,
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -31,8 +33,10 @@ struct State {
     asking: usize,
     /// How many that must not.
     silent: usize,
-    /// How many of those wait.
-    waiting: usize,
+    /// Those that wait, in the order in which they came.
+    line: VecDeque<u64>,
+    /// How many have come.
+    arrived: u64,
     /// Whether the process might ask before.
     before: bool,
 }
@@ -48,41 +52,47 @@ pub struct Silent<'a>(&'a Turns);
 impl Turns {
     /// Of a process with this switch.
     pub const fn new(switch: Switch) -> Self {
-        let state = State { asking: 0, silent: 0, waiting: 0, before: true };
+        let state = State { asking: 0, silent: 0, line: VecDeque::new(), arrived: 0, before: true };
         Self { state: Mutex::new(state), changed: Condvar::new(), switch }
     }
 
     /// Waits for the turn of a call that may ask. Calls that must not ask are short, and so is the wait.
     pub fn asking(&self) -> Asking<'_> {
-        let mut state = self.state();
-        while state.silent > 0 || state.waiting > 0 {
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-        state.asking += 1;
+        let turn = self.line_up(Duration::MAX, |state| state.silent == 0);
+        turn.expect("nobody waits for so long").asking += 1;
         Asking(self)
     }
 
     /// Waits for the turn of a call that must not ask; `None` where a call that may takes longer than that, as
     /// it does while the person is being asked.
     pub fn silent(&self, patience: Duration) -> Option<Silent<'_>> {
-        let end = Instant::now() + patience;
-        let mut state = self.state();
-        state.waiting += 1;
-        while state.asking > 0 {
-            let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                state.waiting -= 1;
-                self.changed.notify_all();
-                return None;
-            }
-            state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
-        state.waiting -= 1;
+        let mut state = self.line_up(patience, |state| state.asking == 0)?;
         state.silent += 1;
         if state.silent == 1 {
             state.before = (self.switch)(false);
         }
         Some(Silent(self))
+    }
+
+    /// Waits for the turn of who came before, and then for what has to be so; `None` where that takes longer.
+    fn line_up(&self, patience: Duration, is_free: fn(&State) -> bool) -> Option<MutexGuard<'_, State>> {
+        let start = Instant::now();
+        let mut state = self.state();
+        let number = state.arrived;
+        state.arrived += 1;
+        state.line.push_back(number);
+        loop {
+            let is_first = state.line.front() == Some(&number);
+            let turn = is_first && is_free(&state);
+            let left = patience.saturating_sub(start.elapsed());
+            if turn || left.is_zero() {
+                state.line.retain(|other| *other != number);
+                // The next may have its turn as well.
+                self.changed.notify_all();
+                return turn.then_some(state);
+            }
+            state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -160,15 +170,42 @@ mod tests {
         drop(turns.asking());
     }
 
+    fn until_line_is(turns: &Turns, length: usize) {
+        while turns.state().line.len() < length {
+            thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn nobody_overtakes() {
+        let (_, turns) = switch!(true);
+        let order = Mutex::new(Vec::new());
+        let note = |kind| order.lock().unwrap().push(kind);
+        let silent = turns.silent(AT_ONCE).unwrap();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let _turn = turns.asking();
+                note("asking");
+            });
+            until_line_is(&turns, 1);
+            // It could go on at once, but for who came before.
+            scope.spawn(|| {
+                let _turn = turns.silent(LONG);
+                note("silent");
+            });
+            until_line_is(&turns, 2);
+            drop(silent);
+        });
+        assert_eq!(order.into_inner().unwrap(), ["asking", "silent"]);
+    }
+
     #[test]
     fn each_waits_for_the_others_end() {
         let (may_ask, turns) = switch!(true);
         let asking = turns.asking();
         thread::scope(|scope| {
             let waiting = scope.spawn(|| turns.silent(LONG).map(|_| may_ask.load(Ordering::SeqCst)));
-            while turns.state().waiting == 0 {
-                thread::yield_now();
-            }
+            until_line_is(&turns, 1);
             drop(asking);
             assert_eq!(waiting.join().unwrap(), Some(false));
 
