@@ -177,7 +177,7 @@ describe("the package", () => {
     const folder = project("empty");
     install(folder, target);
     const { stderr } = run(folder, node(20), "main.cjs", `require("os-secrets")`);
-    assert.match(stderr, /os-secrets.*: not there\n/);
+    assert.match(stderr, /os-secrets.*: not there\r?\n/);
     assert.match(stderr, /Install it afresh/);
   });
 
@@ -185,7 +185,7 @@ describe("the package", () => {
     const folder = project("riscv64");
     const machine = `Object.defineProperty(process, "arch", { value: "riscv64" })`;
     const { stderr } = run(folder, node(20), "main.cjs", `${machine}; require("os-secrets")`);
-    assert.match(stderr, /for \w+-riscv64.*\.\nThere is none: .* x64 and arm64\.\n/);
+    assert.match(stderr, /for \w+-riscv64.*\.\r?\nThere is none: .* x64 and arm64\.\r?\n/);
     assert.doesNotMatch(stderr, /npm install/);
   });
 });

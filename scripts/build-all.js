@@ -10,7 +10,7 @@ const { ensureCrate } = require("./crates.js");
 const { platform, platforms } = require("./platforms.js");
 const { ensureCompiler, ensureZig } = require("./toolchain.js");
 const { ADDON, linuxFlags, ensureRust, fail, install, run, runAside } = require("./tools.js");
-const { windowsCompiler } = require("./windows.js");
+const { windowsArm64Compiler, windowsCompiler } = require("./windows.js");
 
 /** What puts the list of crates there, and under which name it does on Linux and Windows. */
 const CARGO_AUDITABLE = "0.7.7";
@@ -38,6 +38,12 @@ function withMingw() {
   return { env, command: ["cargo", "auditable", "rustc", ...args, "--target", target], target };
 }
 
+/** What builds for Windows on arm64 on Debian: Zig. */
+function withZig() {
+  const { env, args, target } = windowsArm64Compiler();
+  return { env, command: ["cargo-zigbuild", "rustc", ...args, "--target", target], target };
+}
+
 /** What builds for macOS and Windows there. */
 function onItself({ target }) {
   return { env: process.env, command: ["cargo", "auditable", "rustc", "--target", target], target };
@@ -49,6 +55,7 @@ const onDebian = {
   "linux-arm64-gnu": onLinux,
   "linux-arm64-musl": onLinux,
   "win32-x64": withMingw,
+  "win32-arm64": withZig,
 };
 const own = platforms.filter(({ name }) => name.startsWith(`${process.platform}-`));
 const ways =
@@ -58,7 +65,6 @@ const ways =
 const reasons = {
   "darwin-x64": "Apple's linker and SDK, which only macOS has",
   "darwin-arm64": "Apple's linker and SDK, which only macOS has",
-  "win32-arm64": "a linker for Windows on arm64, which Debian does not have",
 };
 
 /** The environment in which both commands make the list of crates. */

@@ -4,10 +4,12 @@ const { cpSync, mkdtempSync, rmSync, writeFileSync } = require("node:fs");
 const { tmpdir } = require("node:os");
 const { join } = require("node:path");
 const { cache, ensureFolder, output } = require("./cache.js");
-const { ensureCompiler } = require("./toolchain.js");
+const { ensureCompiler, ensureZig } = require("./toolchain.js");
 const { ensureDebian, run } = require("./tools.js");
 
 const TARGET = "x86_64-pc-windows-gnu";
+/** On arm64 there is no Mingw: its linker is Zig. */
+const ARM64_TARGET = "aarch64-pc-windows-gnullvm";
 const GCC = "x86_64-w64-mingw32-gcc";
 
 /** Compiles a library for Windows from a text in C. */
@@ -18,16 +20,26 @@ function compile(folder, name, text, ...args) {
   run(GCC, ["-shared", "-O2", "-o", join(folder, `${name}.dll`), source, ...args]);
 }
 
+/** The folder of a library that napi-build wants to be there. Nothing of it is used, and nothing is in it. */
+function ensureNothing() {
+  return ensureFolder("windows/nothing", (folder) => {
+    writeFileSync(join(folder, "libnode.dll"), "");
+    writeFileSync(join(folder, "libnode.a"), "!<arch>\n");
+  });
+}
+
 /** What cargo needs to build for Windows, as ensureCompiler gives it. */
 function windowsCompiler() {
   ensureDebian({ [GCC]: "gcc-mingw-w64-x86-64" });
   const { env, ...rest } = ensureCompiler(TARGET);
-  const own = {
-    CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER: GCC,
-    // Some library of this name is to be there; nothing of it is used.
-    LIBNODE_PATH: ensureFolder("windows/libnode", (folder) => compile(folder, "libnode", "int nothing;\n")),
-  };
+  const own = { CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER: GCC, LIBNODE_PATH: ensureNothing() };
   return { target: TARGET, env: { ...env, ...own }, ...rest };
+}
+
+/** The same for Windows on arm64, where it is cargo-zigbuild that builds. */
+function windowsArm64Compiler() {
+  const { env, ...rest } = ensureCompiler(ARM64_TARGET);
+  return { target: ARM64_TARGET, env: ensureZig({ ...env, LIBNODE_PATH: ensureNothing() }), ...rest };
 }
 
 /** The same for what is only tested, with a target folder of its own. */
@@ -76,4 +88,4 @@ function ensureAge() {
   });
 }
 
-module.exports = { compile, ensureAge, testCompiler, windowsCompiler };
+module.exports = { compile, ensureAge, testCompiler, windowsArm64Compiler, windowsCompiler };
