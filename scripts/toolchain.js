@@ -3,8 +3,8 @@
 const { spawnSync } = require("node:child_process");
 const { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } = require("node:fs");
 const { delimiter, join } = require("node:path");
-const { cache, ensureFolder, output, unpackDebian } = require("./cache.js");
-const { ensureDebian, fail, run } = require("./tools.js");
+const { cache, ensureFolder, unpackDebian } = require("./cache.js");
+const { ensureDebian, fail, output, run } = require("./tools.js");
 
 /** Both of one moment: cargo-zigbuild knows the linker of the versions before it. */
 const ZIG = ["ziglang==0.17.1", "cargo-zigbuild==0.24.0"];

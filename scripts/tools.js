@@ -39,6 +39,14 @@ function run(command, args, options = {}) {
   if (status !== 0) fail(`${command} failed with ${signal ?? `exit code ${status}`}.`);
 }
 
+/** What a command prints; ends the script where it fails, which the command itself explains. */
+function output(command, args, options = {}) {
+  const own = { cwd: root, encoding: "utf8", maxBuffer: 1 << 28, stdio: ["ignore", "pipe", "inherit"] };
+  const { status, stdout, error } = spawnSync(command, args, { ...own, ...options });
+  if (error || status !== 0) fail(`${[command, ...args].join(" ")} failed.`);
+  return stdout.trim();
+}
+
 /** As {@link run}, while the script goes on: what the command prints is shown when it has ended. */
 async function runAside(command, args, options = {}) {
   const child = spawn(command, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"], ...options });
@@ -123,9 +131,7 @@ function install(library, folder) {
 /** Where cargo builds to, which its configuration and environment may move. */
 function targetDirectory() {
   const args = ["metadata", "--format-version=1", "--no-deps", "--locked"];
-  const { status, stdout } = spawnSync("cargo", args, { cwd: root, encoding: "utf8", maxBuffer: 1 << 26 });
-  if (status !== 0) fail("cargo metadata failed.");
-  return JSON.parse(stdout).target_directory;
+  return JSON.parse(output("cargo", args)).target_directory;
 }
 
 /**
@@ -178,6 +184,7 @@ module.exports = {
   install,
   isInstalled,
   linuxFlags,
+  output,
   programs,
   root,
   run,

@@ -3,9 +3,9 @@
 const { cpSync, mkdtempSync, rmSync, writeFileSync } = require("node:fs");
 const { tmpdir } = require("node:os");
 const { join } = require("node:path");
-const { cache, ensureFolder, output } = require("./cache.js");
+const { cache, ensureFolder } = require("./cache.js");
 const { ensureCompiler, ensureZig } = require("./toolchain.js");
-const { ensureDebian, run } = require("./tools.js");
+const { ensureDebian, output, run } = require("./tools.js");
 
 const TARGET = "x86_64-pc-windows-gnu";
 /** On arm64 there is no Mingw: its linker is Zig. */
