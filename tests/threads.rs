@@ -1,11 +1,19 @@
 //! Where the system gives no more threads. By itself, because it changes what its process may have.
 #![cfg(target_os = "linux")]
 
-use std::fs;
+use std::{fs, sync::Arc};
 
+use age::secrecy::ExposeSecret;
 use os_secrets::{
+    credential::{Key, Secret},
     error::Error,
     executor::{block_on, blocking},
+    file::make_directory,
+    limits::{Limits, Progress},
+    store::{
+        Store,
+        file::{Defaults, FileStore, Options, keys::Unlock},
+    },
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -19,16 +27,42 @@ fn in_use() -> u64 {
     size.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() << 10
 }
 
-#[test]
-fn a_call_that_gets_no_thread_fails_alone() {
-    // That of the connections is there.
-    block_on(async {}).unwrap();
+/// Does something while no thread can be started.
+fn without_threads<T>(work: impl FnOnce() -> T) -> T {
     let before = getrlimit(Resource::As);
     setrlimit(Resource::As, Rlimit { current: Some(in_use() + ROOM), maximum: before.maximum }).unwrap();
-    let refused = block_on(blocking(|| Ok(())));
+    let done = work();
     setrlimit(Resource::As, before).unwrap();
+    done
+}
 
-    let Error::Internal(why) = refused.unwrap().unwrap_err() else { panic!("another error") };
-    assert!(why.starts_with("no thread can be started for it: "), "{why}");
+// One test: threads that were started once are used by whatever comes next.
+#[test]
+fn a_call_that_gets_no_thread_fails_alone() {
+    let folder = std::env::temp_dir().join(format!("os-secrets-threads-{:016x}", getrandom::u64().unwrap()));
+    make_directory(&folder).unwrap();
+    let identity = age::x25519::Identity::generate().to_string();
+    let unlock = Unlock::Identity(Secret::new(identity.expose_secret().as_bytes().to_vec()));
+    let options = Options { path: Some(folder.join("secrets.age")), unlock: Some(unlock), ask: None };
+    let store = Arc::new(FileStore::new(options, Defaults::read(&|_: &str| None)));
+    let set = || {
+        let store = Arc::clone(&store);
+        block_on(async move {
+            let key = Key { service: "service".into(), name: "name".into() };
+            let (value, progress) = (Secret::new(b"value".to_vec()), Progress::changing(true));
+            Limits::default().run(&progress, store.set(&key, &value, &progress)).await
+        })
+    };
+    // The thread of the connections is there.
+    block_on(async {}).unwrap();
+
+    let (refused, unwritten) = without_threads(|| (block_on(blocking(|| Ok(()))), set()));
+    for error in [refused.unwrap().unwrap_err(), unwritten.unwrap().unwrap_err()] {
+        // And not that a change may have been made.
+        let Error::Internal(why) = error else { panic!("{error}") };
+        assert!(why.starts_with("no thread can be started for it: "), "{why}");
+    }
     assert_eq!(block_on(blocking(|| Ok("later"))).unwrap(), Ok("later"));
+    assert_eq!(set().unwrap(), Ok(()));
+    fs::remove_dir_all(folder).unwrap();
 }

@@ -130,22 +130,25 @@ impl Writer<'_> {
 
     /// Makes all changes that wait when it is our turn.
     async fn write(&self) {
-        let ready = self.prepare().await;
         let inner = Arc::clone(self.inner);
-        let changes = inner.take();
-        let written = blocking(move || {
-            let outcomes = match ready {
-                Ok(ready) => inner.apply_each(&ready, &changes),
-                Err(error) => vec![Err(error); changes.len()],
-            };
-            for (change, outcome) in changes.into_iter().zip(outcomes) {
-                // Who gave up meanwhile does not listen.
-                let _ = change.answer.send(outcome);
+        let written = match self.prepare().await {
+            Ok(ready) => {
+                let write = move || {
+                    let changes = inner.take();
+                    let outcomes = inner.apply_each(&ready, &changes);
+                    answer(changes, outcomes);
+                    Ok(())
+                };
+                blocking(write).await
             }
-            Ok(())
-        });
-        // What has failed was answered.
-        let _ = written.await;
+            Err(error) => Err(error),
+        };
+        if let Err(error) = written {
+            // Nothing was begun, and all of them wait still.
+            let changes = self.inner.take();
+            let outcomes = vec![Err(error); changes.len()];
+            answer(changes, outcomes);
+        }
     }
 
     /// Waits for the file's lock. `None` where there is no directory to lock; it is made for what is to be
@@ -168,6 +171,13 @@ impl Writer<'_> {
                 None => sleep(PAUSE).await,
             }
         }
+    }
+}
+
+/// Tells who waits for them what has become of changes. Who gave up meanwhile does not listen.
+fn answer(changes: Vec<Change>, outcomes: Vec<Result<bool, Error>>) {
+    for (change, outcome) in changes.into_iter().zip(outcomes) {
+        let _ = change.answer.send(outcome);
     }
 }
 
