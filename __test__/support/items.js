@@ -8,7 +8,7 @@ const { isWindows } = require("./platform.js");
 /** Runs one of the Python programs beside this file. */
 async function python(session, program, input) {
   // Debian's own Python, because Debian's packages serve no other.
-  const { code, stdout, stderr } = await session.run("/usr/bin/python3", [join(__dirname, program)], {
+  const { code, stdout, stderr } = await session.run("/usr/bin/python3", ["-B", join(__dirname, program)], {
     input,
   });
   assert.equal(code, 0, stderr);

@@ -4,10 +4,14 @@ import json
 
 import secretstorage
 
+import plain
+
 connection = secretstorage.dbus_init()
+session = plain.open_session(connection)
 items = []
 for collection in secretstorage.get_all_collections(connection):
     for item in collection.get_all_items():
+        item.session = session
         secret = None if item.is_locked() else item.get_secret()
         items.append({
             "collection": collection.collection_path,

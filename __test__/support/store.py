@@ -8,8 +8,11 @@ import sys
 
 import secretstorage
 
+import plain
+
 spec = json.load(sys.stdin)
 connection = secretstorage.dbus_init()
 collection = secretstorage.Collection(connection, spec["collection"])
+collection.session = plain.open_session(connection)
 item = collection.create_item(spec["label"], spec["attributes"], spec["secret"].encode(), replace=False)
 print(json.dumps(item.item_path))
