@@ -343,9 +343,7 @@ const providers = {
         "Only one of the properties 'options.identity' and 'options.passphrase' can be given",
       );
     }
-    // As it is now: the program may change its directory before the first call.
-    const absolute = path === undefined ? undefined : require("node:path").resolve(path);
-    return native.openFile(absolute, fixedPath(identity), passphrase);
+    return native.openFile(path === undefined ? path : fixed(path), fixedIdentity(identity), passphrase);
   },
   exec(options) {
     const command = textOption(options, "command");
@@ -382,10 +380,20 @@ const optionsOf = {
   exec: ["provider", "command", "env", "timeout"],
 };
 
-/** An identity that is named by a relative path, by its absolute one: as it is now. */
-function fixedPath(identity) {
+/** A path as it is now: the program may change its directory before a call is under way. */
+function fixed(path) {
+  try {
+    return require("node:path").resolve(path);
+  } catch {
+    // The directory is gone, and with it what it has held.
+    return path;
+  }
+}
+
+/** An identity, by its path or as it is. */
+function fixedIdentity(identity) {
   const isPath = identity !== undefined && !/AGE-SECRET-KEY-1|\n/i.test(identity);
-  return isPath ? require("node:path").resolve(identity) : identity;
+  return isPath ? fixed(identity) : identity;
 }
 
 /** Opens a store: the one that is named, else the one that the environment chooses. Nothing is read before its first call. */
@@ -411,7 +419,7 @@ function openStore(options = {}) {
 function lookup(options) {
   if (!isObject(options)) throw wrongType("Expected options to be an object");
   const scope = read(options, "scope") ?? "auto";
-  const cwd = read(options, "cwd") ?? process.cwd();
+  const cwd = read(options, "cwd") ?? ".";
   if (scope !== "auto" && scope !== "user" && scope !== "repo") {
     throw invalid(
       "ERR_INVALID_ARG_VALUE",
@@ -422,8 +430,7 @@ function lookup(options) {
   if (cwd === "" || includes(cwd, "\0")) {
     throw invalid("ERR_INVALID_ARG_VALUE", "The property 'options.cwd' must be the path of a directory");
   }
-  // As it is now: the program may change its directory before the call is under way.
-  return { scope, cwd: require("node:path").resolve(cwd), bounded: bounds(options) };
+  return { scope, cwd: fixed(cwd), bounded: bounds(options) };
 }
 
 /** Resolves one value: the secret that it refers to, or itself. */

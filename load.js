@@ -1,9 +1,11 @@
 "use strict";
 
-// Finds and loads the native binary, or says what is wrong. It reads no environment variable: none
+// Finds and loads the native binary. It reads no environment variable: none
 // may choose what code is loaded.
 
 const { platform, arch } = process;
+/** Written by scripts/version.js. */
+const version = "0.1.0";
 
 /** The C library, as far as the runtime tells: "glibc", "musl" or "unknown". */
 function libc() {
@@ -28,7 +30,12 @@ function mayHaveMusl() {
   // Deno asks the person before it looks for a file, and Bun takes long to load its node:fs.
   if (process.versions.deno || process.versions.bun) return true;
   const name = { x64: "x86_64", arm64: "aarch64" }[arch];
-  return require("node:fs").existsSync(`/lib/ld-musl-${name}.so.1`);
+  try {
+    return require("node:fs").existsSync(`/lib/ld-musl-${name}.so.1`);
+  } catch {
+    // Node's permissions may not let it look.
+    return true;
+  }
 }
 
 /** The platform packages that this process could use, by their folder's name in `npm/`, the fitting one first. */
@@ -50,23 +57,23 @@ function load() {
         // because that is where bundlers forgive those that are not installed.
         switch (path) {
           case "@os-secrets/linux-x64-gnu":
-            return require("@os-secrets/linux-x64-gnu");
+            return checked(require("@os-secrets/linux-x64-gnu"));
           case "@os-secrets/linux-x64-musl":
-            return require("@os-secrets/linux-x64-musl");
+            return checked(require("@os-secrets/linux-x64-musl"));
           case "@os-secrets/linux-arm64-gnu":
-            return require("@os-secrets/linux-arm64-gnu");
+            return checked(require("@os-secrets/linux-arm64-gnu"));
           case "@os-secrets/linux-arm64-musl":
-            return require("@os-secrets/linux-arm64-musl");
+            return checked(require("@os-secrets/linux-arm64-musl"));
           case "@os-secrets/darwin-x64":
-            return require("@os-secrets/darwin-x64");
+            return checked(require("@os-secrets/darwin-x64"));
           case "@os-secrets/darwin-arm64":
-            return require("@os-secrets/darwin-arm64");
+            return checked(require("@os-secrets/darwin-arm64"));
           case "@os-secrets/win32-x64":
-            return require("@os-secrets/win32-x64");
+            return checked(require("@os-secrets/win32-x64"));
           case "@os-secrets/win32-arm64":
-            return require("@os-secrets/win32-arm64");
+            return checked(require("@os-secrets/win32-arm64"));
           default:
-            return require(path);
+            return checked(require(path));
         }
       } catch (error) {
         // The runtimes word it differently, but all name what they looked for.
@@ -76,43 +83,15 @@ function load() {
       }
     }
   }
-  throw failure(failures);
+  throw require("./not-loaded.js")(failures, libc());
 }
 
-/** What to do about it where there is a package for the platform. */
-function advice(failures, broken) {
-  return [
-    "It looked for:",
-    ...failures.map(({ path, error, absent }) => `  ${path}: ${absent ? "not there" : error?.message}`),
-    broken
-      ? "What is there cannot be loaded here. Install it afresh, on the machine that uses it:"
-      : "Platform packages are optional dependencies, which are left out with --omit=optional (--no-optional, " +
-        "--ignore-optional) and where node_modules or the lock file come from another machine. Install it afresh:",
-    "  npm install --include=optional --force os-secrets",
-    "or, with another package manager: pnpm install --force, yarn install --force (Yarn 1), bun install --force",
-    "In a checkout of its repository, build it: npm run build",
-  ];
-}
-
-function failure(failures) {
-  const here = `${platform}-${arch}`;
-  const broken = failures.find(({ absent }) => !absent);
-  const library = platform === "linux" ? ` (C library: ${libc()})` : "";
-  const isSupported = /^(linux|win32|darwin)-(x64|arm64)$/.test(here);
-  const error = new Error(
-    [
-      `os-secrets cannot load its native binary for ${here}${library}.`,
-      ...(isSupported
-        ? advice(failures, broken)
-        : [
-            "There is none: os-secrets is for Linux, Windows and macOS, each on x64 and arm64.",
-            "Where the machine is one of those, run a 64-bit build of the runtime.",
-          ]),
-    ].join("\n"),
-    { cause: (broken ?? failures[0]).error },
-  );
-  error.code = "ERR_SECRETS_PLATFORM_ERROR";
-  return error;
+/** The binary, if it is of this package's version: calls of another may differ. */
+function checked(native) {
+  const { VERSION: own } = native;
+  if (own === version) return native;
+  const error = new Error(`it is of version ${own ?? "0.0"}, and this package of version ${version}`);
+  throw Object.assign(error, { code: "ERR_SECRETS_VERSION" });
 }
 
 module.exports = load();

@@ -1,7 +1,7 @@
 // How the package is loaded: from ES modules and CommonJS, and what it says where its binary fails.
 
 const assert = require("node:assert/strict");
-const { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } = require("node:fs");
+const { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } = require("node:fs");
 const { tmpdir } = require("node:os");
 const { join } = require("node:path");
 const { after, before, describe, it } = require("node:test");
@@ -12,6 +12,7 @@ const { node, root, runtimes } = require("./support/runtimes.js");
 /** The platform packages that the package looks for, the built one first. */
 const targets = isWindows ? ["win32-x64"] : ["linux-x64-gnu", "linux-x64-musl"];
 const [target] = targets;
+const FILES = ["package.json", "index.js", "load.js", "not-loaded.js"];
 
 describe("the package", () => {
   let directory;
@@ -25,7 +26,7 @@ describe("the package", () => {
     const folder = join(directory, name);
     const place = join(folder, "node_modules", "os-secrets");
     mkdirSync(place, { recursive: true });
-    for (const file of ["package.json", "index.js", "load.js"]) cpSync(join(root, file), join(place, file));
+    for (const file of FILES) cpSync(join(root, file), join(place, file));
     writeFileSync(join(folder, "package.json"), "{}");
     return folder;
   }
@@ -179,6 +180,45 @@ describe("the package", () => {
     const { stderr } = run(folder, node(20), "main.cjs", `require("os-secrets")`);
     assert.match(stderr, /os-secrets.*: not there\r?\n/);
     assert.match(stderr, /Install it afresh/);
+  });
+
+  it("refuses a binary of another version", () => {
+    const folder = project("version");
+    install(folder, target, built);
+    const file = join(folder, "node_modules", "os-secrets", "load.js");
+    const text = readFileSync(file, "utf8");
+    const { version } = require("../package.json");
+    writeFileSync(file, text.replace(`version = "${version}"`, 'version = "77.0.1"'));
+    const { stderr } = run(folder, node(20), "main.cjs", failing);
+    assert.ok(stderr.includes(`it is of version ${version}, and this package of version 77.0.1`), stderr);
+    assert.match(stderr, /ERR_SECRETS_PLATFORM_ERROR.*start that anew/s);
+  });
+
+  it("loads where Node may read nothing but its packages", linuxOnly("two C libraries"), () => {
+    const folder = project("permitted");
+    install(folder, target, built);
+    for (const version of [22, 24]) {
+      const permitted = [...node(version), "--permission", "--allow-addons", `--allow-fs-read=${folder}`];
+      const source = `console.log(typeof require("os-secrets"))`;
+      const { stdout, stderr } = run(folder, permitted, "main.cjs", source);
+      assert.equal(stdout, "object\n", stderr);
+    }
+  });
+
+  it("says what permission to load it is missing", linuxOnly("two C libraries"), () => {
+    const folder = project("refused");
+    install(folder, target, built);
+    for (const [command, advice] of [
+      [[...node(20), "--no-addons"], /without --no-addons/],
+      [[...node(24), "--permission", `--allow-fs-read=${folder}`], /with --allow-addons/],
+      [[runtimes.Deno[0], "run", "--quiet", "--no-lock", "--no-prompt"], /with --allow-ffi/],
+    ]) {
+      const { status, stderr } = run(folder, command, "main.cjs", `require("os-secrets")`);
+      assert.notEqual(status, 0);
+      assert.match(stderr, /os-secrets cannot load its native binary/);
+      assert.match(stderr, advice);
+      assert.doesNotMatch(stderr, /install it/i);
+    }
   });
 
   it("says of a platform without a package that there is none", () => {

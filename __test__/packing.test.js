@@ -58,6 +58,7 @@ describe("the packed tarballs", linuxOnly("packages of Linux"), () => {
       "index.d.ts",
       "index.js",
       "load.js",
+      "not-loaded.js",
       "package.json",
       "program.js",
     ]);

@@ -252,7 +252,14 @@ it("npm's script of cmd runs the program", windowsOnly("scripts of cmd"), async 
   t.after(() => session.stop());
   const modules = join(session.directory, "node_modules");
   const installed = join(modules, "os-secrets");
-  for (const part of ["package.json", "load.js", "program.js", "bin", join("npm", "win32-x64")]) {
+  for (const part of [
+    "package.json",
+    "load.js",
+    "not-loaded.js",
+    "program.js",
+    "bin",
+    join("npm", "win32-x64"),
+  ]) {
     cpSync(join(root, part), join(installed, part), { recursive: true, dereference: true });
   }
   mkdirSync(join(modules, ".bin"));

@@ -38,7 +38,7 @@ async function prepare(t) {
   mkdirSync(join(app, "node_modules", ".bin"), { recursive: true });
   const installed = join(app, "node_modules", "os-secrets");
   mkdirSync(installed);
-  for (const part of ["index.js", "load.js", "program.js", "package.json", "bin", "npm"]) {
+  for (const part of ["index.js", "load.js", "not-loaded.js", "program.js", "package.json", "bin", "npm"]) {
     symlinkSync(join(root, part), join(installed, part));
   }
   symlinkSync(join(root, "bin", "secrets.js"), join(app, "node_modules", ".bin", "secrets"));

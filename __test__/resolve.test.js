@@ -5,6 +5,7 @@ const { mkdirSync, writeFileSync } = require("node:fs");
 const { join } = require("node:path");
 const { after, before, describe, it } = require("node:test");
 const { resolve, resolveEnv } = require("..");
+const { linuxOnly } = require("./support/platform.js");
 const { root, runtimes } = require("./support/runtimes.js");
 const { startSession } = require("./support/session.js");
 
@@ -115,6 +116,20 @@ for (const [name, [command, ...args]] of Object.entries(runtimes)) {
       const call = `resolve("secret:both", { scope: "repo", cwd: "." })`;
       assert.equal(await evaluate(`[${call}, process.chdir("/")][0]`), "the repository's");
     });
+
+    it(
+      "needs no directory where it looks into none",
+      linuxOnly("a working directory that is gone"),
+      async () => {
+        const leave = `require("fs").mkdirSync("gone"), process.chdir("gone"), require("fs").rmdirSync("../gone")`;
+        for (const scope of ["user", "auto"]) {
+          assert.equal(
+            await evaluate(`(${leave}, resolve("secret:only", { scope: "${scope}" }))`),
+            "the user's",
+          );
+        }
+      },
+    );
 
     it("makes a new environment", async () => {
       const env = `Object.assign(Object.create({ INHERITED: "x" }), { A: "secret:both", B: "plain", C: undefined })`;

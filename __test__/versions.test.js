@@ -22,6 +22,7 @@ describe("the version", () => {
       "CHANGELOG.md",
       "Cargo.lock",
       "Cargo.toml",
+      "load.js",
       "npm",
       "package-lock.json",
       "package.json",

@@ -3,7 +3,7 @@
 
 const { spawnSync } = require("node:child_process");
 const { createHash } = require("node:crypto");
-const { readFileSync } = require("node:fs");
+const { existsSync, readFileSync } = require("node:fs");
 const { tmpdir } = require("node:os");
 const { join } = require("node:path");
 const { parseArgs } = require("node:util");
@@ -41,8 +41,13 @@ function publishToNpm() {
     fail(`This wants npm ${NPM.join(".")} or later.`);
   checkRepository();
   // The package last: who installs it wants the others.
-  for (const published of [...platforms.map((platform) => manifest(platform).name), name]) {
-    const tarball = join(root, "dist", `${published.replace("@", "").replace("/", "-")}-${version}.tgz`);
+  const tarballs = [...platforms.map((platform) => manifest(platform).name), name].map((published) => [
+    published,
+    join(root, "dist", `${published.replace("@", "").replace("/", "-")}-${version}.tgz`),
+  ]);
+  const missing = tarballs.filter(([, tarball]) => !existsSync(tarball)).map(([published]) => published);
+  if (missing.length > 0) fail(`Nothing is published, because these were not packed: ${missing.join(", ")}.`);
+  for (const [published, tarball] of tarballs) {
     const integrity = `sha512-${createHash("sha512").update(readFileSync(tarball)).digest("base64")}`;
     const there = output("npm", ["view", `${published}@${version}`, "dist.integrity"]);
     if (there === integrity) {

@@ -14,6 +14,7 @@ const { fail, root } = require("./tools.js");
 /** Each file that says the version, and what stands before it. */
 const places = [
   ["package.json", /(?<=^ {2}"version": ")[^"]+/gm],
+  ["load.js", /(?<=^const version = ")[^"]+/gm],
   ["package-lock.json", /(?<="name": "os-secrets",\s+"version": ")[^"]+/g],
   ["Cargo.toml", /(?<=^version = ")[^"]+/gm],
   ["Cargo.lock", /(?<=name = "os-secrets"\s+version = ")[^"]+/g],

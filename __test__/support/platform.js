@@ -17,6 +17,7 @@ const onLinuxAlone = [
   "a pseudo-terminal",
   "a shell",
   "a store that lists all services",
+  "a working directory that is gone",
   "arguments that are no text",
   "Docker's credential helpers",
   "file modes",

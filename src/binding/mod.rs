@@ -35,6 +35,10 @@ mod values;
 use port::{Port, start};
 use values::{Bounds, Reply, Value, throw};
 
+/// The version of this binary, which has to be that of the package that loads it.
+#[napi]
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 #[napi(module_exports)]
 #[cfg_attr(test, allow(dead_code, reason = "only the runtime calls it"))]
 fn load(_exports: Object) -> napi::Result<()> {
