@@ -1,12 +1,12 @@
-// npm run size [-- --limits]: how large the binaries are that have been built here, what glibc they ask for,
-// and on how many packages they are made. With --limits, a binary that breaks one fails the run: that is
-// for releases, because a plain build asks for the glibc of the machine it is made on.
+// npm run size [-- --limits] [platform...]: how large the binaries are that have been built here (or the named ones),
+// what glibc they ask for, and on how many packages they are made. With --limits, a binary that breaks one fails the
+// run: that is for releases, because a plain build asks for the glibc of the machine it is made on.
 
 const { existsSync, readFileSync } = require("node:fs");
 const { join } = require("node:path");
 const { parseArgs } = require("node:util");
 const { gzipSync } = require("node:zlib");
-const { platforms } = require("./platforms.js");
+const { platform, platforms } = require("./platforms.js");
 const { ensureDebian, fail, output, root } = require("./tools.js");
 
 /** The most bytes, by platform. */
@@ -14,7 +14,10 @@ const MAX_SIZE = { "linux-x64-gnu": 2_500_000, "linux-x64-musl": 2_500_000 };
 /** The newest glibc that a binary may ask for: that of RHEL 7, as for Node itself. */
 const MAX_GLIBC = "2.17";
 
-const { values } = parseArgs({ options: { limits: { type: "boolean", default: false } } });
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { limits: { type: "boolean", default: false } },
+});
 
 const byVersion = new Intl.Collator("en", { numeric: true }).compare;
 
@@ -56,7 +59,8 @@ function measure(platform) {
   return { row, broken: broken.map((what) => `${platform.name} ${what}`) };
 }
 
-const built = platforms.filter(({ folder }) => existsSync(join(folder, "os-secrets.node")));
+const chosen = positionals.length > 0 ? positionals.map(platform) : platforms;
+const built = chosen.filter(({ folder }) => existsSync(join(folder, "os-secrets.node")));
 if (built.length === 0) fail("Nothing has been built: npm run build");
 ensureDebian({ readelf: "binutils" });
 const measured = built.map((platform) => [platform.name, measure(platform)]);

@@ -93,7 +93,8 @@ async function main(names) {
     tests = tests.then(() => test(each));
   }
   await tests;
-  run("npm", ["run", "size", "--", "--limits"]);
+  const built = chosen.filter(isBuildable).map(({ name }) => name);
+  if (built.length > 0) run("npm", ["run", "size", "--", "--limits", ...built]);
 }
 
 main(process.argv.slice(2));
