@@ -38,11 +38,22 @@ impl Keychain {
     }
 }
 
-/// Does what may ask the person, or must not: see [`Turns`].
-fn in_turn<T>(interactive: bool, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
-    if interactive {
-        let _turn = TURNS.asking();
-        return work();
+/// Does what may ask the person: see [`Turns`].
+fn asking<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    let _turn = TURNS.asking();
+    work()
+}
+
+/// Does what must not ask the person; `None` where it is about an item that is not there.
+fn silently<T>(item: Option<&Key>, work: impl FnOnce() -> Result<T, Error>) -> Result<Option<T>, Error> {
+    // While the system asks for another call, what follows might have to wait with that.
+    if !TURNS.is_quiet(PATIENCE) {
+        return Err(Error::Asking);
+    }
+    if let Some(key) = item
+        && !is_there(key)?
+    {
+        return Ok(None);
     }
     // While nothing is switched: for some seconds an open keychain goes by whether it might ask for its password
     // when it was opened, and would do so, or would not do so for the next call, which may.
@@ -50,7 +61,7 @@ fn in_turn<T>(interactive: bool, work: impl FnOnce() -> Result<T, Error>) -> Res
         return Err(api::failure("SecKeychainGetStatus", INTERACTION_NOT_ALLOWED));
     }
     let _turn = TURNS.silent(PATIENCE).ok_or(Error::Asking)?;
-    work().map_err(|error| match error {
+    work().map(Some).map_err(|error| match error {
         // Nobody was asked, so that nobody was wrong.
         Error::Keychain { operation, status: AUTH_FAILED, .. } => {
             api::failure(operation, INTERACTION_NOT_ALLOWED)
@@ -90,10 +101,8 @@ pub(super) async fn read(key: &Key, progress: &Progress) -> Result<Option<Secret
     let permit = permit(interactive).await;
     blocking(move || {
         let _permit = permit;
-        if !interactive && !is_there(&key)? {
-            return Ok(None);
-        }
-        match in_turn(interactive, || api::value(&query::value(&key, interactive)))? {
+        let value = || api::value(&query::value(&key, interactive));
+        match if interactive { asking(value)? } else { silently(Some(&key), value)?.flatten() } {
             None => nothing(None),
             found => Ok(found),
         }
@@ -154,7 +163,8 @@ impl Store for Keychain {
             let (key, value) = (key.clone(), value.clone());
             change(progress, move |interactive| {
                 let new = query::new(&key, &value, options.unrestricted, interactive);
-                in_turn(interactive, || write(&query::item(&key, interactive), &new, &value))
+                let write = || write(&query::item(&key, interactive), &new, &value);
+                if interactive { asking(write) } else { silently(None, write).map(drop) }
             })
             .await
         })
@@ -165,10 +175,9 @@ impl Store for Keychain {
             check_key(key)?;
             let key = key.clone();
             change(progress, move |interactive| {
-                if !interactive && !is_there(&key)? {
-                    return Ok(false);
-                }
-                match in_turn(interactive, || api::delete(&query::item(&key, interactive)))? {
+                let delete = || api::delete(&query::item(&key, interactive));
+                match if interactive { asking(delete)? } else { silently(Some(&key), delete)? == Some(true) }
+                {
                     false => nothing(false),
                     true => Ok(true),
                 }

@@ -74,6 +74,11 @@ impl Turns {
         Some(Silent(self))
     }
 
+    /// Waits until no call that may ask is under way; whether there is none by then.
+    pub fn is_quiet(&self, patience: Duration) -> bool {
+        self.line_up(patience, |state| state.asking == 0).is_some()
+    }
+
     /// Waits for the turn of who came before, and then for what has to be so; `None` where that takes longer.
     fn line_up(&self, patience: Duration, is_free: fn(&State) -> bool) -> Option<MutexGuard<'_, State>> {
         let start = Instant::now();
@@ -163,8 +168,10 @@ mod tests {
         let (may_ask, turns) = switch!(true);
         let asking = [turns.asking(), turns.asking()];
         assert!(turns.silent(Duration::from_millis(1)).is_none());
+        assert!(!turns.is_quiet(Duration::from_millis(1)));
         assert!(may_ask.load(Ordering::SeqCst));
         drop(asking);
+        assert!(turns.is_quiet(AT_ONCE));
         assert!(turns.silent(AT_ONCE).is_some());
         // Nobody who gave up is waited for.
         drop(turns.asking());
