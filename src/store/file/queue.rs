@@ -136,6 +136,8 @@ impl Writer<'_> {
                 let write = move || {
                     let changes = inner.take();
                     let outcomes = inner.apply_each(&ready, &changes);
+                    // Whoever is answered finds the lock gone.
+                    drop(ready);
                     answer(changes, outcomes);
                     Ok(())
                 };
