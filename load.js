@@ -83,7 +83,7 @@ function load() {
       }
     }
   }
-  throw require("./not-loaded.js")(failures, libc());
+  throw require("./not-loaded.js")(failures, libc);
 }
 
 /** The binary, if it is of this package's version: calls of another may differ. */

@@ -71,14 +71,14 @@ function advice(broken) {
   );
 }
 
-/** The error for what was tried, and the C library, as far as it is known. */
+/** The error for what was tried; `libc` names the C library. */
 module.exports = function notLoaded(failures, libc) {
   const here = `${platform}-${arch}`;
   const broken = failures.find(({ absent }) => !absent);
   const tried = failures.map(
     ({ path, error, absent }) => `  ${path}: ${absent ? "not there" : error?.message}`,
   );
-  const library = platform === "linux" ? ` (C library: ${libc})` : "";
+  const library = platform === "linux" ? ` (C library: ${libc()})` : "";
   const isSupported = /^(linux|win32|darwin)-(x64|arm64)$/.test(here);
   const error = new Error(
     [
