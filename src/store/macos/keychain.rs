@@ -38,20 +38,23 @@ impl Keychain {
     }
 }
 
-/// Does what may ask the person: see [`Turns`].
-fn asking<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
-    let _turn = TURNS.asking();
-    work()
-}
-
-/// Does what must not ask the person; `None` where it is about an item that is not there.
-fn silently<T>(item: Option<&Key>, work: impl FnOnce() -> Result<T, Error>) -> Result<Option<T>, Error> {
+/// Does what may ask the person, or must not: see [`Turns`]. `None` where it must not, and is about an item that is
+/// not there.
+fn in_turn<T>(
+    interactive: bool,
+    item: Option<&Key>,
+    work: impl FnOnce() -> Result<T, Error>,
+) -> Result<Option<T>, Error> {
+    if interactive {
+        let _turn = TURNS.asking();
+        return work().map(Some);
+    }
     // While the system asks for another call, what follows might have to wait with that.
     if !TURNS.is_quiet(PATIENCE) {
         return Err(Error::Asking);
     }
     if let Some(key) = item
-        && !is_there(key)?
+        && api::attributes(&query::presence(key))?.is_empty()
     {
         return Ok(None);
     }
@@ -102,7 +105,7 @@ pub(super) async fn read(key: &Key, progress: &Progress) -> Result<Option<Secret
     blocking(move || {
         let _permit = permit;
         let value = || api::value(&query::value(&key, interactive));
-        match if interactive { asking(value)? } else { silently(Some(&key), value)?.flatten() } {
+        match in_turn(interactive, Some(&key), value)?.flatten() {
             None => nothing(None),
             found => Ok(found),
         }
@@ -164,7 +167,7 @@ impl Store for Keychain {
             change(progress, move |interactive| {
                 let new = query::new(&key, &value, options.unrestricted, interactive);
                 let write = || write(&query::item(&key, interactive), &new, &value);
-                if interactive { asking(write) } else { silently(None, write).map(drop) }
+                in_turn(interactive, None, write).map(drop)
             })
             .await
         })
@@ -176,10 +179,9 @@ impl Store for Keychain {
             let key = key.clone();
             change(progress, move |interactive| {
                 let delete = || api::delete(&query::item(&key, interactive));
-                match if interactive { asking(delete)? } else { silently(Some(&key), delete)? == Some(true) }
-                {
-                    false => nothing(false),
-                    true => Ok(true),
+                match in_turn(interactive, Some(&key), delete)? {
+                    Some(true) => Ok(true),
+                    _ => nothing(false),
                 }
             })
             .await
