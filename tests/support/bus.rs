@@ -37,12 +37,17 @@ impl Bus {
 
     /// Starts a bus with some limits changed.
     pub fn with_limits(limits: &[(&str, u32)]) -> Self {
+        Self::with_policy("", limits)
+    }
+
+    /// The same with more rules in its policy.
+    pub fn with_policy(policy: &str, limits: &[(&str, u32)]) -> Self {
         let directory = private_directory();
         let address = format!("unix:path={}", directory.join("bus").display());
         let mut config = format!(
             "<busconfig><type>session</type><listen>{address}</listen><auth>EXTERNAL</auth>\
              <policy context='default'><allow send_destination='*' eavesdrop='true'/>\
-             <allow eavesdrop='true'/><allow own='*'/></policy>"
+             <allow eavesdrop='true'/><allow own='*'/>{policy}</policy>"
         );
         for (name, value) in SESSION_LIMITS.iter().chain(limits) {
             write!(config, "<limit name='{name}'>{value}</limit>").unwrap();

@@ -79,6 +79,22 @@ impl World {
         Self { store: store(bus.address(), true), service, bus }
     }
 
+    /// The same with a service of this kind.
+    pub async fn of(kind: Kind) -> Self {
+        // Whether it can be told who owns a name is up to the bus.
+        let policy = match kind {
+            Kind::Unidentified => "<deny send_interface='org.freedesktop.DBus' send_member='GetNameOwner'/>",
+            _ => "",
+        };
+        let world = Self::on(Bus::with_policy(policy, &[])).await;
+        match kind {
+            Kind::GnomeKeyring => world.service.pose_as_gnome_keyring().await,
+            Kind::KeePassXc => world.service.own("org.keepassxc.KeePassXC.MainWindow").await,
+            Kind::Other | Kind::Unidentified => {}
+        }
+        world
+    }
+
     /// A store of a process without a display.
     pub fn store_without_display(&self) -> Arc<Client> {
         store(self.bus.address(), false)
@@ -123,6 +139,21 @@ impl World {
         let gets = (0..count).map(|_| Arc::clone(&self.store));
         gets.map(|store| async move { get(&store, name).await }).collect()
     }
+}
+
+/// The kinds of service that the store tells apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    GnomeKeyring,
+    KeePassXc,
+    Other,
+    /// The bus does not tell, as the proxy of a sandbox may not.
+    Unidentified,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::GnomeKeyring, Self::KeePassXc, Self::Other, Self::Unidentified];
 }
 
 /// A store that uses the bus of this address.

@@ -96,7 +96,12 @@ impl Service {
     /// Can be recognized as gnome-keyring from now on.
     pub async fn pose_as_gnome_keyring(&self) {
         self.model().numbers_sessions = true;
-        call_bus(&self.connection(), "RequestName", &("org.gnome.keyring", 0_u32)).await;
+        self.own("org.gnome.keyring").await;
+    }
+
+    /// Owns one more name on the bus.
+    pub async fn own(&self, name: &str) {
+        call_bus(&self.connection(), "RequestName", &(name, 0_u32)).await;
     }
 
     /// Ends like a process that is killed: without a word, and forgetting all sessions and prompts.

@@ -168,11 +168,20 @@ impl Bus {
         self.send(request, Turn { _permits: Vec::new() }, Some(self.timeout)).await
     }
 
-    /// Calls a method that waits for the person, however long that takes.
+    /// The turn of a prompt. The caller holds it until the reply has come: a service may never reply to a prompt
+    /// that was withdrawn.
+    pub async fn prompt_turn(&self) -> Result<Turn, Fault> {
+        Ok(Turn { _permits: vec![permit(&self.prompts).await?] })
+    }
+
+    /// As [`call_at_once`](Self::call_at_once), for a method that waits for the user, however long that takes.
     pub async fn call_patiently(&self, request: Request) -> Result<Message, Fault> {
-        // It ends with the caller: a service may never reply to a prompt that was withdrawn.
-        let _turn = permit(&self.prompts).await?;
         self.send(request, Turn { _permits: Vec::new() }, None).await
+    }
+
+    /// How long a message may wait for its reply.
+    pub fn timeout(&self) -> Duration {
+        self.timeout
     }
 
     /// Subscribes to the signals that match a rule.

@@ -114,14 +114,19 @@ impl Fault {
 
     /// Whether the object that was addressed does not exist (any more). Services say so in many ways.
     pub fn is_absent(&self) -> bool {
-        matches!(self, Self::Refused { name, .. } if matches!(
-            name.as_str(),
-            "org.freedesktop.Secret.Error.NoSuchObject"
-                | "org.freedesktop.DBus.Error.UnknownObject"
-                | "org.freedesktop.DBus.Error.UnknownMethod"
-                | "org.freedesktop.DBus.Error.UnknownInterface"
-        ))
+        matches!(self, Self::Refused { name, .. } if is_absent(name))
     }
+}
+
+/// Whether a D-Bus error's name says that the object does not exist.
+pub fn is_absent(name: &str) -> bool {
+    matches!(
+        name,
+        "org.freedesktop.Secret.Error.NoSuchObject"
+            | "org.freedesktop.DBus.Error.UnknownObject"
+            | "org.freedesktop.DBus.Error.UnknownMethod"
+            | "org.freedesktop.DBus.Error.UnknownInterface"
+    )
 }
 
 impl From<Error> for Fault {

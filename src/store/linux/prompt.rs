@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    future::pending,
     pin::pin,
     sync::{
         self, Arc, Weak,
@@ -9,11 +10,15 @@ use std::{
     },
 };
 
-use tokio::sync::{Mutex, OwnedMutexGuard, watch};
+use tokio::{
+    sync::{Mutex, OwnedMutexGuard, oneshot, watch},
+    time::{Instant, sleep_until},
+};
 use zbus::{MatchRule, Message, MessageStream, OwnedObjectPath, OwnedVariant, message::Type};
 
 use super::{
-    fault::Fault,
+    bus::Turn,
+    fault::{Fault, is_absent},
     link::{Link, next},
     wire::{PROMPT, Provider, Wire},
 };
@@ -122,11 +127,7 @@ impl Link {
         if prompt.as_str() == "/" {
             return Ok(Answer::Completed);
         }
-        let mut open = self.open_prompt(prompt);
-        open.turn = Some(turn);
-        let answer = open.run().await?;
-        self.gate.count(&answer);
-        Ok(answer)
+        self.run_prompt(prompt, turn, Some(Arc::clone(&self.gate))).await
     }
 
     /// Runs a prompt that the service wants for a single item, before it does what it was told; `/`
@@ -144,97 +145,112 @@ impl Link {
             let _ = withdraw(&self.wire, &prompt).await;
             return Err(Error::InteractionNotAllowed.into());
         }
-        let mut open = self.open_prompt(prompt);
-        open.turn = Some(self.gate.turns_of(key).lock_owned().await);
-        open.run().await
+        let turn = self.gate.turns_of(key).lock_owned().await;
+        self.run_prompt(prompt, turn, None).await
     }
 
-    fn open_prompt(&self, prompt: OwnedObjectPath) -> OpenPrompt {
-        OpenPrompt {
-            wire: Arc::clone(&self.wire),
-            prompt,
-            signals: None,
-            gone: self.gone.clone(),
-            gate: Arc::clone(&self.gate),
-            turn: None,
-            ended: false,
-        }
+    /// Runs a prompt in a task of its own, so that its end is seen even if the caller gives up. The turn ends
+    /// with the prompt. A dismissal is counted by `gate`, if there is one.
+    async fn run_prompt(
+        &self,
+        path: OwnedObjectPath,
+        turn: OwnedMutexGuard<()>,
+        gate: Option<Arc<Gate>>,
+    ) -> Result<Answer, Fault> {
+        let mut prompt = Prompt { wire: Arc::clone(&self.wire), path, gone: self.gone.clone() };
+        let (mut caller, answer) = oneshot::channel();
+        executor::spawn(async move {
+            let outcome = prompt.run(&mut caller).await;
+            if let (Some(gate), Ok(answer)) = (gate, &outcome) {
+                gate.count(answer);
+            }
+            drop(turn);
+            let _ = caller.send(outcome);
+        });
+        answer.await.unwrap_or_else(|_| Err(Error::Internal("its prompt ended early".into()).into()))
     }
 }
 
-/// A prompt of the service's, until it has ended. Where its caller gives up, which drops this, it is
-/// withdrawn.
-struct OpenPrompt {
+/// Who waits for a prompt's answer.
+type Caller = oneshot::Sender<Result<Answer, Fault>>;
+
+/// A prompt of the service.
+struct Prompt {
     wire: Arc<Wire>,
-    prompt: OwnedObjectPath,
-    /// What tells its end, from before it is shown.
-    signals: Option<MessageStream>,
+    path: OwnedObjectPath,
     gone: watch::Receiver<bool>,
-    gate: Arc<Gate>,
-    turn: Option<OwnedMutexGuard<()>>,
-    ended: bool,
 }
 
-impl OpenPrompt {
-    /// Runs it to its end. It has no deadline of its own: the person may be away. It ends when the
-    /// service does.
-    async fn run(mut self) -> Result<Answer, Fault> {
-        let outcome = self.show().await;
-        // One that is not there has ended before.
-        self.ended |= outcome.as_ref().err().is_none_or(Fault::is_absent);
+impl Prompt {
+    /// Runs the prompt to its end, which has no deadline: the user may be away. If the caller gives up, the
+    /// prompt is withdrawn, or waited for if it cannot be withdrawn.
+    async fn run(&mut self, caller: &mut Caller) -> Result<Answer, Fault> {
+        let outcome = self.show(caller).await;
+        // If showing it was refused, there is nothing to withdraw.
+        if outcome.as_ref().is_err_and(|fault| !fault.is_refusal()) {
+            let _ = withdraw(&self.wire, &self.path).await;
+        }
         outcome
     }
 
-    async fn show(&mut self) -> Result<Answer, Fault> {
-        // To be known when it is given up, because the bus may not answer then.
+    async fn show(&mut self, caller: &mut Caller) -> Result<Answer, Fault> {
+        let (place, mut signals) = tokio::select! {
+            ready = self.prepare() => ready?,
+            () = caller.closed() => return Err(given_up()),
+        };
+        let (mut place, mut deadline) = (Some(place), None);
+        let mut reply = pin!(self.wire.prompt(&self.path));
+        let mut end = pin!(end(&mut signals, &mut self.gone));
+        loop {
+            tokio::select! {
+                // Some services reply when the prompt is shown, some when it is answered.
+                outcome = &mut reply, if place.is_some() => match outcome {
+                    Ok(()) => place = None,
+                    Err(Fault::Refused { name, message, .. }) if !is_absent(&name) => {
+                        return Ok(Answer::NotShown(format!("its prompt failed: {message} ({name})")));
+                    }
+                    Err(fault) => return Err(fault),
+                },
+                outcome = &mut end => return outcome,
+                () = caller.closed(), if deadline.is_none() => {
+                    if can_withdraw(&self.wire).await {
+                        return Err(given_up());
+                    }
+                    deadline = Some(Instant::now() + self.wire.bus().timeout());
+                }
+                // The service never said that it shows the prompt. It must not hold up later prompts.
+                () = passed(deadline), if place.is_some() => return Err(given_up()),
+            }
+        }
+    }
+
+    /// Does what must be done before the prompt is shown: takes its place among the prompts, and listens for
+    /// its end, which may be sent before the reply to `Prompt`.
+    async fn prepare(&self) -> Result<(Turn, MessageStream), Fault> {
+        // The bus may be unable to answer later.
         self.wire.provider().await;
+        let place = self.wire.bus().prompt_turn().await?;
         let completed = MatchRule::builder()
             .msg_type(Type::Signal)
             .sender(self.wire.service())
-            .path(&self.prompt)
+            .path(&self.path)
             .interface(PROMPT)
             .member("Completed")
             .build();
-        let signals = self.signals.insert(self.wire.bus().listen(completed).await?);
-        let mut asking = pin!(self.wire.prompt(&self.prompt));
-        let mut ending = pin!(end(signals, &mut self.gone));
-        // Some services reply when the prompt is shown, some when it is answered.
-        tokio::select! {
-            reply = &mut asking => match reply {
-                Err(fault) if fault.is_absent() => return Err(fault),
-                Err(Fault::Refused { name, message, .. }) => {
-                    return Ok(Answer::NotShown(format!("its prompt failed: {message} ({name})")));
-                }
-                reply => reply?,
-            },
-            outcome = &mut ending => {
-                self.ended = true;
-                return outcome;
-            }
-        }
-        let outcome = ending.await;
-        self.ended = true;
-        outcome
+        Ok((place, self.wire.bus().listen(completed).await?))
     }
 }
 
-impl Drop for OpenPrompt {
-    fn drop(&mut self) {
-        if self.ended {
-            return;
-        }
-        let (wire, prompt, gate) = (Arc::clone(&self.wire), self.prompt.clone(), Arc::clone(&self.gate));
-        let (signals, mut gone, turn) = (self.signals.take(), self.gone.clone(), self.turn.take());
-        executor::spawn(async move {
-            // Nobody is left to hear of a failure.
-            if let (Ok(false), Some(mut signals)) = (withdraw(&wire, &prompt).await, signals)
-                // It stays on the screen: whoever has a question next waits for its answer.
-                && let Ok(answer) = end(&mut signals, &mut gone).await
-            {
-                gate.count(&answer);
-            }
-            drop(turn);
-        });
+/// Nobody is left to read it.
+fn given_up() -> Fault {
+    Fault::Lost("the call was given up".into())
+}
+
+/// Waits until a moment; for ever if there is none.
+async fn passed(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => pending().await,
     }
 }
 
@@ -259,14 +275,15 @@ fn completion(signal: Option<zbus::Result<Message>>) -> Result<Answer, Fault> {
     }
 }
 
-/// Has the service dismiss a prompt that nobody waits for any more; whether it was told.
-///
-/// gnome-keyring is not told. Version 42 ends with a failed assertion (in `perform_next_unlock`) when
-/// a prompt is dismissed while one is shown, and with it everything that was unlocked. It also leaves
-/// the prompt on the screen when the connection that asked for it ends. Nor is a service that may be it.
-async fn withdraw(wire: &Wire, prompt: &OwnedObjectPath) -> Result<bool, Fault> {
-    match wire.provider().await {
-        Provider::GnomeKeyring | Provider::Unknown => Ok(false),
-        _ => wire.dismiss(prompt).await.map(|()| true),
-    }
+/// Dismisses a prompt that nobody waits for any more, if the service can do that.
+async fn withdraw(wire: &Wire, prompt: &OwnedObjectPath) -> Result<(), Fault> {
+    if can_withdraw(wire).await { wire.dismiss(prompt).await } else { Ok(()) }
+}
+
+/// Whether the service's prompts can be dismissed. gnome-keyring's cannot, nor can those of a service that may
+/// be gnome-keyring: version 42 ends with a failed assertion (in `perform_next_unlock`) if a prompt is dismissed
+/// while one is shown, and everything that was unlocked is lost with it. It also leaves a prompt on the screen
+/// if the connection that asked for it ends.
+async fn can_withdraw(wire: &Wire) -> bool {
+    !matches!(wire.provider().await, Provider::GnomeKeyring | Provider::Unknown)
 }

@@ -325,12 +325,16 @@ impl Wire {
         self.call(object, PROPERTIES, "Get", (interface, name).into()).await
     }
 
-    /// Runs a prompt; its signal `Completed` brings the outcome. Some services reply only when the
-    /// person has answered, so this has no deadline.
+    /// Shows a prompt; its signal `Completed` brings the outcome. gnome-keyring replies at once, within the
+    /// deadline of a message. Other services may reply when the user has answered, which has no deadline.
     pub async fn prompt(&self, prompt: &OwnedObjectPath) -> Result<(), Fault> {
-        let method = self.method(prompt.as_str(), PROMPT, "Prompt");
-        // The window that the prompt belongs to; a program has none to name.
-        read("Prompt", &self.bus.call_patiently(method.with(String::new())).await?)
+        // The argument names the window that the prompt belongs to; a program has none.
+        let request = self.method(prompt.as_str(), PROMPT, "Prompt").with(String::new());
+        let reply = match self.provider().await {
+            Provider::GnomeKeyring => self.bus.call_at_once(request).await,
+            _ => self.bus.call_patiently(request).await,
+        };
+        read("Prompt", &reply?)
     }
 
     /// Ends a prompt that nobody waits for any more.

@@ -1,0 +1,211 @@
+//! Prompts that were never shown, of calls that fail or are given up: they hold up no other call.
+//!
+//! If the store waited for the end of a prompt that is not there, each of these would end with "the test hangs".
+
+#![cfg(target_os = "linux")]
+
+mod support;
+
+use std::{sync::Arc, time::Duration};
+
+use os_secrets::error::{Effect, Error};
+use support::{
+    Kind, World,
+    answers::{error, reply},
+    key, lose_patience,
+    model::{LOGIN, Model, OnPrompt, UNKNOWN_OBJECT},
+    run_within,
+    script::{Deviation, Gate},
+    secret,
+};
+use tokio::{
+    sync::oneshot,
+    task::{JoinHandle, JoinSet},
+    time::{sleep, timeout},
+};
+use zbus::Message;
+
+/// Longer than each of these tests takes for all kinds of service.
+const LIMIT: Duration = Duration::from_secs(600);
+
+const DENIED: &str = "org.freedesktop.DBus.Error.AccessDenied";
+const REFUSALS: [&str; 4] =
+    [UNKNOWN_OBJECT, "org.freedesktop.DBus.Error.UnknownMethod", "org.freedesktop.DBus.Error.Failed", DENIED];
+
+/// A service of a kind, with a credential that is locked.
+async fn locked(kind: Kind) -> World {
+    let world = World::of(kind).await;
+    world.put(LOGIN, "token", "value");
+    world.service.model().lock(LOGIN, true);
+    world
+}
+
+/// Starts a get that is given up as soon as the sender says so.
+fn start_get(world: &World) -> (oneshot::Sender<()>, JoinHandle<Result<(), Error>>) {
+    let (cancel, canceled) = oneshot::channel();
+    let store = Arc::clone(&world.store);
+    let get = async move { store.call().until(canceled).get(&key("token")).await.map(drop) };
+    (cancel, tokio::spawn(get))
+}
+
+/// What the next call gets, for which the user is there and answers at once; `None` if it hangs.
+async fn next(world: &World) -> Option<Result<Option<String>, Error>> {
+    world.service.heal();
+    world.service.model().on_prompt = OnPrompt::Complete;
+    timeout(Duration::from_secs(5), world.get("token")).await.ok()
+}
+
+fn value() -> Option<Result<Option<String>, Error>> {
+    Some(Ok(Some("value".into())))
+}
+
+/// Answers `Prompt` with an error once the gate is open.
+fn refuse_later(world: &World, gate: &Gate, name: &'static str) {
+    let (service, gate) = (world.service.clone(), gate.clone());
+    let improvise = move |_: &mut Model, call: &Message| {
+        let (service, gate, call) = (service.clone(), gate.clone(), call.clone());
+        tokio::spawn(async move {
+            gate.opened().await;
+            service.connection().send(&error(&call, name, "as the test has it")).await.unwrap();
+        });
+        Vec::new()
+    };
+    world.service.once("Prompt", Deviation::Improvise(Arc::new(improvise)));
+}
+
+#[test]
+fn a_prompt_that_is_refused_after_its_call_was_given_up_holds_up_nobody() {
+    run_within(LIMIT, async {
+        for kind in Kind::ALL {
+            for name in REFUSALS {
+                let (world, gate) = (locked(kind).await, Gate::default());
+                refuse_later(&world, &gate, name);
+                let (cancel, get) = start_get(&world);
+                world.service.called("Prompt", 1).await;
+                cancel.send(()).unwrap();
+                assert_eq!(get.await.unwrap(), Err(Error::Aborted { effect: Effect::None }));
+                gate.open();
+                assert_eq!(next(&world).await, value(), "{kind:?}, {name}");
+            }
+        }
+    });
+}
+
+/// Nobody gives up here. The bus does not let the prompt be shown, as the policy of a sandbox has it.
+#[test]
+fn a_prompt_that_is_denied_holds_up_nobody() {
+    run_within(LIMIT, async {
+        for kind in Kind::ALL {
+            let world = locked(kind).await;
+            world.service.once("Prompt", Deviation::Refuse(DENIED));
+            assert_eq!(world.get("token").await.unwrap_err().code(), "ERR_SECRETS_ACCESS_DENIED");
+            assert_eq!(next(&world).await, value(), "{kind:?}");
+        }
+    });
+}
+
+#[test]
+fn a_prompt_whose_reply_makes_no_sense_holds_up_nobody() {
+    run_within(LIMIT, async {
+        for kind in Kind::ALL {
+            let world = locked(kind).await;
+            let nonsense = |_: &mut Model, call: &Message| vec![reply(call, &"nonsense")];
+            world.service.once("Prompt", Deviation::Improvise(Arc::new(nonsense)));
+            assert_eq!(world.get("token").await.unwrap_err().code(), "ERR_SECRETS_PLATFORM_ERROR");
+            assert_eq!(next(&world).await, value(), "{kind:?}");
+        }
+    });
+}
+
+/// The maximum number of prompts is open. One more waits for its place, and is given up there.
+#[test]
+fn a_prompt_that_waits_for_its_place_holds_up_nobody() {
+    run_within(LIMIT, async {
+        for kind in Kind::ALL {
+            let (world, gate) = (World::of(kind).await, Gate::default());
+            world.service.model().stores_by_prompt = true;
+            world.service.always("Prompt", Deviation::Wait(gate.clone()));
+            let set = |name: String| {
+                let store = Arc::clone(&world.store);
+                async move { store.set(&key(&name), &secret("value")).await }
+            };
+            let open: JoinSet<_> = (0..16).map(|number| set(format!("name {number}"))).collect();
+            world.service.called("Prompt", 16).await;
+            let late = tokio::spawn(set("late".into()));
+            world.service.called("CreateItem", 17).await;
+            // The store has read the reply by now.
+            sleep(Duration::from_millis(300)).await;
+            late.abort();
+            assert!(late.await.is_err());
+            gate.open();
+            assert!(open.join_all().await.iter().all(Result::is_ok));
+            assert_eq!(world.service.count("Prompt"), 16);
+            world.service.heal();
+            let next = timeout(Duration::from_secs(5), set("late".into())).await;
+            assert_eq!(next.ok(), Some(Ok(())), "{kind:?}");
+        }
+    });
+}
+
+/// A gnome-keyring's prompt cannot be withdrawn, and it replies to `Prompt` at once. If it does not, nobody
+/// waits for longer than for any other message.
+#[test]
+fn a_prompt_that_is_not_replied_to_holds_up_nobody_for_longer_than_a_message() {
+    run_within(LIMIT, async {
+        for kind in Kind::ALL {
+            let world = locked(kind).await;
+            world.service.once("Prompt", Deviation::Ignore);
+            let (cancel, get) = start_get(&world);
+            world.service.called("Prompt", 1).await;
+            cancel.send(()).unwrap();
+            assert!(get.await.unwrap().is_err());
+            world.service.model().on_prompt = OnPrompt::Complete;
+            let second = world.gets(1, "token");
+            // It waits behind the prompt by now.
+            sleep(Duration::from_millis(300)).await;
+            lose_patience().await;
+            let second = timeout(Duration::from_secs(5), second.join_all()).await;
+            assert_eq!(second.ok(), Some(vec![Ok(Some("value".into()))]), "{kind:?}");
+        }
+    });
+}
+
+#[test]
+fn a_gnome_keyring_that_does_not_reply_to_prompt_is_late() {
+    run_within(LIMIT, async {
+        let world = locked(Kind::GnomeKeyring).await;
+        world.service.once("Prompt", Deviation::Ignore);
+        let get = world.gets(1, "token");
+        world.service.called("Prompt", 1).await;
+        lose_patience().await;
+        let late = timeout(Duration::from_secs(5), get.join_all()).await.unwrap().remove(0);
+        assert!(matches!(late, Err(Error::Timeout { at: Some("Prompt"), .. })), "{late:?}");
+        assert_eq!(next(&world).await, value());
+    });
+}
+
+/// Whose prompt was given up is not the prompt's own end: gnome-keyring's stays on the screen, and its answer
+/// counts for the call that waits for it.
+#[test]
+fn a_prompt_that_is_shown_after_its_call_was_given_up_is_waited_for() {
+    run_within(LIMIT, async {
+        for kind in [Kind::GnomeKeyring, Kind::Unidentified] {
+            let (world, gate) = (locked(kind).await, Gate::default());
+            world.service.model().on_prompt = OnPrompt::Wait;
+            world.service.once("Prompt", Deviation::Wait(gate.clone()));
+            let (cancel, get) = start_get(&world);
+            world.service.called("Prompt", 1).await;
+            cancel.send(()).unwrap();
+            assert!(get.await.unwrap().is_err());
+            gate.open();
+            let mut second = world.gets(1, "token");
+            world.service.called("SearchItems", 2).await;
+            sleep(Duration::from_millis(300)).await;
+            lose_patience().await;
+            assert!(second.try_join_next().is_none(), "{kind:?}");
+            world.service.settle_prompts(OnPrompt::Complete).await;
+            assert_eq!(second.join_all().await, [Ok(Some("value".into()))], "{kind:?}");
+            assert_eq!(world.service.count("Prompt"), 1, "{kind:?}");
+        }
+    });
+}
