@@ -11,7 +11,13 @@ pub mod random;
 pub mod script;
 pub mod service;
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 
 use os_secrets::{
     credential::{Key, Secret},
@@ -154,6 +160,30 @@ pub enum Kind {
 impl Kind {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::GnomeKeyring, Self::KeePassXc, Self::Other, Self::Unidentified];
+}
+
+/// Polls a future a number of times and drops it, as a caller does that gives up: right after the last poll, or
+/// when it would be polled once more. It is dropped `within` that time even if nothing wakes it. Whether more polls
+/// would make no difference.
+pub async fn give_up<T>(
+    future: impl Future<Output = T>,
+    polls: usize,
+    drops_when_woken: bool,
+    within: Duration,
+) -> bool {
+    let (mut future, mut left) = (pin!(future), polls);
+    let given_up = poll_fn(|context| {
+        if left == 0 {
+            return Poll::Ready(false);
+        }
+        left -= 1;
+        match future.as_mut().poll(context) {
+            Poll::Ready(_) => Poll::Ready(true),
+            Poll::Pending if left == 0 && !drops_when_woken => Poll::Ready(false),
+            Poll::Pending => Poll::Pending,
+        }
+    });
+    tokio::time::timeout(within, given_up).await.unwrap_or(true)
 }
 
 /// A store that uses the bus of this address.
