@@ -1,5 +1,8 @@
-//! Properties that hold whatever comes from the bus, tried with random messages for as long as
-//! `OS_SECRETS_FUZZ_SECONDS` says. A failure names the seed with which `OS_SECRETS_FUZZ_SEED` repeats it.
+//! Properties that hold whatever comes from the bus, tried with random messages.
+//!
+//! Without settings, every run takes the same seeds. `OS_SECRETS_FUZZ_ROUNDS` sets how many (a property whose rounds
+//! are long takes fewer), `OS_SECRETS_FUZZ_SECONDS` a time instead. A failure names its seed: `OS_SECRETS_FUZZ_SEED=<seed>
+//! OS_SECRETS_FUZZ_ROUNDS=1` repeats it alone.
 
 #![cfg(target_os = "linux")]
 
@@ -8,15 +11,15 @@ mod support;
 use std::{
     cell::Cell,
     collections::HashSet,
-    future::{Future, poll_fn},
+    fmt,
+    future::Future,
     io::ErrorKind,
     os::{linux::net::SocketAddrExt, unix::net::SocketAddr},
-    pin::pin,
     sync::{
         Arc, Mutex, Once,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
-    task::Poll,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -34,10 +37,9 @@ use os_secrets::{
     },
 };
 use support::{
-    Client, World,
+    Client, Kind, World,
     bus::Bus,
-    bus::call_bus,
-    key,
+    give_up, key,
     model::{ARCHIVE, Encryption, LOGIN, Model, OnPrompt, WireSecret},
     random::{Body, Random, any_types},
     run, run_within,
@@ -58,7 +60,16 @@ use zbus::{Message, OwnedObjectPath, Variant};
 /// What no error may show. It is stored, set, and strewn over what the service answers.
 const VALUE: &str = "correct horse battery staple";
 
-/// A call that takes longer hangs. Some lists are long, and the machine may be busy.
+/// How long the store waits for a message, if the service leaves calls without a reply.
+const MESSAGE: Duration = Duration::from_millis(500);
+
+/// The rounds of each property, if nothing else is said.
+const ROUNDS: u64 = 300;
+
+/// The threads that try each property.
+const THREADS: u64 = 4;
+
+/// A round that takes longer hangs. Some lists are long, and the machine may be busy.
 const HANG: Duration = Duration::from_secs(180);
 
 /// The codes that a store may fail with because of its service.
@@ -109,11 +120,13 @@ const ERRORS: [&str; 16] = [
     "a.b",
 ];
 
-/// Runs a property with one seed after the other until the time is over.
-fn fuzz<F: Future<Output = ()>>(property: &str, mut check: impl FnMut(u64) -> F) -> impl Future<Output = ()> {
+/// Runs a property with one seed after the other, on several threads, because many rounds wait for deadlines. A
+/// round has a runtime and a world of its own: the seed that a failure names is the guilty one. If only a number of
+/// rounds is set, one in `cost` is run.
+fn fuzz<F: Future<Output = ()>>(property: &str, cost: u64, check: impl Fn(u64) -> F + Sync) {
     thread_local!(static PANICS: Cell<usize> = const { Cell::new(0) });
     static HOOK: Once = Once::new();
-    // A panic in a task must not pass unseen. All tasks of a test run on its own thread.
+    // A panic in a task must not pass unseen. All tasks of a round run on its own thread.
     HOOK.call_once(|| {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
@@ -121,37 +134,59 @@ fn fuzz<F: Future<Output = ()>>(property: &str, mut check: impl FnMut(u64) -> F)
             before(panic);
         }));
     });
-    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().expect(name));
-    let time = budget();
-    let first: u64 = number("OS_SECRETS_FUZZ_SEED").unwrap_or_else(|| {
-        // A run that nobody asked for is the same every time.
-        if std::env::var_os("OS_SECRETS_FUZZ_SECONDS").is_none() {
-            return 1;
-        }
-        let mut seed = [0; 4];
-        getrandom::fill(&mut seed).unwrap();
-        u32::from_be_bytes(seed).into()
-    });
-    println!("{property}: OS_SECRETS_FUZZ_SEED={first}, {} s", time.as_secs());
-    let property = property.to_owned();
-    async move {
-        let (start, mut rounds) = (Instant::now(), 0);
-        while rounds == 0 || start.elapsed() < time {
-            let seed = first + rounds;
-            let failed = Failed { property: &property, seed };
-            timeout(HANG, check(seed)).await.expect("a call hangs");
+    let budget = Budget::read(cost);
+    let (start, next) = (Instant::now(), AtomicU64::new(budget.first));
+    println!("{property}: OS_SECRETS_FUZZ_SEED={}, {budget}", budget.first);
+    let round = || {
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if budget.is_spent(seed - budget.first, start.elapsed()) {
+                return;
+            }
+            let failed = Failed { property, seed };
+            run_within(HANG, check(seed));
             assert_eq!(PANICS.get(), 0, "something panicked");
             std::mem::forget(failed);
-            rounds += 1;
         }
-        println!("{property}: {rounds} rounds");
+    };
+    // A thread that panics ends the scope with a panic.
+    thread::scope(|scope| (0..THREADS).for_each(|_| drop(scope.spawn(round))));
+    println!("{property}: {} rounds", next.into_inner() - budget.first - THREADS);
+}
+
+/// How often a property is tried: for a time, or a number of rounds.
+struct Budget {
+    first: u64,
+    rounds: u64,
+    time: Option<Duration>,
+}
+
+impl Budget {
+    fn read(cost: u64) -> Self {
+        let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().expect(name));
+        let time = number("OS_SECRETS_FUZZ_SECONDS").map(Duration::from_secs);
+        let first = number("OS_SECRETS_FUZZ_SEED").unwrap_or_else(|| match time {
+            // Every machine runs the same seeds.
+            None => 1,
+            Some(_) => getrandom::u32().unwrap().into(),
+        });
+        let rounds = number("OS_SECRETS_FUZZ_ROUNDS").or(time.is_none().then_some(ROUNDS));
+        let rounds = rounds.map_or(u64::MAX, |rounds: u64| rounds.div_ceil(cost));
+        Self { first, rounds, time }
+    }
+
+    fn is_spent(&self, rounds: u64, elapsed: Duration) -> bool {
+        rounds >= self.rounds || (rounds > 0 && self.time.is_some_and(|time| elapsed >= time))
     }
 }
 
-/// How long each property is tried.
-fn budget() -> Duration {
-    let seconds = std::env::var("OS_SECRETS_FUZZ_SECONDS");
-    Duration::from_secs(seconds.map_or(5, |text| text.parse().expect("OS_SECRETS_FUZZ_SECONDS")))
+impl fmt::Display for Budget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.time {
+            Some(time) => write!(f, "{} s", time.as_secs()),
+            None => write!(f, "{} rounds", self.rounds),
+        }
+    }
 }
 
 /// Names the seed when a check fails.
@@ -164,11 +199,6 @@ impl Drop for Failed<'_> {
     fn drop(&mut self) {
         println!("{} fails with OS_SECRETS_FUZZ_SEED={}", self.property, self.seed);
     }
-}
-
-/// Runs a property within its time and what its last round may take.
-fn run_long(test: impl Future<Output = ()>) {
-    run_within(budget() + 2 * HANG, test);
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -213,16 +243,6 @@ fn check_error(error: &Error, why: &str) {
     assert!(!matches!(error, Error::Internal(_)), "{why}: {shown}");
     assert!(!shown.contains("horse"), "{why}: {shown}");
     assert!(shown.chars().count() < 5_000, "{why}: {shown}");
-}
-
-/// Polls a future a few times and drops it, as a caller does that gives up.
-async fn give_up<T>(future: impl Future<Output = T>, polls: usize) {
-    let (mut future, mut left) = (pin!(future), polls);
-    poll_fn(|context| {
-        left = left.saturating_sub(1);
-        if left == 0 || future.as_mut().poll(context).is_ready() { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
 }
 
 /// How the service answers the calls of one round.
@@ -373,19 +393,11 @@ fn disguise(model: &mut Model, random: &mut Random) {
 }
 
 /// Makes calls of a service that lies, then sees that the store serves a healed one.
-async fn lie_and_heal(world: &mut World, seed: u64) {
+async fn lie_and_heal(seed: u64) {
     let mut random = Random::new(seed);
-    if random.one_in(3) {
-        world.store = store(world.bus.address(), random.one_in(2));
-        let connection = world.service.connection();
-        if random.one_in(2) {
-            call_bus(&connection, "RequestName", &("org.gnome.keyring", 0_u32)).await;
-        } else {
-            call_bus(&connection, "ReleaseName", &"org.gnome.keyring").await;
-        }
-    }
+    let mut world = World::of(*random.pick(&Kind::ALL)).await;
+    world.store = store(world.bus.address(), random.one_in(2));
     disguise(&mut world.service.model(), &mut random);
-    world.service.forget_calls();
     let often = 1 + random.below(5);
     let lies = METHODS.iter().map(|(method, _)| *method).filter(|_| random.one_in(often)).collect();
     let interactive = !random.one_in(5);
@@ -393,7 +405,7 @@ async fn lie_and_heal(world: &mut World, seed: u64) {
     // Calls that are given up without an answer, and enough of them to hold up all others.
     let silent = dropped.is_some() && random.one_in(20);
     if silent {
-        world.store = store_within(world.bus.address(), true, Duration::from_secs(2));
+        world.store = store_within(world.bus.address(), true, MESSAGE);
     }
     let most = if silent { 30 } else { 3 };
     let calls: Vec<_> = (0..=random.below(most)).map(|_| *random.pick(&CALLS)).collect();
@@ -413,7 +425,7 @@ async fn lie_and_heal(world: &mut World, seed: u64) {
         running.spawn(async move {
             match dropped {
                 Some(polls) => {
-                    give_up(future, polls).await;
+                    give_up(future, polls, true, MESSAGE * 2).await;
                     None
                 }
                 None => Some((call, future.await)),
@@ -443,7 +455,7 @@ async fn lie_and_heal(world: &mut World, seed: u64) {
         world.store = store(world.bus.address(), true);
     }
     let locked = liar.lock().unwrap().random.one_in(2);
-    heal(world, locked, &why).await;
+    heal(&world, locked, &why).await;
 }
 
 /// Lets the service be as it should be, which must be enough for the store.
@@ -487,11 +499,7 @@ fn a_session_of_another_key_is_given_up() {
 
 #[test]
 fn no_service_makes_a_call_hang_panic_or_lie() {
-    run_long(async {
-        let world = tokio::sync::Mutex::new(World::new().await);
-        let world = &world;
-        fuzz("lies", |seed| async move { lie_and_heal(&mut *world.lock().await, seed).await }).await;
-    });
+    fuzz("lies", 1, lie_and_heal);
 }
 
 /// Between the store and its bus: passes on what they say to each other, with damage or without.
@@ -594,42 +602,38 @@ fn is_impatient(error: &Error) -> bool {
 /// Whatever arrives at the socket, be it no message at all.
 #[test]
 fn no_bytes_make_a_call_hang_or_panic() {
-    run_long(async {
-        let world = World::new().await;
-        let wire = Wire::new(&world.bus);
-        let environment = Environment {
-            bus_address: Ok(wire.address.clone()),
-            has_display: false,
-            // Damaged lengths make the store wait for what never comes.
-            timeout: Duration::from_millis(50),
-            place: None,
-        };
-        let store = Arc::new(Client(SecretService::new(environment)));
-        world.put(LOGIN, "token", VALUE);
-        let (world, wire, store) = (&world, &wire, &store);
-        fuzz("damage", |seed| async move {
-            let mut random = Random::new(seed);
-            wire.damage.send_replace(Some(seed));
-            let call = *random.pick(&CALLS);
-            if let Err(error) = call.run(Arc::clone(store), key("token"), false).await {
-                let why = format!("seed {seed}: {call:?}");
-                if !is_impatient(&error) {
-                    check_error(&error, &why);
-                }
-            }
-            wire.damage.send_replace(None);
-            world.service.forget_calls();
-            world.service.model().start_over();
-            world.put(LOGIN, "token", VALUE);
-            // The deadline is short, and the machine may be busy.
-            let mut outcome = Get.run(Arc::clone(store), key("token"), false).await;
-            while outcome.as_ref().is_err_and(is_impatient) {
-                outcome = Get.run(Arc::clone(store), key("token"), false).await;
-            }
-            assert_eq!(outcome, Ok(Some(secret(VALUE))), "seed {seed}: undamaged");
-        })
-        .await;
-    });
+    fuzz("damage", 4, damage_and_heal);
+}
+
+async fn damage_and_heal(seed: u64) {
+    let (world, mut random) = (World::new().await, Random::new(seed));
+    let wire = Wire::new(&world.bus);
+    let environment = Environment {
+        bus_address: Ok(wire.address.clone()),
+        has_display: false,
+        // Damaged lengths make the store wait for what never comes.
+        timeout: Duration::from_millis(50),
+        place: None,
+    };
+    let store = Arc::new(Client(SecretService::new(environment)));
+    world.put(LOGIN, "token", VALUE);
+    wire.damage.send_replace(Some(seed));
+    let call = *random.pick(&CALLS);
+    if let Err(error) = call.run(Arc::clone(&store), key("token"), false).await {
+        let why = format!("seed {seed}: {call:?}");
+        if !is_impatient(&error) {
+            check_error(&error, &why);
+        }
+    }
+    wire.damage.send_replace(None);
+    world.service.model().start_over();
+    world.put(LOGIN, "token", VALUE);
+    // The deadline is short, and the machine may be busy.
+    let mut outcome = Get.run(Arc::clone(&store), key("token"), false).await;
+    while outcome.as_ref().is_err_and(is_impatient) {
+        outcome = Get.run(Arc::clone(&store), key("token"), false).await;
+    }
+    assert_eq!(outcome, Ok(Some(secret(VALUE))), "seed {seed}: undamaged");
 }
 
 /// Bytes that mean something in an address, and files that are there.
@@ -660,50 +664,44 @@ const ADDRESS_PARTS: [&str; 22] = [
 
 #[test]
 fn no_address_is_more_than_an_error() {
-    run_long(async {
-        let bus = Bus::start();
-        let bus = &bus;
-        fuzz("addresses", |seed| async move {
-            let mut random = Random::new(seed);
-            let mut address = String::new();
-            for _ in 0..random.below(12) {
-                match random.below(6) {
-                    0 => address += &random.text(8),
-                    1 if random.one_in(50) => address += &"x".repeat(random.below(100_000)),
-                    _ => address += *random.pick(&ADDRESS_PARTS),
-                }
+    let bus = Bus::start();
+    let bus = &bus;
+    fuzz("addresses", 1, |seed| async move {
+        let mut random = Random::new(seed);
+        let mut address = String::new();
+        for _ in 0..random.below(12) {
+            match random.below(6) {
+                0 => address += &random.text(8),
+                1 if random.one_in(50) => address += &"x".repeat(random.below(100_000)),
+                _ => address += *random.pick(&ADDRESS_PARTS),
             }
-            let error = OwnBus::connect(&address, HANG).await.err().expect(&address);
-            assert!(matches!(error, Error::NoBus(_)), "{address}: {error}");
-            let list = format!("{address};{}", bus.address());
-            assert!(OwnBus::connect(&list, HANG).await.is_ok(), "{list}");
-        })
-        .await;
+        }
+        let error = OwnBus::connect(&address, HANG).await.err().expect(&address);
+        assert!(matches!(error, Error::NoBus(_)), "{address}: {error}");
+        let list = format!("{address};{}", bus.address());
+        assert!(OwnBus::connect(&list, HANG).await.is_ok(), "{list}");
     });
 }
 
 #[test]
 fn no_number_and_no_secret_is_more_than_refused() {
-    run_long(async {
-        let (ours, theirs) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
-        let (ours, key) = (&ours, &ours.agree(&theirs.public_bytes()).unwrap().key);
-        fuzz("crypto", |seed| async move {
-            let mut random = Random::new(seed);
-            let length = *random.pick(&[0, 1, 2, 64, 127, 128, 128, 128, 129, 1000]);
-            let number = random.bytes(length);
-            let digits = number.iter().skip_while(|byte| **byte == 0).count();
-            if ours.agree(&number).is_some() {
-                assert!((1..=128).contains(&digits), "seed {seed}: a number of {digits} bytes");
+    let (ours, theirs) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+    let (ours, key) = (&ours, &ours.agree(&theirs.public_bytes()).unwrap().key);
+    fuzz("crypto", 1, |seed| async move {
+        let mut random = Random::new(seed);
+        let length = *random.pick(&[0, 1, 2, 64, 127, 128, 128, 128, 129, 1000]);
+        let number = random.bytes(length);
+        let digits = number.iter().skip_while(|byte| **byte == 0).count();
+        if ours.agree(&number).is_some() {
+            assert!((1..=128).contains(&digits), "seed {seed}: a number of {digits} bytes");
+        }
+        for length in [0, 1, 15, 16, 17, 32, 4096 + random.below(3)] {
+            let parameters = if random.one_in(4) { length } else { 16 };
+            let sealed = Sealed { parameters: random.bytes(parameters), value: random.bytes(length) };
+            if let Some(secret) = key.open(sealed) {
+                let valid = parameters == 16 && length > 0 && length % 16 == 0;
+                assert!(valid && secret.expose().len() < length, "seed {seed}: {length} bytes");
             }
-            for length in [0, 1, 15, 16, 17, 32, 4096 + random.below(3)] {
-                let parameters = if random.one_in(4) { length } else { 16 };
-                let sealed = Sealed { parameters: random.bytes(parameters), value: random.bytes(length) };
-                if let Some(secret) = key.open(sealed) {
-                    let valid = parameters == 16 && length > 0 && length % 16 == 0;
-                    assert!(valid && secret.expose().len() < length, "seed {seed}: {length} bytes");
-                }
-            }
-        })
-        .await;
+        }
     });
 }
