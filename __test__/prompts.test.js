@@ -126,6 +126,26 @@ describe("a prompt", linuxOnly("a bus"), () => {
     assert.equal(await ours.get(key), "value");
   });
 
+  for (const name of ["Node 22", "Bun"]) {
+    it(`that the bus refuses rejects each call, and holds up none, under ${name}`, async (t) => {
+      const session = await startSession({ bus: false });
+      t.after(() => session.stop());
+      // As the policy of a sandbox has it.
+      const policy = '<deny send_interface="org.freedesktop.Secret.Prompt" send_member="Prompt"/>';
+      await session.startBus("bus", { policy });
+      await session.startKeyring();
+      const ours = secretsIn(session, runtimes[name], "os-secrets");
+      await ours.set({ ...key, value: "value" });
+      await session.lock();
+      const denied = { code: "ERR_SECRETS_ACCESS_DENIED", message: /Prompt/ };
+      for (let times = 0; times < 3; times++) {
+        await assert.rejects(ours.get(key), denied);
+        await assert.rejects(ours.set({ ...key, value: "other" }), denied);
+        await assert.rejects(ours.delete(key), denied);
+      }
+    });
+  }
+
   it("makes the default collection where there is none, as libsecret names it", async (t) => {
     const session = await startSession({ keyring: false });
     t.after(() => session.stop());

@@ -23,7 +23,7 @@ const BUS_CONFIGURATION = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus
     <allow send_destination="*" eavesdrop="true"/>
     <allow eavesdrop="true"/>
     <allow own="*"/>
-    <allow user="*"/>
+    <allow user="*"/>POLICY
   </policy>
 </busconfig>
 `;
@@ -153,14 +153,16 @@ class Session {
   /**
    * Starts the bus, on a socket of this name in the session's folder. Where it `activates`, it starts
    * gnome-keyring by itself, unlocked, as soon as somebody calls the Secret Service. Its `limits` are
-   * dbus-daemon's own, which are stricter than a desktop's, unless told otherwise.
+   * dbus-daemon's own, which are stricter than a desktop's, unless told otherwise. `policy` is more rules of its
+   * default policy, as XML.
    */
-  async startBus(socket = "bus", { activates = false, limits = {} } = {}) {
+  async startBus(socket = "bus", { activates = false, limits = {}, policy = "" } = {}) {
     const at = (name) => join(this.#directory, name);
     const services = activates ? `<servicedir>${at("services")}</servicedir>` : "";
     const limit = ([name, value]) => `<limit name="${name}">${value}</limit>`;
     const configuration = BUS_CONFIGURATION.replace("SOCKET", at(socket))
       .replace("SERVICES", services)
+      .replace("POLICY", policy)
       .replace("LIMITS", Object.entries(limits).map(limit).join(""));
     writeFileSync(at("bus.conf"), configuration);
     if (activates) {
