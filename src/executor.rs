@@ -18,7 +18,10 @@ use tokio::{
 
 use crate::error::Error;
 
+mod lane;
 pub mod pool;
+
+pub use lane::{Lane, Purpose};
 
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -50,13 +53,9 @@ pub fn block_on<T: Send + 'static>(future: impl Future<Output = T> + Send + 'sta
     outcome.blocking_recv().map_err(|_| Error::Internal("the call ended without an outcome".into()))
 }
 
-/// Does what waits for a disk, a lock or a person, apart from the thread of the connections; to be awaited on that.
-/// What nobody awaits any more is not begun, and done to its end where it was.
-///
-/// # Errors
-///
-/// The work's own, and [`Error::Internal`] where the system gives no thread for it, or it panicked.
-pub async fn blocking<T: Send + 'static>(
+/// Does some work on a thread of the pool; to be awaited on the thread of the connections. See [`Lane`], which takes
+/// care that no work takes all threads.
+async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
     let (sender, outcome) = oneshot::channel();

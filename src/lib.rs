@@ -14,6 +14,7 @@
 //! | [`json`] | JSON files that others write as well |
 //! | [`limits`] | what bounds a call: deadline, signal, whether it may ask |
 //! | `pipe` | what is in a pipe, on Windows |
+//! | `shared` | values that all who use the same key share |
 //! | [`scope`] | named secrets, references to them, and where they lie |
 //! | [`store`] | the [`Store`](store::Store) trait and one implementation an operating system |
 //!
@@ -45,4 +46,6 @@ pub mod limits;
 pub(crate) mod pipe;
 #[forbid(unsafe_code)]
 pub mod scope;
+#[forbid(unsafe_code)]
+pub(crate) mod shared;
 pub mod store;

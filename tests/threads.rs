@@ -7,7 +7,7 @@ use age::secrecy::ExposeSecret;
 use os_secrets::{
     credential::{Key, Secret},
     error::Error,
-    executor::{block_on, blocking},
+    executor::{Lane, block_on},
     file::make_directory,
     limits::{Limits, Progress},
     store::{
@@ -56,13 +56,14 @@ fn a_call_that_gets_no_thread_fails_alone() {
     // The thread of the connections is there.
     block_on(async {}).unwrap();
 
-    let (refused, unwritten) = without_threads(|| (block_on(blocking(|| Ok(()))), set()));
+    let (refused, unwritten) =
+        without_threads(|| (block_on(async { Lane::new(1).run(|| Ok(())).await }), set()));
     for error in [refused.unwrap().unwrap_err(), unwritten.unwrap().unwrap_err()] {
         // And not that a change may have been made.
         let Error::Internal(why) = error else { panic!("{error}") };
         assert!(why.starts_with("no thread can be started for it: "), "{why}");
     }
-    assert_eq!(block_on(blocking(|| Ok("later"))).unwrap(), Ok("later"));
+    assert_eq!(block_on(async { Lane::new(1).run(|| Ok("later")).await }).unwrap(), Ok("later"));
     assert_eq!(set().unwrap(), Ok(()));
     fs::remove_dir_all(folder).unwrap();
 }

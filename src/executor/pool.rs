@@ -1,4 +1,4 @@
-//! The threads that wait for disks, locks and persons.
+//! The threads for work that blocks.
 //!
 //! The runtime has some of its own, and panics where the system gives it none: in a release that would end the
 //! program that has asked for a secret.
@@ -12,8 +12,9 @@ use std::{
     time::Duration,
 };
 
-/// As many there are at most.
-pub const MAX_THREADS: usize = 4;
+/// The maximum number of threads. Each [`Lane`](super::Lane) takes few of them, so only as many disks or programs as
+/// this that do not answer could take all.
+const MAX_THREADS: usize = 32;
 
 /// How long one stays for more work.
 const PATIENCE: Duration = Duration::from_secs(10);

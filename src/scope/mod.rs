@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use crate::{
     credential::{Key, Secret},
     error::Error,
-    executor::{blocking, ended},
+    executor::{Purpose, ended},
     limits::Progress,
     store::Choice,
 };
@@ -90,7 +90,8 @@ impl User {
             Self::Store(choice) => return get_all_of(choice, names, progress).await,
             Self::Preferences(preferences) => preferences.clone()?,
         };
-        blocking(move || preferences.get_all(&names)).await
+        let lane = preferences.lane(Purpose::Read);
+        lane.run(move || preferences.get_all(&names)).await
     }
 
     /// Stores a secret, in place of one that was there.
@@ -99,7 +100,8 @@ impl User {
             Self::Store(choice) => return choice.store()?.set(&key(name), &value, progress).await,
             Self::Preferences(preferences) => (preferences.clone()?, name.clone()),
         };
-        blocking(move || preferences.set(&name, &value)).await
+        let lane = preferences.lane(Purpose::Write);
+        lane.change(progress, move || preferences.set(&name, &value)).await
     }
 
     /// Deletes a secret; whether there was one.
@@ -108,7 +110,8 @@ impl User {
             Self::Store(choice) => return choice.store()?.delete(&key(name), progress).await,
             Self::Preferences(preferences) => (preferences.clone()?, name.clone()),
         };
-        blocking(move || preferences.delete(&name)).await
+        let lane = preferences.lane(Purpose::Write);
+        lane.change(progress, move || preferences.delete(&name)).await
     }
 
     /// The names of the secrets there are.
@@ -121,7 +124,8 @@ impl User {
             }
             Self::Preferences(preferences) => preferences.clone()?,
         };
-        blocking(move || preferences.list()).await
+        let lane = preferences.lane(Purpose::Read);
+        lane.run(move || preferences.list()).await
     }
 }
 
@@ -168,7 +172,7 @@ impl Scopes {
         }
         if scope.has_repository() {
             let (repository, asked) = (self.repository.clone(), names.clone());
-            found = blocking(move || repository.get_all(&asked)).await?;
+            found = self.repository.lane(Purpose::Read).run(move || repository.get_all(&asked)).await?;
             names.retain(|name| !found.contains_key(name));
         }
         if scope.has_user() && !names.is_empty() {
@@ -194,7 +198,7 @@ impl Scopes {
             return self.user.set(name, value, progress).await;
         }
         let (repository, name) = (self.repository.clone(), name.clone());
-        blocking(move || repository.set(&name, &value)).await
+        self.repository.lane(Purpose::Write).change(progress, move || repository.set(&name, &value)).await
     }
 
     /// Deletes a secret.
@@ -205,7 +209,7 @@ impl Scopes {
     pub async fn delete(&self, name: &Name, scope: Scope, progress: &Progress) -> Result<(), Error> {
         let deleted = if scope == Scope::Repository {
             let (repository, name) = (self.repository.clone(), name.clone());
-            blocking(move || repository.delete(&name)).await?
+            self.repository.lane(Purpose::Write).change(progress, move || repository.delete(&name)).await?
         } else {
             self.user.delete(name, progress).await?
         };
@@ -217,7 +221,7 @@ impl Scopes {
         let mut names = BTreeSet::new();
         if scope.has_repository() {
             let repository = self.repository.clone();
-            names = blocking(move || repository.list()).await?;
+            names = self.repository.lane(Purpose::Read).run(move || repository.list()).await?;
         }
         if scope.has_user() {
             names.extend(self.user.list(progress).await?);

@@ -11,6 +11,7 @@ use super::{Found, Name, sorted};
 use crate::{
     credential::Secret,
     error::Error,
+    executor::{Lane, Purpose},
     file::{Access, Directory, failure, make_directory, read},
     json::Document,
 };
@@ -68,6 +69,11 @@ impl Preferences {
         let newer = configuration.join(newer).join(FILE);
         let path = if exists(&newer) { newer } else { configuration.join(older).join(FILE) };
         Ok(Self { path })
+    }
+
+    /// The lane of work with the file.
+    pub fn lane(&self, purpose: Purpose) -> Lane {
+        Lane::of(&self.path, purpose)
     }
 
     /// Reads secrets; those that there are none of are absent from the answer.

@@ -10,6 +10,7 @@ use super::{Found, Name, sorted};
 use crate::{
     credential::Secret,
     error::Error,
+    executor::{Lane, Purpose},
     file::{Access, Directory, canonical, failure, read},
     json::Document,
 };
@@ -29,6 +30,11 @@ impl Repository {
     /// Those of the workspace in a directory. It is not looked for in the directories above.
     pub fn new(directory: PathBuf) -> Self {
         Self { directory }
+    }
+
+    /// The lane of work with the file.
+    pub fn lane(&self, purpose: Purpose) -> Lane {
+        Lane::of(&self.directory, purpose)
     }
 
     /// Reads secrets; those that there are none of are absent from the answer.

@@ -26,7 +26,7 @@ use super::{
 use crate::{
     credential::{Key, Secret},
     error::Error,
-    executor::blocking,
+    executor::{Lane, Purpose},
     file::failure,
     limits::Progress,
 };
@@ -90,9 +90,9 @@ struct Inner {
     given: Option<Unlock>,
     ask: Option<Ask>,
     keys: Mutex<Option<Result<Arc<Keys>, Error>>>,
-    /// One reader at a time: the others need not decrypt the file again, and wait here rather than on the
-    /// pool.
-    reading: tokio::sync::Mutex<()>,
+    /// One reader at a time, so that the others need not decrypt the file again.
+    reading: Lane,
+    writing: Lane,
     /// What came of unlocking the last header.
     header: Mutex<Option<Unlocked>>,
     /// What was read last, and of which file.
@@ -125,13 +125,16 @@ impl FileStore {
                     .into(),
             )
         });
+        let path = place.as_ref().map_or(Path::new(""), |place| &place.path);
+        let (reading, writing) = (Lane::of(path, Purpose::Read), Lane::of(path, Purpose::Write));
         Self(Arc::new(Inner {
             place,
             defaults,
             given: options.unlock,
             ask: options.ask,
             keys: Mutex::default(),
-            reading: tokio::sync::Mutex::default(),
+            reading,
+            writing,
             header: Mutex::default(),
             read: Mutex::default(),
             queue: Queue::default(),
@@ -147,14 +150,13 @@ impl FileStore {
         self.0.place().map(|place| place.path.as_path())
     }
 
-    /// Does something with what is in the store, where it may wait for the disk.
+    /// Reads what is in the store, on a thread that may wait for the disk.
     async fn with<T: Send + 'static>(
         &self,
         call: impl FnOnce(&Inner) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let _turn = self.0.reading.lock().await;
         let inner = Arc::clone(&self.0);
-        blocking(move || call(&inner)).await
+        self.0.reading.run(move || call(&inner)).await
     }
 }
 

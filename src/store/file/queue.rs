@@ -15,7 +15,7 @@ use super::{Inner, Keys, lock};
 use crate::{
     credential::{Key, Secret},
     error::Error,
-    executor::{self, blocking},
+    executor,
     file::{Directory, PAUSE},
     limits::Progress,
 };
@@ -141,7 +141,7 @@ impl Writer<'_> {
                     answer(changes, outcomes);
                     Ok(())
                 };
-                blocking(write).await
+                self.inner.writing.run(write).await
             }
             Err(error) => Err(error),
         };
@@ -159,7 +159,7 @@ impl Writer<'_> {
         let start = Instant::now();
         loop {
             let inner = Arc::clone(self.inner);
-            let ready = blocking(move || {
+            let ready = self.inner.writing.run(move || {
                 let keys = inner.keys(true)?;
                 let place = inner.place()?;
                 if !place.has_directory()? && !inner.has_value_waiting() {

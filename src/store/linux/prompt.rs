@@ -1,11 +1,10 @@
 //! Asking the person: prompts.
 
 use std::{
-    collections::HashMap,
     future::pending,
     pin::pin,
     sync::{
-        self, Arc, Weak,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -22,7 +21,7 @@ use super::{
     link::{Link, next},
     wire::{PROMPT, Provider, Wire},
 };
-use crate::{credential::Key, error::Error, executor, limits::Progress};
+use crate::{credential::Key, error::Error, executor, limits::Progress, shared::SharedByKey};
 
 /// Lets one question (to unlock, or to make the default collection) be open at a time, and lets its
 /// answer count for all who wait: a hundred calls on a locked store ask the person once.
@@ -34,7 +33,7 @@ use crate::{credential::Key, error::Error, executor, limits::Progress};
 pub struct Gate {
     open: Arc<Mutex<()>>,
     dismissals: AtomicU64,
-    keys: sync::Mutex<HashMap<Key, Weak<Mutex<()>>>>,
+    keys: SharedByKey<Key, Mutex<()>>,
 }
 
 impl Gate {
@@ -46,18 +45,6 @@ impl Gate {
         if *answer == Answer::Dismissed {
             self.dismissals.fetch_add(1, Ordering::Relaxed);
         }
-    }
-
-    /// What lets prompts of a key take turns.
-    fn turns_of(&self, key: &Key) -> Arc<Mutex<()>> {
-        // Nothing panics while the lock is held.
-        let mut keys = self.keys.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        keys.retain(|_, turns| turns.strong_count() > 0);
-        keys.get(key).and_then(Weak::upgrade).unwrap_or_else(|| {
-            let turns = Arc::default();
-            keys.insert(key.clone(), Arc::downgrade(&turns));
-            turns
-        })
     }
 }
 
@@ -145,7 +132,7 @@ impl Link {
             let _ = withdraw(&self.wire, &prompt).await;
             return Err(Error::InteractionNotAllowed.into());
         }
-        let turn = self.gate.turns_of(key).lock_owned().await;
+        let turn = self.gate.keys.get(key.clone(), Mutex::default).lock_owned().await;
         self.run_prompt(prompt, turn, None).await
     }
 

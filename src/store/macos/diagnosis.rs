@@ -2,8 +2,11 @@
 
 use std::path::PathBuf;
 
-use super::{api, keychain::Keychain};
-use crate::{error::Error, executor::blocking};
+use super::{
+    api,
+    keychain::{Keychain, SILENT},
+};
+use crate::error::Error;
 
 /// What there is to say of the store.
 #[derive(Debug)]
@@ -30,14 +33,14 @@ impl Keychain {
     ///
     /// [`Error::Internal`].
     pub async fn diagnose(&self) -> Result<Diagnosis, Error> {
-        blocking(|| {
+        let examine = || {
             let default = api::DefaultKeychain::open();
             Ok(Diagnosis {
                 keychain: default.as_ref().map_err(Error::clone).and_then(api::DefaultKeychain::path),
                 state: default.and_then(|keychain| keychain.state()),
                 has_desktop: api::has_desktop(),
             })
-        })
-        .await
+        };
+        SILENT.run(examine).await
     }
 }

@@ -1,10 +1,9 @@
 //! Credentials that other packages have stored.
 
-use super::keychain::{Keychain, list, read};
+use super::keychain::{Keychain, SILENT, list, read};
 use crate::{
     credential::{Key, Secret},
     error::Error,
-    executor::blocking,
     limits::Progress,
     store::{Package, Store},
 };
@@ -35,7 +34,7 @@ impl Keychain {
     /// As the store's own calls.
     pub async fn foreign(&self, _: Package, service: &str, _: &Progress) -> Result<Vec<Foreign>, Error> {
         let service = service.to_owned();
-        let keys = blocking(move || list(&service)).await?;
+        let keys = SILENT.run(move || list(&service)).await?;
         Ok(keys.into_iter().map(|key| Foreign { name: key.name.clone(), key }).collect())
     }
 

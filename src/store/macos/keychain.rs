@@ -1,6 +1,6 @@
 //! What the calls of a store mean to Keychain.
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use std::sync::LazyLock;
 
 use super::{
     api,
@@ -13,7 +13,7 @@ use crate::{
         Error,
         keychain::{AUTH_FAILED, INTERACTION_NOT_ALLOWED, ITEM_NOT_FOUND},
     },
-    executor::{blocking, pool::MAX_THREADS},
+    executor::Lane,
     limits::Progress,
     store::{Call, SetOptions, Store, check_key, check_size},
 };
@@ -21,8 +21,10 @@ use crate::{
 /// Those of the process.
 static TURNS: Turns = Turns::new(api::allow_interaction);
 
-/// How many calls may wait for the person at once. One thread is left for those that do not.
-static WAITING: Semaphore = Semaphore::const_new(MAX_THREADS - 1);
+/// The calls that may ask the user, and then wait for as long as the user takes to answer.
+static ASKING: LazyLock<Lane> = LazyLock::new(|| Lane::new(3));
+/// The calls that ask nobody.
+pub(super) static SILENT: LazyLock<Lane> = LazyLock::new(|| Lane::new(3));
 
 /// The keychains of the person: the default one for what is new, and all that are searched for what is there.
 pub struct Keychain(());
@@ -88,45 +90,32 @@ fn is_there(key: &Key) -> Result<bool, Error> {
     }
 }
 
-/// Waits until a call may take a thread of the pool for as long as a person takes to answer. Whoever gives up
-/// before is not begun.
-async fn permit(interactive: bool) -> Option<SemaphorePermit<'static>> {
-    match interactive {
-        true => Some(WAITING.acquire().await.expect("it is never closed")),
-        false => None,
-    }
+/// The lane of a call that may ask the user, or must not.
+fn lane(interactive: bool) -> &'static Lane {
+    if interactive { &ASKING } else { &SILENT }
 }
 
-/// Has the pool read something.
+/// Reads the value of an item.
 pub(super) async fn read(key: &Key, progress: &Progress) -> Result<Option<Secret>, Error> {
     check_key(key)?;
     let (key, interactive) = (key.clone(), progress.is_interactive());
-    let permit = permit(interactive).await;
-    blocking(move || {
-        let _permit = permit;
+    let read = move || {
         let value = || api::value(&query::value(&key, interactive));
         match in_turn(interactive, Some(&key), value)?.flatten() {
             None => nothing(None),
             found => Ok(found),
         }
-    })
-    .await
+    };
+    lane(interactive).run(read).await
 }
 
-/// Has the pool change something. What was begun is also done where nobody waits for it any more.
+/// Changes an item.
 async fn change<T: Send + 'static>(
     progress: &Progress,
     work: impl FnOnce(bool) -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
     let interactive = progress.is_interactive();
-    let permit = permit(interactive).await;
-    progress.sending();
-    blocking(move || {
-        let _permit = permit;
-        work(interactive)
-    })
-    .await
-    .inspect_err(|_| progress.refused())
+    lane(interactive).change(progress, move || work(interactive)).await
 }
 
 /// Adds an item, or updates the one that is there.
@@ -192,7 +181,7 @@ impl Store for Keychain {
         Box::pin(async move {
             check_key(key)?;
             let key = key.clone();
-            blocking(move || is_there(&key)).await
+            SILENT.run(move || is_there(&key)).await
         })
     }
 
@@ -200,7 +189,7 @@ impl Store for Keychain {
         Box::pin(async move {
             // What others keep there is nobody's business.
             let service = service.ok_or(Error::NeedsService)?.to_owned();
-            blocking(move || list(&service)).await
+            SILENT.run(move || list(&service)).await
         })
     }
 }

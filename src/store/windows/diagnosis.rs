@@ -1,7 +1,7 @@
 //! What state the store is in, found out without changing anything.
 
-use super::{CredentialManager, api};
-use crate::{error::Error, executor::blocking};
+use super::{CredentialManager, LANE, api};
+use crate::error::Error;
 
 /// What there is to say of the store.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ impl CredentialManager {
     ///
     /// [`Error::Internal`].
     pub async fn diagnose(&self) -> Result<Diagnosis, Error> {
-        blocking(|| {
+        LANE.run(|| {
             let reachable = api::read(&api::Text::new("os-secrets/doctor")).map(drop);
             Ok(Diagnosis { reachable, keeps: api::longest() })
         })

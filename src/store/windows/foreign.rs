@@ -3,12 +3,11 @@
 use zeroize::Zeroizing;
 
 use super::{
-    CredentialManager, MAX_TARGET, Target, api, api::Text, change, check_length, check_value, is_utf16, key,
+    CredentialManager, LANE, MAX_TARGET, Target, api, api::Text, check_length, check_value, is_utf16, key,
 };
 use crate::{
     credential::{Key, Secret},
     error::Error,
-    executor::blocking,
     limits::Progress,
     store::{Package, Persist},
 };
@@ -44,7 +43,7 @@ impl CredentialManager {
         _: &Progress,
     ) -> Result<Vec<Foreign>, Error> {
         let service = service.to_owned();
-        blocking(move || {
+        LANE.run(move || {
             check_length("a service", Text::new(&service).len(), MAX_TARGET - 2)?;
             let items = api::enumerate(None)?;
             let found = items.into_iter().filter_map(|item| {
@@ -72,7 +71,7 @@ impl CredentialManager {
     /// [`Error::NotFound`] where it is gone, and those of the store's own calls.
     pub async fn get_foreign(&self, foreign: &Foreign, _: &Progress) -> Result<Secret, Error> {
         let foreign = foreign.clone();
-        blocking(move || {
+        LANE.run(move || {
             let Some(item) = api::read(&foreign.target)? else {
                 return Err(Error::NotFound { name: foreign.name, place: "Credential Manager" });
             };
@@ -95,7 +94,7 @@ impl CredentialManager {
     /// As the store's own calls.
     pub async fn delete_foreign(&self, foreign: &Foreign, _: &Key, progress: &Progress) -> Result<(), Error> {
         let target = foreign.target.clone();
-        change(progress, move || api::delete(&target).map(drop)).await
+        LANE.change(progress, move || api::delete(&target).map(drop)).await
     }
 
     /// Writes one of them anew as UTF-8, where it lies.
@@ -106,7 +105,7 @@ impl CredentialManager {
     pub async fn convert_foreign(&self, key: &Key, value: &Secret, progress: &Progress) -> Result<(), Error> {
         let (target, value) = (Target::of(key)?, value.clone());
         check_value(&value)?;
-        change(progress, move || match target.read()? {
+        LANE.change(progress, move || match target.read()? {
             Some(item) if *item.secret() == value => Ok(()),
             Some(item) => target.write(&value, item.persist()),
             None => target.write(&value, Persist::default()),

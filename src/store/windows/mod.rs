@@ -10,13 +10,13 @@
 //! A credential is a generic one with the target name `service/name`. Windows compares target names without
 //! regard to case, and the name alone does not tell where the service ends: the user name does.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use super::{Call, Persist, SetOptions, Store, check_key};
 use crate::{
     credential::{Key, Secret},
     error::Error,
-    executor::blocking,
+    executor::Lane,
     limits::Progress,
 };
 
@@ -34,6 +34,9 @@ pub const MAX_BLOB: usize = 2560;
 pub const MAX_TARGET: usize = 32_767;
 /// The longest user name in UTF-16 units (`CRED_MAX_USERNAME_LENGTH`).
 pub const MAX_USER: usize = 513;
+
+/// The calls of the process.
+static LANE: LazyLock<Lane> = LazyLock::new(|| Lane::new(4));
 
 /// One change at a time: between looking whose a target is and writing it, nobody else of this process
 /// writes.
@@ -110,15 +113,6 @@ impl Target {
     }
 }
 
-/// Has the pool change something. It does so also where nobody waits for that any more.
-async fn change<T: Send + 'static>(
-    progress: &Progress,
-    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
-) -> Result<T, Error> {
-    progress.sending();
-    blocking(work).await.inspect_err(|_| progress.refused())
-}
-
 fn check_length(what: &'static str, size: usize, limit: usize) -> Result<(), Error> {
     match size > limit {
         true => Err(Error::TooLarge { what, size, unit: "UTF-16 units", limit }),
@@ -184,7 +178,7 @@ impl Store for CredentialManager {
     fn get<'a>(&'a self, key: &'a Key, _: &'a Progress) -> Call<'a, Option<Secret>> {
         Box::pin(async move {
             let target = Target::of(key)?;
-            blocking(move || Ok(target.read()?.map(Item::into_secret))).await
+            LANE.run(move || Ok(target.read()?.map(Item::into_secret))).await
         })
     }
 
@@ -206,21 +200,21 @@ impl Store for CredentialManager {
             let target = Target::of(key)?;
             check_value(value)?;
             let value = value.clone();
-            change(progress, move || target.write(&value, options.persist)).await
+            LANE.change(progress, move || target.write(&value, options.persist)).await
         })
     }
 
     fn delete<'a>(&'a self, key: &'a Key, progress: &'a Progress) -> Call<'a, bool> {
         Box::pin(async move {
             let target = Target::of(key)?;
-            change(progress, move || target.delete()).await
+            LANE.change(progress, move || target.delete()).await
         })
     }
 
     fn has<'a>(&'a self, key: &'a Key, _: &'a Progress) -> Call<'a, bool> {
         Box::pin(async move {
             let target = Target::of(key)?;
-            blocking(move || Ok(target.read()?.is_some())).await
+            LANE.run(move || Ok(target.read()?.is_some())).await
         })
     }
 
@@ -228,7 +222,7 @@ impl Store for CredentialManager {
         Box::pin(async move {
             // What others keep there is nobody's business.
             let service = service.ok_or(Error::NeedsService)?.to_owned();
-            blocking(move || list(&service)).await
+            LANE.run(move || list(&service)).await
         })
     }
 }

@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 use super::{DEFAULT_TIMEOUT, NOT_FOUND, Options};
 use crate::{
     error::{Effect, Error},
-    executor::blocking,
+    executor::{Lane, Purpose},
     limits::Progress,
     store::{MAX_VALUE, settings::Variables},
 };
@@ -105,11 +105,13 @@ pub struct Helper {
     options: Options,
     environment: Vec<(String, OsString)>,
     turns: Semaphore,
+    starting: Lane,
 }
 
 impl Helper {
     pub fn new(options: Options, environment: Vec<(String, OsString)>) -> Self {
-        Self { options, environment, turns: Semaphore::new(MAX_RUNNING) }
+        let starting = Lane::of(&options.command, Purpose::Start);
+        Self { options, environment, turns: Semaphore::new(MAX_RUNNING), starting }
     }
 
     pub fn command(&self) -> &Path {
@@ -144,21 +146,23 @@ impl Helper {
         command.envs(self.options.env.iter().cloned());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         os::prepare(&mut command);
-        if ["store", "erase"].contains(&operation) {
-            progress.sending();
-        }
-        let child = blocking(move || Ok(command.spawn().map(Running::new))).await?;
-        let child = child.inspect_err(|_| progress.refused()).map_err(fail)?;
-        match timeout(after, finish(child, input)).await {
-            Ok(ended) => {
-                let (status, output) = ended.map_err(fail)?;
-                Ok(match status.success() {
-                    true => Answer::Done(output),
-                    false => Answer::Failed(told(operation, status, &output)),
-                })
-            }
-            Err(_) => Err(Error::Timeout { after, at: Some(operation), effect: Effect::None }),
-        }
+        let changes = ["store", "erase"].contains(&operation);
+        let run = async {
+            let start = move || Ok(command.spawn().map(Running::new));
+            let child = match changes {
+                true => self.starting.change(progress, start).await?,
+                false => self.starting.run(start).await?,
+            };
+            let child = child.inspect_err(|_| progress.refused()).map_err(fail)?;
+            let (status, output) = finish(child, input).await.map_err(fail)?;
+            Ok(match status.success() {
+                true => Answer::Done(output),
+                false => Answer::Failed(told(operation, status, &output)),
+            })
+        };
+        // A program on a disk that does not answer may take for ever to start.
+        let late = |_| Err(Error::Timeout { after, at: Some(operation), effect: Effect::None });
+        timeout(after, run).await.unwrap_or_else(late)
     }
 }
 

@@ -1,0 +1,154 @@
+//! Work that blocks its thread: it waits for a disk, a lock, another program or the user.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::blocking;
+use crate::{error::Error, limits::Progress, shared::SharedByKey};
+
+/// The lanes that are in use, by what their work waits for.
+static LANES: SharedByKey<(PathBuf, Purpose), Semaphore> = SharedByKey::new();
+
+/// What work does with a file.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Purpose {
+    /// Reads it.
+    Read,
+    /// Replaces it.
+    Write,
+    /// Starts it as a program.
+    Start,
+}
+
+/// The work that waits for one thing, such as the disk of a file. It takes few threads of the pool at once, also if
+/// its callers have given up, so that a disk that does not answer holds up nothing else.
+#[derive(Clone)]
+pub struct Lane(Arc<Semaphore>);
+
+impl Lane {
+    /// The lane of all work of the process that has a purpose with a file. It has one thread.
+    pub fn of(path: &Path, purpose: Purpose) -> Self {
+        Self(LANES.get((path.to_owned(), purpose), || Semaphore::new(1)))
+    }
+
+    /// A lane of its own, of a number of threads.
+    pub fn new(threads: usize) -> Self {
+        Self(Arc::new(Semaphore::new(threads)))
+    }
+
+    /// Does some work on a thread of the pool. Work whose caller gives up is skipped, or done to its end if it has
+    /// begun; it keeps its place in the lane until then.
+    ///
+    /// # Errors
+    ///
+    /// The work's own, and [`Error::Internal`] if the system gives no thread for it, or it panicked.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let place = self.place().await;
+        blocking(holding(place, work)).await
+    }
+
+    /// As [`run`](Self::run), for work that changes what is stored, unless it fails. The progress is told.
+    ///
+    /// # Errors
+    ///
+    /// As `run`.
+    pub async fn change<T: Send + 'static>(
+        &self,
+        progress: &Progress,
+        work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let place = self.place().await;
+        progress.sending();
+        blocking(holding(place, work)).await.inspect_err(|_| progress.refused())
+    }
+
+    async fn place(&self) -> OwnedSemaphorePermit {
+        Arc::clone(&self.0).acquire_owned().await.expect("a lane is never closed")
+    }
+}
+
+/// Some work with its place in a lane, which a caller that gives up does not give away.
+fn holding<T>(place: OwnedSemaphorePermit, work: impl FnOnce() -> T) -> impl FnOnce() -> T {
+    move || {
+        let outcome = work();
+        drop(place);
+        outcome
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::mpsc, time::Duration};
+
+    use super::*;
+    use crate::{error::Effect, limits::Limits};
+
+    /// Work that blocks its thread until the sender goes away.
+    fn stuck() -> (mpsc::Sender<()>, impl FnOnce() -> Result<(), Error> + Send + 'static) {
+        let (sender, receiver) = mpsc::channel::<()>();
+        let work = move || {
+            let _ = receiver.recv();
+            Ok(())
+        };
+        (sender, work)
+    }
+
+    /// Gives a change up after a moment, when it waits: what it may have changed.
+    async fn give_up<T: Send>(
+        progress: &Progress,
+        call: impl Future<Output = Result<T, Error>> + Send,
+    ) -> Effect {
+        let limits = Limits { timeout: Some(Duration::from_millis(50)), canceled: None };
+        match limits.run(progress, call).await {
+            Err(Error::Timeout { effect, .. }) => effect,
+            outcome => panic!("it does not wait: {:?}", outcome.map(drop)),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_place_is_kept_until_the_work_ends() {
+        let (path, reading) = (Path::new("/a/file"), &Progress::reading(true));
+        let (end, work) = stuck();
+        give_up(reading, Lane::of(path, Purpose::Read).run(work)).await;
+        // Nobody holds the lane any more but the work.
+        for _ in 0..100 {
+            give_up(reading, Lane::of(path, Purpose::Read).run(|| Ok(()))).await;
+        }
+        for (path, purpose) in [(path, Purpose::Write), (Path::new("/another/file"), Purpose::Read)] {
+            assert_eq!(Lane::of(path, purpose).run(|| Ok(1)).await, Ok(1));
+        }
+        drop(end);
+        assert_eq!(Lane::of(path, Purpose::Read).run(|| Ok(2)).await, Ok(2));
+    }
+
+    #[tokio::test]
+    async fn work_that_was_given_up_before_it_began_is_skipped() {
+        let (lane, (end, work), reading) = (Lane::new(1), stuck(), &Progress::reading(true));
+        let first = tokio::spawn({
+            let lane = lane.clone();
+            async move { lane.run(work).await }
+        });
+        tokio::task::yield_now().await;
+        give_up(reading, lane.run(|| -> Result<(), Error> { panic!("nobody waits for this") })).await;
+        drop(end);
+        assert_eq!(first.await.unwrap(), Ok(()));
+        assert_eq!(lane.run(|| Ok(1)).await, Ok(1));
+    }
+
+    #[tokio::test]
+    async fn a_change_that_was_given_up_may_have_been_made_if_it_had_begun() {
+        let (lane, (end, work)) = (Lane::new(1), stuck());
+        let progress = Progress::changing(true);
+        assert_eq!(give_up(&progress, lane.change(&progress, work)).await, Effect::Unknown);
+        let progress = Progress::changing(true);
+        assert_eq!(give_up(&progress, lane.change(&progress, || Ok(()))).await, Effect::NotDone);
+        drop(end);
+    }
+}
