@@ -87,27 +87,32 @@ fn holding<T>(place: OwnedSemaphorePermit, work: impl FnOnce() -> T) -> impl FnO
 mod tests {
     use std::{sync::mpsc, time::Duration};
 
+    use tokio::sync::oneshot;
+
     use super::*;
     use crate::{error::Effect, limits::Limits};
 
-    /// Work that blocks its thread until the sender goes away.
-    fn stuck() -> (mpsc::Sender<()>, impl FnOnce() -> Result<(), Error> + Send + 'static) {
-        let (sender, receiver) = mpsc::channel::<()>();
+    /// Work that blocks its thread until the first sender goes away; the receiver hears when it has begun.
+    fn stuck()
+    -> (mpsc::Sender<()>, oneshot::Receiver<()>, impl FnOnce() -> Result<(), Error> + Send + 'static) {
+        let ((end, ended), (begin, begun)) = (mpsc::channel::<()>(), oneshot::channel());
         let work = move || {
-            let _ = receiver.recv();
+            let _ = begin.send(());
+            let _ = ended.recv();
             Ok(())
         };
-        (sender, work)
+        (end, begun, work)
     }
 
-    /// Gives a change up after a moment, when it waits: what it may have changed.
+    /// Gives a call up when the receiver hears of something, or after a moment: what it may have changed.
     async fn give_up<T: Send>(
         progress: &Progress,
+        when: Option<oneshot::Receiver<()>>,
         call: impl Future<Output = Result<T, Error>> + Send,
     ) -> Effect {
-        let limits = Limits { timeout: Some(Duration::from_millis(50)), canceled: None };
-        match limits.run(progress, call).await {
-            Err(Error::Timeout { effect, .. }) => effect,
+        let timeout = when.is_none().then_some(Duration::from_millis(10));
+        match (Limits { timeout, canceled: when }).run(progress, call).await {
+            Err(Error::Timeout { effect, .. } | Error::Aborted { effect }) => effect,
             outcome => panic!("it does not wait: {:?}", outcome.map(drop)),
         }
     }
@@ -115,11 +120,11 @@ mod tests {
     #[tokio::test]
     async fn a_place_is_kept_until_the_work_ends() {
         let (path, reading) = (Path::new("/a/file"), &Progress::reading(true));
-        let (end, work) = stuck();
-        give_up(reading, Lane::of(path, Purpose::Read).run(work)).await;
+        let (end, begun, work) = stuck();
+        give_up(reading, Some(begun), Lane::of(path, Purpose::Read).run(work)).await;
         // Nobody holds the lane any more but the work.
         for _ in 0..100 {
-            give_up(reading, Lane::of(path, Purpose::Read).run(|| Ok(()))).await;
+            give_up(reading, None, Lane::of(path, Purpose::Read).run(|| Ok(()))).await;
         }
         for (path, purpose) in [(path, Purpose::Write), (Path::new("/another/file"), Purpose::Read)] {
             assert_eq!(Lane::of(path, purpose).run(|| Ok(1)).await, Ok(1));
@@ -129,26 +134,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn work_that_was_given_up_before_it_began_is_skipped() {
-        let (lane, (end, work), reading) = (Lane::new(1), stuck(), &Progress::reading(true));
-        let first = tokio::spawn({
-            let lane = lane.clone();
-            async move { lane.run(work).await }
-        });
-        tokio::task::yield_now().await;
-        give_up(reading, lane.run(|| -> Result<(), Error> { panic!("nobody waits for this") })).await;
-        drop(end);
-        assert_eq!(first.await.unwrap(), Ok(()));
-        assert_eq!(lane.run(|| Ok(1)).await, Ok(1));
-    }
-
-    #[tokio::test]
     async fn a_change_that_was_given_up_may_have_been_made_if_it_had_begun() {
-        let (lane, (end, work)) = (Lane::new(1), stuck());
+        let (lane, (end, begun, work)) = (Lane::new(1), stuck());
         let progress = Progress::changing(true);
-        assert_eq!(give_up(&progress, lane.change(&progress, work)).await, Effect::Unknown);
+        assert_eq!(give_up(&progress, Some(begun), lane.change(&progress, work)).await, Effect::Unknown);
         let progress = Progress::changing(true);
-        assert_eq!(give_up(&progress, lane.change(&progress, || Ok(()))).await, Effect::NotDone);
+        let unwanted = || -> Result<(), Error> { panic!("nobody waits for this") };
+        assert_eq!(give_up(&progress, None, lane.change(&progress, unwanted)).await, Effect::NotDone);
         drop(end);
+        assert_eq!(lane.run(|| Ok(1)).await, Ok(1));
     }
 }
