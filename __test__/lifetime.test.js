@@ -2,8 +2,10 @@
 // alive but a call in progress, and nothing crashes at the end.
 
 const assert = require("node:assert/strict");
+const { mkdtempSync } = require("node:fs");
 const { join } = require("node:path");
 const { after, before, describe, it } = require("node:test");
+const { helperIn } = require("./support/helpers.js");
 const { isWindows } = require("./support/platform.js");
 const { runtimes } = require("./support/runtimes.js");
 const { startSession } = require("./support/session.js");
@@ -32,6 +34,19 @@ describe("lifetimes", () => {
         assert.deepEqual(JSON.parse(stdout), new Array(answers).fill(0));
       });
     }
+
+    it(`workers terminated while a helper runs for them end it, under ${name}`, async () => {
+      const script = `
+        writeFileSync(beside("new"), String(process.pid));
+        renameSync(beside("new"), beside("started"));
+        wait();`;
+      const folder = mkdtempSync(join(session.directory, "helper-"));
+      const store = { ...helperIn(folder, script), timeout: 600_000 };
+      const env = { STORE: JSON.stringify(store), HELPER: join(folder, "helper") };
+      const scenario = [...args, workers, "terminated while a helper runs for them"];
+      const { code, signal, stdout, stderr } = await session.run(command, scenario, { env });
+      assert.deepEqual({ code, signal, stdout }, { code: 0, signal: null, stdout: "[0]\n" }, stderr);
+    });
 
     for (const [scenario, printed] of Object.entries({
       pending: "settled null\n",

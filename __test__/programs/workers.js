@@ -1,6 +1,9 @@
 // Worker threads that come and go while others, and the main thread, use the store:
 // workers.js <scenario>. Prints what it found; the test knows what that must be.
 
+const { once } = require("node:events");
+const { existsSync, readFileSync } = require("node:fs");
+const { setTimeout } = require("node:timers/promises");
 const { Worker, isMainThread, parentPort, workerData } = require("node:worker_threads");
 
 const load = () => require("../..").secrets;
@@ -71,6 +74,31 @@ const scenarios = {
     return [await own, await work("main", 1)];
   },
 
+  async "terminated while a helper runs for them"() {
+    const { answer, worker, ended } = start(0, "helper");
+    await answer;
+    const child = Number(await whenWritten(`${process.env.HELPER}.started`));
+    await worker.terminate();
+    await ended;
+    await whenEnded(child);
+    return [await work("main", 1)];
+  },
+
+  async "terminated while the user is asked for them"() {
+    const { answer, worker, ended } = start(0, "ask");
+    await answer;
+    // The test says when the prompt is there.
+    await once(process.stdin, "data");
+    await worker.terminate();
+    await ended;
+    process.stdin.destroy();
+    const silent = { service: "services", name: "name", interactive: false };
+    const { code } = await load()
+      .get(silent)
+      .catch((error) => error);
+    return [code];
+  },
+
   async "that exit with calls pending"() {
     const workers = Array.from({ length: 6 }, (_, id) => start(id, "flood and exit"));
     await Promise.all(workers.map(({ ended }) => ended));
@@ -78,9 +106,39 @@ const scenarios = {
   },
 };
 
+/** The text of a file, as soon as it is there and whole. */
+async function whenWritten(path) {
+  for (;;) {
+    if (existsSync(path)) return readFileSync(path, "utf8");
+    await setTimeout(10);
+  }
+}
+
+/** Waits until a process is gone, which must be soon. */
+async function whenEnded(child) {
+  for (let left = 2000; left > 0; left--) {
+    try {
+      process.kill(child, 0);
+    } catch {
+      return;
+    }
+    await setTimeout(10);
+  }
+  throw new Error(`process ${child} does not end`);
+}
+
 const tasks = {
   async work(id) {
     parentPort.postMessage(await work(id, 3));
+  },
+  ask() {
+    load().get({ service: "services", name: "name" });
+    parentPort.postMessage("started");
+  },
+  helper() {
+    const store = require("../..").openStore(JSON.parse(process.env.STORE));
+    store.get("service", "name");
+    parentPort.postMessage("started");
   },
   flood(id) {
     const secrets = load();

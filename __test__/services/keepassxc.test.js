@@ -1,14 +1,19 @@
 // KeePassXC on a screen of its own, and where it differs.
 
 const assert = require("node:assert/strict");
+const { once } = require("node:events");
+const { join } = require("node:path");
 const { describe, it } = require("node:test");
 const { secretsIn } = require("../support/client.js");
 const { items } = require("../support/items.js");
+const { startMonitor } = require("../support/monitor.js");
 const { keepassxc } = require("../support/providers.js");
-const { bun } = require("../support/runtimes.js");
+const { bun, root, runtimes } = require("../support/runtimes.js");
 const { key, testContract, withProvider } = require("./contract.js");
 
 testContract("KeePassXC", keepassxc);
+
+const workers = join(root, "__test__", "programs", "workers.js");
 
 const refused = { name: "Error", code: "ERR_SECRETS_INTERACTION_NOT_ALLOWED" };
 const canceled = { name: "Error", code: "ERR_SECRETS_USER_CANCELED" };
@@ -41,6 +46,29 @@ describe("KeePassXC", () => {
     keepassxc.agree(session);
     await ours.set({ ...key, value: "by us" });
     assert.equal(await theirs.get(key), "by us");
+  });
+
+  it("withdraws the prompt of a worker that was terminated", async (t) => {
+    const { session, running, ours } = await withProvider(t, keepassxc);
+    await ours.set({ ...key, value: "value" });
+    await running.lock();
+    const monitor = await startMonitor(session);
+    const [command, ...args] = runtimes["Node 22"];
+    const calls = await monitor.callsDuring(async () => {
+      const program = session.start(command, [
+        ...args,
+        workers,
+        "terminated while the user is asked for them",
+      ]);
+      await session.shown("Unlock Database");
+      program.stdin.write("\n");
+      const [[text]] = await Promise.all([once(program.stdout, "data"), once(program, "exit")]);
+      assert.deepEqual(JSON.parse(text), [refused.code]);
+    });
+    assert.ok(calls.indexOf("Dismiss") > calls.indexOf("Prompt"), calls.join(" "));
+    const told = ours.get(key);
+    await session.answer("Unlock Database", "Return", "password");
+    assert.equal(await told, "value");
   });
 
   it("asks for its password when it is locked, and hides what it holds", async (t) => {

@@ -227,15 +227,21 @@ class Session {
     this.env.DISPLAY = `:${number.trim()}`;
   }
 
+  /** Waits for a dialog on the screen, which is given the keyboard. */
+  shown(title) {
+    return this.#xdotool("search", "--sync", "--onlyvisible", "--name", title, "windowfocus", "--sync");
+  }
+
   /** Waits for a dialog on the screen, and presses a key in it; before that it may type a text. */
   async answer(title, key, text = "") {
-    const xdotool = async (...args) => {
-      const { code, stderr } = await this.run("xdotool", args);
-      if (code !== 0) throw new Error(`the dialog ${title} cannot be answered: ${stderr}`);
-    };
-    await xdotool("search", "--sync", "--onlyvisible", "--name", title, "windowfocus", "--sync");
-    if (text !== "") await xdotool("type", text);
-    await xdotool("key", key);
+    await this.shown(title);
+    if (text !== "") await this.#xdotool("type", text);
+    await this.#xdotool("key", key);
+  }
+
+  async #xdotool(...args) {
+    const { code, stderr } = await this.run("xdotool", args);
+    if (code !== 0) throw new Error(`xdotool ${args.join(" ")} failed: ${stderr}`);
   }
 
   /** Calls a method over the bus, with arguments as dbus-send takes them: { code, stdout, stderr }. */

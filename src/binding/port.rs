@@ -11,7 +11,7 @@ use std::{
 };
 
 use napi::{Env, bindgen_prelude::Unknown, sys};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::{
     check,
@@ -41,9 +41,16 @@ where
     };
     let deferred = Some(Deferred { raw: deferred, token });
     let ticket = Ticket { mailbox: Arc::clone(&port.mailbox), deferred };
-    let call = call(bounds, limits);
+    let (call, mut life) = (call(bounds, limits), port.life());
     match executor() {
-        Ok(executor) => executor.spawn(async move { ticket.settle(call.await) }),
+        Ok(executor) => executor.spawn(async move {
+            tokio::select! {
+                biased;
+                outcome = call => ticket.settle(outcome),
+                // The call is given up, with its prompt: nobody is left to hear of it.
+                _ = life.changed() => {}
+            }
+        }),
         Err(error) => ticket.settle(Err(error)),
     }
     // SAFETY: `promise` was made in this environment and is returned to it at once.
@@ -129,6 +136,8 @@ pub struct Port {
     mailbox: Arc<Mailbox>,
     bell: sys::napi_threadsafe_function,
     pending: Cell<usize>,
+    /// Goes away when the environment ends; its calls have the receiver.
+    life: RefCell<Option<watch::Sender<()>>>,
     pub cancels: RefCell<HashMap<u32, oneshot::Sender<()>>>,
 }
 
@@ -153,6 +162,7 @@ impl Port {
             mailbox: Arc::default(),
             bell: ptr::null_mut(),
             pending: Cell::new(0),
+            life: RefCell::new(Some(watch::Sender::new(()))),
             cancels: RefCell::default(),
         }));
         // SAFETY: `env` is ours as above; `port` lives until `free_port`, which the environment calls
@@ -181,6 +191,15 @@ impl Port {
             check(sys::napi_set_instance_data(env, port.cast(), Some(free_port), ptr::null_mut()))?;
         }
         Ok(port)
+    }
+
+    /// A receiver whose `changed` returns when the environment ends.
+    fn life(&self) -> watch::Receiver<()> {
+        match &*self.life.borrow() {
+            Some(life) => life.subscribe(),
+            // Whoever subscribes to what has ended hears so at once.
+            None => watch::Sender::new(()).subscribe(),
+        }
     }
 
     /// Makes a call cancelable by a token.
@@ -241,10 +260,11 @@ unsafe extern "C" fn empty_mailbox(
     port.settled(env, count);
 }
 
-/// Forgets an environment that ends, so that nothing rings for it any more.
+/// Forgets an environment that ends: nothing rings for it any more, and its calls are given up.
 unsafe extern "C" fn close_port(port: *mut c_void) {
     // SAFETY: the hook was added with the environment's `Port`, which is freed after all hooks.
     let port = unsafe { &*port.cast::<Port>() };
+    drop(port.life.take());
     let closed = mem::take(&mut *port.mailbox.lock());
     if let Some(Bell(bell)) = closed.bell {
         // SAFETY: the mailbox has forgotten the bell; this was the one thread it counted.
