@@ -1,11 +1,11 @@
 // How the package is loaded: from ES modules and CommonJS, and what it says where its binary fails.
 
 const assert = require("node:assert/strict");
+const { spawnSync } = require("node:child_process");
 const { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } = require("node:fs");
 const { tmpdir } = require("node:os");
 const { join } = require("node:path");
 const { after, before, describe, it } = require("node:test");
-const { launchSync } = require("./support/launch.js");
 const { isWindows, linuxOnly } = require("./support/platform.js");
 const { node, root, runtimes } = require("./support/runtimes.js");
 
@@ -52,7 +52,7 @@ describe("the package", () => {
 
   function run(folder, [command, ...args], file, source) {
     writeFileSync(join(folder, file), source);
-    return launchSync(command, [...args, file], {
+    return spawnSync(command, [...args, file], {
       cwd: folder,
       encoding: "utf8",
       env: { PATH: process.env.PATH, ...(isWindows && { SystemRoot: process.env.SystemRoot }) },

@@ -1,12 +1,12 @@
 // The program `secrets` on the operating system's store.
 
 const assert = require("node:assert/strict");
+const { spawnSync } = require("node:child_process");
 const { mkdirSync, readFileSync, writeFileSync } = require("node:fs");
 const { join } = require("node:path");
 const { after, before, describe, it } = require("node:test");
 const { secretsIn } = require("./support/client.js");
 const { items, storeItem } = require("./support/items.js");
-const { launchSync } = require("./support/launch.js");
 const { isWindows, linuxOnly } = require("./support/platform.js");
 const { runInBash, runProgram, ways } = require("./support/programs.js");
 const { bun, node } = require("./support/runtimes.js");
@@ -408,7 +408,7 @@ describe("the programs of a package without a binary", () => {
       })(require("node:module")._load);
       require("../program.js")("secrets");`;
     const options = { cwd: __dirname, encoding: "utf8" };
-    const { status, stdout, stderr } = launchSync(process.execPath, ["-e", load], options);
+    const { status, stdout, stderr } = spawnSync(process.execPath, ["-e", load], options);
     assert.deepEqual([status, stdout], [1, ""]);
     assert.match(stderr, /^secrets: os-secrets cannot load its native binary/);
   });

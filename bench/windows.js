@@ -4,7 +4,7 @@
 const { spawnSync } = require("node:child_process");
 const { closeSync, openSync, readFileSync } = require("node:fs");
 const { join } = require("node:path");
-const { ensureWine, makePrefix, wineEnvironment } = require("../scripts/wine.js");
+const { WINE, ensureWine, makePrefix, wineEnvironment } = require("../scripts/wine.js");
 
 const { node, bun } = ensureWine();
 const prefix = makePrefix();
@@ -12,8 +12,8 @@ const prefix = makePrefix();
 function measure(runtime) {
   const output = join(prefix, "output");
   const file = openSync(output, "w");
-  const command = [runtime, join(__dirname, "in-process.js")];
-  spawnSync("wine", command, { env: wineEnvironment(prefix), stdio: ["ignore", file, "inherit"] });
+  const [command, ...args] = [...WINE, runtime, join(__dirname, "in-process.js")];
+  spawnSync(command, args, { env: wineEnvironment(prefix), stdio: ["ignore", file, "inherit"] });
   closeSync(file);
   return JSON.parse(readFileSync(output, "utf8"));
 }

@@ -51,7 +51,7 @@ async function testOnWindows({ name }) {
   run("cargo", ["build", "--locked", ...args, "--target", target, "--example", "credentials"], { env });
   const programs = join(env.CARGO_TARGET_DIR, target, "debug");
   const own = { OS_SECRETS_TEST_PROGRAMS: inWine(programs) };
-  await testUnderWine([makePrefix()], api, ["--test-timeout=600000"], own);
+  await testUnderWine([makePrefix()], api, own);
 }
 
 /** Runs them where that platform can be run here. */

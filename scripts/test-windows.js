@@ -15,13 +15,12 @@ const {
   targetDirectory,
   testFiles,
 } = require("./tools.js");
-const { ensureWine, inWine, makePrefix, testUnderWine, wineEnvironment } = require("./wine.js");
+const { WINE, ensureWine, inWine, makePrefix, testUnderWine, wineEnvironment } = require("./wine.js");
 const { ensureAge, testCompiler } = require("./windows.js");
 
 const files = testFiles("__test__");
 /** Whether everything is to be tested. */
 const isWhole = process.argv.length === 2;
-const nodeArguments = ["--test-concurrency=1", "--test-timeout=600000"];
 const cargoArguments = ["--locked"];
 /** How many files run at once under Wine, each with a Credential Manager of its own. */
 const AT_ONCE = 2;
@@ -46,7 +45,9 @@ function onWindows() {
   const built = build(env, [], []);
   if (isWhole) run("cargo", ["test", ...cargoArguments], { env });
   const own = { OS_SECRETS_TEST_PROGRAMS: built };
-  run(process.execPath, ["--test", ...nodeArguments, ...files], { env: { ...env, ...own } });
+  run(process.execPath, ["--test", "--test-concurrency=1", "--test-timeout=600000", ...files], {
+    env: { ...env, ...own },
+  });
 }
 
 async function underWine() {
@@ -57,13 +58,13 @@ async function underWine() {
   ensureWine();
   const prefixes = Array.from({ length: AT_ONCE }, makePrefix);
   if (isWhole) {
-    const runner = { CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER: "wine" };
+    const runner = { CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER: WINE.join(" ") };
     // Without those of the documentation, for which rustdoc would have to be of the same version.
     const test = ["test", ...cargoArguments, "--tests", ...args, "--target", target];
     const disposable = { OS_SECRETS_TEST_DISPOSABLE: "1" };
     run("cargo", test, { env: { ...wineEnvironment(prefixes[0], env), ...own, ...disposable, ...runner } });
   }
-  await testUnderWine(prefixes, files, nodeArguments, own);
+  await testUnderWine(prefixes, files, own);
 }
 
 ensureRust();

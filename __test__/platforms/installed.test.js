@@ -1,13 +1,13 @@
 // A platform package beside the main one, in a project of its own, under the Node of that platform.
 
 const assert = require("node:assert/strict");
+const { spawnSync } = require("node:child_process");
 const { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } = require("node:fs");
 const { tmpdir } = require("node:os");
 const { join } = require("node:path");
 const { after, before, describe, it } = require("node:test");
 const { version } = require("../../package.json");
 const { writeExample } = require("../support/example.js");
-const { launchSync } = require("../support/launch.js");
 const { node, root } = require("../support/runtimes.js");
 const { startSession } = require("../support/session.js");
 
@@ -27,7 +27,7 @@ describe(`the package for ${platform}`, () => {
   let session;
 
   function succeed(program, words, options) {
-    const { status, stdout, stderr } = launchSync(program, words, { encoding: "utf8", ...options });
+    const { status, stdout, stderr } = spawnSync(program, words, { encoding: "utf8", ...options });
     assert.equal(status, 0, `${program} ${words.join(" ")}\n${stdout}\n${stderr}`);
     return stdout;
   }

@@ -2,8 +2,8 @@
 //
 // A person has one, whatever the environment says. So it must be told that the one here may be emptied.
 
+const { spawnSync } = require("node:child_process");
 const { join } = require("node:path");
-const { launchSync } = require("./launch.js");
 
 /** Runs a command of examples/credentials.rs with this input: what it prints. */
 function ask(command, input) {
@@ -19,7 +19,7 @@ function ask(command, input) {
   // Who reads nothing must be sent nothing.
   if (input === undefined) options.stdio = ["ignore", "pipe", "pipe"];
   else options.input = JSON.stringify(input);
-  const { status, stdout, stderr, error } = launchSync(program, [command], options);
+  const { status, stdout, stderr, error } = spawnSync(program, [command], options);
   if (status !== 0) throw error ?? new Error(`credentials ${command}: ${stderr}`);
   return stdout;
 }

@@ -3,13 +3,13 @@
 //
 // On Windows there is neither bus nor keyring, and one store, which is emptied: see credentials.js.
 
+const { spawn } = require("node:child_process");
 const { once } = require("node:events");
 const { mkdtempSync, mkdirSync, realpathSync, rmSync, writeFileSync } = require("node:fs");
 const { tmpdir } = require("node:os");
 const { join } = require("node:path");
 const { createInterface } = require("node:readline");
 const { clearCredentials } = require("./credentials.js");
-const { launch } = require("./launch.js");
 const { isWindows, isWine } = require("./platform.js");
 
 /** Lists no service directories but a test's own: nothing else can be activated. */
@@ -127,7 +127,7 @@ class Session {
 
   /** Starts a program in the session; it is killed when the session stops. */
   start(command, args, options = {}) {
-    const child = launch(command, args, { env: this.env, stdio: "pipe", ...options });
+    const child = spawn(command, args, { env: this.env, stdio: "pipe", ...options });
     this.#children.add(child);
     child.once("exit", () => this.#children.delete(child));
     return child;
