@@ -19,7 +19,7 @@ use tokio::{
 use crate::error::Error;
 
 mod lane;
-pub mod pool;
+mod pool;
 
 pub use lane::{Lane, Purpose};
 
@@ -51,22 +51,6 @@ pub fn block_on<T: Send + 'static>(future: impl Future<Output = T> + Send + 'sta
         let _ = sender.send(future.await);
     });
     outcome.blocking_recv().map_err(|_| Error::Internal("the call ended without an outcome".into()))
-}
-
-/// Does some work on a thread of the pool; to be awaited on the thread of the connections. See [`Lane`], which takes
-/// care that no work takes all threads.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
-) -> Result<T, Error> {
-    let (sender, outcome) = oneshot::channel();
-    let work = move || {
-        if !sender.is_closed() {
-            let _ = sender.send(work());
-        }
-    };
-    pool::submit(Box::new(work))
-        .map_err(|error| Error::Internal(format!("no thread can be started for it: {error}")))?;
-    outcome.await.unwrap_or_else(|_| Err(Error::Internal("a part of the call ended early".into())))
 }
 
 /// Starts a task on the thread, to be called there. Behind a pointer, as all tasks that come from elsewhere,

@@ -5,7 +5,9 @@ use std::{
     collections::HashMap,
     ffi::c_void,
     future::Future,
-    mem, ptr,
+    mem,
+    pin::Pin,
+    ptr,
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
@@ -41,20 +43,28 @@ where
     };
     let deferred = Some(Deferred { raw: deferred, token });
     let ticket = Ticket { mailbox: Arc::clone(&port.mailbox), deferred };
-    let (call, mut life) = (call(bounds, limits), port.life());
+    let call = Box::pin(call(bounds, limits));
     match executor() {
-        Ok(executor) => executor.spawn(async move {
-            tokio::select! {
-                biased;
-                outcome = call => ticket.settle(outcome),
-                // The call is given up, with its prompt: nobody is left to hear of it.
-                _ = life.changed() => {}
-            }
-        }),
+        Ok(executor) => executor.spawn(settle_unless_ended(call, ticket, port.life())),
         Err(error) => ticket.settle(Err(error)),
     }
     // SAFETY: `promise` was made in this environment and is returned to it at once.
     Ok(unsafe { Unknown::from_raw_unchecked(env, promise) })
+}
+
+/// Settles a call's promise with its outcome. If the environment ends before, the call is given up, with its prompt.
+///
+/// The call is behind a pointer, so that this is compiled once.
+async fn settle_unless_ended(
+    call: Pin<Box<dyn Future<Output = Result<Reply, Error>> + Send>>,
+    ticket: Ticket,
+    mut life: watch::Receiver<()>,
+) {
+    tokio::select! {
+        biased;
+        outcome = call => ticket.settle(outcome),
+        _ = life.changed() => {}
+    }
 }
 
 /// A promise's resolvers. Only a handle outside its own thread; used on it alone.

@@ -5,9 +5,9 @@ use std::{
     sync::Arc,
 };
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use super::blocking;
+use super::pool;
 use crate::{error::Error, limits::Progress, shared::SharedByKey};
 
 /// The lanes that are in use, by what their work waits for.
@@ -51,7 +51,7 @@ impl Lane {
         work: impl FnOnce() -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let place = self.place().await;
-        blocking(holding(place, work)).await
+        blocking(place, work).await
     }
 
     /// As [`run`](Self::run), for work that changes what is stored, unless it fails. The progress is told.
@@ -66,7 +66,7 @@ impl Lane {
     ) -> Result<T, Error> {
         let place = self.place().await;
         progress.sending();
-        blocking(holding(place, work)).await.inspect_err(|_| progress.refused())
+        blocking(place, work).await.inspect_err(|_| progress.refused())
     }
 
     async fn place(&self) -> OwnedSemaphorePermit {
@@ -74,20 +74,27 @@ impl Lane {
     }
 }
 
-/// Some work with its place in a lane, which a caller that gives up does not give away.
-fn holding<T>(place: OwnedSemaphorePermit, work: impl FnOnce() -> T) -> impl FnOnce() -> T {
-    move || {
-        let outcome = work();
-        drop(place);
-        outcome
-    }
+/// Does some work on a thread of the pool, which gives its place back when it ends, and not when the caller gives up.
+async fn blocking<T: Send + 'static>(
+    place: OwnedSemaphorePermit,
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let (sender, outcome) = oneshot::channel();
+    let work = move || {
+        if !sender.is_closed() {
+            let outcome = work();
+            drop(place);
+            let _ = sender.send(outcome);
+        }
+    };
+    pool::submit(Box::new(work))
+        .map_err(|error| Error::Internal(format!("no thread can be started for it: {error}")))?;
+    outcome.await.unwrap_or_else(|_| Err(Error::Internal("a part of the call ended early".into())))
 }
 
 #[cfg(test)]
 mod tests {
     use std::{sync::mpsc, time::Duration};
-
-    use tokio::sync::oneshot;
 
     use super::*;
     use crate::{error::Effect, limits::Limits};
