@@ -159,7 +159,16 @@ describe("the crate", () => {
   it("installs both programs", exceptOnWine("compilers, of Rust and TypeScript"), () => {
     const directory = mkdtempSync(join(tmpdir(), "os-secrets-install-"));
     try {
-      const args = ["install", "--path", root, "--root", directory, "--debug", "--locked", "--offline"];
+      const args = [
+        "install",
+        "--path",
+        join(root, "crates", "os-secrets-cli"),
+        "--root",
+        directory,
+        "--debug",
+        "--locked",
+        "--offline",
+      ];
       const { status, stderr } = spawnSync("cargo", args, { encoding: "utf8" });
       assert.equal(status, 0, stderr);
       for (const program of ["secrets", "bus-secrets"]) {

@@ -9,7 +9,7 @@ const { cache } = require("./cache.js");
 const { ensureCrate } = require("./crates.js");
 const { platform, platforms } = require("./platforms.js");
 const { ensureCompiler, ensureZig } = require("./toolchain.js");
-const { ADDON, linuxFlags, ensureRust, fail, install, run, runAside } = require("./tools.js");
+const { ADDON, PACKAGES, linuxFlags, ensureRust, fail, install, run, runAside } = require("./tools.js");
 const { windowsArm64Compiler, windowsCompiler } = require("./windows.js");
 
 /** What puts the list of crates there, and under which name it does on Linux and Windows. */
@@ -27,7 +27,7 @@ function onLinux(each) {
   const version = name.endsWith("gnu") ? `.${GLIBC}` : "";
   return {
     env: ensureZig({ ...env, ...own }),
-    command: ["cargo-zigbuild", "rustc", ...args, "--target", `${target}${version}`],
+    command: ["cargo-zigbuild", "build", ...args, "--target", `${target}${version}`],
     target,
   };
 }
@@ -35,18 +35,18 @@ function onLinux(each) {
 /** What builds for Windows on Debian: Mingw, where the release has Microsoft's linker. */
 function withMingw() {
   const { env, args, target } = windowsCompiler();
-  return { env, command: ["cargo", "auditable", "rustc", ...args, "--target", target], target };
+  return { env, command: ["cargo", "auditable", "build", ...args, "--target", target], target };
 }
 
 /** What builds for Windows on arm64 on Debian: Zig. */
 function withZig() {
   const { env, args, target } = windowsArm64Compiler();
-  return { env, command: ["cargo-zigbuild", "rustc", ...args, "--target", target], target };
+  return { env, command: ["cargo-zigbuild", "build", ...args, "--target", target], target };
 }
 
 /** What builds for macOS and Windows there. */
 function onItself({ target }) {
-  return { env: process.env, command: ["cargo", "auditable", "rustc", "--target", target], target };
+  return { env: process.env, command: ["cargo", "auditable", "build", "--target", target], target };
 }
 
 const onDebian = {
@@ -93,7 +93,7 @@ async function buildFor(each, profile = {}) {
   const options = { env: { ...withAuditable(env), ...profile, CARGO_TARGET_DIR: folder } };
   console.log(`Building ${each.name}`);
   // Other clones have built there, too, and what is newer than a clone's files counts as built from them.
-  run("cargo", ["clean", "--quiet", "--release", "--package", "os-secrets", "--target", target], options);
+  run("cargo", ["clean", "--quiet", "--release", ...PACKAGES, "--target", target], options);
   await runAside(program, [...args, ...ADDON], options);
   const library = join(folder, target, "release", each.library);
   // It is left out without a word where the linker drops it.

@@ -18,7 +18,11 @@ const targets = {
 };
 
 /** What cargo calls the library, by the operating system. */
-const libraries = { linux: "libos_secrets.so", win32: "os_secrets.dll", darwin: "libos_secrets.dylib" };
+const libraries = {
+  linux: "libos_secrets_node.so",
+  win32: "os_secrets_node.dll",
+  darwin: "libos_secrets_node.dylib",
+};
 
 /** A platform by its name: its package's folder, Rust's name of it, and what cargo calls the library. */
 function platform(name) {

@@ -65,15 +65,18 @@ function publishToNpm() {
   }
 }
 
-function publishCrate() {
-  if (output("cargo", ["info", "--registry=crates-io", `${name}@${version}`]) !== undefined) {
-    console.log(`The crate ${name} ${version} is there already.`);
+function publishCrates() {
+  const isThere = (crate) =>
+    output("cargo", ["info", "--registry=crates-io", `${crate}@${version}`]) !== undefined;
+  const missing = ["os-secrets", "os-secrets-cli"].filter((crate) => !isThere(crate));
+  if (missing.length === 0) {
+    console.log(`The crates of ${version} are there already.`);
     return;
   }
-  run("cargo", ["publish", "--locked", ...dryRun]);
+  run("cargo", ["publish", "--locked", ...missing.map((crate) => `--package=${crate}`), ...dryRun]);
 }
 
 const [where] = positionals;
 if (where === "npm") publishToNpm();
-else if (where === "crate") publishCrate();
+else if (where === "crate") publishCrates();
 else fail("Say where to: npm or crate.");

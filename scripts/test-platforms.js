@@ -8,7 +8,7 @@ const { cache } = require("./cache.js");
 const { ensureNode } = require("./foreign.js");
 const { ownPlatform, platform } = require("./platforms.js");
 const { ensureCompiler } = require("./toolchain.js");
-const { ensureKeyring, ensureNodeModules, ensureRust, root, run, runAside } = require("./tools.js");
+const { PACKAGES, ensureKeyring, ensureNodeModules, ensureRust, root, run, runAside } = require("./tools.js");
 const { ensureWine, inWine, makePrefix, testUnderWine } = require("./wine.js");
 const { testCompiler } = require("./windows.js");
 
@@ -67,7 +67,7 @@ function check({ target }) {
   const options = { env: { ...env, CARGO_TARGET_DIR: join(cache, "target") } };
   const all = ["--locked", "--all-targets", ...args, "--target", target];
   const [command, ...first] = clippy;
-  run("cargo", ["clean", "--quiet", "--package", "os-secrets", "--target", target], options);
+  run("cargo", ["clean", "--quiet", ...PACKAGES, "--target", target], options);
   run("cargo", ["check", ...all], options);
   run(command, [...first, ...all, "--", "-D", "warnings"], options);
 }

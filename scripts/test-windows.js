@@ -6,6 +6,7 @@
 
 const { join } = require("node:path");
 const {
+  PACKAGES,
   ensureNodeModules,
   ensureRust,
   fail,
@@ -28,10 +29,10 @@ const AT_ONCE = 2;
 /** Builds everything, and puts the addon where it is looked for. */
 function build(env, target, args) {
   // Others have built there, too, and what is newer than a clone's files counts as built from them.
-  run("cargo", ["clean", "--quiet", "--package", "os-secrets", ...target], { env });
+  run("cargo", ["clean", "--quiet", ...PACKAGES, ...target], { env });
   run("cargo", ["build", ...cargoArguments, ...args, ...target, "--lib", "--bins", "--examples"], { env });
   const built = join(env.CARGO_TARGET_DIR, ...target.slice(1), "debug");
-  install(join(built, "os_secrets.dll"), join(root, "npm", "win32-x64"));
+  install(join(built, "os_secrets_node.dll"), join(root, "npm", "win32-x64"));
   return built;
 }
 

@@ -134,11 +134,10 @@ function targetDirectory() {
   return JSON.parse(output("cargo", args)).target_directory;
 }
 
-/**
- * How cargo builds the addon alone: beside a library for Rust, which could call everything, nothing could be left
- * out of it.
- */
-const ADDON = ["--release", "--locked", "--lib", "--crate-type", "cdylib"];
+/** How cargo builds the addon. */
+const ADDON = ["--release", "--locked", "--package", "os-secrets-node"];
+/** Cargo's arguments for all packages of the workspace. */
+const PACKAGES = ["os-secrets-node", "os-secrets", "os-secrets-cli"].map((name) => `--package=${name}`);
 
 /** The environment in which the compiler builds the addon for a platform of Linux. */
 function linuxFlags({ name, target }) {
@@ -157,7 +156,7 @@ function build() {
   const { folder, library, target } = platform;
   const env = { ...process.env, ...(process.platform === "linux" && linuxFlags(platform)) };
   // With its name, the flags are for what it runs alone, and not for what builds it.
-  run("cargo", ["rustc", ...ADDON, "--target", target], { env });
+  run("cargo", ["build", ...ADDON, "--target", target], { env });
   install(join(targetDirectory(), target, "release", library), folder);
 }
 
@@ -174,6 +173,7 @@ function programs() {
 
 module.exports = {
   ADDON,
+  PACKAGES,
   build,
   buildPrograms,
   ensureDebian,

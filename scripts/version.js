@@ -16,8 +16,8 @@ const places = [
   ["package.json", /(?<=^ {2}"version": ")[^"]+/gm],
   ["load.js", /(?<=^const version = ")[^"]+/gm],
   ["package-lock.json", /(?<="name": "os-secrets",\s+"version": ")[^"]+/g],
-  ["Cargo.toml", /(?<=^version = ")[^"]+/gm],
-  ["Cargo.lock", /(?<=name = "os-secrets"\s+version = ")[^"]+/g],
+  ["Cargo.toml", /(?<=^version = "|^os-secrets.* version = ")[^"]+/gm],
+  ["Cargo.lock", /(?<=name = "os-secrets(-cli|-node)?"\s+version = ")[^"]+/g],
   ...platforms.map(({ name }) => [`npm/${name}/package.json`, /(?<=^ {2}"version": ")[^"]+/gm]),
 ];
 

@@ -1,51 +1,316 @@
-//! The `Bun.secrets` API over the operating system's own credential store, and others that are named.
+//! The N-API boundary, and the only file that knows it.
 //!
-//! The crate is a Node-API addon first: [`binding`] is the only file that knows it. Everything
-//! else is a plain Rust core that could serve another front:
-//!
-//! | module | what it holds |
-//! |---|---|
-//! | [`cli`] | the programs `secrets` and `bus-secrets` |
-//! | [`credential`] | [`Key`](credential::Key) and [`Secret`](credential::Secret): what is stored, under which name |
-//! | [`error`] | the one error type, with its codes and messages |
-//! | [`executor`] | the thread that does the input and output |
-//! | [`file`](mod@file) | reading files, and replacing them in one step |
-//! | `job` | programs that end with us, on Windows |
-//! | [`json`] | JSON files that others write as well |
-//! | [`limits`] | what bounds a call: deadline, signal, whether it may ask |
-//! | `pipe` | what is in a pipe, on Windows |
-//! | `shared` | values that all who use the same key share |
-//! | [`scope`] | named secrets, references to them, and where they lie |
-//! | [`store`] | the [`Store`](store::Store) trait and one implementation an operating system |
-//!
-//! Dependencies point one way: binding and cli → scope → store → credential, limits, file,
-//! json, error.
+//! It takes arguments that the shim (`index.js`) has checked, starts the call on the I/O thread and
+//! returns a promise. Outcomes come back through one thread-safe function an environment: the I/O
+//! thread puts them into the environment's [`Mailbox`] and rings, the JavaScript thread empties it
+//! and settles the promises. An environment (the main thread, or a worker) is kept alive while it
+//! has calls pending, and never after.
 
-#[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
-compile_error!("os-secrets has a store for Linux, macOS and Windows only");
+use std::{ffi::OsString, sync::Arc, time::Duration};
 
-pub mod binding;
-pub mod cli;
-#[forbid(unsafe_code)]
-pub mod credential;
-#[forbid(unsafe_code)]
-pub mod error;
-#[forbid(unsafe_code)]
-pub mod executor;
-// Windows has no safe way to say who may use a file.
-#[cfg_attr(unix, forbid(unsafe_code))]
-#[cfg_attr(windows, deny(unsafe_code))]
-pub mod file;
+use napi::{
+    Env, Status,
+    bindgen_prelude::{External, Object, Unknown},
+    sys,
+};
+use napi_derive::napi;
+
+use os_secrets::{
+    credential::{Key, Secret},
+    error::Error,
+    limits::Progress,
+    scope::{Resolution, Scope, Scopes},
+    store::{
+        self, Call, Choice, Persist, SetOptions, Store,
+        exec::{self, ExecStore},
+        file::{self, FileStore, keys::Unlock},
+        memory::MemoryStore,
+    },
+};
+use os_secrets_cli::Program;
+
+mod port;
+mod values;
+
+use port::{Port, start};
+use values::{Bounds, Reply, Value, throw};
+
+/// The version of this binary, which has to be that of the package that loads it.
+#[napi]
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+#[napi(module_exports)]
+#[cfg_attr(test, allow(dead_code, reason = "only the runtime calls it"))]
+fn load(_exports: Object) -> napi::Result<()> {
+    // As early as can be: a program changes its environment while it runs. A wrong setting is told by the
+    // calls, as promises' rejections.
+    let _ = store::settings();
+    let _ = store::os();
+    #[cfg(any(target_os = "macos", windows))]
+    pin();
+    Ok(())
+}
+
+/// Keeps the addon loaded for as long as the process lives, as on Windows.
+#[cfg(target_os = "macos")]
+#[cfg_attr(test, allow(dead_code, reason = "only the runtime calls what calls it"))]
+fn pin() {
+    // SAFETY: the address is one of this library's; where the system knows whose it is, it gives a path that ends
+    // with a NUL. All zeros is a value of the structure. What is loaded already is loaded once more, and stays.
+    unsafe {
+        let mut found: libc::Dl_info = std::mem::zeroed();
+        if libc::dladdr((pin as *const ()).cast(), &mut found) != 0 && !found.dli_fname.is_null() {
+            libc::dlopen(found.dli_fname, libc::RTLD_LAZY | libc::RTLD_NODELETE);
+        }
+    }
+}
+
+/// Keeps the addon loaded for as long as the process lives: its threads go on when the last environment that
+/// has loaded it is gone. On Linux the linker sees to that (`-z nodelete`).
 #[cfg(windows)]
-pub(crate) mod job;
-#[forbid(unsafe_code)]
-pub mod json;
-#[forbid(unsafe_code)]
-pub mod limits;
-#[cfg(windows)]
-pub(crate) mod pipe;
-#[forbid(unsafe_code)]
-pub mod scope;
-#[forbid(unsafe_code)]
-pub(crate) mod shared;
-pub mod store;
+#[cfg_attr(test, allow(dead_code, reason = "only the runtime calls what calls it"))]
+fn pin() {
+    use windows_sys::Win32::System::LibraryLoader::{
+        GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS, GET_MODULE_HANDLE_EX_FLAG_PIN, GetModuleHandleExW,
+    };
+
+    let flags = GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_PIN;
+    let mut module = std::ptr::null_mut();
+    // SAFETY: the address is one of this module's, and the place can be written to.
+    unsafe { GetModuleHandleExW(flags, (pin as *const ()).cast(), &mut module) };
+}
+
+/// The store of a handle; without one the store that the environment chooses.
+fn of(handle: Option<&External<Choice>>) -> Choice {
+    handle.map_or(Choice::Environment, |handle| Choice::clone(handle))
+}
+
+/// Opens the operating system's store, whatever the environment chooses.
+#[napi]
+pub fn open_os() -> External<Choice> {
+    External::new(Choice::Os)
+}
+
+/// Opens a store in the memory of the process.
+#[napi]
+pub fn open_memory() -> External<Choice> {
+    External::new(Choice::Own(Arc::new(MemoryStore::default())))
+}
+
+/// Opens a store in an encrypted file. What is undefined is as the environment says.
+#[napi]
+pub fn open_file(
+    path: Option<String>,
+    identity: Option<Value>,
+    passphrase: Option<Value>,
+) -> External<Choice> {
+    let identity = identity.map(|identity| Unlock::Identity(identity.0));
+    let unlock = identity.or(passphrase.map(|passphrase| Unlock::Passphrase(passphrase.0)));
+    let options = file::Options { path: path.map(Into::into), unlock, ask: None };
+    External::new(Choice::Own(Arc::new(FileStore::new(options, store::settings().file.clone()))))
+}
+
+/// Opens a store that a program keeps. `env` are names and values in turn; the timeout is in milliseconds,
+/// 0 for none.
+#[napi]
+pub fn open_exec(
+    env: Env,
+    command: String,
+    variables: Vec<String>,
+    timeout: u32,
+) -> napi::Result<External<Choice>> {
+    let pairs = variables.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone()));
+    let timeout = (timeout > 0).then(|| Duration::from_millis(timeout.into()));
+    let options = exec::Options { command: command.into(), env: pairs.collect(), timeout };
+    match ExecStore::new(options, store::settings().helpers.clone()) {
+        Ok(store) => Ok(External::new(Choice::Own(Arc::new(store)))),
+        Err(error) => Err(throw(env, &error)),
+    }
+}
+
+/// What a store is asked of one credential.
+type Asked<T> = for<'a> fn(&'a dyn Store, &'a Key, &'a Progress) -> Call<'a, T>;
+
+/// Asks a store something of one credential, and gives the promise of its answer.
+fn ask<T: Send + 'static>(
+    env: Env,
+    choice: Choice,
+    key: Key,
+    bounds: Bounds,
+    progress: fn(bool) -> Progress,
+    call: Asked<T>,
+    reply: fn(T) -> Result<Reply, Error>,
+) -> napi::Result<Unknown<'static>> {
+    start(env, bounds, move |bounds, limits| async move {
+        let progress = progress(bounds.interactive);
+        limits.run(&progress, async { call(choice.store()?, &key, &progress).await }).await.and_then(reply)
+    })
+}
+
+/// Reads a credential: a promise of a string, or of a `Buffer` where bytes are asked for, or null.
+#[napi]
+pub fn get(
+    env: Env,
+    store: Option<&External<Choice>>,
+    service: String,
+    name: String,
+    bounds: Bounds,
+    bytes: Option<bool>,
+) -> napi::Result<Unknown<'static>> {
+    let choice = of(store);
+    let reply = match bytes {
+        Some(true) => Reply::bytes,
+        _ if choice.is_shared() => Reply::shared_text,
+        _ => Reply::text,
+    };
+    let key = Key { service, name };
+    let get: Asked<Option<Secret>> = |store, key, progress| store.get(key, progress);
+    ask(env, choice, key, bounds, Progress::reading, get, reply)
+}
+
+/// Stores a credential: a promise of nothing. `local` keeps it on this machine, where there is a choice;
+/// `unrestricted` lets every application use it, where they are told apart.
+#[napi]
+#[allow(clippy::too_many_arguments, reason = "JavaScript's objects would have to be read here")]
+pub fn set(
+    env: Env,
+    store: Option<&External<Choice>>,
+    service: String,
+    name: String,
+    value: Value,
+    bounds: Bounds,
+    local: Option<bool>,
+    unrestricted: Option<bool>,
+) -> napi::Result<Unknown<'static>> {
+    let (opened, key) = (of(store), Key { service, name });
+    let persist = if local == Some(true) { Persist::Local } else { Persist::Enterprise };
+    let options = SetOptions { persist, unrestricted: unrestricted == Some(true) };
+    start(env, bounds, move |bounds, limits| async move {
+        let progress = Progress::changing(bounds.interactive);
+        let call = async { opened.store()?.set_with(&key, &value.0, options, &progress).await };
+        limits.run(&progress, call).await.map(|()| Reply::Nothing)
+    })
+}
+
+/// Deletes a credential: a promise of whether there was one.
+#[napi]
+pub fn delete(
+    env: Env,
+    store: Option<&External<Choice>>,
+    service: String,
+    name: String,
+    bounds: Bounds,
+) -> napi::Result<Unknown<'static>> {
+    let key = Key { service, name };
+    let delete: Asked<bool> = |store, key, progress| store.delete(key, progress);
+    ask(env, of(store), key, bounds, Progress::changing, delete, Reply::boolean)
+}
+
+/// Looks for a credential: a promise of whether there is one.
+#[napi]
+pub fn has(
+    env: Env,
+    store: Option<&External<Choice>>,
+    service: String,
+    name: String,
+    bounds: Bounds,
+) -> napi::Result<Unknown<'static>> {
+    let key = Key { service, name };
+    let has: Asked<bool> = |store, key, progress| store.has(key, progress);
+    ask(env, of(store), key, bounds, Progress::reading, has, Reply::boolean)
+}
+
+/// Lists credentials, of one service or of all: a promise of an array of `{ service, name }`.
+///
+/// Throws a `TypeError` where the store wants a service and there is none.
+#[napi]
+pub fn list(
+    env: Env,
+    store: Option<&External<Choice>>,
+    service: Option<String>,
+    bounds: Bounds,
+) -> napi::Result<Unknown<'static>> {
+    let opened = of(store);
+    if service.is_none() && opened.is_shared() {
+        return Err(throw(env, &Error::NeedsService));
+    }
+    start(env, bounds, |_, limits| async move {
+        let progress = Progress::reading(false);
+        limits
+            .run(&progress, async { opened.store()?.list(service.as_deref(), &progress).await })
+            .await
+            .map(Reply::Keys)
+    })
+}
+
+/// Resolves values: a promise of what each stands for, in their order. `names` are what the values are
+/// called in errors; where there are none, errors name nothing.
+///
+/// Throws a `TypeError` for a reference that names nothing.
+#[napi]
+pub fn resolve(
+    env: Env,
+    values: Vec<Value>,
+    names: Option<Vec<String>>,
+    scope: String,
+    directory: String,
+    bounds: Bounds,
+) -> napi::Result<Unknown<'static>> {
+    let scope = Scope::parse(&scope).ok_or_else(|| napi::Error::new(Status::InvalidArg, "no scope"))?;
+    let scopes = Scopes::of_workspace(directory.into());
+    let values = values.into_iter().map(|value| value.0).collect();
+    let resolution = Resolution::parse(values, names, scope).map_err(|error| throw(env, &error))?;
+    start(env, bounds, |bounds, limits| async move {
+        let progress = Arc::new(Progress::reading(bounds.interactive));
+        let call = resolution.finish_as_texts(&scopes, &progress);
+        limits.run(&progress, call).await.map(Reply::Texts)
+    })
+}
+
+/// Runs the program of this name on the calling thread, which waits for it: its exit code.
+///
+/// Where the runtime did not pass the words on as they are, because they are not UTF-8 or begin with
+/// `--`, they are taken from the process's own.
+#[napi]
+pub fn run_program(program: String, words: Vec<String>) -> napi::Result<i32> {
+    let program = [Program::Secrets, Program::BusSecrets]
+        .into_iter()
+        .find(|known| known.name() == program)
+        .ok_or_else(|| napi::Error::new(Status::InvalidArg, "no such program"))?;
+    let own: Vec<OsString> = std::env::args_os().collect();
+    let start = own.len().saturating_sub(words.len());
+    let (before, last) = own.split_at(start);
+    let same = last.len() == words.len()
+        && last.iter().zip(&words).all(|(own, word)| own.to_string_lossy() == word.as_str());
+    let words = match before {
+        // Bun drops it where it comes first.
+        [.., end_of_flags] if same && end_of_flags == "--" => own[start - 1..].to_vec(),
+        _ if same => last.to_vec(),
+        _ => words.into_iter().map(OsString::from).collect(),
+    };
+    Ok(os_secrets_cli::run(program, words, true))
+}
+
+/// What a call on a closed store gives: a promise that is rejected.
+#[napi]
+pub fn closed(env: Env) -> napi::Result<Unknown<'static>> {
+    let unbounded = Bounds { timeout: 0, interactive: false, token: 0 };
+    start(env, unbounded, |_, _| async { Err(Error::Closed) })
+}
+
+/// Cancels the call that was started with this token, if it is still in progress.
+#[napi]
+pub fn cancel(env: Env, token: u32) -> napi::Result<()> {
+    if let Some(cancel) = Port::of(env.raw())?.cancels.borrow_mut().remove(&token) {
+        // A call that has ended meanwhile listens no more.
+        let _ = cancel.send(());
+    }
+    Ok(())
+}
+
+fn check(status: sys::napi_status) -> napi::Result<()> {
+    match Status::from(status) {
+        Status::Ok => Ok(()),
+        status => Err(napi::Error::new(status, "a call of Node-API failed")),
+    }
+}

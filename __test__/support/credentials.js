@@ -5,7 +5,7 @@
 const { spawnSync } = require("node:child_process");
 const { join } = require("node:path");
 
-/** Runs a command of examples/credentials.rs with this input: what it prints. */
+/** Runs a command of crates/os-secrets/tests/programs/credentials.rs with this input: what it prints. */
 function ask(command, input) {
   const { OS_SECRETS_TEST_DISPOSABLE: disposable, OS_SECRETS_TEST_PROGRAMS: folder } = process.env;
   if (disposable !== "1") {

@@ -1,0 +1,33 @@
+//! `list`: prints the names of secrets.
+
+use std::collections::BTreeSet;
+
+use super::{Context, Failure, args::Service, output::shown};
+use os_secrets::limits::Progress;
+
+pub fn list(context: &Context, service: Service, json: bool) -> Result<(), Failure> {
+    let mut sorted = BTreeSet::new();
+    let names: Vec<String> = match context.service(service)? {
+        None => {
+            let (scopes, scope) = (context.scopes(), context.scope_to_read());
+            let names = context.call(Progress::reading(true), |progress| async move {
+                scopes.list(scope, &progress).await
+            })?;
+            names.iter().map(ToString::to_string).collect()
+        }
+        Some(service) => {
+            let store = context.store();
+            context.call(Progress::reading(true), |progress| async move {
+                let keys = store.store()?.list(Some(&service), &progress).await?;
+                Ok(keys.into_iter().map(|key| key.name).collect())
+            })?
+        }
+    };
+    sorted.extend(names);
+    let text = if json {
+        format!("{}\n", serde_json::Value::from_iter(sorted))
+    } else {
+        sorted.into_iter().map(|name| format!("{}\n", shown(&name))).collect()
+    };
+    context.output.write(text.as_bytes())
+}

@@ -1,0 +1,212 @@
+//! The line that a person types: its bytes, and the keys that edit it.
+
+use std::mem;
+
+use zeroize::Zeroizing;
+
+use os_secrets::credential::Secret;
+
+/// What one read can hold: more than the terminal keeps.
+const INPUT: usize = 8192;
+/// What a line can hold before it must grow.
+const LINE: usize = 512;
+
+const BACKSPACE: u8 = 0x08;
+const DELETE: u8 = 0x7f;
+
+/// The bytes that were read and not used yet. They are wiped with the rest.
+pub struct Input {
+    bytes: Zeroizing<Vec<u8>>,
+    start: usize,
+    end: usize,
+    after_return: bool,
+}
+
+impl Default for Input {
+    fn default() -> Self {
+        Self { bytes: Zeroizing::new(vec![0; INPUT]), start: 0, end: 0, after_return: false }
+    }
+}
+
+impl Input {
+    /// Reads into the buffer, once all that it held is used.
+    pub fn fill<E>(&mut self, read: impl FnOnce(&mut [u8]) -> Result<usize, E>) -> Result<usize, E> {
+        let count = read(&mut self.bytes)?;
+        (self.start, self.end) = (0, count);
+        Ok(count)
+    }
+
+    /// The next byte, where CRLF counts as CR.
+    pub fn next(&mut self) -> Option<u8> {
+        while self.start < self.end {
+            let byte = self.bytes[self.start];
+            self.start += 1;
+            let after_return = mem::replace(&mut self.after_return, byte == b'\r');
+            if !(after_return && byte == b'\n') {
+                return Some(byte);
+            }
+        }
+        None
+    }
+}
+
+/// The keys that edit a line. One that is zero does not exist.
+#[derive(Clone, Copy, Default)]
+pub struct Keys {
+    /// Erases a character, as Backspace and Delete do anyway.
+    pub erase: u8,
+    /// Erases the line.
+    pub kill: u8,
+    /// Erases a word.
+    pub erase_word: u8,
+    /// End the input, where the line is empty.
+    pub ends: [u8; 2],
+    /// Has the next key stand for itself.
+    pub quote: u8,
+    /// End the line, as Enter does anyway.
+    pub line_ends: [u8; 2],
+}
+
+/// What a byte means for the line.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step {
+    /// It goes on.
+    More,
+    /// It is complete.
+    Done,
+    /// There is none: the input ends.
+    End,
+}
+
+/// A line while it is typed.
+#[derive(Default)]
+pub struct Line {
+    bytes: Zeroizing<Vec<u8>>,
+    quoted: bool,
+}
+
+impl Line {
+    /// Takes a byte of input.
+    pub fn take(&mut self, byte: u8, keys: &Keys) -> Step {
+        if mem::take(&mut self.quoted) || byte == 0 {
+            self.push(byte);
+        } else if matches!(byte, b'\r' | b'\n') || keys.line_ends.contains(&byte) {
+            return Step::Done;
+        } else if byte == keys.erase || matches!(byte, BACKSPACE | DELETE) {
+            // Either key is sent by some keyboard, whatever the terminal is set to.
+            self.erase_character();
+        } else if byte == keys.kill {
+            self.bytes.clear();
+        } else if byte == keys.erase_word {
+            self.erase_while(|byte| byte.is_ascii_whitespace());
+            self.erase_while(|byte| !byte.is_ascii_whitespace());
+        } else if byte == keys.quote {
+            self.quoted = true;
+        } else if !keys.ends.contains(&byte) {
+            self.push(byte);
+        } else if self.bytes.is_empty() {
+            return Step::End;
+        }
+        Step::More
+    }
+
+    /// The line as a secret.
+    pub fn into_secret(mut self) -> Secret {
+        Secret::new(mem::take(&mut *self.bytes))
+    }
+
+    fn push(&mut self, byte: u8) {
+        if self.bytes.len() == self.bytes.capacity() {
+            // Growing in place could leave a copy behind.
+            let mut larger = Zeroizing::new(Vec::with_capacity(LINE.max(2 * self.bytes.len())));
+            larger.extend_from_slice(&self.bytes);
+            self.bytes = larger;
+        }
+        self.bytes.push(byte);
+    }
+
+    fn erase_character(&mut self) {
+        self.erase_while(|byte| byte & 0xc0 == 0x80);
+        self.bytes.pop();
+    }
+
+    fn erase_while(&mut self, belongs: impl Fn(u8) -> bool) {
+        while self.bytes.last().is_some_and(|&byte| belongs(byte)) {
+            self.bytes.pop();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEYS: Keys = Keys {
+        erase: b'<',
+        kill: 0x15,
+        erase_word: 0x17,
+        ends: [0x04, 0],
+        quote: 0x16,
+        line_ends: [0, b'|'],
+    };
+
+    fn lines(text: &[u8]) -> Vec<Vec<u8>> {
+        let mut input = Input::default();
+        let mut lines = Vec::new();
+        let mut line = Line::default();
+        let mut rest = text;
+        while !rest.is_empty() {
+            let read = |buffer: &mut [u8]| {
+                let count = rest.len().min(7);
+                buffer[..count].copy_from_slice(&rest[..count]);
+                rest = &rest[count..];
+                Ok::<_, ()>(count)
+            };
+            input.fill(read).unwrap();
+            while let Some(byte) = input.next() {
+                match line.take(byte, &KEYS) {
+                    Step::More => {}
+                    Step::Done => lines.push(mem::take(&mut line).into_secret().expose().to_vec()),
+                    Step::End => lines.push(b"end".to_vec()),
+                }
+            }
+        }
+        lines
+    }
+
+    #[test]
+    fn keys_edit_the_line() {
+        for (typed, line) in [
+            ("abc\n", "abc"),
+            ("abc|", "abc"),
+            ("\n", ""),
+            ("<\x7f\x08\x15\x17a\n", "a"),
+            ("abc<<d\x7fe\x08f\n", "af"),
+            ("aä<b€<c🔑<d\n", "abcd"),
+            ("a\u{301}<\n", "a"),
+            ("abc def\x15g\n", "g"),
+            ("abc d\u{e9}f \t\x17g\n", "abc g"),
+            ("abc\x17\x17d\n", "d"),
+            ("a\x04b\x04\n", "ab"),
+            ("\x16\x15\x16\x16\x16<\x16\n\x16\x04\n", "\x15\x16<\n\x04"),
+            ("\0a\0\n", "\0a\0"),
+            ("\x04", "end"),
+            ("a<\x04", "end"),
+        ] {
+            assert_eq!(lines(typed.as_bytes()), [line.as_bytes()], "{typed:?}");
+        }
+        assert_eq!(lines(b"\x80\x80<a\xff<b\n"), [b"ab"]);
+    }
+
+    #[test]
+    fn every_line_end_ends_one_line() {
+        assert_eq!(lines(b"a\nb\rc\r\nd\r\n\n\r\r"), [&b"a"[..], b"b", b"c", b"d", b"", b"", b""]);
+        assert_eq!(lines(b"abcdef\r\nb\r"), [&b"abcdef"[..], b"b"]);
+    }
+
+    #[test]
+    fn a_line_grows_without_end() {
+        let long = [&b"x".repeat(100_000)[..], b"\n"].concat();
+        assert_eq!(lines(&long), [&long[..100_000]]);
+    }
+}

@@ -1,6 +1,0 @@
-//! The program `secrets`.
-
-fn main() {
-    let words = std::env::args_os().skip(1).collect();
-    std::process::exit(os_secrets::cli::run(os_secrets::cli::Program::Secrets, words, false));
-}

@@ -1,0 +1,308 @@
+//! How outcomes reach the JavaScript thread, and how long that is kept waiting for them.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    ffi::c_void,
+    future::Future,
+    mem,
+    pin::Pin,
+    ptr,
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+
+use napi::{Env, bindgen_prelude::Unknown, sys};
+use tokio::sync::{oneshot, watch};
+
+use super::{
+    check,
+    values::{Bounds, CANCELED, Reply, to_error, to_value},
+};
+use os_secrets::{error::Error, executor::executor, limits::Limits};
+
+/// Starts a call within bounds and gives its promise.
+pub fn start<F>(
+    env: Env,
+    bounds: Bounds,
+    call: impl FnOnce(Bounds, Limits) -> F,
+) -> napi::Result<Unknown<'static>>
+where
+    F: Future<Output = Result<Reply, Error>> + Send + 'static,
+{
+    let env = env.raw();
+    let port = Port::of(env)?;
+    let (mut deferred, mut promise) = (ptr::null_mut(), ptr::null_mut());
+    // SAFETY: `env` is the environment that called us, on its own thread.
+    check(unsafe { sys::napi_create_promise(env, &mut deferred, &mut promise) })?;
+    port.expect_one(env)?;
+    let token = bounds.token;
+    let limits = Limits {
+        timeout: (bounds.timeout > 0).then(|| Duration::from_millis(bounds.timeout.into())),
+        canceled: (token > 0).then(|| port.cancelable(token)),
+    };
+    let deferred = Some(Deferred { raw: deferred, token });
+    let ticket = Ticket { mailbox: Arc::clone(&port.mailbox), deferred };
+    let call = Box::pin(call(bounds, limits));
+    match executor() {
+        Ok(executor) => executor.spawn(settle_unless_ended(call, ticket, port.life())),
+        Err(error) => ticket.settle(Err(error)),
+    }
+    // SAFETY: `promise` was made in this environment and is returned to it at once.
+    Ok(unsafe { Unknown::from_raw_unchecked(env, promise) })
+}
+
+/// Settles a call's promise with its outcome. If the environment ends before, the call is given up, with its prompt.
+///
+/// The call is behind a pointer, so that this is compiled once.
+async fn settle_unless_ended(
+    call: Pin<Box<dyn Future<Output = Result<Reply, Error>> + Send>>,
+    ticket: Ticket,
+    mut life: watch::Receiver<()>,
+) {
+    tokio::select! {
+        biased;
+        outcome = call => ticket.settle(outcome),
+        _ = life.changed() => {}
+    }
+}
+
+/// A promise's resolvers. Only a handle outside its own thread; used on it alone.
+struct Deferred {
+    raw: sys::napi_deferred,
+    /// By which its call can be canceled; 0 is none.
+    token: u32,
+}
+
+// SAFETY: a deferred is an opaque pointer that other threads only carry.
+unsafe impl Send for Deferred {}
+
+/// The duty to settle one promise. Dropped without an outcome (a call that panicked), it rejects.
+struct Ticket {
+    mailbox: Arc<Mailbox>,
+    deferred: Option<Deferred>,
+}
+
+impl Ticket {
+    fn settle(mut self, outcome: Result<Reply, Error>) {
+        self.post(outcome);
+    }
+
+    fn post(&mut self, outcome: Result<Reply, Error>) {
+        if let Some(deferred) = self.deferred.take() {
+            self.mailbox.post(deferred, outcome);
+        }
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.post(Err(Error::Internal("the call ended without an outcome".into())));
+    }
+}
+
+/// Where the outcomes of one environment's calls wait for its thread.
+#[derive(Default)]
+struct Mailbox(Mutex<Contents>);
+
+#[derive(Default)]
+struct Contents {
+    outcomes: Vec<(Deferred, Result<Reply, Error>)>,
+    bell: Option<Bell>,
+    /// Whether the bell was rung since the box was emptied.
+    rung: bool,
+}
+
+/// The thread-safe function that wakes the environment's thread.
+struct Bell(sys::napi_threadsafe_function);
+
+// SAFETY: thread-safe functions may be called from any thread until they are released, and the
+// mailbox forgets its own, under its lock, before that.
+unsafe impl Send for Bell {}
+
+impl Mailbox {
+    fn lock(&self) -> MutexGuard<'_, Contents> {
+        // Nothing panics while the lock is held.
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn post(&self, deferred: Deferred, outcome: Result<Reply, Error>) {
+        let mut contents = self.lock();
+        // Without a bell the environment is gone, and its promises with it.
+        let Contents { outcomes, bell: Some(bell), rung } = &mut *contents else { return };
+        outcomes.push((deferred, outcome));
+        // One ring serves all that is in the box when the thread comes to empty it.
+        if !*rung {
+            let mode = sys::ThreadsafeFunctionCallMode::nonblocking;
+            // SAFETY: the bell is not released while the mailbox holds it, and the lock is held.
+            let status = unsafe { sys::napi_call_threadsafe_function(bell.0, ptr::null_mut(), mode) };
+            *rung = status == sys::Status::napi_ok;
+        }
+    }
+}
+
+/// What one environment has of us, held as its instance data.
+pub struct Port {
+    mailbox: Arc<Mailbox>,
+    bell: sys::napi_threadsafe_function,
+    pending: Cell<usize>,
+    /// Goes away when the environment ends; its calls have the receiver.
+    life: RefCell<Option<watch::Sender<()>>>,
+    pub cancels: RefCell<HashMap<u32, oneshot::Sender<()>>>,
+}
+
+impl Port {
+    /// The port of an environment, made at its first call.
+    pub fn of(env: sys::napi_env) -> napi::Result<&'static Self> {
+        let mut data = ptr::null_mut();
+        // SAFETY: `env` is the environment that called us, on its own thread.
+        check(unsafe { sys::napi_get_instance_data(env, &mut data) })?;
+        if data.is_null() {
+            data = Self::open(env)?.cast();
+        }
+        // SAFETY: the instance data of this module is always a `Port`, boxed by `open`, and is not
+        // freed before the environment ends; whoever holds it runs in that environment.
+        Ok(unsafe { &*data.cast::<Self>() })
+    }
+
+    fn open(env: sys::napi_env) -> napi::Result<*mut Self> {
+        let (mut label, mut bell) = (ptr::null_mut(), ptr::null_mut());
+        let name = c"os-secrets";
+        let port = Box::into_raw(Box::new(Self {
+            mailbox: Arc::default(),
+            bell: ptr::null_mut(),
+            pending: Cell::new(0),
+            life: RefCell::new(Some(watch::Sender::new(()))),
+            cancels: RefCell::default(),
+        }));
+        // SAFETY: `env` is ours as above; `port` lives until `free_port`, which the environment calls
+        // at its very end, after `close_port`. Where a step fails, what came before it is leaked.
+        unsafe {
+            check(sys::napi_create_string_utf8(env, name.as_ptr(), name.count_bytes() as isize, &mut label))?;
+            check(sys::napi_create_threadsafe_function(
+                env,
+                ptr::null_mut(),
+                ptr::null_mut(),
+                label,
+                0,
+                1,
+                ptr::null_mut(),
+                None,
+                port.cast(),
+                Some(empty_mailbox),
+                &mut bell,
+            ))?;
+            (*port).bell = bell;
+            (*port).mailbox.lock().bell = Some(Bell(bell));
+            // A new one keeps the environment alive; that is for calls alone to do.
+            check(sys::napi_unref_threadsafe_function(env, bell))?;
+            check(sys::napi_add_env_cleanup_hook(env, Some(close_port), port.cast()))?;
+            // Last, because what is found there is taken for whole.
+            check(sys::napi_set_instance_data(env, port.cast(), Some(free_port), ptr::null_mut()))?;
+        }
+        Ok(port)
+    }
+
+    /// A receiver whose `changed` returns when the environment ends.
+    fn life(&self) -> watch::Receiver<()> {
+        match &*self.life.borrow() {
+            Some(life) => life.subscribe(),
+            // Whoever subscribes to what has ended hears so at once.
+            None => watch::Sender::new(()).subscribe(),
+        }
+    }
+
+    /// Makes a call cancelable by a token.
+    fn cancelable(&self, token: u32) -> oneshot::Receiver<()> {
+        let (cancel, canceled) = oneshot::channel();
+        if token == CANCELED {
+            // The other end is there to hear it.
+            let _ = cancel.send(());
+        } else {
+            self.cancels.borrow_mut().insert(token, cancel);
+        }
+        canceled
+    }
+
+    /// Keeps the environment alive for one call more.
+    fn expect_one(&self, env: sys::napi_env) -> napi::Result<()> {
+        if self.pending.get() == 0 {
+            // SAFETY: `env` is the port's own, on its thread, and the bell lives as long.
+            check(unsafe { sys::napi_ref_threadsafe_function(env, self.bell) })?;
+        }
+        self.pending.set(self.pending.get() + 1);
+        Ok(())
+    }
+
+    /// Lets the environment end where no call is left.
+    fn settled(&self, env: sys::napi_env, count: usize) {
+        self.pending.set(self.pending.get() - count);
+        if count > 0 && self.pending.get() == 0 {
+            // SAFETY: as in `expect_one`. It fails only in an environment that is ending anyway.
+            unsafe { sys::napi_unref_threadsafe_function(env, self.bell) };
+        }
+    }
+}
+
+/// Settles what has come. Runs on the environment's thread, for each ring of the bell.
+unsafe extern "C" fn empty_mailbox(
+    env: sys::napi_env,
+    _function: sys::napi_value,
+    port: *mut c_void,
+    _data: *mut c_void,
+) {
+    // An environment that is ending empties its queues without an `env`.
+    if env.is_null() {
+        return;
+    }
+    // SAFETY: the context given to the bell is its environment's `Port`, which outlives it.
+    let port = unsafe { &*port.cast::<Port>() };
+    let outcomes = {
+        let mut contents = port.mailbox.lock();
+        contents.rung = false;
+        mem::take(&mut contents.outcomes)
+    };
+    let count = outcomes.len();
+    for (deferred, outcome) in outcomes {
+        port.cancels.borrow_mut().remove(&deferred.token);
+        settle(env, deferred, outcome);
+    }
+    port.settled(env, count);
+}
+
+/// Forgets an environment that ends: nothing rings for it any more, and its calls are given up.
+unsafe extern "C" fn close_port(port: *mut c_void) {
+    // SAFETY: the hook was added with the environment's `Port`, which is freed after all hooks.
+    let port = unsafe { &*port.cast::<Port>() };
+    drop(port.life.take());
+    let closed = mem::take(&mut *port.mailbox.lock());
+    if let Some(Bell(bell)) = closed.bell {
+        // SAFETY: the mailbox has forgotten the bell; this was the one thread it counted.
+        unsafe { sys::napi_release_threadsafe_function(bell, sys::ThreadsafeFunctionReleaseMode::abort) };
+    }
+}
+
+/// Frees a `Port` when its environment has ended.
+unsafe extern "C" fn free_port(_env: sys::napi_env, port: *mut c_void, _hint: *mut c_void) {
+    // SAFETY: `port` is the box that `Port::open` gave away, and this is called once.
+    drop(unsafe { Box::from_raw(port.cast::<Port>()) });
+}
+
+/// Settles one promise. What fails here fails because the environment is ending.
+fn settle(env: sys::napi_env, deferred: Deferred, outcome: Result<Reply, Error>) {
+    // SAFETY: called on the environment's thread with a live `env`, and for each deferred once.
+    unsafe {
+        match outcome {
+            Ok(reply) => {
+                if let Some(value) = to_value(env, &reply) {
+                    sys::napi_resolve_deferred(env, deferred.raw, value);
+                }
+            }
+            Err(error) => {
+                if let Some(value) = to_error(env, &error) {
+                    sys::napi_reject_deferred(env, deferred.raw, value);
+                }
+            }
+        }
+    }
+}

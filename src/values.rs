@@ -1,0 +1,206 @@
+//! What passes the boundary: arguments, answers and errors.
+
+use std::{
+    ffi::{CStr, CString, c_char},
+    ptr,
+};
+
+use napi::{Env, Status, bindgen_prelude::FromNapiValue, sys};
+
+use super::check;
+use os_secrets::{
+    credential::{Key, Secret},
+    error::Error,
+};
+
+/// What bounds a call, as the shim passes it: `undefined`, or an array of the time in milliseconds
+/// (0 for none), whether the call may ask the person, and a token to cancel it by (0 for none,
+/// [`CANCELED`] for a call that was canceled before it began).
+pub struct Bounds {
+    pub timeout: u32,
+    pub interactive: bool,
+    pub token: u32,
+}
+
+/// The token of calls that are over before they begin.
+pub const CANCELED: u32 = u32::MAX;
+
+impl FromNapiValue for Bounds {
+    unsafe fn from_napi_value(env: sys::napi_env, value: sys::napi_value) -> napi::Result<Self> {
+        // SAFETY: this function's contract is that of the called one.
+        let given = unsafe { Option::<(u32, bool, u32)>::from_napi_value(env, value) }?;
+        let (timeout, interactive, token) = given.unwrap_or((0, true, 0));
+        Ok(Self { timeout, interactive, token })
+    }
+}
+
+/// A secret that JavaScript gives, a string or a `Uint8Array`: it goes into a buffer that is wiped.
+pub struct Value(pub Secret);
+
+impl FromNapiValue for Value {
+    unsafe fn from_napi_value(env: sys::napi_env, value: sys::napi_value) -> napi::Result<Self> {
+        let mut is_bytes = false;
+        // SAFETY: `env` and `value` are valid by this function's contract.
+        check(unsafe { sys::napi_is_typedarray(env, value, &mut is_bytes) })?;
+        // SAFETY: as above; the shim lets no other typed array through.
+        unsafe { if is_bytes { bytes_from(env, value) } else { text_from(env, value) } }.map(Self)
+    }
+}
+
+unsafe fn bytes_from(env: sys::napi_env, value: sys::napi_value) -> napi::Result<Secret> {
+    let (mut kind, mut length, mut data) = (0, 0, ptr::null_mut());
+    let (mut buffer, mut offset) = (ptr::null_mut(), 0);
+    // SAFETY: the caller's `env` and typed array.
+    check(unsafe {
+        sys::napi_get_typedarray_info(env, value, &mut kind, &mut length, &mut data, &mut buffer, &mut offset)
+    })?;
+    if kind != sys::TypedarrayType::uint8_array {
+        return Err(napi::Error::new(Status::InvalidArg, "not a Uint8Array"));
+    }
+    // An empty array may have no memory behind it.
+    let bytes = match length {
+        0 => Vec::new(),
+        // SAFETY: `data` is the start of `length` bytes that live as long as `value`; JavaScript does
+        // not run meanwhile.
+        _ => unsafe { std::slice::from_raw_parts(data.cast::<u8>(), length) }.to_vec(),
+    };
+    Ok(Secret::new(bytes))
+}
+
+unsafe fn text_from(env: sys::napi_env, value: sys::napi_value) -> napi::Result<Secret> {
+    let mut length = 0;
+    // SAFETY: the caller's `env` and string; a null buffer asks for the length alone.
+    check(unsafe { sys::napi_get_value_string_utf8(env, value, ptr::null_mut(), 0, &mut length) })?;
+    // One byte more for the NUL that the runtime appends; sized once, so that nothing is left
+    // behind by growing.
+    let mut bytes: Vec<u8> = vec![0; length + 1];
+    let (buffer, size) = (bytes.as_mut_ptr().cast::<c_char>(), bytes.len());
+    // SAFETY: as above, and `buffer` has room for `size` bytes.
+    let status = unsafe { sys::napi_get_value_string_utf8(env, value, buffer, size, &mut length) };
+    bytes.truncate(length);
+    let secret = Secret::new(bytes);
+    check(status).map(|()| secret)
+}
+
+/// What a call answers when it succeeds.
+pub enum Reply {
+    Nothing,
+    Boolean(bool),
+    /// UTF-8 text, or null.
+    Text(Option<Secret>),
+    /// Bytes, or null.
+    Bytes(Option<Secret>),
+    Keys(Vec<Key>),
+    Texts(Vec<Secret>),
+}
+
+impl Reply {
+    pub fn text(secret: Option<Secret>) -> Result<Self, Error> {
+        match &secret {
+            Some(secret) if str::from_utf8(secret.expose()).is_err() => Err(Error::InvalidData),
+            _ => Ok(Self::Text(secret)),
+        }
+    }
+
+    /// As [`text`](Self::text), of a store in which programs of all kinds keep theirs.
+    pub fn shared_text(secret: Option<Secret>) -> Result<Self, Error> {
+        #[cfg(windows)]
+        if secret.as_ref().is_some_and(os_secrets::store::windows::is_utf16) {
+            return Err(Error::InvalidData);
+        }
+        Self::text(secret)
+    }
+
+    pub fn bytes(secret: Option<Secret>) -> Result<Self, Error> {
+        Ok(Self::Bytes(secret))
+    }
+
+    pub fn boolean(boolean: bool) -> Result<Self, Error> {
+        Ok(Self::Boolean(boolean))
+    }
+}
+
+pub unsafe fn to_value(env: sys::napi_env, reply: &Reply) -> Option<sys::napi_value> {
+    let mut value = ptr::null_mut();
+    // SAFETY: the caller's `env`; the text is copied.
+    let status = unsafe {
+        match reply {
+            Reply::Nothing => sys::napi_get_undefined(env, &mut value),
+            Reply::Boolean(boolean) => sys::napi_get_boolean(env, *boolean, &mut value),
+            Reply::Text(None) => sys::napi_get_null(env, &mut value),
+            Reply::Bytes(None) => sys::napi_get_null(env, &mut value),
+            Reply::Text(Some(text)) => return string(env, text.expose()),
+            Reply::Bytes(Some(bytes)) => {
+                let bytes = bytes.expose();
+                // Copied, because Electron allows no memory of others in its buffers.
+                let (data, mut copy) = (bytes.as_ptr().cast(), ptr::null_mut());
+                sys::napi_create_buffer_copy(env, bytes.len(), data, &mut copy, &mut value)
+            }
+            Reply::Texts(texts) => {
+                let status = sys::napi_create_array_with_length(env, texts.len(), &mut value);
+                for (index, text) in texts.iter().enumerate() {
+                    sys::napi_set_element(env, value, index as u32, string(env, text.expose())?);
+                }
+                status
+            }
+            Reply::Keys(keys) => {
+                let status = sys::napi_create_array_with_length(env, keys.len(), &mut value);
+                for (index, key) in keys.iter().enumerate() {
+                    let mut entry = ptr::null_mut();
+                    sys::napi_create_object(env, &mut entry);
+                    for (name, text) in [(c"service", &key.service), (c"name", &key.name)] {
+                        sys::napi_set_named_property(
+                            env,
+                            entry,
+                            name.as_ptr(),
+                            string(env, text.as_bytes())?,
+                        );
+                    }
+                    sys::napi_set_element(env, value, index as u32, entry);
+                }
+                status
+            }
+        }
+    };
+    (status == sys::Status::napi_ok).then_some(value)
+}
+
+/// Throws at once, a `TypeError` where an argument is wrong; what it gives is to be returned.
+pub fn throw(env: Env, error: &Error) -> napi::Error {
+    let (code, message) = (CString::new(error.code()), CString::new(error.to_string()));
+    if let (Ok(code), Ok(message)) = (code, message) {
+        // SAFETY: `env` is the environment that called us, on its own thread; both texts are copied.
+        unsafe {
+            match error.code().starts_with("ERR_INVALID_ARG") {
+                true => sys::napi_throw_type_error(env.raw(), code.as_ptr(), message.as_ptr()),
+                false => sys::napi_throw_error(env.raw(), code.as_ptr(), message.as_ptr()),
+            }
+        };
+    }
+    napi::Error::new(Status::PendingException, "")
+}
+
+pub unsafe fn to_error(env: sys::napi_env, error: &Error) -> Option<sys::napi_value> {
+    const NAME: &CStr = c"name";
+    let mut value = ptr::null_mut();
+    // SAFETY: the caller's `env`; all strings are copied.
+    unsafe {
+        let code = string(env, error.code().as_bytes())?;
+        let message = string(env, error.to_string().as_bytes())?;
+        if sys::napi_create_error(env, code, message, &mut value) != sys::Status::napi_ok {
+            return None;
+        }
+        if let Some(name) = error.name() {
+            sys::napi_set_named_property(env, value, NAME.as_ptr(), string(env, name.as_bytes())?);
+        }
+    }
+    Some(value)
+}
+
+unsafe fn string(env: sys::napi_env, text: &[u8]) -> Option<sys::napi_value> {
+    let mut value = ptr::null_mut();
+    // SAFETY: the caller's `env`; the runtime copies `text.len()` bytes.
+    let status =
+        unsafe { sys::napi_create_string_utf8(env, text.as_ptr().cast(), text.len() as isize, &mut value) };
+    (status == sys::Status::napi_ok).then_some(value)
+}
