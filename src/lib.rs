@@ -16,9 +16,9 @@ use napi::{
 use napi_derive::napi;
 
 use os_secrets::{
-    credential::{Key, Secret},
+    credential::Key,
     error::Error,
-    limits::Progress,
+    progress::Progress,
     scope::{Resolution, Scope, Scopes},
     store::{
         self, Call, Choice, Persist, SetOptions, Store,
@@ -33,7 +33,7 @@ mod port;
 mod values;
 
 use port::{Port, start};
-use values::{Bounds, Reply, Value, throw};
+use values::{CallOptions, Reply, Value, throw};
 
 /// The version of this binary, which has to be that of the package that loads it.
 #[napi]
@@ -129,21 +129,20 @@ pub fn open_exec(
 }
 
 /// What a store is asked of one credential.
-type Asked<T> = for<'a> fn(&'a dyn Store, &'a Key, &'a Progress) -> Call<'a, T>;
+type Asked = for<'a> fn(&'a dyn Store, &'a Key, &'a Progress) -> Call<'a, Reply>;
 
 /// Asks a store something of one credential, and gives the promise of its answer.
-fn ask<T: Send + 'static>(
+fn ask(
     env: Env,
     choice: Choice,
     key: Key,
-    bounds: Bounds,
+    options: CallOptions,
     progress: fn(bool) -> Progress,
-    call: Asked<T>,
-    reply: fn(T) -> Result<Reply, Error>,
+    call: Asked,
 ) -> napi::Result<Unknown<'static>> {
-    start(env, bounds, move |bounds, limits| async move {
-        let progress = progress(bounds.interactive);
-        limits.run(&progress, async { call(choice.store()?, &key, &progress).await }).await.and_then(reply)
+    start(env, options, move |options, bounds| async move {
+        let progress = progress(options.interactive);
+        bounds.run(&progress, async { call(choice.store()?, &key, &progress).await }).await
     })
 }
 
@@ -154,18 +153,22 @@ pub fn get(
     store: Option<&External<Choice>>,
     service: String,
     name: String,
-    bounds: Bounds,
+    options: CallOptions,
     bytes: Option<bool>,
 ) -> napi::Result<Unknown<'static>> {
-    let choice = of(store);
-    let reply = match bytes {
-        Some(true) => Reply::bytes,
-        _ if choice.is_shared() => Reply::shared_text,
-        _ => Reply::text,
-    };
     let key = Key { service, name };
-    let get: Asked<Option<Secret>> = |store, key, progress| store.get(key, progress);
-    ask(env, choice, key, bounds, Progress::reading, get, reply)
+    let get: Asked = match bytes {
+        Some(true) => {
+            |store, key, progress| Box::pin(async move { Ok(Reply::Bytes(store.get(key, progress).await?)) })
+        }
+        _ => |store, key, progress| {
+            Box::pin(async move {
+                let text = store.get(key, progress).await?.map(|value| store.as_text(value));
+                text.transpose().map(Reply::Text)
+            })
+        },
+    };
+    ask(env, of(store), key, options, Progress::reading, get)
 }
 
 /// Stores a credential: a promise of nothing. `local` keeps it on this machine, where there is a choice;
@@ -178,17 +181,17 @@ pub fn set(
     service: String,
     name: String,
     value: Value,
-    bounds: Bounds,
+    options: CallOptions,
     local: Option<bool>,
     unrestricted: Option<bool>,
 ) -> napi::Result<Unknown<'static>> {
     let (opened, key) = (of(store), Key { service, name });
     let persist = if local == Some(true) { Persist::Local } else { Persist::Enterprise };
-    let options = SetOptions { persist, unrestricted: unrestricted == Some(true) };
-    start(env, bounds, move |bounds, limits| async move {
-        let progress = Progress::changing(bounds.interactive);
-        let call = async { opened.store()?.set_with(&key, &value.0, options, &progress).await };
-        limits.run(&progress, call).await.map(|()| Reply::Nothing)
+    let set_options = SetOptions { persist, unrestricted: unrestricted == Some(true) };
+    start(env, options, move |options, bounds| async move {
+        let progress = Progress::changing(options.interactive);
+        let call = async { opened.store()?.set(&key, &value.0, set_options, &progress).await };
+        bounds.run(&progress, call).await.map(|()| Reply::Nothing)
     })
 }
 
@@ -199,11 +202,12 @@ pub fn delete(
     store: Option<&External<Choice>>,
     service: String,
     name: String,
-    bounds: Bounds,
+    options: CallOptions,
 ) -> napi::Result<Unknown<'static>> {
     let key = Key { service, name };
-    let delete: Asked<bool> = |store, key, progress| store.delete(key, progress);
-    ask(env, of(store), key, bounds, Progress::changing, delete, Reply::boolean)
+    let delete: Asked =
+        |store, key, progress| Box::pin(async move { store.delete(key, progress).await.map(Reply::Boolean) });
+    ask(env, of(store), key, options, Progress::changing, delete)
 }
 
 /// Looks for a credential: a promise of whether there is one.
@@ -213,11 +217,12 @@ pub fn has(
     store: Option<&External<Choice>>,
     service: String,
     name: String,
-    bounds: Bounds,
+    options: CallOptions,
 ) -> napi::Result<Unknown<'static>> {
     let key = Key { service, name };
-    let has: Asked<bool> = |store, key, progress| store.has(key, progress);
-    ask(env, of(store), key, bounds, Progress::reading, has, Reply::boolean)
+    let has: Asked =
+        |store, key, progress| Box::pin(async move { store.has(key, progress).await.map(Reply::Boolean) });
+    ask(env, of(store), key, options, Progress::reading, has)
 }
 
 /// Lists credentials, of one service or of all: a promise of an array of `{ service, name }`.
@@ -228,15 +233,15 @@ pub fn list(
     env: Env,
     store: Option<&External<Choice>>,
     service: Option<String>,
-    bounds: Bounds,
+    options: CallOptions,
 ) -> napi::Result<Unknown<'static>> {
     let opened = of(store);
-    if service.is_none() && opened.is_shared() {
+    if service.is_none() && opened.store().is_ok_and(Store::needs_service) {
         return Err(throw(env, &Error::NeedsService));
     }
-    start(env, bounds, |_, limits| async move {
+    start(env, options, |_, bounds| async move {
         let progress = Progress::reading(false);
-        limits
+        bounds
             .run(&progress, async { opened.store()?.list(service.as_deref(), &progress).await })
             .await
             .map(Reply::Keys)
@@ -254,16 +259,16 @@ pub fn resolve(
     names: Option<Vec<String>>,
     scope: String,
     directory: String,
-    bounds: Bounds,
+    options: CallOptions,
 ) -> napi::Result<Unknown<'static>> {
     let scope = Scope::parse(&scope).ok_or_else(|| napi::Error::new(Status::InvalidArg, "no scope"))?;
     let scopes = Scopes::of_workspace(directory.into());
     let values = values.into_iter().map(|value| value.0).collect();
     let resolution = Resolution::parse(values, names, scope).map_err(|error| throw(env, &error))?;
-    start(env, bounds, |bounds, limits| async move {
-        let progress = Arc::new(Progress::reading(bounds.interactive));
+    start(env, options, |options, bounds| async move {
+        let progress = Arc::new(Progress::reading(options.interactive));
         let call = resolution.finish_as_texts(&scopes, &progress);
-        limits.run(&progress, call).await.map(Reply::Texts)
+        bounds.run(&progress, call).await.map(Reply::Texts)
     })
 }
 
@@ -294,7 +299,7 @@ pub fn run_program(program: String, words: Vec<String>) -> napi::Result<i32> {
 /// What a call on a closed store gives: a promise that is rejected.
 #[napi]
 pub fn closed(env: Env) -> napi::Result<Unknown<'static>> {
-    let unbounded = Bounds { timeout: 0, interactive: false, token: 0 };
+    let unbounded = CallOptions { timeout: 0, interactive: false, token: 0 };
     start(env, unbounded, |_, _| async { Err(Error::Closed) })
 }
 

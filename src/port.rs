@@ -17,15 +17,15 @@ use tokio::sync::{oneshot, watch};
 
 use super::{
     check,
-    values::{Bounds, CANCELED, Reply, to_error, to_value},
+    values::{CANCELED, CallOptions, Reply, to_error, to_value},
 };
-use os_secrets::{error::Error, executor::executor, limits::Limits};
+use os_secrets::{bounds::Bounds, error::Error, executor::executor, sync::lock};
 
-/// Starts a call within bounds and gives its promise.
+/// Starts a call and returns its promise.
 pub fn start<F>(
     env: Env,
-    bounds: Bounds,
-    call: impl FnOnce(Bounds, Limits) -> F,
+    options: CallOptions,
+    call: impl FnOnce(CallOptions, Bounds) -> F,
 ) -> napi::Result<Unknown<'static>>
 where
     F: Future<Output = Result<Reply, Error>> + Send + 'static,
@@ -36,14 +36,14 @@ where
     // SAFETY: `env` is the environment that called us, on its own thread.
     check(unsafe { sys::napi_create_promise(env, &mut deferred, &mut promise) })?;
     port.expect_one(env)?;
-    let token = bounds.token;
-    let limits = Limits {
-        timeout: (bounds.timeout > 0).then(|| Duration::from_millis(bounds.timeout.into())),
+    let token = options.token;
+    let bounds = Bounds {
+        timeout: (options.timeout > 0).then(|| Duration::from_millis(options.timeout.into())),
         canceled: (token > 0).then(|| port.cancelable(token)),
     };
     let deferred = Some(Deferred { raw: deferred, token });
     let ticket = Ticket { mailbox: Arc::clone(&port.mailbox), deferred };
-    let call = Box::pin(call(bounds, limits));
+    let call = Box::pin(call(options, bounds));
     match executor() {
         Ok(executor) => executor.spawn(settle_unless_ended(call, ticket, port.life())),
         Err(error) => ticket.settle(Err(error)),
@@ -122,8 +122,7 @@ unsafe impl Send for Bell {}
 
 impl Mailbox {
     fn lock(&self) -> MutexGuard<'_, Contents> {
-        // Nothing panics while the lock is held.
-        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        lock(&self.0)
     }
 
     fn post(&self, deferred: Deferred, outcome: Result<Reply, Error>) {

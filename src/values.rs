@@ -10,13 +10,13 @@ use napi::{Env, Status, bindgen_prelude::FromNapiValue, sys};
 use super::check;
 use os_secrets::{
     credential::{Key, Secret},
-    error::Error,
+    error::{Code, Error},
 };
 
 /// What bounds a call, as the shim passes it: `undefined`, or an array of the time in milliseconds
 /// (0 for none), whether the call may ask the person, and a token to cancel it by (0 for none,
 /// [`CANCELED`] for a call that was canceled before it began).
-pub struct Bounds {
+pub struct CallOptions {
     pub timeout: u32,
     pub interactive: bool,
     pub token: u32,
@@ -25,7 +25,7 @@ pub struct Bounds {
 /// The token of calls that are over before they begin.
 pub const CANCELED: u32 = u32::MAX;
 
-impl FromNapiValue for Bounds {
+impl FromNapiValue for CallOptions {
     unsafe fn from_napi_value(env: sys::napi_env, value: sys::napi_value) -> napi::Result<Self> {
         // SAFETY: this function's contract is that of the called one.
         let given = unsafe { Option::<(u32, bool, u32)>::from_napi_value(env, value) }?;
@@ -94,32 +94,6 @@ pub enum Reply {
     Texts(Vec<Secret>),
 }
 
-impl Reply {
-    pub fn text(secret: Option<Secret>) -> Result<Self, Error> {
-        match &secret {
-            Some(secret) if str::from_utf8(secret.expose()).is_err() => Err(Error::InvalidData),
-            _ => Ok(Self::Text(secret)),
-        }
-    }
-
-    /// As [`text`](Self::text), of a store in which programs of all kinds keep theirs.
-    pub fn shared_text(secret: Option<Secret>) -> Result<Self, Error> {
-        #[cfg(windows)]
-        if secret.as_ref().is_some_and(os_secrets::store::windows::is_utf16) {
-            return Err(Error::InvalidData);
-        }
-        Self::text(secret)
-    }
-
-    pub fn bytes(secret: Option<Secret>) -> Result<Self, Error> {
-        Ok(Self::Bytes(secret))
-    }
-
-    pub fn boolean(boolean: bool) -> Result<Self, Error> {
-        Ok(Self::Boolean(boolean))
-    }
-}
-
 pub unsafe fn to_value(env: sys::napi_env, reply: &Reply) -> Option<sys::napi_value> {
     let mut value = ptr::null_mut();
     // SAFETY: the caller's `env`; the text is copied.
@@ -167,11 +141,11 @@ pub unsafe fn to_value(env: sys::napi_env, reply: &Reply) -> Option<sys::napi_va
 
 /// Throws at once, a `TypeError` where an argument is wrong; what it gives is to be returned.
 pub fn throw(env: Env, error: &Error) -> napi::Error {
-    let (code, message) = (CString::new(error.code()), CString::new(error.to_string()));
+    let (code, message) = (CString::new(error.code().as_str()), CString::new(error.to_string()));
     if let (Ok(code), Ok(message)) = (code, message) {
         // SAFETY: `env` is the environment that called us, on its own thread; both texts are copied.
         unsafe {
-            match error.code().starts_with("ERR_INVALID_ARG") {
+            match error.code() == Code::InvalidArgument {
                 true => sys::napi_throw_type_error(env.raw(), code.as_ptr(), message.as_ptr()),
                 false => sys::napi_throw_error(env.raw(), code.as_ptr(), message.as_ptr()),
             }
@@ -185,7 +159,7 @@ pub unsafe fn to_error(env: sys::napi_env, error: &Error) -> Option<sys::napi_va
     let mut value = ptr::null_mut();
     // SAFETY: the caller's `env`; all strings are copied.
     unsafe {
-        let code = string(env, error.code().as_bytes())?;
+        let code = string(env, error.code().as_str().as_bytes())?;
         let message = string(env, error.to_string().as_bytes())?;
         if sys::napi_create_error(env, code, message, &mut value) != sys::Status::napi_ok {
             return None;

@@ -5,10 +5,10 @@ use std::{ffi::OsString, io};
 use super::{Context, Failure, args::Service, output::shown, stores::Selected};
 use os_secrets::{
     credential::{Key, Secret},
-    error::Error,
+    error::{Code, Error},
     file,
-    limits::Progress,
-    store::{Choice, Store},
+    progress::Progress,
+    store::{Choice, SetOptions, Store},
 };
 
 pub fn copy(context: &Context, from: OsString, to: OsString, service: Service) -> Result<(), Failure> {
@@ -114,13 +114,8 @@ impl Undone {
     pub fn failed(what: &str, error: &Error) -> Self {
         // Who does not answer one prompt is not to be asked again for each of the others, and a wrong setting is
         // wrong for all.
-        let stops = [
-            "ERR_SECRETS_USER_CANCELED",
-            "ERR_SECRETS_INTERACTION_REQUIRED",
-            "ERR_SECRETS_AUTH_FAILED",
-            "ERR_SECRETS_INVALID_SETTING",
-        ]
-        .contains(&error.code());
+        let stops = [Code::UserCanceled, Code::InteractionRequired, Code::AuthFailed, Code::InvalidSetting]
+            .contains(&error.code());
         Self { what: format!("{what}: {error}"), stops }
     }
 }
@@ -137,7 +132,7 @@ pub async fn copy_to(
     }
     let mut there = store.get(key, progress).await?;
     if there.is_none() {
-        store.set(key, value, progress).await?;
+        store.set(key, value, SetOptions::default(), progress).await?;
         there = store.get(key, progress).await?;
     }
     Ok(if there.as_ref() == Some(value) { Copy::Done } else { Copy::Differs })
@@ -161,7 +156,7 @@ mod tests {
             Box::pin(async { Ok(self.kept.lock().unwrap().clone()) })
         }
 
-        fn set<'a>(&'a self, _: &'a Key, value: &'a Secret, _: &'a Progress) -> Call<'a, ()> {
+        fn set<'a>(&'a self, _: &'a Key, value: &'a Secret, _: SetOptions, _: &'a Progress) -> Call<'a, ()> {
             *self.kept.lock().unwrap() = (self.keeps)(value);
             Box::pin(async { Ok(()) })
         }

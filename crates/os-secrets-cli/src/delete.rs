@@ -1,7 +1,7 @@
 //! `delete`: deletes a secret.
 
 use super::{Context, Failure, Named, args::Target};
-use os_secrets::{error::Error, limits::Progress};
+use os_secrets::{error::Error, progress::Progress};
 
 pub fn delete(context: &Context, target: Target) -> Result<(), Failure> {
     match context.named(target, || context.scope_to_change())? {

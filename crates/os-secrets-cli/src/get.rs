@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 use super::{Context, Failure, Named, args::Target};
-use os_secrets::{credential::Secret, error::Error, json, limits::Progress};
+use os_secrets::{credential::Secret, error::Error, json, progress::Progress};
 
 pub fn get(context: &Context, target: Target, json: bool) -> Result<(), Failure> {
     let named = context.named(target, || Ok(context.scope_to_read()))?;

@@ -7,12 +7,10 @@ use std::{
 
 use super::{Context, Failure};
 use os_secrets::{
+    environment::Process,
     error::Error,
     file,
-    store::{
-        file::keys::{generate, own_identity},
-        settings::Process,
-    },
+    store::file::keys::{generate, own_identity},
 };
 
 pub fn init(context: &Context, path: Option<PathBuf>) -> Result<(), Failure> {

@@ -25,13 +25,14 @@ use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use zeroize::Zeroizing;
 
 use os_secrets::{
+    bounds::Bounds,
     credential::{Key, Secret},
-    error::Error,
+    error::{Code, Error},
     executor::block_on,
     file,
-    limits::{Limits, Progress},
+    progress::Progress,
     scope::{Name, Preferences, Repository, Resolution, Scope, Scopes, User},
-    store::{Call, Choice},
+    store::{Call, Choice, SetOptions},
 };
 
 #[forbid(unsafe_code)]
@@ -119,7 +120,7 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         // What no secret can be named is a mistake of whoever typed it.
         match error.code() {
-            "ERR_INVALID_ARG_VALUE" => Self::Usage(error.to_string()),
+            Code::InvalidArgument => Self::Usage(error.to_string()),
             _ => Self::Failed(error),
         }
     }
@@ -371,7 +372,7 @@ impl Context {
             Named::Credential(key) => {
                 let store = self.store();
                 self.call(Progress::changing(true), |progress| async move {
-                    store.store()?.set(&key, &value, &progress).await
+                    store.store()?.set(&key, &value, SetOptions::default(), &progress).await
                 })
             }
         }
@@ -407,7 +408,7 @@ impl Context {
     {
         let progress = Arc::new(progress);
         let call: Call<T> = Box::pin(call(Arc::clone(&progress)));
-        block_on(async move { Limits::default().run(&progress, call).await })?
+        block_on(async move { Bounds::default().run(&progress, call).await })?
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Context, Failure, args::Service, output::shown};
-use os_secrets::limits::Progress;
+use os_secrets::progress::Progress;
 
 pub fn list(context: &Context, service: Service, json: bool) -> Result<(), Failure> {
     let mut sorted = BTreeSet::new();

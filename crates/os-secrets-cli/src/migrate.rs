@@ -13,7 +13,7 @@ use super::{
 use os_secrets::{
     credential::{Key, Secret},
     error::Error,
-    limits::Progress,
+    progress::Progress,
     scope::{Name, Preferences, SERVICE, User},
     store::{self, Foreign, Package},
 };

@@ -1,5 +1,6 @@
 //! Signals that are caught for a while, and signals that we send ourselves.
 
+use os_secrets::sync::lock;
 use std::{
     io, mem,
     os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
@@ -44,7 +45,7 @@ impl Signals {
     /// Begins to catch these signals.
     pub fn catch(signals: &[c_int]) -> io::Result<Self> {
         // Nothing is left half done where somebody panicked.
-        let turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let turn = lock(&TURN);
         let (reader, writer) = io::pipe()?;
         let (reader, writer) = (OwnedFd::from(reader), OwnedFd::from(writer));
         ioctl_fionbio(&reader, true)?;

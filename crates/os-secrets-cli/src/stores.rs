@@ -9,12 +9,13 @@ use std::{
 use super::{Failure, output::shown, terminal};
 use os_secrets::{
     credential::Secret,
+    environment::fixed,
     error::Error,
     file,
     store::{
         self, Choice,
         file::{Ask, FileStore, Options},
-        settings::{Provider, fixed},
+        settings::StoreKind,
     },
 };
 
@@ -46,9 +47,9 @@ impl Selected {
 
     /// The store that the environment chooses.
     pub fn of_environment() -> Result<Self, Error> {
-        Ok(match store::settings().provider.clone()? {
-            Provider::Os => Self::Os,
-            Provider::File => Self::file(None),
+        Ok(match store::settings().kind.clone()? {
+            StoreKind::Os => Self::Os,
+            StoreKind::File => Self::file(None),
         })
     }
 

@@ -4,6 +4,8 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
+use crate::error::Error;
+
 /// The name of a credential: the application or service it belongs to, and the account in it.
 ///
 /// Both are whatever the caller chose, never empty and free of NUL: the argument shim refuses the
@@ -16,7 +18,17 @@ pub struct Key {
     pub name: String,
 }
 
+/// Whether a text can be the service or the name of a [`Key`]: it is not empty and has no NUL.
+pub fn is_valid_part(text: &str) -> bool {
+    !text.is_empty() && !text.contains('\0')
+}
+
 impl Key {
+    /// Whether the service and the name can be stored.
+    pub fn is_valid(&self) -> bool {
+        is_valid_part(&self.service) && is_valid_part(&self.name)
+    }
+
     /// The text that the person sees in a credential manager: `service/name`.
     pub fn label(&self) -> String {
         format!("{}/{}", self.service, self.name)
@@ -35,6 +47,15 @@ impl Secret {
     /// it within its first capacity.
     pub fn new(bytes: Vec<u8>) -> Self {
         Self(Zeroizing::new(bytes))
+    }
+
+    /// The secret itself, if it is UTF-8 text.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidData`] if it is not.
+    pub fn into_text(self) -> Result<Self, Error> {
+        if str::from_utf8(&self.0).is_ok() { Ok(self) } else { Err(Error::InvalidData) }
     }
 
     /// The bytes, to be copied only into what is wiped as well.

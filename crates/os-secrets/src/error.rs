@@ -2,7 +2,9 @@
 
 use std::{borrow::Cow, fmt, path::PathBuf, time::Duration};
 
-pub mod keychain;
+mod code;
+
+pub use code::Code;
 
 /// Why a call failed.
 ///
@@ -154,25 +156,33 @@ pub enum Error {
     InvalidData,
 
     /// Windows refused a call of its Credential Manager, or failed.
-    #[error("Credential Manager failed at {operation}: {message} (error {number}).{}", advice(*number))]
+    #[error("Credential Manager failed at {operation}: {message} (error {number}).{advice}")]
     Windows {
         /// The call, such as `CredWrite`.
         operation: &'static str,
         /// The system's error number.
         number: u32,
-        /// The system's own words for that.
+        /// The system's own words for the number.
         message: String,
+        /// The code that the number stands for.
+        code: Code,
+        /// What the number means and what to do. Starts with a space.
+        advice: &'static str,
     },
 
     /// macOS refused a call of its Keychain, or failed.
-    #[error("Keychain failed at {operation}: {message} (OSStatus {status}).{}", keychain::advice(*status))]
+    #[error("Keychain failed at {operation}: {message} (OSStatus {status}).{advice}")]
     Keychain {
         /// The call, such as `SecItemAdd`.
         operation: &'static str,
         /// The system's result code.
         status: i32,
-        /// The system's own words for that.
+        /// The system's own words for the result code.
         message: String,
+        /// The code that the result code stands for.
+        code: Code,
+        /// What the result code means and what to do. Starts with a space.
+        advice: &'static str,
     },
 
     /// The store lists the credentials of one service only.
@@ -308,43 +318,14 @@ pub enum Error {
         /// The error itself.
         error: Box<Self>,
         /// Where the process runs.
-        place: Place,
+        place: HostKind,
     },
-}
-
-/// Windows' error numbers that mean something for credentials (`winerror.h`).
-mod number {
-    pub const ACCESS_DENIED: u32 = 5;
-    pub const CANCELLED: u32 = 1223;
-    pub const NO_SUCH_LOGON_SESSION: u32 = 1312;
-    pub const SERVICE_DISABLED: u32 = 1058;
-    pub const RPC_SERVER_UNAVAILABLE: u32 = 1722;
-}
-
-/// What an error number of Windows means, and what to do, to follow the system's words.
-fn advice(number: u32) -> &'static str {
-    match number {
-        number::ACCESS_DENIED => {
-            " The system lets this process have no credentials. Run it as the user whose they are, outside of a \
-             sandbox"
-        }
-        number::CANCELLED => " Try again, and answer what is asked",
-        number::NO_SUCH_LOGON_SESSION => {
-            " This logon session has no credentials: sessions over the network have none (SSH with a key, remote \
-             PowerShell), nor have service accounts. Log on with a password, run the program as a task that is \
-             allowed to store it, or use an encrypted file (OS_SECRETS_PROVIDER=file)"
-        }
-        number::SERVICE_DISABLED | number::RPC_SERVER_UNAVAILABLE => {
-            " Its service does not run. Start it (sc start VaultSvc), then try again"
-        }
-        _ => " See what the number means (net helpmsg <number>), then try again",
-    }
 }
 
 /// Where a process runs that has no desktop session around it. Its `Display` says what that means for
 /// credential stores, and what to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum HostKind {
     /// Windows Subsystem for Linux.
     Wsl,
     /// A container.
@@ -353,7 +334,7 @@ pub enum Place {
     Ssh,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for HostKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Wsl => {
@@ -400,7 +381,7 @@ impl fmt::Display for Effect {
 
 impl Error {
     /// The `code` of the JavaScript error.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> Code {
         match self {
             Self::Placed { error, .. } | Self::Of { error, .. } | Self::Unsettled(error) => error.code(),
             Self::NoBus(_)
@@ -411,29 +392,26 @@ impl Error {
             | Self::Malformed(_)
             | Self::File { denied: false, .. }
             | Self::Helper { .. }
-            | Self::Internal(_) => "ERR_SECRETS_PLATFORM_ERROR",
+            | Self::Internal(_) => Code::PlatformError,
             Self::AccessDenied(_) | Self::NotPrivate { .. } | Self::File { denied: true, .. } => {
-                "ERR_SECRETS_ACCESS_DENIED"
+                Code::AccessDenied
             }
-            Self::Windows { number: number::ACCESS_DENIED, .. } => "ERR_SECRETS_ACCESS_DENIED",
-            Self::Windows { number: number::CANCELLED, .. } => "ERR_SECRETS_USER_CANCELED",
-            Self::Windows { .. } => "ERR_SECRETS_PLATFORM_ERROR",
-            Self::Keychain { status, .. } => keychain::code(*status),
-            Self::WrongKey { .. } => "ERR_SECRETS_AUTH_FAILED",
-            Self::UserCanceled { .. } | Self::NoPassphrase(_) => "ERR_SECRETS_USER_CANCELED",
-            Self::InteractionRequired { .. } => "ERR_SECRETS_INTERACTION_REQUIRED",
-            Self::InteractionNotAllowed | Self::Asking => "ERR_SECRETS_INTERACTION_NOT_ALLOWED",
-            Self::Timeout { .. } => "ERR_SECRETS_TIMEOUT",
-            Self::Aborted { .. } => "ABORT_ERR",
-            Self::InvalidSetting(_) => "ERR_SECRETS_INVALID_SETTING",
-            Self::TooLarge { .. } => "ERR_SECRETS_TOO_LARGE",
-            Self::NotFound { .. } => "ERR_SECRETS_NOT_FOUND",
-            Self::InvalidName { .. } | Self::InvalidKey | Self::NeedsService => "ERR_INVALID_ARG_VALUE",
+            Self::Windows { code, .. } | Self::Keychain { code, .. } => *code,
+            Self::WrongKey { .. } => Code::AuthFailed,
+            Self::UserCanceled { .. } | Self::NoPassphrase(_) => Code::UserCanceled,
+            Self::InteractionRequired { .. } => Code::InteractionRequired,
+            Self::InteractionNotAllowed | Self::Asking => Code::InteractionNotAllowed,
+            Self::Timeout { .. } => Code::Timeout,
+            Self::Aborted { .. } => Code::Aborted,
+            Self::InvalidSetting(_) => Code::InvalidSetting,
+            Self::TooLarge { .. } => Code::TooLarge,
+            Self::NotFound { .. } => Code::NotFound,
+            Self::InvalidName { .. } | Self::InvalidKey | Self::NeedsService => Code::InvalidArgument,
             Self::InvalidData
             | Self::InvalidFile { .. }
             | Self::Damaged { .. }
             | Self::HoldsNul
-            | Self::TextOnly => "ERR_SECRETS_INVALID_DATA",
+            | Self::TextOnly => Code::InvalidData,
         }
     }
 
@@ -447,7 +425,7 @@ impl Error {
     }
 
     /// Adds what the place has to do with it, where it has.
-    pub fn at(self, place: Option<Place>) -> Self {
+    pub fn at(self, place: Option<HostKind>) -> Self {
         match (place, &self) {
             (Some(place), Self::NoBus(_) | Self::NoService(_) | Self::InteractionRequired { .. }) => {
                 Self::Placed { error: Box::new(self), place }
@@ -478,23 +456,6 @@ mod tests {
         Error::Timeout { after: Duration::from_secs(25), at, effect: Effect::None }
     }
 
-    fn windows(number: u32) -> Error {
-        Error::Windows { operation: "CredRead", number, message: "some words".into() }
-    }
-
-    #[test]
-    fn keychain_speaks_in_the_systems_own_words() {
-        let message =
-            "The specified item could not be found in the keychain.".trim_end_matches('.').to_owned();
-        let error = Error::Keychain { operation: "SecItemUpdate", status: -25300, message };
-        assert_eq!(
-            error.to_string(),
-            "Keychain failed at SecItemUpdate: The specified item could not be found in the keychain (OSStatus \
-             -25300). See what the number means (security error <number>), then try again"
-        );
-        assert_eq!(error.code(), "ERR_SECRETS_PLATFORM_ERROR");
-    }
-
     #[test]
     fn an_open_end_says_what_it_may_have_changed() {
         let message = |error: Error, effect| error.with_effect(effect).to_string();
@@ -507,7 +468,7 @@ mod tests {
         assert_eq!(message(aborted, Effect::None), "The call was aborted.");
         assert_eq!(Error::InvalidData.with_effect(Effect::NotDone), Error::InvalidData);
         let unsettled = Error::NoService("x".into()).with_effect(Effect::Unknown);
-        assert_eq!(unsettled.code(), "ERR_SECRETS_PLATFORM_ERROR");
+        assert_eq!(unsettled.code(), Code::PlatformError);
         assert!(unsettled.to_string().contains("nothing on the D-Bus session bus"));
         assert!(
             unsettled
@@ -518,9 +479,11 @@ mod tests {
 
     #[test]
     fn a_place_is_named_where_it_matters() {
-        for (place, word) in [(Place::Wsl, "WSL"), (Place::Container, "container"), (Place::Ssh, "SSH")] {
+        for (place, word) in
+            [(HostKind::Wsl, "WSL"), (HostKind::Container, "container"), (HostKind::Ssh, "SSH")]
+        {
             let error = Error::NoBus("x".into()).at(Some(place));
-            assert_eq!(error.code(), "ERR_SECRETS_PLATFORM_ERROR");
+            assert_eq!(error.code(), Code::PlatformError);
             assert!(error.to_string().contains("dbus-run-session") && error.to_string().contains(word));
             assert_eq!(Error::InvalidData.at(Some(place)), Error::InvalidData);
         }
@@ -536,38 +499,31 @@ mod tests {
         };
         let too_large = Error::TooLarge { what: "a value", size: 9, unit: "bytes", limit: 8 };
         for (error, code) in [
-            (Error::NoBus("x".into()), "ERR_SECRETS_PLATFORM_ERROR"),
-            (Error::NoService("x".into()), "ERR_SECRETS_PLATFORM_ERROR"),
-            (Error::Lost { reason: "x".into(), effect: Effect::None }, "ERR_SECRETS_PLATFORM_ERROR"),
-            (Error::Closed, "ERR_SECRETS_PLATFORM_ERROR"),
-            (service, "ERR_SECRETS_PLATFORM_ERROR"),
-            (Error::Malformed("x".into()), "ERR_SECRETS_PLATFORM_ERROR"),
-            (Error::Internal("x".into()), "ERR_SECRETS_PLATFORM_ERROR"),
-            (Error::AccessDenied("x".into()), "ERR_SECRETS_ACCESS_DENIED"),
-            (Error::UserCanceled { effect: Effect::None }, "ERR_SECRETS_USER_CANCELED"),
-            (
-                Error::InteractionRequired { need: "x", reason: "y".into() },
-                "ERR_SECRETS_INTERACTION_REQUIRED",
-            ),
-            (Error::InteractionNotAllowed, "ERR_SECRETS_INTERACTION_NOT_ALLOWED"),
-            (Error::Asking, "ERR_SECRETS_INTERACTION_NOT_ALLOWED"),
-            (timeout(Some("GetSecret")), "ERR_SECRETS_TIMEOUT"),
-            (Error::Aborted { effect: Effect::None }, "ABORT_ERR"),
-            (Error::InvalidSetting("x".into()), "ERR_SECRETS_INVALID_SETTING"),
-            (too_large, "ERR_SECRETS_TOO_LARGE"),
-            (Error::InvalidData, "ERR_SECRETS_INVALID_DATA"),
-            (windows(5), "ERR_SECRETS_ACCESS_DENIED"),
-            (windows(1223), "ERR_SECRETS_USER_CANCELED"),
-            (windows(1312), "ERR_SECRETS_PLATFORM_ERROR"),
-            (windows(87), "ERR_SECRETS_PLATFORM_ERROR"),
-            (Error::NeedsService, "ERR_INVALID_ARG_VALUE"),
+            (Error::NoBus("x".into()), Code::PlatformError),
+            (Error::NoService("x".into()), Code::PlatformError),
+            (Error::Lost { reason: "x".into(), effect: Effect::None }, Code::PlatformError),
+            (Error::Closed, Code::PlatformError),
+            (service, Code::PlatformError),
+            (Error::Malformed("x".into()), Code::PlatformError),
+            (Error::Internal("x".into()), Code::PlatformError),
+            (Error::AccessDenied("x".into()), Code::AccessDenied),
+            (Error::UserCanceled { effect: Effect::None }, Code::UserCanceled),
+            (Error::InteractionRequired { need: "x", reason: "y".into() }, Code::InteractionRequired),
+            (Error::InteractionNotAllowed, Code::InteractionNotAllowed),
+            (Error::Asking, Code::InteractionNotAllowed),
+            (timeout(Some("GetSecret")), Code::Timeout),
+            (Error::Aborted { effect: Effect::None }, Code::Aborted),
+            (Error::InvalidSetting("x".into()), Code::InvalidSetting),
+            (too_large, Code::TooLarge),
+            (Error::InvalidData, Code::InvalidData),
+            (Error::NeedsService, Code::InvalidArgument),
         ] {
             assert_eq!(error.code(), code, "{error:?}");
         }
     }
 
     #[test]
-    fn messages_name_cause_and_mend() {
+    fn messages_name_the_cause_and_what_to_do() {
         let error = Error::Service {
             operation: "CreateItem",
             name: "org.freedesktop.DBus.Error.Failed".into(),
@@ -578,12 +534,6 @@ mod tests {
             "The credential store failed at CreateItem: disk full (org.freedesktop.DBus.Error.Failed). See what its \
              service has logged (journalctl --user), then try again"
         );
-        assert_eq!(
-            windows(87).to_string(),
-            "Credential Manager failed at CredRead: some words (error 87). See what the number means (net \
-             helpmsg <number>), then try again"
-        );
-        assert!(windows(1312).to_string().contains("SSH with a key"));
         assert!(Error::NoBus("it is gone".into()).to_string().contains("it is gone"));
         assert!(Error::NoBus(String::new()).to_string().contains("dbus-run-session"));
         assert_eq!(timeout(None).name(), Some("TimeoutError"));

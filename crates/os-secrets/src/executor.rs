@@ -16,7 +16,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use crate::error::Error;
+use crate::{error::Error, sync::lock};
 
 mod lane;
 mod pool;
@@ -73,8 +73,8 @@ pub(crate) fn ended<T>(outcome: Result<T, tokio::task::JoinError>) -> Result<T, 
 /// [`Error::Internal`] where the system gives no thread or no epoll instance. A later call tries
 /// again.
 pub fn executor() -> Result<Executor, Error> {
-    // Nothing panics while the lock is held, and an executor is whole or absent.
-    let mut slot = EXECUTOR.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    // An executor is whole or absent.
+    let mut slot = lock(&EXECUTOR);
     if let Some(executor) = &*slot {
         return Ok(executor.clone());
     }

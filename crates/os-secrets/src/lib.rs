@@ -4,26 +4,33 @@
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | [`bounds`] | what bounds a call: its deadline and the caller's signal |
 //! | [`credential`] | [`Key`](credential::Key) and [`Secret`](credential::Secret): what is stored, under which name |
+//! | [`environment`] | the variables of the process, and the directories that they name |
 //! | [`error`] | the one error type, with its codes and messages |
 //! | [`executor`] | the thread that does the input and output |
 //! | [`file`](mod@file) | reading files, and replacing them in one step |
 //! | `job` | programs that end with us, on Windows |
 //! | [`json`] | JSON files that others write as well |
-//! | [`limits`] | what bounds a call: deadline, signal, whether it may ask |
 //! | `pipe` | what is in a pipe, on Windows |
-//! | `shared` | values that all who use the same key share |
+//! | [`progress`] | what one call may do, and how far it has come |
 //! | [`scope`] | named secrets, references to them, and where they lie |
-//! | [`store`] | the [`Store`](store::Store) trait and one implementation an operating system |
+//! | [`store`] | the [`Store`](store::Store) trait, and one implementation per operating system |
+//! | [`sync`] | locks, and values that are shared between threads |
 //!
-//! Dependencies point one way: scope → store → credential, limits, file,
+//! Dependencies point one way: scope → store → credential, bounds, file,
 //! json, error.
 
 #[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
 compile_error!("os-secrets has a store for Linux, macOS and Windows only");
 
 #[forbid(unsafe_code)]
+pub mod bounds;
+#[forbid(unsafe_code)]
 pub mod credential;
+// Only the system tells whether the process is privileged.
+#[deny(unsafe_code)]
+pub mod environment;
 #[forbid(unsafe_code)]
 pub mod error;
 #[forbid(unsafe_code)]
@@ -36,12 +43,12 @@ pub mod file;
 pub mod job;
 #[forbid(unsafe_code)]
 pub mod json;
-#[forbid(unsafe_code)]
-pub mod limits;
 #[cfg(windows)]
 pub mod pipe;
 #[forbid(unsafe_code)]
-pub mod scope;
+pub mod progress;
 #[forbid(unsafe_code)]
-pub(crate) mod shared;
+pub mod scope;
 pub mod store;
+#[forbid(unsafe_code)]
+pub mod sync;

@@ -6,7 +6,7 @@ mod support;
 
 use std::sync::Arc;
 
-use os_secrets::error::Error;
+use os_secrets::error::{Code, Error};
 use support::{
     World, get, key,
     model::{IS_LOCKED, LOGIN, Model, OnPrompt},
@@ -155,7 +155,7 @@ fn what_is_left_out_of_the_answer_for_many_fails_alone() {
             gets(&world).await.into_iter().partition(|(_, outcome)| outcome.is_ok());
         assert_eq!(fine.len(), 99);
         assert_values(fine);
-        assert_eq!(failed[0].1.as_ref().unwrap_err().code(), "ERR_SECRETS_ACCESS_DENIED");
+        assert_eq!(failed[0].1.as_ref().unwrap_err().code(), Code::AccessDenied);
         world.service.heal();
         assert_values(gets(&world).await);
     });

@@ -6,7 +6,7 @@ mod support;
 
 use std::{sync::Arc, time::Duration};
 
-use os_secrets::error::{Effect, Error};
+use os_secrets::error::{Code, Effect, Error};
 use support::{
     PATIENCE, World,
     answers::{reply, sender},
@@ -258,7 +258,7 @@ fn those_who_wait_for_a_service_that_hangs_turn_to_it_anew() {
         lose_patience().await;
         let (read, late): (Vec<_>, Vec<_>) = gets.join_all().await.into_iter().partition(Result::is_ok);
         assert_eq!(read, [Ok(Some("value".to_owned())), Ok(Some("value".to_owned()))]);
-        assert!(late.into_iter().all(|get| get.unwrap_err().code() == "ERR_SECRETS_TIMEOUT"));
+        assert!(late.into_iter().all(|get| get.unwrap_err().code() == Code::Timeout));
         assert_eq!(world.service.count("OpenSession"), 2);
     });
 }
@@ -472,7 +472,7 @@ fn a_prompt_whose_reply_makes_no_sense_is_withdrawn() {
         };
         world.service.once("Prompt", Deviation::Improvise(Arc::new(nonsense)));
         let error = world.set("token", "value").await.unwrap_err();
-        assert_eq!(error.code(), "ERR_SECRETS_PLATFORM_ERROR");
+        assert_eq!(error.code(), Code::PlatformError);
         world.service.called("Dismiss", 1).await;
     });
 }

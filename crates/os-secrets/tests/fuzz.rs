@@ -25,10 +25,10 @@ use std::{
 
 use os_secrets::{
     credential::{Key, Secret},
-    error::Error,
-    limits::Progress,
+    error::{Code, Error},
+    progress::Progress,
     store::{
-        Store,
+        SetOptions, Store,
         linux::{
             Environment, SecretService,
             bus::Bus as OwnBus,
@@ -73,12 +73,12 @@ const THREADS: u64 = 4;
 const HANG: Duration = Duration::from_secs(180);
 
 /// The codes that a store may fail with because of its service.
-const CODES: [&str; 5] = [
-    "ERR_SECRETS_PLATFORM_ERROR",
-    "ERR_SECRETS_ACCESS_DENIED",
-    "ERR_SECRETS_USER_CANCELED",
-    "ERR_SECRETS_INTERACTION_REQUIRED",
-    "ERR_SECRETS_INTERACTION_NOT_ALLOWED",
+const CODES: [Code; 5] = [
+    Code::PlatformError,
+    Code::AccessDenied,
+    Code::UserCanceled,
+    Code::InteractionRequired,
+    Code::InteractionNotAllowed,
 ];
 
 /// The methods that the store calls, each with the signature of its reply.
@@ -222,8 +222,8 @@ impl Call {
         let (reading, changing) = (Progress::reading(interactive), Progress::changing(interactive));
         match self {
             Get => store.get(&key, &reading).await,
-            Set => store.set(&key, &secret(VALUE), &changing).await.map(|()| None),
-            SetEmpty => store.set(&key, &secret(""), &changing).await.map(|()| None),
+            Set => store.set(&key, &secret(VALUE), SetOptions::default(), &changing).await.map(|()| None),
+            SetEmpty => store.set(&key, &secret(""), SetOptions::default(), &changing).await.map(|()| None),
             Delete => store.delete(&key, &changing).await.map(|_| None),
             Has => store.has(&key, &reading).await.map(|_| None),
             List => store.list(Some(&key.service), &reading).await.map(|_| None),
@@ -613,7 +613,7 @@ async fn damage_and_heal(seed: u64) {
         has_display: false,
         // Damaged lengths make the store wait for what never comes.
         timeout: Duration::from_millis(50),
-        place: None,
+        host: None,
     };
     let store = Arc::new(Client(SecretService::new(environment)));
     world.put(LOGIN, "token", VALUE);

@@ -6,6 +6,7 @@ mod support;
 
 use std::time::Duration;
 
+use os_secrets::error::Code;
 use support::{
     World,
     crypto::PRIME,
@@ -41,10 +42,10 @@ async fn world() -> World {
 /// Makes a call that must fail because of the service, and without saying the value; after that,
 /// the healed service serves the same store.
 async fn fails(world: &World, call: Call, name: &str, why: &str) {
-    fails_with("ERR_SECRETS_PLATFORM_ERROR", world, call, name, why).await;
+    fails_with(Code::PlatformError, world, call, name, why).await;
 }
 
-async fn fails_with(code: &str, world: &World, call: Call, name: &str, why: &str) {
+async fn fails_with(code: Code, world: &World, call: Call, name: &str, why: &str) {
     let outcome = match call {
         Get => world.get(name).await.map(drop),
         Set => world.set(name, VALUE).await,
@@ -279,7 +280,7 @@ fn searches_that_lie_come_to_an_end() {
             for answer in [(vec![path(lie)], nothing.clone()), (nothing, vec![path(lie)])] {
                 world.service.always("SearchItems", Deviation::answer(answer));
                 let code = world.get("token").await.unwrap_err().code();
-                assert!(["ERR_SECRETS_PLATFORM_ERROR", "ERR_SECRETS_ACCESS_DENIED"].contains(&code), "{lie}");
+                assert!([Code::PlatformError, Code::AccessDenied].contains(&code), "{lie}");
                 world.service.heal();
             }
             assert_eq!(world.get("token").await.unwrap().unwrap(), VALUE, "{lie}");
@@ -302,9 +303,9 @@ fn a_hundred_thousand_matches_are_no_more_than_an_answer() {
         let unlocked = (many.clone(), nothing.clone());
         let locked = (nothing.clone(), many.clone());
         for (answer, call, code) in [
-            (&unlocked, Get, "ERR_SECRETS_PLATFORM_ERROR"),
-            (&locked, Get, "ERR_SECRETS_ACCESS_DENIED"),
-            (&locked, Delete, "ERR_SECRETS_PLATFORM_ERROR"),
+            (&unlocked, Get, Code::PlatformError),
+            (&locked, Get, Code::AccessDenied),
+            (&locked, Delete, Code::PlatformError),
         ] {
             world.service.always("SearchItems", Deviation::answer(answer.clone()));
             fails_with(code, &world, call, "token", "items that are not there").await;
@@ -315,7 +316,7 @@ fn a_hundred_thousand_matches_are_no_more_than_an_answer() {
         world.service.always("SearchItems", Deviation::answer((many, nothing)));
         assert!(world.store.call().has(&key("token")).await.unwrap());
         let list = world.store.call().within(Duration::from_millis(200)).list(None).await;
-        assert_eq!(list.unwrap_err().code(), "ERR_SECRETS_TIMEOUT");
+        assert_eq!(list.unwrap_err().code(), Code::Timeout);
         world.service.heal();
         assert_eq!(world.get("token").await.unwrap().unwrap(), VALUE);
         assert_eq!(world.delete("token").await, Ok(true));
@@ -331,7 +332,7 @@ fn giant_strings_are_no_more_than_an_answer() {
         let far = path(&format!("{LOGIN}/{}", &giant[..1 << 20]));
         let nothing: Vec<OwnedObjectPath> = Vec::new();
         world.service.always("SearchItems", Deviation::answer((nothing.clone(), vec![far.clone()])));
-        fails_with("ERR_SECRETS_ACCESS_DENIED", &world, Get, "token", "a giant item that stays locked").await;
+        fails_with(Code::AccessDenied, &world, Get, "token", "a giant item that stays locked").await;
         for (call, method, answer) in [
             (Get, "SearchItems", Deviation::refuse_saying("org.example.Error.Chatty", giant)),
             (Get, "SearchItems", Deviation::answer((vec![far.clone()], nothing.clone()))),

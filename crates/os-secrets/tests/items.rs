@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use os_secrets::{
     credential::{Key, Secret},
-    error::{Effect, Error},
+    error::{Code, Effect, Error},
     store::{MAX_KEY, MAX_VALUE},
 };
 use support::{
@@ -114,7 +114,7 @@ fn what_no_message_can_carry_is_refused_before_any_is_sent() {
             error,
             Error::TooLarge { what: "a value", size: MAX_VALUE + 1, unit: "bytes", limit: MAX_VALUE }
         );
-        assert_eq!(error.code(), "ERR_SECRETS_TOO_LARGE");
+        assert_eq!(error.code(), Code::TooLarge);
         let key = Key { service: "s".repeat(MAX_KEY), name: "n".into() };
         let error =
             Error::TooLarge { what: "service and name", size: MAX_KEY + 1, unit: "bytes", limit: MAX_KEY };

@@ -4,7 +4,7 @@
 
 mod support;
 
-use os_secrets::error::{Effect, Error};
+use os_secrets::error::{Code, Effect, Error};
 use support::{
     World,
     bus::{Bus, call_bus},
@@ -224,13 +224,13 @@ fn a_default_collection_that_does_not_come_to_be_is_asked_for_once() {
         world.service.model().default = None;
         world.service.model().on_prompt = OnPrompt::CompleteInVain;
         let error = world.set("token", "value").await.unwrap_err();
-        assert_eq!(error.code(), "ERR_SECRETS_PLATFORM_ERROR");
+        assert_eq!(error.code(), Code::PlatformError);
         assert!(error.to_string().contains("failed at CreateItem"), "{error}");
         assert_eq!(world.service.count("Prompt"), 1);
         world.service.model().on_prompt = OnPrompt::Dismiss;
         let without_display = world.store_without_display();
         let error = without_display.set(&key("token"), &secret("value")).await.unwrap_err();
-        assert_eq!(error.code(), "ERR_SECRETS_INTERACTION_REQUIRED");
+        assert_eq!(error.code(), Code::InteractionRequired);
         let words = "has no default collection yet and could not ask for the password of a new one";
         assert!(error.to_string().contains(words), "{error}");
         assert!(error.to_string().contains("Log in on the desktop"), "{error}");
@@ -294,8 +294,8 @@ fn a_prompt_that_is_refused_is_an_error_and_not_a_dismissal() {
     run(async {
         let world = locked(OnPrompt::Complete).await;
         for (method, code, why) in [
-            ("Unlock", "ERR_SECRETS_PLATFORM_ERROR", "failed at Unlock"),
-            ("Prompt", "ERR_SECRETS_INTERACTION_REQUIRED", "because its prompt failed: as the test has it"),
+            ("Unlock", Code::PlatformError, "failed at Unlock"),
+            ("Prompt", Code::InteractionRequired, "because its prompt failed: as the test has it"),
         ] {
             world.service.once(method, Deviation::Refuse("org.freedesktop.DBus.Error.Failed"));
             let error = world.get("token").await.unwrap_err();
@@ -339,7 +339,7 @@ fn one_call_asks_to_unlock_once_even_if_that_was_in_vain() {
             let set = world.set("token", "new value").await;
             let delete = world.delete("token").await.map(drop);
             for outcome in [get, set, delete] {
-                assert_eq!(outcome.unwrap_err().code(), "ERR_SECRETS_ACCESS_DENIED");
+                assert_eq!(outcome.unwrap_err().code(), Code::AccessDenied);
             }
             assert_eq!(world.service.count("Prompt"), 3);
         }

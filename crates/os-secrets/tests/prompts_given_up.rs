@@ -8,7 +8,7 @@ mod support;
 
 use std::{sync::Arc, time::Duration};
 
-use os_secrets::error::{Effect, Error};
+use os_secrets::error::{Code, Effect, Error};
 use support::{
     Kind, World,
     answers::{error, reply},
@@ -98,7 +98,7 @@ fn a_prompt_that_is_denied_holds_up_nobody() {
         for kind in Kind::ALL {
             let world = locked(kind).await;
             world.service.once("Prompt", Deviation::Refuse(DENIED));
-            assert_eq!(world.get("token").await.unwrap_err().code(), "ERR_SECRETS_ACCESS_DENIED");
+            assert_eq!(world.get("token").await.unwrap_err().code(), Code::AccessDenied);
             assert_eq!(next(&world).await, value(), "{kind:?}");
         }
     });
@@ -111,7 +111,7 @@ fn a_prompt_whose_reply_makes_no_sense_holds_up_nobody() {
             let world = locked(kind).await;
             let nonsense = |_: &mut Model, call: &Message| vec![reply(call, &"nonsense")];
             world.service.once("Prompt", Deviation::Improvise(Arc::new(nonsense)));
-            assert_eq!(world.get("token").await.unwrap_err().code(), "ERR_SECRETS_PLATFORM_ERROR");
+            assert_eq!(world.get("token").await.unwrap_err().code(), Code::PlatformError);
             assert_eq!(next(&world).await, value(), "{kind:?}");
         }
     });

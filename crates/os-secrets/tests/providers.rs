@@ -6,7 +6,7 @@ mod support;
 
 use std::{sync::Arc, time::Duration};
 
-use os_secrets::error::{Effect, Error};
+use os_secrets::error::{Code, Effect, Error};
 use support::{
     World,
     bus::call_bus,
@@ -468,7 +468,7 @@ fn an_item_that_never_holds_still_is_an_error() {
         for method in ["GetSecret", "CreateItem", "Delete"] {
             world.service.always(method, Deviation::Refuse(IS_LOCKED));
         }
-        let denied = "ERR_SECRETS_ACCESS_DENIED";
+        let denied = Code::AccessDenied;
         assert_eq!(world.get("token").await.unwrap_err().code(), denied);
         assert_eq!(world.set("token", "value").await.unwrap_err().code(), denied);
         assert_eq!(world.delete("token").await.unwrap_err().code(), denied);

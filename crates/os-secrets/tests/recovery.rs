@@ -11,8 +11,11 @@ use std::{
 
 use os_secrets::{
     credential::Secret,
-    error::Error,
-    store::linux::{Environment, SecretService, environment::DEFAULT_TIMEOUT},
+    error::{Code, Error},
+    store::{
+        linux::{Environment, SecretService},
+        settings::DEFAULT_TIMEOUT,
+    },
 };
 use support::{
     Client, PATIENCE, World,
@@ -90,7 +93,7 @@ fn a_service_that_is_lost_twice_in_a_call_is_an_error() {
         }
         let error = world.get("token").await.unwrap_err();
         assert!(matches!(error, Error::Lost { .. }), "{error}");
-        assert_eq!(error.code(), "ERR_SECRETS_PLATFORM_ERROR");
+        assert_eq!(error.code(), Code::PlatformError);
         assert_eq!(world.service.count("GetSecret"), 2);
         assert_eq!(world.get("token").await.unwrap().unwrap(), "value");
     });
@@ -243,12 +246,12 @@ fn there_is_no_bus() {
         for _ in 0..2 {
             let error = get(&store, "token").await.unwrap_err();
             assert!(matches!(error, Error::NoBus(_)), "{error}");
-            assert_eq!(error.code(), "ERR_SECRETS_PLATFORM_ERROR");
+            assert_eq!(error.code(), Code::PlatformError);
             assert!(error.to_string().contains(bus.address()), "{error}");
         }
         let timeout = DEFAULT_TIMEOUT;
         let environment =
-            Environment { bus_address: Err("it is not set"), has_display: true, timeout, place: None };
+            Environment { bus_address: Err("it is not set"), has_display: true, timeout, host: None };
         let unset = Client(SecretService::new(environment));
         let error = unset.set(&key("token"), &Secret::new(b"value".into())).await.unwrap_err();
         assert_eq!(error, Error::NoBus("it is not set".into()));
@@ -267,7 +270,7 @@ fn there_is_no_service_until_one_comes() {
         for outcome in [get, set, delete] {
             let error = outcome.unwrap_err();
             assert!(matches!(error, Error::NoService(_)), "{error}");
-            assert_eq!(error.code(), "ERR_SECRETS_PLATFORM_ERROR");
+            assert_eq!(error.code(), Code::PlatformError);
         }
         let service = Service::start(&bus).await;
         store.set(&key, &value).await.unwrap();
@@ -289,7 +292,7 @@ fn a_service_that_does_not_answer_is_given_up_on_and_its_late_answer_ignored() {
             lose_patience().await;
             let error = waiting.join_next().await.unwrap().unwrap().unwrap_err();
             assert!(matches!(error, Error::Timeout { at, .. } if at == Some(method)), "{error}");
-            assert_eq!(error.code(), "ERR_SECRETS_TIMEOUT");
+            assert_eq!(error.code(), Code::Timeout);
             assert_eq!(world.service.count(method), before + 1, "a call that may be done is not repeated");
             gate.open();
             assert_eq!(world.get("token").await.unwrap().unwrap(), "value");
@@ -343,7 +346,7 @@ fn a_bus_that_does_not_answer_is_given_up_on() {
         let store = store(&address, true);
         let (outcome, _connection) = tokio::join!(get(&store, "token"), mute);
         let error = outcome.unwrap_err();
-        assert_eq!(error.code(), "ERR_SECRETS_TIMEOUT");
+        assert_eq!(error.code(), Code::Timeout);
         assert!(error.to_string().contains("(connecting to the D-Bus session bus)"), "{error}");
     });
 }

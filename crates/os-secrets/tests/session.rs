@@ -4,6 +4,7 @@
 
 mod support;
 
+use os_secrets::error::Code;
 use support::{
     World, get,
     model::{Encryption, LOGIN, NO_SESSION, NOT_SUPPORTED},
@@ -52,11 +53,11 @@ fn any_other_refusal_of_encryption_is_the_end() {
     run(async {
         let world = World::new().await;
         for (name, code) in [
-            ("org.freedesktop.DBus.Error.Failed", "ERR_SECRETS_PLATFORM_ERROR"),
-            ("org.freedesktop.DBus.Error.InvalidArgs", "ERR_SECRETS_PLATFORM_ERROR"),
-            ("org.freedesktop.DBus.Error.UnknownMethod", "ERR_SECRETS_PLATFORM_ERROR"),
-            ("org.freedesktop.Secret.Error.NotSupported", "ERR_SECRETS_PLATFORM_ERROR"),
-            ("org.freedesktop.DBus.Error.AccessDenied", "ERR_SECRETS_ACCESS_DENIED"),
+            ("org.freedesktop.DBus.Error.Failed", Code::PlatformError),
+            ("org.freedesktop.DBus.Error.InvalidArgs", Code::PlatformError),
+            ("org.freedesktop.DBus.Error.UnknownMethod", Code::PlatformError),
+            ("org.freedesktop.Secret.Error.NotSupported", Code::PlatformError),
+            ("org.freedesktop.DBus.Error.AccessDenied", Code::AccessDenied),
         ] {
             world.service.once("OpenSession", Deviation::Refuse(name));
             let error = world.set("token", "never to be seen").await.unwrap_err();
@@ -75,7 +76,7 @@ fn a_service_that_offers_no_session_at_all_fails() {
         let world = World::new().await;
         world.service.always("OpenSession", Deviation::Refuse(NOT_SUPPORTED));
         let error = world.get("token").await.unwrap_err();
-        assert_eq!(error.code(), "ERR_SECRETS_PLATFORM_ERROR");
+        assert_eq!(error.code(), Code::PlatformError);
         assert_eq!(algorithms(&world), [ENCRYPTED, "plain"]);
     });
 }
@@ -170,7 +171,7 @@ fn sessions_forgotten_for_ever_are_an_error_after_two_tries() {
         world.put(LOGIN, "token", "value");
         world.service.always("GetSecret", Deviation::Refuse(NO_SESSION));
         let error = world.get("token").await.unwrap_err();
-        assert_eq!(error.code(), "ERR_SECRETS_PLATFORM_ERROR");
+        assert_eq!(error.code(), Code::PlatformError);
         assert_eq!(world.service.count("OpenSession"), 2);
         assert_eq!(world.service.count("GetSecret"), 2);
         world.service.heal();

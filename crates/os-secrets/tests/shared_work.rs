@@ -16,7 +16,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use os_secrets::{error::Error, limits::Progress, store::Store};
+use os_secrets::{
+    error::Error,
+    progress::Progress,
+    store::{SetOptions, Store},
+};
 use support::{
     Client, Kind, World,
     answers::error,
@@ -145,7 +149,7 @@ async fn make(store: Arc<Client>, call: Call) -> Result<(), Error> {
     let (reading, changing) = (Progress::reading(true), Progress::changing(true));
     match call {
         Get => store.get(&key, &reading).await.map(drop),
-        Set => store.set(&key, &secret("new"), &changing).await,
+        Set => store.set(&key, &secret("new"), SetOptions::default(), &changing).await,
         Delete => store.delete(&key, &changing).await.map(drop),
         Has => store.has(&key, &reading).await.map(drop),
         List => store.list(None, &reading).await.map(drop),

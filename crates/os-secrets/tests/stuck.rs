@@ -16,13 +16,14 @@ use std::{
 
 use age::{secrecy::ExposeSecret, x25519};
 use os_secrets::{
+    bounds::Bounds,
     credential::{Key, Secret},
     error::Error,
     file::make_directory,
-    limits::{Limits, Progress},
+    progress::Progress,
     scope::{Name, Repository, Scope, Scopes, User},
     store::{
-        Choice, Store,
+        Choice, SetOptions, Store,
         exec::{self, ExecStore},
         file::{Defaults, FileStore, Options, keys::Unlock},
         memory::MemoryStore,
@@ -117,14 +118,14 @@ async fn get(store: &dyn Store) -> Result<Option<Secret>, Error> {
 }
 
 async fn set(store: &dyn Store) -> Result<(), Error> {
-    store.set(&key(), &Secret::new(b"value".to_vec()), &Progress::changing(true)).await
+    store.set(&key(), &Secret::new(b"value".to_vec()), SetOptions::default(), &Progress::changing(true)).await
 }
 
 /// Makes a call and gives it up after a moment, when it waits for its disk.
 async fn give_up<T: Send>(call: impl Future<Output = Result<T, Error>> + Send) {
     let progress = Progress::reading(true);
-    let limits = Limits { timeout: Some(Duration::from_millis(20)), canceled: None };
-    let outcome = limits.run(&progress, call).await;
+    let bounds = Bounds { timeout: Some(Duration::from_millis(20)), canceled: None };
+    let outcome = bounds.run(&progress, call).await;
     assert!(matches!(outcome, Err(Error::Timeout { .. })), "{:?}", outcome.map(drop));
 }
 

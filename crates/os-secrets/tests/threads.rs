@@ -5,13 +5,14 @@ use std::{fs, sync::Arc};
 
 use age::secrecy::ExposeSecret;
 use os_secrets::{
+    bounds::Bounds,
     credential::{Key, Secret},
     error::Error,
     executor::{Lane, block_on},
     file::make_directory,
-    limits::{Limits, Progress},
+    progress::Progress,
     store::{
-        Store,
+        SetOptions, Store,
         file::{Defaults, FileStore, Options, keys::Unlock},
     },
 };
@@ -50,7 +51,7 @@ fn a_call_that_gets_no_thread_fails_alone() {
         block_on(async move {
             let key = Key { service: "service".into(), name: "name".into() };
             let (value, progress) = (Secret::new(b"value".to_vec()), Progress::changing(true));
-            Limits::default().run(&progress, store.set(&key, &value, &progress)).await
+            Bounds::default().run(&progress, store.set(&key, &value, SetOptions::default(), &progress)).await
         })
     };
     // The thread of the connections is there.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Fact, Problem, Report, works};
 use crate::Failure;
 use os_secrets::{
-    error::{Error, Place},
+    error::{Error, HostKind},
     executor::block_on,
     store::{
         self,
@@ -55,10 +55,10 @@ fn facts(diagnosis: &Diagnosis, works: bool) -> Vec<Fact> {
 }
 
 fn place(diagnosis: &Diagnosis) -> &'static str {
-    match diagnosis.place {
-        Some(Place::Wsl) => "WSL",
-        Some(Place::Container) => "container",
-        Some(Place::Ssh) => "SSH",
+    match diagnosis.host {
+        Some(HostKind::Wsl) => "WSL",
+        Some(HostKind::Container) => "container",
+        Some(HostKind::Ssh) => "SSH",
         None if diagnosis.has_display => "desktop",
         None => "headless",
     }
@@ -68,8 +68,8 @@ fn problems(diagnosis: &Diagnosis) -> Vec<Problem> {
     let service = match &diagnosis.service {
         Err(error) => {
             let (mend, place) = match error {
-                Error::NoService(_) => (INSTALL, diagnosis.place),
-                Error::NoBus(_) => (START, diagnosis.place),
+                Error::NoService(_) => (INSTALL, diagnosis.host),
+                Error::NoBus(_) => (START, diagnosis.host),
                 _ => (LOGS, None),
             };
             let place = place.map(|place| format!(". {place}")).unwrap_or_default();

@@ -27,6 +27,7 @@ use crate::{
     output::write_all,
 };
 use os_secrets::credential::Secret;
+use os_secrets::sync::lock;
 
 /// Ctrl-D, which ends the input for those who come from Unix.
 const CTRL_D: u8 = 0x04;
@@ -99,7 +100,7 @@ impl Quiet {
 }
 
 fn quiet() -> MutexGuard<'static, Option<Quiet>> {
-    QUIET.lock().unwrap_or_else(PoisonError::into_inner)
+    lock(&QUIET)
 }
 
 /// Restores the console, and ends the process as what comes after all handlers does: one of a runtime could
@@ -121,7 +122,7 @@ struct Terminal<'a> {
 
 impl<'a> Terminal<'a> {
     fn enter(keyboard: &'a File) -> io::Result<Self> {
-        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = lock(&TURN);
         let before = console::mode(keyboard)?;
         let own = Quiet { keyboard: keyboard.try_clone()?, before, prompted: false };
         let handled = Handled::by(end)?;

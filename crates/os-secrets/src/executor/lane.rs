@@ -8,7 +8,7 @@ use std::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::pool;
-use crate::{error::Error, limits::Progress, shared::SharedByKey};
+use crate::{error::Error, progress::Progress, sync::SharedByKey};
 
 /// The lanes that are in use, by what their work waits for.
 static LANES: SharedByKey<(PathBuf, Purpose), Semaphore> = SharedByKey::new();
@@ -97,7 +97,7 @@ mod tests {
     use std::{sync::mpsc, time::Duration};
 
     use super::*;
-    use crate::{error::Effect, limits::Limits};
+    use crate::{bounds::Bounds, error::Effect};
 
     /// Work that blocks its thread until the first sender goes away; the receiver hears when it has begun.
     fn stuck()
@@ -118,7 +118,7 @@ mod tests {
         call: impl Future<Output = Result<T, Error>> + Send,
     ) -> Effect {
         let timeout = when.is_none().then_some(Duration::from_millis(10));
-        match (Limits { timeout, canceled: when }).run(progress, call).await {
+        match (Bounds { timeout, canceled: when }).run(progress, call).await {
             Err(Error::Timeout { effect, .. } | Error::Aborted { effect }) => effect,
             outcome => panic!("it does not wait: {:?}", outcome.map(drop)),
         }

@@ -12,6 +12,8 @@ use std::{
     time::Duration,
 };
 
+use crate::sync::lock;
+
 /// The maximum number of threads. Each [`Lane`](super::Lane) takes few of them, so only as many disks or programs as
 /// this that do not answer could take all.
 const MAX_THREADS: usize = 32;
@@ -90,8 +92,7 @@ impl Pool {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing panics while it is held.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

@@ -29,7 +29,7 @@ use super::{
     acl::{self, Other},
     hidden, symbolic_link,
 };
-use crate::error::Error;
+use crate::error::{Code, Error};
 
 /// How long others may hold open what is replaced: virus scanners and indexers look at each new file.
 const HELD: Duration = Duration::from_secs(5);
@@ -320,7 +320,7 @@ mod tests {
         let open = OpenOptions::new().access_mode(READ_CONTROL | WRITE_DAC).open(&file).unwrap();
         acl::allow_everyone_to_read(open.as_handle()).unwrap();
         let error = check_private(&file, &fs::metadata(&file).unwrap()).unwrap_err();
-        assert_eq!(error.code(), "ERR_SECRETS_ACCESS_DENIED");
+        assert_eq!(error.code(), Code::AccessDenied);
         assert!(error.to_string().contains("icacls"), "{error}");
         assert_eq!(writable_by_others(&file, &fs::metadata(&file).unwrap(), false), None);
         assert!(writable_by_others(&file, &fs::metadata(&file).unwrap(), true).is_some());

@@ -15,8 +15,8 @@ use crate::{
     credential::{Key, Secret},
     error::Error,
     executor::{Purpose, ended},
-    limits::Progress,
-    store::Choice,
+    progress::Progress,
+    store::{Choice, SetOptions},
 };
 
 mod name;
@@ -97,7 +97,9 @@ impl User {
     /// Stores a secret, in place of one that was there.
     pub async fn set(&self, name: &Name, value: Secret, progress: &Progress) -> Result<(), Error> {
         let (preferences, name) = match self {
-            Self::Store(choice) => return choice.store()?.set(&key(name), &value, progress).await,
+            Self::Store(choice) => {
+                return choice.store()?.set(&key(name), &value, SetOptions::default(), progress).await;
+            }
             Self::Preferences(preferences) => (preferences.clone()?, name.clone()),
         };
         let lane = preferences.lane(Purpose::Write);

@@ -2,14 +2,13 @@
 
 use std::{
     collections::BTreeSet,
-    env,
-    ffi::OsString,
     path::{Path, PathBuf},
 };
 
 use super::{Found, Name, sorted};
 use crate::{
     credential::Secret,
+    environment::{Process, Variables, configuration_directory},
     error::Error,
     executor::{Lane, Purpose},
     file::{Access, Directory, failure, make_directory, read},
@@ -37,29 +36,17 @@ impl Preferences {
     ///
     /// [`Error::InvalidSetting`] where the environment says nothing of that.
     pub fn of_user() -> Result<Self, Error> {
-        Self::from_variables(|name| env::var_os(name).filter(|value| !value.is_empty()), Path::exists)
+        Self::read(&Process, Path::exists)
     }
 
-    fn from_variables(
-        variable: impl Fn(&str) -> Option<OsString>,
-        exists: impl Fn(&Path) -> bool,
-    ) -> Result<Self, Error> {
-        if let Some(path) = variable("BUS_PREFERENCES_PATH") {
+    fn read(variables: &impl Variables, exists: impl Fn(&Path) -> bool) -> Result<Self, Error> {
+        if let Some(path) = variables.get("BUS_PREFERENCES_PATH") {
             return Ok(Self { path: path.into() });
         }
-        if let Some(directory) = variable("BUS_CONFIG_DIR") {
+        if let Some(directory) = variables.get("BUS_CONFIG_DIR") {
             return Ok(Self { path: Path::new(&directory).join(FILE) });
         }
-        let configuration = if cfg!(windows) {
-            variable("APPDATA").map(PathBuf::from)
-        } else {
-            variable("XDG_CONFIG_HOME")
-                .map(PathBuf::from)
-                // The base directory specification has relative ones ignored.
-                .filter(|path| path.is_absolute())
-                .or_else(|| variable("HOME").map(|home| Path::new(&home).join(".config")))
-        };
-        let configuration = configuration.ok_or_else(|| {
+        let configuration = configuration_directory(variables).ok_or_else(|| {
             Error::InvalidSetting(format!(
                 "There is no place for the user's secrets: set {} or BUS_PREFERENCES_PATH",
                 if cfg!(windows) { "APPDATA" } else { "HOME, XDG_CONFIG_HOME" }
@@ -142,9 +129,9 @@ mod tests {
 
     fn path(variables: &[(&str, &str)], there: &str) -> Option<String> {
         let variables: std::collections::HashMap<_, _> = variables.iter().copied().collect();
-        let found = Preferences::from_variables(
-            |name| variables.get(name).map(OsString::from),
-            |path| path == Path::new(there),
+        let found = Preferences::read(
+            &|name: &str| variables.get(name).map(std::ffi::OsString::from),
+            |path: &Path| path == Path::new(there),
         );
         found.ok().map(|found| found.path.to_string_lossy().into_owned())
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Name, Scope, Scopes, reference, sorted};
-use crate::{credential::Secret, error::Error, limits::Progress};
+use crate::{credential::Secret, error::Error, progress::Progress};
 
 /// Values, of which some refer to secrets.
 pub struct Resolution {

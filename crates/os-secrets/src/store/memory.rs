@@ -6,10 +6,11 @@ use std::{
     sync::{Mutex, MutexGuard},
 };
 
-use super::{Call, Store, checked};
+use super::{Call, SetOptions, Store, checked};
 use crate::{
     credential::{Key, Secret},
-    limits::Progress,
+    progress::Progress,
+    sync::lock,
 };
 
 /// Credentials in memory.
@@ -18,8 +19,7 @@ pub struct MemoryStore(Mutex<BTreeMap<Key, Secret>>);
 
 impl MemoryStore {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Key, Secret>> {
-        // Nothing panics while the lock is held.
-        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        lock(&self.0)
     }
 }
 
@@ -28,7 +28,7 @@ impl Store for MemoryStore {
         Box::pin(ready(Ok(self.lock().get(key).cloned())))
     }
 
-    fn set<'a>(&'a self, key: &'a Key, value: &'a Secret, _: &'a Progress) -> Call<'a, ()> {
+    fn set<'a>(&'a self, key: &'a Key, value: &'a Secret, _: SetOptions, _: &'a Progress) -> Call<'a, ()> {
         Box::pin(ready(checked(key, value).map(|value| {
             let mut all = self.lock();
             match value {

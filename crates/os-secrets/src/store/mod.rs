@@ -8,12 +8,13 @@ use std::{
 
 use self::{
     file::FileStore,
-    settings::{Provider, Settings},
+    settings::{Settings, StoreKind},
 };
 use crate::{
     credential::{Key, Secret},
+    environment::Process,
     error::Error,
-    limits::Progress,
+    progress::Progress,
 };
 
 #[forbid(unsafe_code)]
@@ -29,6 +30,8 @@ pub mod macos;
 pub mod memory;
 #[forbid(unsafe_code)]
 pub mod settings;
+#[forbid(unsafe_code)]
+mod sizes;
 #[cfg(windows)]
 pub mod windows;
 
@@ -42,13 +45,17 @@ pub use macos::{foreign::Foreign, keychain::Keychain as OsStore};
 #[cfg(windows)]
 pub use windows::{CredentialManager as OsStore, foreign::Foreign};
 
+pub use sizes::{MAX_KEY, MAX_VALUE};
+#[cfg_attr(target_os = "linux", allow(unused_imports, reason = "for the stores of other systems"))]
+use sizes::{check_key, check_size, checked};
+
 static SETTINGS: OnceLock<Settings> = OnceLock::new();
 static OS_STORE: OnceLock<Result<OsStore, Error>> = OnceLock::new();
 static FILE_STORE: OnceLock<FileStore> = OnceLock::new();
 
 /// The settings of this process, of the moment when they were first asked for.
 pub fn settings() -> &'static Settings {
-    SETTINGS.get_or_init(|| Settings::read(&settings::Process))
+    SETTINGS.get_or_init(|| Settings::read(&Process))
 }
 
 /// The store that the environment chooses; the operating system's where it chooses none. It stays the same
@@ -58,9 +65,9 @@ pub fn settings() -> &'static Settings {
 ///
 /// [`Error::InvalidSetting`] where one of the settings is wrong.
 pub fn chosen() -> Result<&'static dyn Store, Error> {
-    Ok(match settings().provider.clone()? {
-        Provider::Os => os()?,
-        Provider::File => file(),
+    Ok(match settings().kind.clone()? {
+        StoreKind::Os => os()?,
+        StoreKind::File => file(),
     })
 }
 
@@ -75,15 +82,8 @@ pub fn file() -> &'static FileStore {
 ///
 /// [`Error::InvalidSetting`] where one of them is wrong.
 pub fn os() -> Result<&'static OsStore, Error> {
-    OS_STORE.get_or_init(OsStore::from_environment).as_ref().map_err(Error::clone)
+    OS_STORE.get_or_init(|| OsStore::from_environment(settings())).as_ref().map_err(Error::clone)
 }
-
-/// The largest value in bytes, of every store. A bus cuts off who sends a larger message than it takes, and
-/// the strictest take 32 MiB; D-Bus itself ends at arrays of 64 MiB.
-pub const MAX_VALUE: usize = 16 << 20;
-/// The largest service and name together, in bytes. On a bus they stand twice in one message, as attributes and
-/// as label, beside a value.
-pub const MAX_KEY: usize = 4 << 20;
 
 /// A call in progress. It is to be polled on the thread of [`executor`](crate::executor).
 pub type Call<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
@@ -100,18 +100,6 @@ pub enum Choice {
 }
 
 impl Choice {
-    /// Whether programs of all kinds keep theirs in it, which nothing tells from ours. Such a store lists the
-    /// credentials of one service only.
-    pub fn is_shared(&self) -> bool {
-        let is_os = match self {
-            Self::Environment => settings().provider == Ok(Provider::Os),
-            Self::Os => true,
-            Self::Own(_) => false,
-        };
-        // The Secret Service tells ours from others by their schema.
-        is_os && !cfg!(target_os = "linux")
-    }
-
     /// The store.
     ///
     /// # Errors
@@ -124,39 +112,6 @@ impl Choice {
             Self::Own(store) => Ok(store.as_ref()),
         }
     }
-}
-
-/// Refuses what no message of a bus could carry, and what no other store takes either.
-fn check_size(key: &Key, value: Option<&Secret>) -> Result<(), Error> {
-    let size = key.service.len() + key.name.len();
-    if size > MAX_KEY {
-        return Err(Error::TooLarge { what: "service and name", size, unit: "bytes", limit: MAX_KEY });
-    }
-    match value.map(|value| value.expose().len()) {
-        Some(size) if size > MAX_VALUE => {
-            Err(Error::TooLarge { what: "a value", size, unit: "bytes", limit: MAX_VALUE })
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Refuses what names no credential.
-fn check_key(key: &Key) -> Result<(), Error> {
-    match [&key.service, &key.name].into_iter().any(|text| text.is_empty() || text.contains('\0')) {
-        true => Err(Error::InvalidKey),
-        false => Ok(()),
-    }
-}
-
-/// A value that a store without limits of its own is to hold; `None` where it is empty, which deletes.
-///
-/// # Errors
-///
-/// [`Error::TooLarge`], and [`Error::InvalidKey`].
-fn checked<'a>(key: &Key, value: &'a Secret) -> Result<Option<&'a Secret>, Error> {
-    check_key(key)?;
-    check_size(key, Some(value))?;
-    Ok(Some(value).filter(|value| !value.expose().is_empty()))
 }
 
 /// How long a credential is kept, and where. Windows knows the difference.
@@ -197,20 +152,15 @@ pub trait Store: Send + Sync {
     /// Reads a credential: `None` only where there is no such credential.
     fn get<'a>(&'a self, key: &'a Key, progress: &'a Progress) -> Call<'a, Option<Secret>>;
 
-    /// Stores a credential, in place of one that was there. An empty value deletes, and is no
-    /// error where there was nothing.
-    fn set<'a>(&'a self, key: &'a Key, value: &'a Secret, progress: &'a Progress) -> Call<'a, ()>;
-
-    /// As [`set`](Self::set), with options.
-    fn set_with<'a>(
+    /// Stores a credential. Replaces one with the same key. An empty value deletes, and is no error if there was
+    /// nothing.
+    fn set<'a>(
         &'a self,
         key: &'a Key,
         value: &'a Secret,
-        _: SetOptions,
+        options: SetOptions,
         progress: &'a Progress,
-    ) -> Call<'a, ()> {
-        self.set(key, value, progress)
-    }
+    ) -> Call<'a, ()>;
 
     /// Deletes a credential; whether there was one.
     fn delete<'a>(&'a self, key: &'a Key, progress: &'a Progress) -> Call<'a, bool>;
@@ -220,5 +170,24 @@ pub trait Store: Send + Sync {
 
     /// The names of all credentials, or of one service's, sorted and each once. No value is read,
     /// and the person is not asked.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NeedsService`] if [`needs_service`](Self::needs_service) and none is given.
     fn list<'a>(&'a self, service: Option<&'a str>, progress: &'a Progress) -> Call<'a, Vec<Key>>;
+
+    /// Whether the store lists the credentials of one service only, because it holds those of all programs and
+    /// cannot tell which are ours.
+    fn needs_service(&self) -> bool {
+        false
+    }
+
+    /// A value that this store holds, as text.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidData`] if it is not UTF-8 text.
+    fn as_text(&self, value: Secret) -> Result<Secret, Error> {
+        value.into_text()
+    }
 }

@@ -20,12 +20,14 @@ use std::{
 };
 
 use os_secrets::{
+    bounds::Bounds,
     credential::{Key, Secret},
     error::Error,
-    limits::{Limits, Progress},
+    progress::Progress,
     store::{
-        Store,
-        linux::{Environment, SecretService, environment::DEFAULT_TIMEOUT},
+        SetOptions, Store,
+        linux::{Environment, SecretService},
+        settings::DEFAULT_TIMEOUT,
     },
 };
 use tokio::{sync::oneshot, task::JoinSet};
@@ -193,7 +195,7 @@ pub fn store(address: &str, has_display: bool) -> Arc<Client> {
 
 /// The same, with this time for each message.
 pub fn store_within(address: &str, has_display: bool, timeout: Duration) -> Arc<Client> {
-    let environment = Environment { bus_address: Ok(address.into()), has_display, timeout, place: None };
+    let environment = Environment { bus_address: Ok(address.into()), has_display, timeout, host: None };
     Arc::new(Client(SecretService::new(environment)))
 }
 
@@ -203,7 +205,7 @@ pub struct Client(pub SecretService);
 impl Client {
     /// A call to be made, with bounds to be set.
     pub fn call(&self) -> Call<'_> {
-        Call { store: &self.0, limits: Limits::default(), interactive: true }
+        Call { store: &self.0, bounds: Bounds::default(), interactive: true }
     }
 
     /// Reads a credential.
@@ -225,7 +227,7 @@ impl Client {
 /// A call that has not been made yet.
 pub struct Call<'a> {
     store: &'a SecretService,
-    limits: Limits,
+    bounds: Bounds,
     interactive: bool,
 }
 
@@ -238,44 +240,44 @@ impl Call<'_> {
 
     /// Sets a deadline.
     pub fn within(mut self, timeout: Duration) -> Self {
-        self.limits.timeout = Some(timeout);
+        self.bounds.timeout = Some(timeout);
         self
     }
 
     /// Lets the call be canceled.
     pub fn until(mut self, canceled: oneshot::Receiver<()>) -> Self {
-        self.limits.canceled = Some(canceled);
+        self.bounds.canceled = Some(canceled);
         self
     }
 
     /// Reads a credential.
     pub async fn get(self, key: &Key) -> Result<Option<Secret>, Error> {
         let progress = Progress::reading(self.interactive);
-        self.limits.run(&progress, self.store.get(key, &progress)).await
+        self.bounds.run(&progress, self.store.get(key, &progress)).await
     }
 
     /// Stores a credential.
     pub async fn set(self, key: &Key, value: &Secret) -> Result<(), Error> {
         let progress = Progress::changing(self.interactive);
-        self.limits.run(&progress, self.store.set(key, value, &progress)).await
+        self.bounds.run(&progress, self.store.set(key, value, SetOptions::default(), &progress)).await
     }
 
     /// Deletes a credential.
     pub async fn delete(self, key: &Key) -> Result<bool, Error> {
         let progress = Progress::changing(self.interactive);
-        self.limits.run(&progress, self.store.delete(key, &progress)).await
+        self.bounds.run(&progress, self.store.delete(key, &progress)).await
     }
 
     /// Looks for a credential.
     pub async fn has(self, key: &Key) -> Result<bool, Error> {
         let progress = Progress::reading(self.interactive);
-        self.limits.run(&progress, self.store.has(key, &progress)).await
+        self.bounds.run(&progress, self.store.has(key, &progress)).await
     }
 
     /// Lists the credentials of a service, or all.
     pub async fn list(self, service: Option<&str>) -> Result<Vec<Key>, Error> {
         let progress = Progress::reading(false);
-        self.limits.run(&progress, self.store.list(service, &progress)).await
+        self.bounds.run(&progress, self.store.list(service, &progress)).await
     }
 }
 

@@ -19,6 +19,7 @@ pub use self::printed::as_printed;
 
 use super::Failed;
 use crate::{console::Handled, mask::Mask};
+use os_secrets::sync::lock;
 use os_secrets::{error::Error, job::Job};
 
 mod printed;
@@ -104,7 +105,7 @@ struct Running {
 
 impl Running {
     fn begin() -> Result<Self, Failed> {
-        let turn = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = lock(&RUNNING);
         let handled = Handled::by(leave_to_child).map_err(Failed::ToStart)?;
         // The turn is over before the handler is gone, which may wait for that.
         Ok(Self { _turn: turn, _handled: handled })

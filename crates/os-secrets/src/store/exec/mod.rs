@@ -7,12 +7,12 @@ use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
 use tokio::sync::Mutex;
 
-use super::{Call, Store, checked};
+use super::{Call, SetOptions, Store, checked};
 use crate::{
     credential::{Key, Secret},
     error::Error,
     json::{Document, object_of_texts},
-    limits::Progress,
+    progress::Progress,
 };
 
 mod helper;
@@ -163,7 +163,13 @@ impl Store for ExecStore {
         Box::pin(self.read(key, progress))
     }
 
-    fn set<'a>(&'a self, key: &'a Key, value: &'a Secret, progress: &'a Progress) -> Call<'a, ()> {
+    fn set<'a>(
+        &'a self,
+        key: &'a Key,
+        value: &'a Secret,
+        _: SetOptions,
+        progress: &'a Progress,
+    ) -> Call<'a, ()> {
         Box::pin(async move {
             let value = checked(key, value)?;
             let _turn = self.changing.lock().await;

@@ -16,9 +16,9 @@ use zeroize::Zeroizing;
 use super::envelope::Keys;
 use crate::{
     credential::Secret,
+    environment::{Variables, configuration_directory, fixed},
     error::Error,
     file::{path_of, writable_by_others},
-    store::settings::{Variables, configuration_directory, fixed},
 };
 
 /// The name of the identity's file, where systemd and containers lay secrets.

@@ -13,22 +13,21 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{Arc, Mutex},
 };
 
 use age::x25519;
 use zeroize::Zeroizing;
 
-use super::{
-    Call, Store, checked,
-    settings::{Variables, data_directory},
-};
+use super::{Call, SetOptions, Store, checked};
 use crate::{
     credential::{Key, Secret},
+    environment::{Variables, data_directory, fixed},
     error::Error,
     executor::{Lane, Purpose},
     file::failure,
-    limits::Progress,
+    progress::Progress,
+    sync::lock,
 };
 
 mod entries;
@@ -60,7 +59,7 @@ impl Defaults {
     /// Those of an environment: the file is `OS_SECRETS_FILE`, else `os-secrets/secrets.age` in the directory of
     /// programs' data.
     pub fn read(variables: &impl Variables) -> Self {
-        let named = variables.get("OS_SECRETS_FILE").map(|path| super::settings::fixed(Path::new(&path)));
+        let named = variables.get("OS_SECRETS_FILE").map(|path| fixed(Path::new(&path)));
         let usual = || Some(data_directory(variables)?.join("os-secrets").join("secrets.age"));
         Self { path: named.or_else(usual), keys: keys::Places::read(variables) }
     }
@@ -363,7 +362,13 @@ impl Store for FileStore {
         Box::pin(self.with(move |inner| inner.entries()?.get(&key)))
     }
 
-    fn set<'a>(&'a self, key: &'a Key, value: &'a Secret, progress: &'a Progress) -> Call<'a, ()> {
+    fn set<'a>(
+        &'a self,
+        key: &'a Key,
+        value: &'a Secret,
+        _: SetOptions,
+        progress: &'a Progress,
+    ) -> Call<'a, ()> {
         Box::pin(async move {
             let value = checked(key, value)?.cloned();
             queue::change(&self.0, key.clone(), value, progress).await.map(drop)
@@ -383,9 +388,4 @@ impl Store for FileStore {
         let service = service.map(str::to_owned);
         Box::pin(self.with(move |inner| Ok(inner.entries()?.list(service.as_deref()))))
     }
-}
-
-/// Nothing is left half done where a thread panicked.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::envelope::parse_recipient;
 use crate::{
-    credential::{Key, Secret},
+    credential::{Key, Secret, is_valid_part},
     error::Error,
     json::{Document, Field},
 };
@@ -119,7 +119,7 @@ impl<'a> Payload<'a> {
 
 /// A service or a name, as callers may give them.
 fn name(name: Option<String>) -> Option<String> {
-    name.filter(|name| !name.is_empty() && !name.contains('\0'))
+    name.filter(|name| is_valid_part(name))
 }
 
 fn secret(value: &Field<'_, '_>) -> Option<Secret> {

@@ -11,13 +11,14 @@ use std::{
 
 use tokio::{sync::oneshot, time::sleep};
 
-use super::{Inner, Keys, lock};
+use super::{Inner, Keys};
 use crate::{
     credential::{Key, Secret},
     error::Error,
     executor,
     file::{Directory, PAUSE},
-    limits::Progress,
+    progress::Progress,
+    sync::lock,
 };
 
 /// The changes of one store.

@@ -13,7 +13,7 @@ use super::{
     session::Session,
     wire::{Wire, WireSecret},
 };
-use crate::executor;
+use crate::{executor, sync::lock};
 
 /// The most items of one message. Small waves answer the first calls early, and give the runtime
 /// its turns between them.
@@ -71,12 +71,11 @@ impl Batch {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing panics while the lock is held.
-        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        lock(&self.state)
     }
 
     async fn send_waves(self: Arc<Self>) {
-        let _place = Place(&self);
+        let _place = HostKind(&self);
         loop {
             let wave = self.next_wave();
             if wave.is_empty() {
@@ -127,9 +126,9 @@ impl Batch {
 }
 
 /// A place among the messages under way, which even a panic gives back.
-struct Place<'a>(&'a Arc<Batch>);
+struct HostKind<'a>(&'a Arc<Batch>);
 
-impl Drop for Place<'_> {
+impl Drop for HostKind<'_> {
     fn drop(&mut self) {
         let mut state = self.0.state();
         if state.waiting.is_empty() {

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     error::{Effect, Error},
-    limits::Progress,
+    progress::Progress,
 };
 
 /// As many calls may wait for replies at once; more wait their turn here. Buses limit it too, the

@@ -4,9 +4,9 @@ use super::{
     SecretService,
     fault::Fault,
     link::Link,
-    wire::{DEFAULT_COLLECTION, Provider},
+    wire::{DEFAULT_COLLECTION, Daemon},
 };
-use crate::error::{Error, Place};
+use crate::error::{Error, HostKind};
 
 /// What there is to say of the store.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub struct Diagnosis {
     /// Whether a prompt can appear somewhere.
     pub has_display: bool,
     /// Where the process runs, where that is not a desktop.
-    pub place: Option<Place>,
+    pub host: Option<HostKind>,
     /// What the service says of itself, or why it does not answer.
     pub service: Result<Service, Error>,
 }
@@ -53,18 +53,18 @@ impl SecretService {
         Diagnosis {
             bus: environment.bus_address.clone(),
             has_display: environment.has_display,
-            place: environment.place,
+            host: environment.host,
             // The place is told apart.
             service: service.map_err(Error::from),
         }
     }
 }
 
-async fn provider(link: &Link) -> Option<&'static str> {
-    match link.wire.provider().await {
-        Provider::GnomeKeyring => return Some("gnome-keyring"),
-        Provider::KeePassXc => return Some("KeePassXC"),
-        Provider::Other | Provider::Unknown => {}
+async fn daemon(link: &Link) -> Option<&'static str> {
+    match link.wire.daemon().await {
+        Daemon::GnomeKeyring => return Some("gnome-keyring"),
+        Daemon::KeePassXc => return Some("KeePassXC"),
+        Daemon::Other | Daemon::Unknown => {}
     }
     for name in ["org.kde.kwalletd6", "org.kde.kwalletd5"] {
         if link.wire.bus().owner(name).await.is_ok_and(|owner| owner.as_deref() == Some(link.wire.service()))
@@ -77,7 +77,7 @@ async fn provider(link: &Link) -> Option<&'static str> {
 
 async fn examine(link: &Link) -> Result<Service, Fault> {
     Ok(Service {
-        provider: provider(link).await,
+        provider: daemon(link).await,
         encrypted: link.session.is_encrypted(),
         collection: link.wire.default_collection().await?.map(|path| path.to_string()),
         locked: link.wire.is_locked(DEFAULT_COLLECTION).await?,

@@ -179,6 +179,7 @@ mod tests {
     use zbus::fdo;
 
     use super::*;
+    use crate::error::Code;
 
     fn fault(error: fdo::Error) -> Fault {
         Fault::from_call("GetSecret", zbus::Error::FDO(Box::new(error)))
@@ -202,7 +203,7 @@ mod tests {
     #[test]
     fn a_denial_is_final() {
         let denied = Error::from(fault(fdo::Error::AccessDenied("not you".into())));
-        assert_eq!(denied.code(), "ERR_SECRETS_ACCESS_DENIED");
+        assert_eq!(denied.code(), Code::AccessDenied);
         assert!(denied.to_string().contains("GetSecret: not you"));
     }
 

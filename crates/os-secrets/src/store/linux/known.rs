@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Mutex, MutexGuard,
+        Mutex,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -15,9 +15,9 @@ use zbus::OwnedObjectPath;
 use super::{
     fault::Fault,
     link::Link,
-    wire::{Provider, parent},
+    wire::{Daemon, parent},
 };
-use crate::{credential::Key, error::Error};
+use crate::{credential::Key, error::Error, sync::lock};
 
 /// What other programs, or the person, can change is known for so long. It spares messages where many
 /// calls follow each other.
@@ -38,11 +38,6 @@ pub struct Known {
     shows_all: Mutex<Option<(bool, Instant)>>,
     /// The items that were as we make them, of which key, and when.
     plain: Mutex<HashMap<OwnedObjectPath, (Key, Instant)>>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing panics while a lock is held.
-    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 impl Link {
@@ -73,7 +68,7 @@ impl Link {
     /// items only in a keyring that is locked.
     pub async fn learn_whether_all_is_shown(&self) -> Result<(), Fault> {
         let is_known = lock(&self.known.shows_all).is_some_and(|(_, at)| at.elapsed() < FRESH);
-        if is_known || self.wire.provider().await != Provider::GnomeKeyring {
+        if is_known || self.wire.daemon().await != Daemon::GnomeKeyring {
             return Ok(());
         }
         // As it is from now on at the earliest.

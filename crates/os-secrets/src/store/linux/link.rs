@@ -27,7 +27,7 @@ use super::{
     shared::Searches,
     wire::{SERVICE_NAME, Wire},
 };
-use crate::{error::Error, executor};
+use crate::{error::Error, executor, sync::lock};
 
 /// A connection to the bus with one session open on it.
 pub struct Link {
@@ -145,8 +145,7 @@ impl Slot {
     /// call that comes after a failure tries anew.
     pub async fn link(&self) -> Result<Arc<Link>, Fault> {
         let opening = {
-            // Nothing panics while the lock is held.
-            let mut current = self.current.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            let mut current = lock(&self.current);
             let stale = match current.get() {
                 Some(Ok(link)) => !link.is_usable(),
                 Some(Err(_)) => true,

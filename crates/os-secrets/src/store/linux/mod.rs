@@ -21,11 +21,12 @@ use std::{collections::BTreeSet, future::Future, pin::Pin, sync::Arc};
 use tokio::task::JoinSet;
 use zbus::OwnedObjectPath;
 
-use super::{Call, Store, check_size};
+use super::{Call, SetOptions, Store, check_size, settings::Settings};
 use crate::{
     credential::{Key, Secret},
+    environment::{Process, is_privileged},
     error::{Effect, Error},
-    limits::Progress,
+    progress::Progress,
 };
 
 #[forbid(unsafe_code)]
@@ -98,9 +99,9 @@ impl SecretService {
     ///
     /// # Errors
     ///
-    /// As [`Environment::read`].
-    pub fn from_environment() -> Result<Self, Error> {
-        Environment::read().map(Self::new)
+    /// [`Error::InvalidSetting`] if `OS_SECRETS_TIMEOUT` is wrong.
+    pub fn from_environment(settings: &Settings) -> Result<Self, Error> {
+        Ok(Self::new(Environment::read(&Process, is_privileged(), settings.timeout.clone()?)))
     }
 
     /// The service of the session that an environment describes. It connects with the first call.
@@ -130,7 +131,7 @@ impl SecretService {
             match outcome {
                 Err(fault) if fault.is_lost() && !repeated => repeated = true,
                 outcome => {
-                    return outcome.map_err(|fault| Error::from(fault).at(self.slot.environment().place));
+                    return outcome.map_err(|fault| Error::from(fault).at(self.slot.environment().host));
                 }
             }
         }
@@ -330,7 +331,13 @@ impl Store for SecretService {
         })
     }
 
-    fn set<'a>(&'a self, key: &'a Key, value: &'a Secret, progress: &'a Progress) -> Call<'a, ()> {
+    fn set<'a>(
+        &'a self,
+        key: &'a Key,
+        value: &'a Secret,
+        _: SetOptions,
+        progress: &'a Progress,
+    ) -> Call<'a, ()> {
         Box::pin(async move {
             if value.expose().is_empty() {
                 return Store::delete(self, key, progress).await.map(drop);

@@ -19,9 +19,9 @@ use super::{
     bus::Turn,
     fault::{Fault, is_absent},
     link::{Link, next},
-    wire::{PROMPT, Provider, Wire},
+    wire::{Daemon, PROMPT, Wire},
 };
-use crate::{credential::Key, error::Error, executor, limits::Progress, shared::SharedByKey};
+use crate::{credential::Key, error::Error, executor, progress::Progress, sync::SharedByKey};
 
 /// Lets one question (to unlock, or to make the default collection) be open at a time, and lets its
 /// answer count for all who wait: a hundred calls on a locked store ask the person once.
@@ -215,7 +215,7 @@ impl Prompt {
     /// its end, which may be sent before the reply to `Prompt`.
     async fn prepare(&self) -> Result<(Turn, MessageStream), Fault> {
         // The bus may be unable to answer later.
-        self.wire.provider().await;
+        self.wire.daemon().await;
         let place = self.wire.bus().prompt_turn().await?;
         let completed = MatchRule::builder()
             .msg_type(Type::Signal)
@@ -272,5 +272,5 @@ async fn withdraw(wire: &Wire, prompt: &OwnedObjectPath) -> Result<(), Fault> {
 /// while one is shown, and everything that was unlocked is lost with it. It also leaves a prompt on the screen
 /// if the connection that asked for it ends.
 async fn can_withdraw(wire: &Wire) -> bool {
-    !matches!(wire.provider().await, Provider::GnomeKeyring | Provider::Unknown)
+    !matches!(wire.daemon().await, Daemon::GnomeKeyring | Daemon::Unknown)
 }

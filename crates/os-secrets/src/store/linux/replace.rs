@@ -2,10 +2,10 @@
 
 use zbus::OwnedObjectPath;
 
-use super::{SecretService, fault::Fault, link::Link, shared::Scope, wire::Provider};
+use super::{SecretService, fault::Fault, link::Link, shared::SearchIn, wire::Daemon};
 use crate::{
     credential::{Key, Secret},
-    limits::Progress,
+    progress::Progress,
 };
 
 impl SecretService {
@@ -15,7 +15,7 @@ impl SecretService {
     /// takes twice as long, the more the larger the keyring. Other services are left to their own way:
     /// KeePassXC, for one, asks the person at CreateItem and not at SetSecret.
     pub(super) async fn replaces_in_place(&self, link: &Link) -> bool {
-        link.session.is_numbered() && link.wire.provider().await == Provider::GnomeKeyring
+        link.session.is_numbered() && link.wire.daemon().await == Daemon::GnomeKeyring
     }
 
     /// Gives the one item of a key in the default collection another secret; whether that was done.
@@ -52,7 +52,7 @@ impl SecretService {
 
 /// The one item of a key in the default collection, where it is as we make them.
 async fn find_plain(link: &Link, key: &Key) -> Result<Option<OwnedObjectPath>, Fault> {
-    let mut found = link.searches.items(key, Scope::Default).await?.unlocked;
+    let mut found = link.searches.items(key, SearchIn::Default).await?.unlocked;
     match (found.pop(), found.is_empty()) {
         (Some(item), true) if link.is_plain(&item, key).await? => Ok(Some(item)),
         _ => Ok(None),

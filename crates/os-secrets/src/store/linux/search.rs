@@ -8,11 +8,11 @@ use super::{
     SecretService, TURNS,
     fault::Fault,
     link::Link,
-    shared::Scope,
+    shared::SearchIn,
     unsettled,
-    wire::{DEFAULT_COLLECTION, Found, Provider, parent},
+    wire::{DEFAULT_COLLECTION, Daemon, Found, parent},
 };
-use crate::{credential::Key, limits::Progress};
+use crate::{credential::Key, progress::Progress};
 
 impl SecretService {
     /// All items of a key. Where there are none to be seen, what may hide them is unlocked, and they
@@ -32,7 +32,7 @@ impl SecretService {
         for _ in 0..TURNS {
             // Known before it searches, because a keyring may be unlocked meanwhile.
             let shows_all = link.is_known_to_show_all();
-            let found = link.searches.items(key, Scope::Everywhere).await?;
+            let found = link.searches.items(key, SearchIn::Everywhere).await?;
             if shows_all || shows_default(link, &found).await? {
                 return Ok(found);
             }
@@ -57,7 +57,7 @@ impl SecretService {
         name: Option<&str>,
     ) -> Result<Vec<OwnedObjectPath>, Fault> {
         let locked = async {
-            if link.wire.provider().await == Provider::GnomeKeyring && name.is_some() {
+            if link.wire.daemon().await == Daemon::GnomeKeyring && name.is_some() {
                 // It hides nothing from a search without the schema, which the next call may not need.
                 return link.learn_whether_all_is_shown().await.map(|()| false);
             }
@@ -94,7 +94,7 @@ impl SecretService {
         // The first time one message tells both what is in the default collection and which that is.
         // Reading the item tells whether it is locked.
         if link.session.is_numbered() && link.is_to_seek_default() {
-            match link.searches.items(key, Scope::Default).await {
+            match link.searches.items(key, SearchIn::Default).await {
                 Ok(found) => {
                     if let Some(item) = found.unlocked.into_iter().next() {
                         link.learn_default(&item);
@@ -137,6 +137,6 @@ pub(super) async fn shows_default(link: &Link, found: &Found) -> Result<bool, Fa
 /// Whether a search would open a prompt of the service's own, and be answered when the person has
 /// answered that.
 pub(super) async fn would_ask(link: &Link) -> Result<bool, Fault> {
-    let asks = !link.session.is_numbered() && link.wire.provider().await == Provider::KeePassXc;
+    let asks = !link.session.is_numbered() && link.wire.daemon().await == Daemon::KeePassXc;
     Ok(asks && link.wire.is_locked(DEFAULT_COLLECTION).await?)
 }

@@ -11,18 +11,18 @@ use super::{
     fault::Fault,
     wire::{Found, Wire},
 };
-use crate::{credential::Key, executor};
+use crate::{credential::Key, executor, sync::lock};
 
 /// Where to search.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Scope {
+pub enum SearchIn {
     /// In all collections.
     Everywhere,
     /// In the default collection. What is found counts as unlocked; reading it tells.
     Default,
 }
 
-type Question = (Key, Scope);
+type Question = (Key, SearchIn);
 type Asker = oneshot::Sender<Result<Found, Fault>>;
 
 /// The searches that have not been sent yet.
@@ -41,7 +41,7 @@ impl Searches {
     }
 
     /// The items of a key, as they are at some time between now and the answer.
-    pub async fn items(self: &Arc<Self>, key: &Key, scope: Scope) -> Result<Found, Fault> {
+    pub async fn items(self: &Arc<Self>, key: &Key, scope: SearchIn) -> Result<Found, Fault> {
         self.ask((key.clone(), scope))
             .await
             .unwrap_or_else(|_| Err(Fault::Lost("the search for it was given up".into())))
@@ -68,8 +68,8 @@ impl Searches {
             return;
         }
         let found = match (turn, &question) {
-            (Ok(turn), (key, Scope::Everywhere)) => self.wire.search_items(key, turn).await,
-            (Ok(turn), (key, Scope::Default)) => self.wire.search_default(key, turn).await,
+            (Ok(turn), (key, SearchIn::Everywhere)) => self.wire.search_items(key, turn).await,
+            (Ok(turn), (key, SearchIn::Default)) => self.wire.search_default(key, turn).await,
             (Err(fault), _) => Err(fault),
         };
         for asker in askers {
@@ -78,7 +78,6 @@ impl Searches {
     }
 
     fn waiting(&self) -> MutexGuard<'_, HashMap<Question, Vec<Asker>>> {
-        // Nothing panics while the lock is held.
-        self.waiting.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        lock(&self.waiting)
     }
 }

@@ -17,7 +17,7 @@ use super::{
     crypto,
     fault::{Fault, readable},
 };
-use crate::{credential::Key, limits::Progress};
+use crate::{credential::Key, progress::Progress};
 
 /// The name that providers of the Secret Service own on the bus.
 pub const SERVICE_NAME: &str = "org.freedesktop.secrets";
@@ -82,12 +82,12 @@ impl Found {
 pub struct Wire {
     bus: Bus,
     service: OwnedUniqueName,
-    provider: OnceCell<Provider>,
+    daemon: OnceCell<Daemon>,
 }
 
 /// Which program provides the service, where that makes a difference.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Provider {
+pub enum Daemon {
     /// It shows the items of what is locked as well, but under another schema where that was not
     /// unlocked since it started. It is not to be told to dismiss a prompt.
     GnomeKeyring,
@@ -99,7 +99,7 @@ pub enum Provider {
     Unknown,
 }
 
-impl Provider {
+impl Daemon {
     /// Which one the service of this unique name is: gnome-keyring and KeePassXC own a name besides.
     async fn of(service: &OwnedUniqueName, bus: &Bus) -> Self {
         let owners =
@@ -117,7 +117,7 @@ impl Provider {
 impl Wire {
     /// Sends to `service` over `bus`.
     pub fn new(bus: Bus, service: OwnedUniqueName) -> Self {
-        Self { bus, service, provider: OnceCell::new() }
+        Self { bus, service, daemon: OnceCell::new() }
     }
 
     /// The bus that messages go over.
@@ -127,13 +127,13 @@ impl Wire {
 
     /// The same service, over another connection.
     pub async fn reconnect(&self) -> Result<Self, Fault> {
-        let provider = self.provider.clone();
-        Ok(Self { bus: self.bus.reconnect().await?, service: self.service.clone(), provider })
+        let daemon = self.daemon.clone();
+        Ok(Self { bus: self.bus.reconnect().await?, service: self.service.clone(), daemon })
     }
 
     /// Which program the service is. The bus is asked the first time that somebody needs to know.
-    pub async fn provider(&self) -> Provider {
-        *self.provider.get_or_init(|| Provider::of(&self.service, &self.bus)).await
+    pub async fn daemon(&self) -> Daemon {
+        *self.daemon.get_or_init(|| Daemon::of(&self.service, &self.bus)).await
     }
 
     /// The unique name of the service.
@@ -330,8 +330,8 @@ impl Wire {
     pub async fn prompt(&self, prompt: &OwnedObjectPath) -> Result<(), Fault> {
         // The argument names the window that the prompt belongs to; a program has none.
         let request = self.method(prompt.as_str(), PROMPT, "Prompt").with(String::new());
-        let reply = match self.provider().await {
-            Provider::GnomeKeyring => self.bus.call_at_once(request).await,
+        let reply = match self.daemon().await {
+            Daemon::GnomeKeyring => self.bus.call_at_once(request).await,
             _ => self.bus.call_patiently(request).await,
         };
         read("Prompt", &reply?)

@@ -34,14 +34,9 @@ use zeroize::Zeroize;
 use super::{
     diagnosis::State,
     query::{Names, Term},
+    status::{self, DUPLICATE_ITEM, INTERNAL_COMPONENT, ITEM_NOT_FOUND},
 };
-use crate::{
-    credential::Secret,
-    error::{
-        Error,
-        keychain::{DUPLICATE_ITEM, INTERNAL_COMPONENT, ITEM_NOT_FOUND},
-    },
-};
+use crate::{credential::Secret, error::Error};
 
 /// An entry of an access control list (`SecACLRef`).
 type AclRef = *const c_void;
@@ -383,5 +378,5 @@ pub fn failure(operation: &'static str, status: OSStatus) -> Error {
     let words = unsafe { owned(SecCopyErrorMessageString(status, ptr::null_mut()).cast()) };
     let words = words.and_then(|words| words.downcast::<CFString>()).map(|words| words.to_string());
     let message = words.unwrap_or_else(|| "the system has no words for it".into());
-    Error::Keychain { operation, status, message: message.trim_end_matches(['.', ' ']).to_owned() }
+    status::error(operation, status, message.trim_end_matches(['.', ' ']).to_owned())
 }

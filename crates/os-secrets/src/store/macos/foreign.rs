@@ -4,7 +4,7 @@ use super::keychain::{Keychain, SILENT, list, read};
 use crate::{
     credential::{Key, Secret},
     error::Error,
-    limits::Progress,
+    progress::Progress,
     store::{Package, Store},
 };
 

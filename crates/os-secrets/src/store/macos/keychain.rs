@@ -5,17 +5,15 @@ use std::sync::LazyLock;
 use super::{
     api,
     query::{self, Query},
+    status::{AUTH_FAILED, INTERACTION_NOT_ALLOWED, ITEM_NOT_FOUND},
     turns::{PATIENCE, Turns},
 };
 use crate::{
-    credential::{Key, Secret},
-    error::{
-        Error,
-        keychain::{AUTH_FAILED, INTERACTION_NOT_ALLOWED, ITEM_NOT_FOUND},
-    },
+    credential::{Key, Secret, is_valid_part},
+    error::Error,
     executor::Lane,
-    limits::Progress,
-    store::{Call, SetOptions, Store, check_key, check_size},
+    progress::Progress,
+    store::{Call, SetOptions, Store, check_key, check_size, settings::Settings},
 };
 
 /// Those of the process.
@@ -35,7 +33,7 @@ impl Keychain {
     /// # Errors
     ///
     /// None; other systems have some.
-    pub fn from_environment() -> Result<Self, Error> {
+    pub fn from_environment(_: &Settings) -> Result<Self, Error> {
         Ok(Self(()))
     }
 }
@@ -135,11 +133,7 @@ impl Store for Keychain {
         Box::pin(read(key, progress))
     }
 
-    fn set<'a>(&'a self, key: &'a Key, value: &'a Secret, progress: &'a Progress) -> Call<'a, ()> {
-        self.set_with(key, value, SetOptions::default(), progress)
-    }
-
-    fn set_with<'a>(
+    fn set<'a>(
         &'a self,
         key: &'a Key,
         value: &'a Secret,
@@ -185,6 +179,10 @@ impl Store for Keychain {
         })
     }
 
+    fn needs_service(&self) -> bool {
+        true
+    }
+
     fn list<'a>(&'a self, service: Option<&'a str>, _: &'a Progress) -> Call<'a, Vec<Key>> {
         Box::pin(async move {
             // What others keep there is nobody's business.
@@ -196,7 +194,7 @@ impl Store for Keychain {
 
 /// The keys of a service's items.
 pub(super) fn list(service: &str) -> Result<Vec<Key>, Error> {
-    if service.is_empty() || service.contains('\0') {
+    if !is_valid_part(service) {
         return Err(Error::InvalidKey);
     }
     let keys = query::keys(service, api::attributes(&query::of_service(service))?);

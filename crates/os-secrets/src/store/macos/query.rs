@@ -1,6 +1,6 @@
 //! What Keychain is asked, apart from how: each query's contents, without the system's types.
 
-use crate::credential::{Key, Secret};
+use crate::credential::{Key, Secret, is_valid_part};
 
 /// An entry of a query's dictionary, and under which of the system's names it stands there.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -92,7 +92,7 @@ pub fn keys(service: &str, found: Vec<Names>) -> Vec<Key> {
     // Asked for one service, the system gives no other; this is for what might be normalized on the way.
     let of_service = found.into_iter().filter(|names| names.service.as_deref() == Some(service));
     let mut keys: Vec<_> = of_service
-        .filter_map(|names| names.account.filter(|account| !account.is_empty() && !account.contains('\0')))
+        .filter_map(|names| names.account.filter(|account| is_valid_part(account)))
         .map(|name| Key { service: service.to_owned(), name })
         .collect();
     keys.sort();

@@ -13,6 +13,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::sync::lock;
+
 /// How long a call that must not ask waits for those that may: much longer than one takes that asks nobody,
 /// and shorter than a person takes to answer.
 pub const PATIENCE: Duration = Duration::from_secs(2);
@@ -101,8 +103,7 @@ impl Turns {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing panics while it is held.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

@@ -17,6 +17,7 @@ use windows_sys::Win32::{
 };
 use zeroize::Zeroize;
 
+use super::number;
 use crate::{credential::Secret, error::Error, store::Persist};
 
 /// A text in UTF-16, ended by a NUL that does not count.
@@ -244,5 +245,5 @@ fn failure(operation: &'static str) -> Error {
 pub fn of_number(operation: &'static str, number: u32) -> Error {
     let message = io::Error::from_raw_os_error(number as i32).to_string();
     let words = message.split(" (os error").next().unwrap_or_default().trim_end_matches(['.', ' ']);
-    Error::Windows { operation, number, message: words.to_owned() }
+    number::error(operation, number, words.to_owned())
 }

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     credential::{Key, Secret},
     error::Error,
-    limits::Progress,
+    progress::Progress,
     store::{Package, Persist},
 };
 

@@ -3,6 +3,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | this one | what get, set, delete and list mean |
+//! | `number.rs` | what the system's error numbers mean |
 //! | `api.rs` | the system's calls, and what can go wrong with one |
 //! | `foreign.rs` | the items of other packages, to copy them |
 //! | `diagnosis.rs` | what state the store is in |
@@ -10,14 +11,15 @@
 //! A credential is a generic one with the target name `service/name`. Windows compares target names without
 //! regard to case, and the name alone does not tell where the service ends: the user name does.
 
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex};
 
-use super::{Call, Persist, SetOptions, Store, check_key};
+use super::{Call, Persist, SetOptions, Store, check_key, settings::Settings};
 use crate::{
-    credential::{Key, Secret},
-    error::Error,
+    credential::{Key, Secret, is_valid_part},
+    error::{Code, Error},
     executor::Lane,
-    limits::Progress,
+    progress::Progress,
+    sync::lock,
 };
 
 pub mod api;
@@ -25,6 +27,8 @@ pub mod api;
 pub mod diagnosis;
 #[forbid(unsafe_code)]
 pub mod foreign;
+#[forbid(unsafe_code)]
+pub mod number;
 
 use api::{Item, Text};
 
@@ -51,7 +55,7 @@ impl CredentialManager {
     /// # Errors
     ///
     /// None; other systems have some.
-    pub fn from_environment() -> Result<Self, Error> {
+    pub fn from_environment(_: &Settings) -> Result<Self, Error> {
         Ok(Self(()))
     }
 }
@@ -89,7 +93,7 @@ impl Target {
     }
 
     fn write(&self, value: &Secret, persist: Persist) -> Result<(), Error> {
-        let _turn = CHANGING.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = lock(&CHANGING);
         if let Some(item) = self.find()?.filter(|item| !self.owns(item)) {
             let other = item.user().map(|user| user.to_string()).unwrap_or_default();
             return Err(Error::AccessDenied(
@@ -105,7 +109,7 @@ impl Target {
     }
 
     fn delete(&self) -> Result<bool, Error> {
-        let _turn = CHANGING.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = lock(&CHANGING);
         match self.read()? {
             Some(_) => api::delete(&self.target),
             None => Ok(false),
@@ -132,14 +136,14 @@ fn check_value(value: &Secret) -> Result<(), Error> {
 
 /// Whether a value looks as if another program had written it as UTF-16, which `cmdkey` does. Read as
 /// UTF-8 it is full of NULs, which no text has that `Bun.secrets` or this crate has stored.
-pub fn is_utf16(value: &Secret) -> bool {
+fn is_utf16(value: &Secret) -> bool {
     let bytes = value.expose();
     bytes.len().is_multiple_of(2) && bytes.contains(&0) && foreign::from_utf16(bytes).is_some()
 }
 
 /// The names of a service's items.
 fn list(service: &str) -> Result<Vec<Key>, Error> {
-    if service.is_empty() || service.contains('\0') {
+    if !is_valid_part(service) {
         return Err(Error::InvalidKey);
     }
     // An asterisk means any text, and only at the end.
@@ -182,11 +186,7 @@ impl Store for CredentialManager {
         })
     }
 
-    fn set<'a>(&'a self, key: &'a Key, value: &'a Secret, progress: &'a Progress) -> Call<'a, ()> {
-        self.set_with(key, value, SetOptions::default(), progress)
-    }
-
-    fn set_with<'a>(
+    fn set<'a>(
         &'a self,
         key: &'a Key,
         value: &'a Secret,
@@ -218,6 +218,15 @@ impl Store for CredentialManager {
         })
     }
 
+    fn needs_service(&self) -> bool {
+        true
+    }
+
+    /// Refuses UTF-16 too, which `cmdkey` writes.
+    fn as_text(&self, value: Secret) -> Result<Secret, Error> {
+        if is_utf16(&value) { Err(Error::InvalidData) } else { value.into_text() }
+    }
+
     fn list<'a>(&'a self, service: Option<&'a str>, _: &'a Progress) -> Call<'a, Vec<Key>> {
         Box::pin(async move {
             // What others keep there is nobody's business.
@@ -246,9 +255,9 @@ mod tests {
         assert_eq!(error, Error::TooLarge { what: "a value", size: 2561, unit: "bytes", limit: 2560 });
         assert!(of("s", &"ü".repeat(513)).is_ok());
         // Of two units each.
-        assert_eq!(of("s", &"😀".repeat(257)).err().unwrap().code(), "ERR_SECRETS_TOO_LARGE");
+        assert_eq!(of("s", &"😀".repeat(257)).err().unwrap().code(), Code::TooLarge);
         assert!(of(&"s".repeat(32_765), "n").is_ok());
-        assert_eq!(of(&"s".repeat(32_766), "n").err().unwrap().code(), "ERR_SECRETS_TOO_LARGE");
+        assert_eq!(of(&"s".repeat(32_766), "n").err().unwrap().code(), Code::TooLarge);
     }
 
     #[test]

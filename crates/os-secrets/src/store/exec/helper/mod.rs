@@ -16,10 +16,11 @@ use zeroize::Zeroizing;
 
 use super::{DEFAULT_TIMEOUT, NOT_FOUND, Options};
 use crate::{
+    environment::Variables,
     error::{Effect, Error},
     executor::{Lane, Purpose},
-    limits::Progress,
-    store::{MAX_VALUE, settings::Variables},
+    progress::Progress,
+    store::MAX_VALUE,
 };
 
 #[cfg(unix)]

@@ -1,23 +1,28 @@
-//! Values that all who use the same key share.
+//! Locks, and values that are shared between threads.
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
+
+/// Locks a mutex, also one whose holder panicked. Use it only if no holder leaves the value half changed when it
+/// panics.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// One value per key, for as long as somebody holds it.
 pub struct SharedByKey<K, V>(Mutex<BTreeMap<K, Weak<V>>>);
 
 impl<K: Ord, V> SharedByKey<K, V> {
-    /// Without values.
+    /// An empty map.
     pub const fn new() -> Self {
         Self(Mutex::new(BTreeMap::new()))
     }
 
     /// The value of a key, made if nobody holds one.
     pub fn get(&self, key: K, make: impl FnOnce() -> V) -> Arc<V> {
-        // Nothing panics while the lock is held.
-        let mut values = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut values = lock(&self.0);
         values.retain(|_, value| value.strong_count() > 0);
         values.get(&key).and_then(Weak::upgrade).unwrap_or_else(|| {
             let value = Arc::new(make());

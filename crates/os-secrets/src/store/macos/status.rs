@@ -1,5 +1,7 @@
 //! What Keychain's result codes (`OSStatus`, of `SecBase.h`) mean.
 
+use crate::error::{Code, Error};
+
 /// There is no such item.
 pub const ITEM_NOT_FOUND: i32 = -25300;
 /// There is such an item already.
@@ -27,16 +29,16 @@ const IN_DARK_WAKE: i32 = -25320;
 const MISSING_ENTITLEMENT: i32 = -34018;
 
 /// The `code` of the JavaScript error: the one that `Bun.secrets` documents for it, where there is one.
-pub fn code(status: i32) -> &'static str {
+pub fn code(status: i32) -> Code {
     match status {
-        INTERACTION_NOT_ALLOWED => "ERR_SECRETS_INTERACTION_NOT_ALLOWED",
-        INTERACTION_REQUIRED | IN_DARK_WAKE => "ERR_SECRETS_INTERACTION_REQUIRED",
-        AUTH_FAILED => "ERR_SECRETS_AUTH_FAILED",
-        USER_CANCELED => "ERR_SECRETS_USER_CANCELED",
+        INTERACTION_NOT_ALLOWED => Code::InteractionNotAllowed,
+        INTERACTION_REQUIRED | IN_DARK_WAKE => Code::InteractionRequired,
+        AUTH_FAILED => Code::AuthFailed,
+        USER_CANCELED => Code::UserCanceled,
         NO_ACCESS_FOR_ITEM | INVALID_OWNER_EDIT | READ_ONLY | WRITE_PERMISSION | MISSING_ENTITLEMENT => {
-            "ERR_SECRETS_ACCESS_DENIED"
+            Code::AccessDenied
         }
-        _ => "ERR_SECRETS_PLATFORM_ERROR",
+        _ => Code::PlatformError,
     }
 }
 
@@ -80,27 +82,44 @@ pub fn advice(status: i32) -> &'static str {
     }
 }
 
+/// The error of a call that answered with a result code, for which the system has these words.
+pub fn error(operation: &'static str, status: i32, message: String) -> Error {
+    Error::Keychain { operation, status, message, code: code(status), advice: advice(status) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
+    fn keychain_speaks_in_the_systems_own_words() {
+        let message = "The specified item could not be found in the keychain".to_owned();
+        let error = error("SecItemUpdate", -25300, message);
+        assert_eq!(
+            error.to_string(),
+            "Keychain failed at SecItemUpdate: The specified item could not be found in the keychain (OSStatus \
+             -25300). See what the number means (security error <number>), then try again"
+        );
+        assert_eq!(error.code(), Code::PlatformError);
+    }
+
+    #[test]
     fn codes_are_those_of_bun() {
         for (status, expected) in [
-            (-25308, "ERR_SECRETS_INTERACTION_NOT_ALLOWED"),
-            (-25293, "ERR_SECRETS_AUTH_FAILED"),
-            (-25315, "ERR_SECRETS_INTERACTION_REQUIRED"),
-            (-25320, "ERR_SECRETS_INTERACTION_REQUIRED"),
-            (-128, "ERR_SECRETS_USER_CANCELED"),
-            (-25243, "ERR_SECRETS_ACCESS_DENIED"),
-            (-25244, "ERR_SECRETS_ACCESS_DENIED"),
-            (-25292, "ERR_SECRETS_ACCESS_DENIED"),
-            (-61, "ERR_SECRETS_ACCESS_DENIED"),
-            (-34018, "ERR_SECRETS_ACCESS_DENIED"),
-            (-25291, "ERR_SECRETS_PLATFORM_ERROR"),
-            (-25307, "ERR_SECRETS_PLATFORM_ERROR"),
-            (-2070, "ERR_SECRETS_PLATFORM_ERROR"),
-            (-50, "ERR_SECRETS_PLATFORM_ERROR"),
+            (-25308, Code::InteractionNotAllowed),
+            (-25293, Code::AuthFailed),
+            (-25315, Code::InteractionRequired),
+            (-25320, Code::InteractionRequired),
+            (-128, Code::UserCanceled),
+            (-25243, Code::AccessDenied),
+            (-25244, Code::AccessDenied),
+            (-25292, Code::AccessDenied),
+            (-61, Code::AccessDenied),
+            (-34018, Code::AccessDenied),
+            (-25291, Code::PlatformError),
+            (-25307, Code::PlatformError),
+            (-2070, Code::PlatformError),
+            (-50, Code::PlatformError),
         ] {
             assert_eq!(code(status), expected, "{status}");
         }

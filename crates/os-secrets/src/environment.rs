@@ -1,0 +1,81 @@
+//! The environment of the process: its variables, and the directories that they name.
+
+use std::{
+    env,
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
+
+/// The variables of an environment.
+pub trait Variables {
+    /// The value of a variable; an empty one counts as none.
+    fn get(&self, name: &str) -> Option<OsString>;
+
+    /// The directory that a variable names; as the base directory specification has it, a relative path
+    /// counts as none.
+    fn directory(&self, name: &str) -> Option<PathBuf> {
+        self.get(name).map(PathBuf::from).filter(|path| path.is_absolute())
+    }
+}
+
+/// The environment of this process, or nothing where that is not to be trusted: in a process with more
+/// privileges than its caller has.
+pub struct Process;
+
+impl Variables for Process {
+    fn get(&self, name: &str) -> Option<OsString> {
+        let value = env::var_os(name).filter(|value| !value.is_empty())?;
+        (!is_privileged()).then_some(value)
+    }
+}
+
+/// Whether the kernel started the process with more privileges than its caller has (`AT_SECURE`).
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code)]
+pub fn is_privileged() -> bool {
+    // SAFETY: `getauxval` reads the process's auxiliary vector and has no preconditions.
+    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
+}
+
+/// Whether the process runs with more privileges than its caller has.
+#[cfg(target_os = "macos")]
+#[allow(unsafe_code)]
+pub fn is_privileged() -> bool {
+    // SAFETY: `issetugid` has no preconditions.
+    unsafe { libc::issetugid() != 0 }
+}
+
+/// Whether the process runs with more privileges than its caller has. Windows has no such processes.
+#[cfg(windows)]
+pub fn is_privileged() -> bool {
+    false
+}
+
+/// Where programs keep their configuration: `%APPDATA%` on Windows; elsewhere `$XDG_CONFIG_HOME`, or
+/// `~/.config`.
+pub fn configuration_directory(variables: &impl Variables) -> Option<PathBuf> {
+    base_directory(variables, "XDG_CONFIG_HOME", ".config")
+}
+
+/// Where programs keep their data: `%APPDATA%` on Windows; elsewhere `$XDG_DATA_HOME`, or `~/.local/share`.
+pub fn data_directory(variables: &impl Variables) -> Option<PathBuf> {
+    base_directory(variables, "XDG_DATA_HOME", ".local/share")
+}
+
+fn base_directory(variables: &impl Variables, variable: &str, usual: &str) -> Option<PathBuf> {
+    if cfg!(windows) {
+        return variables.directory("APPDATA");
+    }
+    variables.directory(variable).or_else(|| Some(variables.directory("HOME")?.join(usual)))
+}
+
+impl<F: Fn(&str) -> Option<OsString>> Variables for F {
+    fn get(&self, name: &str) -> Option<OsString> {
+        self(name).filter(|value| !value.is_empty())
+    }
+}
+
+/// A path as it is now, whatever directory the process works in later.
+pub fn fixed(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
