@@ -3,9 +3,13 @@
 const assert = require("node:assert/strict");
 const { once } = require("node:events");
 const { mkdirSync, readFileSync, symlinkSync } = require("node:fs");
-const { createServer } = require("node:http");
+const { createServer, get } = require("node:http");
 const { join } = require("node:path");
+const { createInterface } = require("node:readline");
+const { text } = require("node:stream/consumers");
 const { describe, it } = require("node:test");
+const { identityIn } = require("./support/age.js");
+const { prepareFileStore } = require("./support/file-store.js");
 const { exceptOnWine, linuxOnly } = require("./support/platform.js");
 const { ways } = require("./support/programs.js");
 const { bun, findDeno, node, root, runtimes } = require("./support/runtimes.js");
@@ -191,5 +195,77 @@ describe("examples/login", () => {
       new Set(commands.map((command) => command.split(" ")[0])),
       new Set(["node", "bun", "deno"]),
     );
+  });
+});
+
+describe("examples/server", () => {
+  /** Starts the server by a command: its address, once it listens. */
+  async function start(session, [command, ...args], options) {
+    const child = session.start(command, args, options);
+    child.stderr.resume();
+    for await (const line of createInterface(child.stdout)) {
+      const [, address] = /^Listening on (http:.*)$/.exec(line) ?? [];
+      if (address) return address;
+    }
+    throw new Error("the server does not listen");
+  }
+
+  /** What the server answers: its status and text. */
+  async function ask(address, authorization) {
+    const [response] = await once(
+      get(address, { headers: authorization ? { authorization } : {} }),
+      "response",
+    );
+    return [response.statusCode, await text(response)];
+  }
+
+  /** A store for the server, and the environment that leads to it. */
+  async function prepare(t) {
+    const prepared = await prepareFileStore(t);
+    const { session, path, identity } = prepared;
+    Object.assign(session.env, { OS_SECRETS_FILE: path, OS_SECRETS_IDENTITY: identity.path, PORT: "0" });
+    return prepared;
+  }
+
+  for (const [name, runtime] of Object.entries(runtimes)) {
+    it(`answers who sends its token under ${name}`, async (t) => {
+      const { session, store } = await prepare(t);
+      await store.set("my-server", "token", TOKEN);
+      const address = await start(session, [...runtime, fileOf("server")]);
+      assert.deepEqual(await ask(address, `Bearer ${TOKEN}`), [200, "Hello\n"]);
+      for (const wrong of [undefined, "Bearer ", `Bearer ${TOKEN}x`]) {
+        assert.deepEqual(await ask(address, wrong), [401, "Wrong token\n"]);
+      }
+    });
+
+    it(`does not start without its token under ${name}`, async (t) => {
+      const { session, store } = await prepare(t);
+      const [command, ...args] = runtime;
+      const run = (env) => session.run(command, [...args, fileOf("server")], { env });
+      const missing =
+        "The server cannot start. There is no token. Store one: secrets set --store file --service my-server token\n";
+      assert.deepEqual(await run(), failed(missing));
+      await store.set("my-server", "token", TOKEN);
+      const other = identityIn(session.directory, "other");
+      const { code, stdout, stderr } = await run({ OS_SECRETS_IDENTITY: other.path });
+      assert.deepEqual([code, stdout], [1, ""]);
+      assert.match(stderr, /^The server cannot start\. .*identity/);
+    });
+  }
+
+  it("does what its README shows", linuxOnly("a shell"), async (t) => {
+    const session = await startSession({ bus: false });
+    t.after(() => session.stop());
+    // The commands make files, so they run in a folder of the test.
+    const cwd = join(session.directory, "server");
+    mkdirSync(cwd);
+    symlinkSync(fileOf("server"), join(cwd, "server.mjs"));
+    const { block, commands } = readConsole("server");
+    assert.match(block, /\nListening on http:\/\/127\.0\.0\.1:8080\n$/);
+    const last = commands.pop();
+    const bash = ["bash", "--norc", "-euc", `${commands.join("\n")}\nexec ${last}`];
+    const env = { ...session.env, PATH: pathOf(session), PORT: "0" };
+    const address = await start(session, bash, { cwd, env });
+    assert.deepEqual(await ask(address, "Bearer example-token"), [200, "Hello\n"]);
   });
 });
