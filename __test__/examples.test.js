@@ -1,13 +1,14 @@
 // The programs in examples/ do what they and their READMEs say, under every runtime.
 
 const assert = require("node:assert/strict");
+const { execFileSync } = require("node:child_process");
 const { once } = require("node:events");
 const { mkdirSync, readFileSync, symlinkSync } = require("node:fs");
 const { createServer, get } = require("node:http");
 const { join } = require("node:path");
 const { createInterface } = require("node:readline");
 const { text } = require("node:stream/consumers");
-const { describe, it } = require("node:test");
+const { before, describe, it } = require("node:test");
 const { identityIn } = require("./support/age.js");
 const { prepareFileStore } = require("./support/file-store.js");
 const { exceptOnWine, linuxOnly } = require("./support/platform.js");
@@ -267,5 +268,42 @@ describe("examples/server", () => {
     const env = { ...session.env, PATH: pathOf(session), PORT: "0" };
     const address = await start(session, bash, { cwd, env });
     assert.deepEqual(await ask(address, "Bearer example-token"), [200, "Hello\n"]);
+  });
+});
+
+describe("examples/login.rs", exceptOnWine("compilers, of Rust and TypeScript"), () => {
+  const program = ways.native(join("examples", "login"))[0];
+  before(() => {
+    const args = ["build", "--quiet", "--locked", "--package", "os-secrets", "--example", "login"];
+    execFileSync("cargo", args, { cwd: root });
+  });
+
+  it("stores a token, prints it, and deletes it", async (t) => {
+    const session = await startSession();
+    t.after(() => session.stop());
+    const run = (command, input) => session.run(program, [command], { input });
+    const notLoggedIn = failed("You are not logged in. Run the command login first.\n");
+    assert.deepEqual(await run("token"), notLoggedIn);
+    assert.deepEqual(await run("login", "\n"), failed("The token is empty. Nothing was stored.\n"));
+    assert.deepEqual(await run("login", `${TOKEN}\n`), printed("Logged in.\n"));
+    assert.deepEqual(await run("token"), printed(`${TOKEN}\n`));
+    assert.deepEqual(await run("logout"), printed("Logged out.\n"));
+    assert.deepEqual(await run("logout"), printed("You were not logged in.\n"));
+    assert.deepEqual(await run("token"), notLoggedIn);
+    assert.deepEqual(await run("other"), failed("Usage: login login | token | logout\n"));
+  });
+
+  it("says what to do about a locked store", linuxOnly("a bus"), async (t) => {
+    const session = await startSession();
+    t.after(() => session.stop());
+    const run = (command, options) => session.run(program, [command], options);
+    await run("login", { input: TOKEN });
+    await session.lock();
+    const locked = await run("token");
+    assert.equal(locked.code, 1);
+    assert.match(locked.stderr, /is locked and cannot ask for its password here\. Unlock it/);
+    const closed = await run("token", { env: { DISPLAY: ":99" } });
+    assert.equal(closed.code, 1);
+    assert.match(closed.stderr, /is still locked, because its prompt was closed\. Run the command again/);
   });
 });
