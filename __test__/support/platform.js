@@ -39,6 +39,7 @@ const onMacAlone = ["Keychain"];
 /** What Wine has not. */
 const notOnWine = [
   "a Bun that finds .env files",
+  "a fetch in Node",
   "compilers, of Rust and TypeScript",
   "a Credential Manager that takes changes as a whole",
 ];
