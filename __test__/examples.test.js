@@ -271,7 +271,7 @@ describe("examples/server", () => {
   });
 });
 
-describe("examples/login.rs", exceptOnWine("compilers, of Rust and TypeScript"), () => {
+describe("crates/os-secrets/examples/login.rs", exceptOnWine("compilers, of Rust and TypeScript"), () => {
   const program = ways.native(join("examples", "login"))[0];
   before(() => {
     const args = ["build", "--quiet", "--locked", "--package", "os-secrets", "--example", "login"];

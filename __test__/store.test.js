@@ -149,7 +149,7 @@ for (const [name, runtime] of Object.entries(runtimes)) {
       const lines = [`"value" null ${rejected} ${rejected}`, '"value" "value"', rejected];
       assert.equal(
         printed,
-        [...lines, '"The store was closed; open another with openStore()"', ""].join("\n"),
+        [...lines, '"The store is closed. Open another one with openStore()"', ""].join("\n"),
       );
     });
 

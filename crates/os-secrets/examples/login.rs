@@ -15,10 +15,10 @@ use std::{
 
 use os_secrets::{
     credential::{Key, Secret},
-    error::Error,
+    error::{Code, Error},
     executor::block_on,
-    limits::Progress,
-    store,
+    progress::Progress,
+    store::{self, SetOptions, Store as _},
 };
 
 type Outcome = Result<(), Box<dyn error::Error>>;
@@ -49,7 +49,9 @@ fn login() -> Outcome {
     if token.expose().is_empty() {
         return Err("The token is empty. Nothing was stored.".into());
     }
-    block_on(async move { store::chosen()?.set(&key(), &token, &Progress::changing(true)).await })??;
+    block_on(async move {
+        store::chosen()?.set(&key(), &token, SetOptions::default(), &Progress::changing(true)).await
+    })??;
     println!("Logged in.");
     Ok(())
 }
@@ -80,11 +82,11 @@ fn read_token() -> io::Result<Secret> {
 /// What to tell the user about an error.
 fn explain(error: &(dyn error::Error + 'static)) -> String {
     match error.downcast_ref().map(Error::code) {
-        Some("ERR_SECRETS_USER_CANCELED") => {
+        Some(Code::UserCanceled) => {
             "The credential store is still locked, because its prompt was closed. Run the command again to unlock it."
                 .into()
         }
-        Some("ERR_SECRETS_INTERACTION_REQUIRED") => {
+        Some(Code::InteractionRequired) => {
             "The credential store is locked and cannot ask for its password here. Unlock it on your desktop first."
                 .into()
         }

@@ -1,4 +1,4 @@
-//! The one error type: every failure a caller can see, its code and its message.
+//! The one error type: every failure that a caller can see, with its code and message.
 
 use std::{borrow::Cow, fmt, path::PathBuf, time::Duration};
 
@@ -8,10 +8,10 @@ pub use code::Code;
 
 /// Why a call failed.
 ///
-/// Messages say what happened, what it means and what to do next. None holds a secret's value.
+/// A message says what happened and what to do next. No message contains a secret's value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// There is no session bus to ask, or it let nobody in. Holds the reason.
+    /// There is no session bus, or it refused the connection. Holds the reason.
     #[error(
         "The credential store cannot be reached, because there is no usable D-Bus session bus: {0}. \
          Log in to a desktop session, start the program inside one (dbus-run-session -- <command>), or correct \
@@ -29,7 +29,7 @@ pub enum Error {
     /// The connection ended in the middle of the call, and again when the call was repeated.
     #[error(
         "The connection to the credential store was lost, and lost again when the call was repeated: \
-         {reason}.{effect} See whether the store's service keeps running, then try again"
+         {reason}.{effect} Check that the store's service keeps running, then try again"
     )]
     Lost {
         /// How it was lost.
@@ -40,7 +40,7 @@ pub enum Error {
 
     /// The store answered with an error of its own.
     #[error(
-        "The credential store failed at {operation}: {message} ({name}). See what its service has logged \
+        "The credential store failed at {operation}: {message} ({name}). Check the log of its service \
          (journalctl --user), then try again"
     )]
     Service {
@@ -52,7 +52,7 @@ pub enum Error {
         message: String,
     },
 
-    /// The store's answer makes no sense. Holds what is wrong with it.
+    /// The store's answer is malformed. Holds what is wrong with it.
     #[error(
         "The credential store answered {0}. Its service may be faulty or of a version that os-secrets does \
          not know"
@@ -63,10 +63,10 @@ pub enum Error {
     #[error("The credential store denied access: {0}")]
     AccessDenied(Cow<'static, str>),
 
-    /// The person dismissed the store's prompt.
+    /// The user dismissed the store's prompt.
     #[error(
-        "The prompt of the credential store was dismissed.{effect} If none appeared, its service found no \
-         way to show one: install its prompter (gnome-keyring's is in the package gcr), or unlock the store \
+        "The prompt of the credential store was dismissed.{effect} If no prompt appeared, the service \
+         could not show one: install its prompter (gnome-keyring's is in the package gcr), or unlock the store \
          first"
     )]
     UserCanceled {
@@ -74,44 +74,45 @@ pub enum Error {
         effect: Effect,
     },
 
-    /// The store had no way to ask the person.
+    /// The store could not ask the user.
     #[error(
-        "The credential store {need}, because {reason}. Log in on the desktop, where it is made and unlocked, \
+        "The credential store {need}, because {reason}. Log in on the desktop, which makes and unlocks it, \
          or unlock it (gnome-keyring: gnome-keyring-daemon --replace --unlock --components=secrets, with its \
          password and no newline on standard input)"
     )]
     InteractionRequired {
-        /// What it wanted to ask for, to follow "The credential store".
+        /// What the store needs. Follows "The credential store".
         need: &'static str,
-        /// Why it could not.
+        /// Why it could not ask.
         reason: Cow<'static, str>,
     },
 
-    /// The store must ask the person, and the caller forbade it.
+    /// The store must ask the user, and the caller does not allow it.
     #[error(
-        "The credential store must ask the person, for its password or a confirmation, and this call never \
-         asks (as with interactive: false, or list). Unlock the store first, or make a call that may ask"
+        "The credential store must ask the user for a password or a confirmation, and this call does not \
+         allow that (interactive: false, or list). Unlock the store first, or make a call that may ask"
     )]
     InteractionNotAllowed,
 
-    /// The caller forbade asking, and only all calls of the process can be kept from that, one of which asks.
+    /// The caller does not allow a prompt. Keychain can only switch prompts off for the whole process, and another call
+    /// of the process is showing one.
     #[error(
-        "Keychain is asking the person for another call of this process, and cannot be kept from asking for this \
-         one alone, which never asks (interactive: false). Wait until that is answered, then try again"
+        "Keychain is asking the user for another call of this process, and this call does not allow that \
+         (interactive: false). Wait until the user has answered, then try again"
     )]
     Asking,
 
     /// A deadline passed: that of a message, or the call's own.
     #[error(
-        "The credential store did not answer within {} ms{}.{effect} See whether its service hangs or waits \
-         for a person, then try again",
+        "The credential store did not answer within {} ms{}.{effect} Check whether its service hangs or \
+         waits for the user, then try again",
         after.as_millis(),
         at.map(|method| format!(" ({method})")).unwrap_or_default()
     )]
     Timeout {
         /// How long the deadline was.
         after: Duration,
-        /// The method that was not answered, where it was the message's deadline.
+        /// The method that was not answered, if it was a message's deadline.
         at: Option<&'static str>,
         /// Whether the call changed something.
         effect: Effect,
@@ -124,41 +125,41 @@ pub enum Error {
         effect: Effect,
     },
 
-    /// A setting of the environment or of the program is wrong. Holds what is wrong with which.
+    /// A setting of the environment or an option of the program is wrong. Holds which one and why.
     #[error("{0}")]
     InvalidSetting(String),
 
     /// The store was closed.
-    #[error("The store was closed; open another with openStore()")]
+    #[error("The store is closed. Open another one with openStore()")]
     Closed,
 
-    /// No store of this platform can hold so much. Nothing was changed.
+    /// The store cannot hold the value. Nothing was changed.
     #[error(
-        "Too large for the credential store: {what} of {size} {unit}, where {limit} are possible. Nothing was \
-         changed. Keep the data in an encrypted file, and its key here"
+        "Too large for the credential store: {what} of {size} {unit}; the maximum is {limit}. Nothing was \
+         changed. Keep the data in an encrypted file, and only its key in the store"
     )]
     TooLarge {
         /// What is too large: `a value`, or `service and name`.
         what: &'static str,
         /// Its size.
         size: usize,
-        /// What that is counted in: `bytes`, or `UTF-16 units`.
+        /// The unit of the sizes: `bytes`, or `UTF-16 units`.
         unit: &'static str,
-        /// The most that can be stored.
+        /// The maximum.
         limit: usize,
     },
 
     /// The stored bytes are not text.
     #[error(
-        "The stored credential is not UTF-8 text, so it cannot be given as a string. Read its bytes, with \
+        "The stored credential is not UTF-8 text, so it cannot be returned as a string. Read its bytes with \
          openStore().get({{ service, name, encoding: \"buffer\" }})"
     )]
     InvalidData,
 
-    /// Windows refused a call of its Credential Manager, or failed.
+    /// A function of Windows' Credential Manager failed.
     #[error("Credential Manager failed at {operation}: {message} (error {number}).{advice}")]
     Windows {
-        /// The call, such as `CredWrite`.
+        /// The function that failed, such as `CredWrite`.
         operation: &'static str,
         /// The system's error number.
         number: u32,
@@ -170,10 +171,10 @@ pub enum Error {
         advice: &'static str,
     },
 
-    /// macOS refused a call of its Keychain, or failed.
+    /// A function of macOS' Keychain failed.
     #[error("Keychain failed at {operation}: {message} (OSStatus {status}).{advice}")]
     Keychain {
-        /// The call, such as `SecItemAdd`.
+        /// The function that failed, such as `SecItemAdd`.
         operation: &'static str,
         /// The system's result code.
         status: i32,
@@ -187,27 +188,27 @@ pub enum Error {
 
     /// The store lists the credentials of one service only.
     #[error(
-        "This store holds every program's credentials, and lists those of one service: name it, as in \
+        "This store holds the credentials of every program, so it lists one service at a time. Name it: \
          list({{ service }}) or secrets list --service S"
     )]
     NeedsService,
 
-    /// No secret of this name is where it was looked for.
+    /// No secret has this name in the scopes that were searched.
     #[error("There is no secret {name} in {place}")]
     NotFound {
-        /// The name that was asked for.
+        /// The name.
         name: String,
         /// The scopes that were searched.
         place: &'static str,
     },
 
-    /// A text that cannot name a secret. It is not shown, because it may be a secret itself.
+    /// A text that cannot name a secret. The message does not show it, because it may be a secret itself.
     #[error(
         "Not a secret's name: names are made of a-z, 0-9, \".\", \"_\" and \"-\", and {}",
         at.map_or("this one is empty".into(), |at| format!("this one has another character at position {at}"))
     )]
     InvalidName {
-        /// Where the first character stands that no name has, from 1; `None` where there is none at all.
+        /// The position of the first character that names cannot have, counted from 1. `None` if the text is empty.
         at: Option<usize>,
     },
 
@@ -220,20 +221,20 @@ pub enum Error {
         path: PathBuf,
         /// Why.
         reason: Cow<'static, str>,
-        /// Whether we may not.
+        /// Whether permission was denied.
         denied: bool,
     },
 
-    /// A file holds what it must not hold; it was left as it is.
+    /// The contents of a file are wrong. The file was not changed.
     #[error("{} {reason}. Correct it by hand; nothing was changed", path.display())]
     InvalidFile {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it, to follow its name; no part of a value.
+        /// What is wrong with it. Follows its name, and holds no part of a value.
         reason: String,
     },
 
-    /// The file of a store cannot be used as it is; it was left so.
+    /// The file of a store is damaged. The file was not changed.
     #[error(
         "The store's file {} {reason}. It was left as it is{}",
         path.display(),
@@ -242,13 +243,13 @@ pub enum Error {
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it, to follow its name; no part of a value.
+        /// What is wrong with it. Follows its name, and holds no part of a value.
         reason: String,
-        /// Where the version before is, if it is there.
+        /// The file with the version before, if there is one.
         backup: Option<PathBuf>,
     },
 
-    /// The key that was given does not open the file of a store.
+    /// The key does not open the file of a store.
     #[error("The store's file {} cannot be opened, because {reason}", path.display())]
     WrongKey {
         /// The file.
@@ -257,73 +258,73 @@ pub enum Error {
         reason: &'static str,
     },
 
-    /// A program that keeps credentials failed.
+    /// A credential helper failed.
     #[error("{} failed at {operation}: {reason}. Run it by hand to see why", command.display())]
     Helper {
         /// The program.
         command: PathBuf,
-        /// What it was to do, in the words of its protocol.
+        /// The command of its protocol, such as `get`.
         operation: &'static str,
         /// Why it failed.
         reason: String,
     },
 
-    /// The person entered no passphrase. Holds what they did.
+    /// The user entered no usable passphrase. Holds why not.
     #[error("{0}; nothing was changed")]
     NoPassphrase(&'static str),
 
-    /// What names no credential: only items that others have made can be called so.
-    #[error("A service or name is empty or holds a NUL, which names no credential here. Nothing was changed")]
+    /// A service or name that cannot be stored.
+    #[error("The service and the name must not be empty or contain a NUL. Nothing was changed")]
     InvalidKey,
 
-    /// The store holds nothing but text.
-    #[error("This store holds text, and the value is not UTF-8. Nothing was changed")]
+    /// The store holds only text, and the value is not.
+    #[error("This store holds only text, and the value is not UTF-8. Nothing was changed")]
     TextOnly,
 
-    /// Other users can get at what only its owner should.
-    #[error("{} {what}, and secrets are not kept there. {mend}", path.display())]
+    /// Other users have access to a file that must be private.
+    #[error("{} {what}, so secrets are not kept there. {fix}", path.display())]
     NotPrivate {
         /// The file or directory.
         path: PathBuf,
-        /// How others can, to follow its name.
+        /// Which access others have. Follows the path.
         what: String,
         /// What to do.
-        mend: String,
+        fix: String,
     },
 
-    /// Another error, of what stands under a name of somebody's, such as an environment variable.
+    /// Another error, with the name of what it concerns, such as an environment variable.
     #[error("{of}: {error}")]
     Of {
-        /// What it was about.
+        /// What it concerns.
         of: String,
         /// The error itself.
         error: Box<Self>,
     },
 
-    /// A secret holds a NUL, which cannot be handed to a program in its environment.
-    #[error("It holds a NUL, which no variable of an environment can")]
+    /// A secret contains a NUL, so it cannot be passed in an environment variable.
+    #[error("It contains a NUL, which an environment variable cannot hold")]
     HoldsNul,
 
-    /// os-secrets itself failed. Holds the circumstances.
+    /// os-secrets itself failed. Holds the reason.
     #[error("os-secrets failed: {0}")]
     Internal(String),
 
-    /// Another error, after which it is unknown whether the change was made.
+    /// Another error, after which we cannot know whether the change was made.
     #[error("{0}.{effect}", effect = Effect::Unknown)]
     Unsettled(Box<Self>),
 
-    /// Another error, with what the place where the process runs has to do with it.
-    #[error("{error}. {place}")]
-    Placed {
+    /// Another error, with the kind of host that explains it.
+    #[error("{error}. {host}")]
+    OnHost {
         /// The error itself.
         error: Box<Self>,
-        /// Where the process runs.
-        place: HostKind,
+        /// The kind of host.
+        host: HostKind,
     },
 }
 
-/// Where a process runs that has no desktop session around it. Its `Display` says what that means for
-/// credential stores, and what to do.
+/// A kind of host without a desktop session. Its `Display` says what that means for credential stores, and what to
+/// do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HostKind {
     /// Windows Subsystem for Linux.
@@ -338,7 +339,7 @@ impl fmt::Display for HostKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Wsl => {
-                "This is WSL, which starts no credential store by itself: enable systemd in /etc/wsl.conf, \
+                "This is WSL, which does not start a credential store: enable systemd in /etc/wsl.conf, \
                  install gnome-keyring, and unlock it once for each session; or run the program on Windows \
                  (secrets.exe), with the credentials of Credential Manager; or use an encrypted file \
                  (OS_SECRETS_PROVIDER=file)"
@@ -348,7 +349,7 @@ impl fmt::Display for HostKind {
                  bus into it, start a bus and a store inside, or use an encrypted file (OS_SECRETS_PROVIDER=file)"
             }
             Self::Ssh => {
-                "This is a session over SSH, where nobody has unlocked the store with their login: unlock it \
+                "This is a session over SSH, so no login has unlocked the store: unlock it \
                  with gnome-keyring-daemon --replace --unlock --components=secrets, start a bus and a store for \
                  this session, or use an encrypted file (OS_SECRETS_PROVIDER=file)"
             }
@@ -356,16 +357,15 @@ impl fmt::Display for HostKind {
     }
 }
 
-/// What a call that did not come to its end may have changed. Its `Display` is a sentence to
-/// append, or nothing.
+/// What a call that failed may have changed. Its `Display` is a sentence to append, or nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Effect {
-    /// It only reads.
+    /// The call only reads.
     #[default]
     None,
-    /// Nothing yet.
+    /// The call has changed nothing.
     NotDone,
-    /// The store was told to, and did not confirm it.
+    /// The change was sent, and the store did not confirm it.
     Unknown,
 }
 
@@ -374,7 +374,7 @@ impl fmt::Display for Effect {
         f.write_str(match self {
             Self::None => "",
             Self::NotDone => " Nothing was changed.",
-            Self::Unknown => " The change may have been made all the same; read the credential to see.",
+            Self::Unknown => " The change may still have been made; read the credential to check.",
         })
     }
 }
@@ -383,7 +383,7 @@ impl Error {
     /// The `code` of the JavaScript error.
     pub fn code(&self) -> Code {
         match self {
-            Self::Placed { error, .. } | Self::Of { error, .. } | Self::Unsettled(error) => error.code(),
+            Self::OnHost { error, .. } | Self::Of { error, .. } | Self::Unsettled(error) => error.code(),
             Self::NoBus(_)
             | Self::NoService(_)
             | Self::Lost { .. }
@@ -415,7 +415,7 @@ impl Error {
         }
     }
 
-    /// The `name` of the JavaScript error where it is not plain `Error`.
+    /// The `name` of the JavaScript error, if it is not `Error`.
     pub fn name(&self) -> Option<&'static str> {
         match self {
             Self::Timeout { .. } => Some("TimeoutError"),
@@ -424,17 +424,17 @@ impl Error {
         }
     }
 
-    /// Adds what the place has to do with it, where it has.
-    pub fn at(self, place: Option<HostKind>) -> Self {
-        match (place, &self) {
-            (Some(place), Self::NoBus(_) | Self::NoService(_) | Self::InteractionRequired { .. }) => {
-                Self::Placed { error: Box::new(self), place }
+    /// Adds the kind of host, if it explains the error.
+    pub fn at(self, host: Option<HostKind>) -> Self {
+        match (host, &self) {
+            (Some(host), Self::NoBus(_) | Self::NoService(_) | Self::InteractionRequired { .. }) => {
+                Self::OnHost { error: Box::new(self), host }
             }
             _ => self,
         }
     }
 
-    /// Says what the call has changed: in errors that leave it open, and in all where it is unknown.
+    /// Adds what the call has changed: to errors that tell it, and to every error if it is unknown.
     pub fn with_effect(mut self, of_call: Effect) -> Self {
         match &mut self {
             Self::Lost { effect, .. }
@@ -473,7 +473,7 @@ mod tests {
         assert!(
             unsettled
                 .to_string()
-                .ends_with(". The change may have been made all the same; read the credential to see.")
+                .ends_with(". The change may still have been made; read the credential to check.")
         );
     }
 

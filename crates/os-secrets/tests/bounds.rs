@@ -510,7 +510,7 @@ fn a_change_that_waits_for_its_turn_was_not_made() {
 #[test]
 fn whatever_ends_a_change_that_may_have_been_made_says_so() {
     run(async {
-        let told = "The change may have been made all the same";
+        let told = "The change may still have been made";
         let world = World::new().await;
         world.service.once("CreateItem", Deviation::ObeyAndLeave);
         let error = world.set("token", "value").await.unwrap_err().to_string();

@@ -30,7 +30,7 @@ pub fn examine(store: Arc<FileStore>) -> Result<Report, Failure> {
         });
     } else if let Err(error) = &diagnosis.credentials {
         let mend = match error {
-            Error::NotPrivate { mend, .. } => mend.strip_prefix("Run: ").unwrap_or(mend).to_owned(),
+            Error::NotPrivate { fix, .. } => fix.strip_prefix("Run: ").unwrap_or(fix).to_owned(),
             Error::Damaged { path, backup: Some(backup), .. } => {
                 let copy = if cfg!(windows) { "copy" } else { "cp" };
                 format!("{copy} {} {}", shell_word(backup), shell_word(path))

@@ -143,7 +143,7 @@ pub fn folded(name: &OsStr) -> OsString {
 ///
 /// [`Error::NotPrivate`].
 pub fn check_private(path: &Path, metadata: &Metadata) -> Result<(), Error> {
-    let not_private = |what, mend| Err(Error::NotPrivate { path: path.into(), what, mend });
+    let not_private = |what, mend| Err(Error::NotPrivate { path: path.into(), what, fix: mend });
     let own = rustix::process::geteuid().as_raw();
     if metadata.uid() != own {
         let what = format!("belongs to the user {}, and this process runs as {own}", metadata.uid());

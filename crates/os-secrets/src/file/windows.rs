@@ -226,7 +226,7 @@ pub fn folded(name: &OsStr) -> OsString {
 pub fn check_private(path: &Path, metadata: &Metadata) -> Result<(), Error> {
     match others(path, metadata, !metadata.is_dir()) {
         None => Ok(()),
-        Some((what, mend)) => Err(Error::NotPrivate { path: path.into(), what, mend }),
+        Some((what, mend)) => Err(Error::NotPrivate { path: path.into(), what, fix: mend }),
     }
 }
 

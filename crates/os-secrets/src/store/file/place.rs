@@ -154,7 +154,7 @@ impl Place {
             Error::NotPrivate { path, what, .. } if !self.is_own(directory) => {
                 let how = if cfg!(windows) { "" } else { " (mkdir -m 700 …)" };
                 let mend = format!("Put the file into a directory of its own{how}");
-                Error::NotPrivate { path, what, mend }
+                Error::NotPrivate { path, what, fix: mend }
             }
             error => error,
         })
