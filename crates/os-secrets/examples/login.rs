@@ -18,7 +18,7 @@ use os_secrets::{
     error::{Code, Error},
     executor::block_on,
     progress::Progress,
-    store::{self, SetOptions, Store as _},
+    store::{self, SetOptions},
 };
 
 type Outcome = Result<(), Box<dyn error::Error>>;
