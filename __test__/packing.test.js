@@ -55,6 +55,7 @@ describe("the packed tarballs", linuxOnly("packages of Linux"), () => {
       "README.md",
       "SECURITY.md",
       "bin",
+      "docs",
       "index.d.ts",
       "index.js",
       "load.js",
@@ -63,6 +64,20 @@ describe("the packed tarballs", linuxOnly("packages of Linux"), () => {
       "program.js",
     ]);
     assert.deepEqual(list(join("os-secrets", "bin")), ["bus-secrets.js", "secrets.js"]);
+    assert.deepEqual(list(join("os-secrets", "docs")), [
+      "api.md",
+      "errors.md",
+      "file-store.md",
+      "linux.md",
+      "macos.md",
+      "performance.md",
+      "platforms.md",
+      "program.md",
+      "reliability.md",
+      "servers.md",
+      "testing.md",
+      "windows.md",
+    ]);
     assert.deepEqual(list("@os-secrets/linux-x64-gnu"), [
       "LICENSE",
       "THIRD-PARTY-LICENSES.md",

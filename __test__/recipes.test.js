@@ -1,4 +1,4 @@
-// The recipes of README.md for machines without a desktop, as they stand there. systemd and containers are laid out
+// The recipes of docs/servers.md for machines without a desktop, as they stand there. systemd and containers are laid out
 // by hand, in a file system of the test's own, as they lay things out; SSH is real.
 
 const assert = require("node:assert/strict");
@@ -7,18 +7,24 @@ const { createServer } = require("node:net");
 const { join } = require("node:path");
 const { describe, it } = require("node:test");
 const { runApart } = require("./support/apart.js");
+const { blocks: blocksOf, read } = require("./support/documents.js");
 const { linuxOnly } = require("./support/platform.js");
 const { ways } = require("./support/programs.js");
 const { root } = require("./support/runtimes.js");
 const { startSession } = require("./support/session.js");
 
-const [, section] = readFileSync(join(root, "README.md"), "utf8").split("\n## Servers, containers, CI\n");
+/** Each recipe with its text. */
+const recipes = new Map(
+  read("docs/servers.md")
+    .split("\n## ")
+    .slice(1)
+    .map((text) => [text.slice(0, text.indexOf("\n")), text]),
+);
 
 /** The blocks of a recipe in a language. */
 function blocks(recipe, language) {
-  const [, text] = section.split("\n## ")[0].split(`\n### ${recipe}\n`);
-  const found = text.split("\n### ")[0].matchAll(new RegExp(`\`\`\`${language}\\n(.*?)\`\`\``, "gs"));
-  return [...found].map(([, block]) => block);
+  const found = blocksOf(recipes.get(recipe)).filter((block) => block.language === language);
+  return found.map(({ text }) => text);
 }
 
 /** The commands that a recipe shows, as a script. */
@@ -67,6 +73,10 @@ async function apart(session, folders, script) {
   assert.equal(code, 0, stdout + stderr);
   return stdout;
 }
+
+it("the recipes are those that are tested here", () => {
+  assert.deepEqual([...recipes.keys()], ["systemd", "Docker", "GitHub Actions", "SSH", "WSL"]);
+});
 
 describe("the recipe for", linuxOnly("recipes for Linux"), () => {
   it("systemd", async (t) => {

@@ -57,7 +57,7 @@ try {
   mkdirSync(folder);
   for (const file of [...main.files, "README.md", "LICENSE"]) {
     mkdirSync(dirname(join(folder, file)), { recursive: true });
-    copyFileSync(join(root, file), join(folder, file));
+    cpSync(join(root, file), join(folder, file), { recursive: true });
   }
   const { name, private: _, scripts, devDependencies, ...rest } = main;
   write(folder, { name, version, ...rest, optionalDependencies });

@@ -1,14 +1,21 @@
 // The first example of README.md.
 
-const { readFileSync, writeFileSync } = require("node:fs");
+const { writeFileSync } = require("node:fs");
 const { join } = require("node:path");
-const { root } = require("./runtimes.js");
+const { examples } = require("./documents.js");
+
+/** What an example prints, by the comments behind its calls of console.log; a call without one prints anything. */
+function printedBy(source) {
+  return [...source.matchAll(/^console\.log\(.*\);(?: \/\/ (.*))?$/gm)].map(([, line]) => line);
+}
 
 /** Writes the first example of README.md into a project, as main.mjs: what it has to print. */
 function writeExample(folder) {
-  const [, source] = /```js\n(.*?)```/s.exec(readFileSync(join(root, "README.md"), "utf8"));
+  const [source] = examples("README.md", "js");
   writeFileSync(join(folder, "main.mjs"), source);
-  return [...source.matchAll(/^console\.log\(.*\); \/\/ (.*)$/gm)].map(([, line]) => `${line}\n`).join("");
+  return printedBy(source)
+    .map((line) => `${line}\n`)
+    .join("");
 }
 
-module.exports = { writeExample };
+module.exports = { printedBy, writeExample };

@@ -1,4 +1,4 @@
-// What the tests of one system cannot have on another, and why. README.md names every reason.
+// What the tests of one system cannot have on another, and why. docs/platforms.md names every reason.
 
 const { existsSync } = require("node:fs");
 const { join } = require("node:path");

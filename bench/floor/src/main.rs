@@ -1,8 +1,8 @@
 //! The least that a program can do for a call to the Secret Service: a socket, a handshake, and the
 //! messages themselves, encrypted as the specification says. What is faster than this was not asked.
 //!
-//! `floor serve <service>` makes the calls that it is told, as `client.js` does for the others. `floor
-//! once <service>` makes one get and `floor bare` none, as `once.js` does.
+//! `floor serve <service>` makes the calls that it is told, as `bench/client.js` does for the others. `floor
+//! once <service>` makes one get and `floor bare` none, as `bench/once.js` does.
 
 use std::{
     env, fs,
@@ -19,7 +19,7 @@ mod wire;
 use service::Service;
 
 const VALUE: &[u8] = b"value";
-/// The gets that one measurement of the processor time goes over, as in `client.js`.
+/// The gets that one measurement of the processor time goes over, as in `bench/client.js`.
 const CPU_GETS: usize = 20;
 
 /// The calls of `floor serve`.

@@ -1,0 +1,214 @@
+// The examples of the manual that no other test runs: those in JavaScript, the commands for a shell, and the encrypted
+// file's contents. None is left out: a block that nothing runs fails.
+
+const assert = require("node:assert/strict");
+const { chmodSync, mkdirSync, symlinkSync, writeFileSync } = require("node:fs");
+const { join } = require("node:path");
+const { describe, it } = require("node:test");
+const { identityIn } = require("./support/age.js");
+const { blocks, examples, manual, read } = require("./support/documents.js");
+const { printedBy } = require("./support/example.js");
+const { linuxOnly } = require("./support/platform.js");
+const { ways } = require("./support/programs.js");
+const { node, root } = require("./support/runtimes.js");
+const { startSession } = require("./support/session.js");
+
+const [runtime] = node(22);
+const [secrets] = ways.native("secrets");
+
+/** A session with a project that has the package installed, and the programs and Node on its path. */
+async function prepare(t, options) {
+  const session = await startSession(options);
+  t.after(() => session.stop());
+  const project = join(session.directory, "project");
+  mkdirSync(join(project, "node_modules", ".bin"), { recursive: true });
+  symlinkSync(root, join(project, "node_modules", "os-secrets"));
+  symlinkSync(join(root, "bin", "secrets.js"), join(project, "node_modules", ".bin", "secrets"));
+  const bin = join(session.directory, "bin");
+  mkdirSync(bin);
+  session.env.PATH = [bin, join(secrets, ".."), join(runtime, ".."), session.env.PATH].join(":");
+  /** Puts a program on the path. */
+  const install = (name, script) => {
+    writeFileSync(join(bin, name), `#!/bin/sh\n${script}\n`);
+    chmodSync(join(bin, name), 0o700);
+  };
+  /** Runs a script in the project: what it prints, on both outputs. */
+  const run = async (script, how = {}) => {
+    const words = ["--norc", "-euc", `exec 2>&1\n${script}`];
+    const { code, stdout } = await session.run("bash", words, { cwd: project, ...how });
+    assert.equal(code, 0, stdout);
+    return stdout;
+  };
+  return { session, project, install, run };
+}
+
+/** A project whose own test reads a credential and prints what comes of it. */
+async function prepareTest(t) {
+  const prepared = await prepare(t, { bus: false });
+  const { project } = prepared;
+  writeFileSync(join(project, "package.json"), '{ "scripts": { "test": "node test.js" } }');
+  writeFileSync(
+    join(project, "test.js"),
+    `const { secrets } = require("os-secrets");
+     const told = (call) => call.then(console.log, ({ code }) => console.log(code));
+     told(secrets.set("s", "n", "kept").then(() => secrets.get("s", "n")));`,
+  );
+  return prepared;
+}
+
+/** The commands for a shell, by their pages: what shows that each works, in the order of the page. */
+const commands = {
+  "docs/api.md": [
+    async (command, t) => {
+      const { run, session } = await prepare(t);
+      const attributes = "xdg:schema org.freedesktop.Secret.Generic service my-cli-tool account github-token";
+      const label = "my-cli-tool/github-token";
+      await session.run("secret-tool", ["store", "--label", label, ...attributes.split(" ")], {
+        input: "old",
+      });
+      // The package is there, so nothing is downloaded.
+      const env = { npm_config_offline: "true" };
+      assert.match(await run(command, { env }), /^copied github-token$/m);
+      assert.equal(await run("secrets get --service my-cli-tool github-token"), "old\n");
+    },
+  ],
+  "docs/file-store.md": [
+    async (command, t) => {
+      const { run } = await prepare(t, { bus: false });
+      const env = { XDG_CONFIG_HOME: "", XDG_DATA_HOME: "" };
+      await run("secrets init; printf ghp_example | secrets set --store file token", { env });
+      assert.deepEqual(JSON.parse(await run(command, { env })).credentials, {
+        "os-secrets": { token: "ghp_example" },
+      });
+    },
+  ],
+  "docs/linux.md": [
+    async (command, t) => {
+      const { install, run } = await prepare(t, { bus: false });
+      install(
+        "my-cli-tool",
+        "secrets get token >before; printf kept | secrets set token; secrets get token >after",
+      );
+      await run(command);
+      assert.deepEqual(await run("cat before; echo; cat after"), "\nkept\n");
+      // The keyring that it has made opens again, with its empty password.
+      await run(command);
+      assert.deepEqual(await run("cat before"), "kept\n");
+    },
+    async (command, t) => {
+      const { run, session } = await prepare(t, { keyring: false, bus: true });
+      const first = await session.startKeyring({ password: "right" });
+      await run("printf kept | secrets set token");
+      await session.end(first);
+      await session.startKeyring({ password: null });
+      // In the foreground it ends with the session.
+      const words = command.trim().replace("--components", "--foreground --components").split(" ");
+      session.start(words[0], words.slice(1)).stdin.end("right");
+      await run("for i in $(seq 100); do secrets get token && exit; sleep 0.1; done; exit 1");
+    },
+  ],
+  "docs/testing.md": [
+    async (command, t) => {
+      const { run } = await prepareTest(t);
+      assert.match(await run(command), /^kept$/m);
+    },
+    async (command, t) => {
+      const { run } = await prepareTest(t);
+      assert.match(await run(command), /^ERR_SECRETS_PLATFORM_ERROR$/m);
+    },
+  ],
+};
+
+/** What other tests take of each page, by language. */
+const elsewhere = {
+  // What is installed is tested in __test__/install/.
+  "README.md": ["console", "sh"],
+  "docs/program.md": ["console"],
+  "docs/servers.md": ["console", "dockerfile", "ini", "yaml"],
+  "docs/testing.md": ["console"],
+};
+
+describe("the manual", () => {
+  it("has no example that nothing runs", () => {
+    for (const page of manual) {
+      const here = [
+        "js",
+        ...(commands[page] ? ["sh"] : []),
+        ...(page === "docs/file-store.md" ? ["json"] : []),
+      ];
+      const known = [...here, ...(elsewhere[page] ?? [])];
+      for (const { language, text } of blocks(read(page))) {
+        assert.ok(known.includes(language), `${page}: ${language}\n${text}`);
+      }
+      assert.equal(
+        examples(page, "sh").length,
+        commands[page]?.length ?? (page === "README.md" ? 1 : 0),
+        page,
+      );
+    }
+  });
+
+  it("installs the package by its name", () => {
+    assert.deepEqual(examples("README.md", "sh"), [`npm install ${require("../package.json").name}\n`]);
+  });
+});
+
+describe("the commands of the manual", linuxOnly("a shell"), () => {
+  for (const [page, tests] of Object.entries(commands)) {
+    for (const [index, test] of tests.entries()) {
+      it(`${page}, number ${index + 1}`, (t) => test(examples(page, "sh")[index], t));
+    }
+  }
+});
+
+describe("the examples in JavaScript", linuxOnly("a shell"), () => {
+  for (const page of manual) {
+    for (const [index, source] of examples(page, "js").entries()) {
+      it(`${page}, number ${index + 1}`, async (t) => {
+        const { session, project, install, run } = await prepare(t);
+        const { path: identity } = identityIn(session.directory);
+        await run("printf sk-example | secrets set openai_api_key");
+        install("my-server", '[ "$OPENAI_API_KEY" = sk-example ] || echo wrong >&2');
+        const file = join(project, "main.mjs");
+        writeFileSync(file, source.replaceAll("/var/lib/my-server", join(session.directory, "own")));
+        const env = { OS_SECRETS_IDENTITY: identity, OPENAI_API_KEY: "secret:openai_api_key" };
+        const { code, stdout, stderr } = await session.run(runtime, [file], { cwd: project, env });
+        assert.deepEqual({ code, stderr }, { code: 0, stderr: "" }, stdout);
+        // What node:test prints is its own.
+        if (source.includes("node:test")) return assert.match(stdout, /pass 1\n.*fail 0\n/s);
+        const expected = printedBy(source);
+        const printed = stdout.split("\n").slice(0, -1);
+        assert.deepEqual(
+          printed.map((line, at) => (expected[at] === undefined ? undefined : line)),
+          expected,
+        );
+      });
+    }
+  }
+});
+
+it(
+  "the contents of an encrypted file that docs/file-store.md shows can be read",
+  linuxOnly("a shell"),
+  async (t) => {
+    const { run, session, project } = await prepare(t, { bus: false });
+    const { path: identity, recipient } = identityIn(session.directory);
+    const [json] = examples("docs/file-store.md", "json");
+    mkdirSync(join(project, "own"), { mode: 0o700 });
+    writeFileSync(join(project, "secrets.json"), json);
+    await run(`umask 077; age --encrypt --recipient ${recipient} --output own/secrets.age secrets.json`);
+    writeFileSync(
+      join(project, "main.cjs"),
+      `const store = require("os-secrets").openStore({ provider: "file", path: "own/secrets.age" });
+     const encoding = "buffer";
+     (async () => {
+       for (const key of await store.list()) console.log(key.service, key.name, await store.get({ ...key, encoding }));
+     })();`,
+    );
+    const env = { OS_SECRETS_IDENTITY: identity };
+    assert.equal(
+      await run("node main.cjs", { env }),
+      "my-cli-tool github-token <Buffer 67 68 70 5f 65 78 61 6d 70 6c 65>\nmy-vpn key <Buffer 00 01 02 03 04 05>\n",
+    );
+  },
+);
