@@ -9,7 +9,7 @@ use std::{
 use super::{Failure, output::shown, terminal};
 use os_secrets::{
     credential::Secret,
-    environment::fixed,
+    environment::absolute_path,
     error::Error,
     file,
     store::{
@@ -55,7 +55,7 @@ impl Selected {
 
     fn file(path: Option<&Path>) -> Self {
         let ask = terminal::keyboard().is_ok().then(|| Arc::new(ask) as Ask);
-        let options = Options { path: path.map(fixed), unlock: None, ask };
+        let options = Options { path: path.map(absolute_path), unlock: None, ask };
         Self::File(Arc::new(FileStore::new(options, store::settings().file.clone())))
     }
 

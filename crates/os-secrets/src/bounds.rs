@@ -13,23 +13,23 @@ use crate::{
     progress::Progress,
 };
 
-/// The bounds that the caller set for one call.
+/// The bounds that the caller sets for one call.
 #[derive(Default)]
 pub struct Bounds {
-    /// The time for the whole call, prompts included; `None` leaves each message its own deadline,
-    /// and prompts none.
+    /// The time for the whole call, prompts included. With `None`, each message has its own deadline and prompts have
+    /// none.
     pub timeout: Option<Duration>,
-    /// Fires when the caller gives up. A sender that is dropped unused never fires.
+    /// Fires when the caller gives up. It never fires if the sender is dropped.
     pub canceled: Option<oneshot::Receiver<()>>,
 }
 
 impl Bounds {
-    /// Runs a call within these bounds; one that is over them is dropped where it stands.
+    /// Runs a call within these bounds. A call that exceeds them is dropped.
     ///
     /// # Errors
     ///
-    /// The call's own, or [`Error::Timeout`] or [`Error::Aborted`]. Those that leave it open say
-    /// whether the call may have changed something.
+    /// The call's own errors, [`Error::Timeout`], and [`Error::Aborted`]. They say whether the call may have changed
+    /// something.
     pub async fn run<T>(
         self,
         progress: &Progress,
@@ -43,8 +43,8 @@ impl Bounds {
         Ok(outcome.expect("a call that has succeeded has an outcome"))
     }
 
-    /// As [`run`](Self::run), for any call: it is compiled once. The call is dropped before it is asked how far
-    /// it has come, because what it has left in a queue is withdrawn by that.
+    /// Does the work of [`run`](Self::run), compiled once for all kinds of calls. The call is dropped before its
+    /// progress is read, because dropping it withdraws changes that are still queued.
     async fn bound(
         self,
         progress: &Progress,

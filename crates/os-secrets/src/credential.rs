@@ -1,4 +1,4 @@
-//! What a store holds: a [`Key`] that names a credential and the [`Secret`] under it.
+//! What a store holds: a [`Secret`] under a [`Key`].
 
 use std::fmt;
 
@@ -8,8 +8,8 @@ use crate::error::Error;
 
 /// The name of a credential: the application or service it belongs to, and the account in it.
 ///
-/// Both are whatever the caller chose, never empty and free of NUL: the argument shim refuses the
-/// rest with the messages of `Bun.secrets`, before anything reaches this crate.
+/// The caller chooses both. A store refuses a key that is not [valid](Self::is_valid); for JavaScript, the argument shim
+/// (`index.js`) has refused it before, with the messages of `Bun.secrets`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Key {
     /// The application or service, such as `my-cli-tool`.
@@ -29,22 +29,20 @@ impl Key {
         is_valid_part(&self.service) && is_valid_part(&self.name)
     }
 
-    /// The text that the person sees in a credential manager: `service/name`.
+    /// The text that the user sees in a credential manager: `service/name`.
     pub fn label(&self) -> String {
         format!("{}/{}", self.service, self.name)
     }
 }
 
-/// The bytes of a secret. They are overwritten with zeros when it is dropped, and `Debug` shows
-/// neither them nor their number.
+/// The bytes of a secret. Dropping it overwrites them with zeros, and `Debug` shows neither the bytes nor their number.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<Vec<u8>>);
 
 impl Secret {
-    /// Takes the bytes over; the caller keeps no copy.
+    /// Takes ownership of the bytes, without a copy.
     ///
-    /// A `Vec` that grew while it was filled has left copies behind where it stood before, so fill
-    /// it within its first capacity.
+    /// A `Vec` that grows leaves copies of its bytes behind in memory. Give it enough capacity before you fill it.
     pub fn new(bytes: Vec<u8>) -> Self {
         Self(Zeroizing::new(bytes))
     }
@@ -58,7 +56,7 @@ impl Secret {
         if str::from_utf8(&self.0).is_ok() { Ok(self) } else { Err(Error::InvalidData) }
     }
 
-    /// The bytes, to be copied only into what is wiped as well.
+    /// The bytes. Copy them only into memory that is wiped, too.
     pub fn expose(&self) -> &[u8] {
         &self.0
     }

@@ -8,18 +8,18 @@ use std::{
 
 /// The variables of an environment.
 pub trait Variables {
-    /// The value of a variable; an empty one counts as none.
+    /// The value of a variable. An empty one counts as unset.
     fn get(&self, name: &str) -> Option<OsString>;
 
-    /// The directory that a variable names; as the base directory specification has it, a relative path
-    /// counts as none.
+    /// The directory that a variable names. A relative path counts as unset, as the XDG base directory specification
+    /// demands.
     fn directory(&self, name: &str) -> Option<PathBuf> {
         self.get(name).map(PathBuf::from).filter(|path| path.is_absolute())
     }
 }
 
-/// The environment of this process, or nothing where that is not to be trusted: in a process with more
-/// privileges than its caller has.
+/// The environment of this process. It is empty if the process has more privileges than its caller, because the
+/// caller must not be able to redirect the store.
 pub struct Process;
 
 impl Variables for Process {
@@ -51,13 +51,12 @@ pub fn is_privileged() -> bool {
     false
 }
 
-/// Where programs keep their configuration: `%APPDATA%` on Windows; elsewhere `$XDG_CONFIG_HOME`, or
-/// `~/.config`.
+/// The directory for configuration files: `%APPDATA%` on Windows, elsewhere `$XDG_CONFIG_HOME` or `~/.config`.
 pub fn configuration_directory(variables: &impl Variables) -> Option<PathBuf> {
     base_directory(variables, "XDG_CONFIG_HOME", ".config")
 }
 
-/// Where programs keep their data: `%APPDATA%` on Windows; elsewhere `$XDG_DATA_HOME`, or `~/.local/share`.
+/// The directory for data files: `%APPDATA%` on Windows, elsewhere `$XDG_DATA_HOME` or `~/.local/share`.
 pub fn data_directory(variables: &impl Variables) -> Option<PathBuf> {
     base_directory(variables, "XDG_DATA_HOME", ".local/share")
 }
@@ -75,7 +74,7 @@ impl<F: Fn(&str) -> Option<OsString>> Variables for F {
     }
 }
 
-/// A path as it is now, whatever directory the process works in later.
-pub fn fixed(path: &Path) -> PathBuf {
+/// The absolute form of a path, so that it stays the same if the process changes its working directory.
+pub fn absolute_path(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }

@@ -1,25 +1,61 @@
-//! The `Bun.secrets` API over the operating system's own credential store, and others that are named.
+//! The operating system's credential store, in the items of `Bun.secrets`; and an encrypted file for machines that have
+//! no such store.
 //!
-//! The core of the npm package `os-secrets` and of the program `secrets`:
+//! | system | store |
+//! |---|---|
+//! | Linux | the Secret Service: gnome-keyring, KWallet, KeePassXC, oo7-daemon |
+//! | Windows | Credential Manager |
+//! | macOS | Keychain |
+//!
+//! The npm package `os-secrets` and the program `secrets` stand on this crate. All of them, and `Bun.secrets` itself,
+//! read and write the same items.
+//!
+//! # Example
+//!
+//! ```no_run
+//! use os_secrets::{
+//!     credential::{Key, Secret},
+//!     error::Error,
+//!     executor::block_on,
+//!     progress::Progress,
+//!     store::{self, SetOptions},
+//! };
+//!
+//! fn main() -> Result<(), Error> {
+//!     let found = block_on(async {
+//!         let store = store::chosen()?;
+//!         let key = Key { service: "my-cli-tool".into(), name: "github-token".into() };
+//!         let token = Secret::new(b"ghp_example".to_vec());
+//!         store.set(&key, &token, SetOptions::default(), &Progress::changing(true)).await?;
+//!         store.get(&key, &Progress::reading(true)).await
+//!     })??;
+//!     assert!(found.is_some_and(|secret| secret.expose() == b"ghp_example"));
+//!     Ok(())
+//! }
+//! ```
+//!
+//! A call is a future that must run on the crate's own thread: [`executor::block_on`] does that, and waits for the
+//! outcome. [`bounds::Bounds`] gives a call a deadline or a signal that cancels it.
+//!
+//! # Modules
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`bounds`] | what bounds a call: its deadline and the caller's signal |
+//! | [`bounds`] | the deadline and the signal of a call |
 //! | [`credential`] | [`Key`](credential::Key) and [`Secret`](credential::Secret): what is stored, under which name |
 //! | [`environment`] | the variables of the process, and the directories that they name |
 //! | [`error`] | the one error type, with its codes and messages |
 //! | [`executor`] | the thread that does the input and output |
-//! | [`file`](mod@file) | reading files, and replacing them in one step |
-//! | `job` | programs that end with us, on Windows |
-//! | [`json`] | JSON files that others write as well |
-//! | `pipe` | what is in a pipe, on Windows |
+//! | [`file`](mod@file) | reading files, and replacing them atomically |
+//! | `job` | Windows: programs that end with us |
+//! | [`json`] | JSON files that others write, too |
+//! | `pipe` | Windows: how much a pipe holds |
 //! | [`progress`] | what one call may do, and how far it has come |
 //! | [`scope`] | named secrets, references to them, and where they lie |
-//! | [`store`] | the [`Store`](store::Store) trait, and one implementation per operating system |
-//! | [`sync`] | locks, and values that are shared between threads |
+//! | [`store`] | the [`Store`](store::Store) trait and its implementations |
+//! | [`sync`] | locks, and values that threads share |
 //!
-//! Dependencies point one way: scope → store → credential, bounds, file,
-//! json, error.
+//! Dependencies point one way: scope → store → credential, bounds, progress, file, json, environment, error.
 
 #[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
 compile_error!("os-secrets has a store for Linux, macOS and Windows only");

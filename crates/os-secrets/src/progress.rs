@@ -14,44 +14,44 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Of a call that only reads.
+    /// The progress of a call that only reads.
     pub fn reading(interactive: bool) -> Self {
         let no = || AtomicBool::new(false);
         Self { interactive, changes: false, sent: no(), done: no(), lost: no() }
     }
 
-    /// Of a call that stores or deletes.
+    /// The progress of a call that stores or deletes.
     pub fn changing(interactive: bool) -> Self {
         Self { changes: true, ..Self::reading(interactive) }
     }
 
-    /// Whether the call may ask the person.
+    /// Whether the call may ask the user.
     pub fn is_interactive(&self) -> bool {
         self.interactive
     }
 
-    /// To be called before the store is told to change something.
+    /// Call before a change is sent to the store.
     pub fn sending(&self) {
         self.sent.store(true, Ordering::Relaxed);
     }
 
-    /// To be called where the store said that it did not change what it was told to.
+    /// Call when the store answers that it made no change.
     pub fn refused(&self) {
         self.sent.store(false, Ordering::Relaxed);
     }
 
-    /// To be called where the store said that it has changed something, which no later refusal undoes.
+    /// Call when the store answers that it made a change. A later refusal does not undo it.
     pub fn done(&self) {
         self.done.store(true, Ordering::Relaxed);
     }
 
-    /// To be called where the connection was lost: whether the store did what it was told by then
-    /// stays unknown, whatever it answers later.
+    /// Call when the connection is lost: we can no longer know whether a change that was sent was made, whatever the
+    /// store answers later.
     pub fn lost(&self) {
         self.lost.fetch_or(self.sent.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 
-    /// Whether the store has changed something, or was told to on a connection that was lost.
+    /// Whether the store has made a change, or may have made one on a connection that was lost.
     pub fn has_changed(&self) -> bool {
         self.done.load(Ordering::Relaxed) || self.lost.load(Ordering::Relaxed)
     }

@@ -1,4 +1,4 @@
-//! Locks, and values that are shared between threads.
+//! Locks, and values that threads share.
 
 use std::{
     collections::BTreeMap,
@@ -11,7 +11,7 @@ pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// One value per key, for as long as somebody holds it.
+/// One value per key, shared by all who hold it. It is dropped with its last holder.
 pub struct SharedByKey<K, V>(Mutex<BTreeMap<K, Weak<V>>>);
 
 impl<K: Ord, V> SharedByKey<K, V> {
@@ -20,7 +20,7 @@ impl<K: Ord, V> SharedByKey<K, V> {
         Self(Mutex::new(BTreeMap::new()))
     }
 
-    /// The value of a key, made if nobody holds one.
+    /// The value of a key. Makes one if nobody holds it.
     pub fn get(&self, key: K, make: impl FnOnce() -> V) -> Arc<V> {
         let mut values = lock(&self.0);
         values.retain(|_, value| value.strong_count() > 0);

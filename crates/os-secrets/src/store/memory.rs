@@ -6,7 +6,7 @@ use std::{
     sync::{Mutex, MutexGuard},
 };
 
-use super::{Call, SetOptions, Store, checked};
+use super::{Call, SetOptions, Store, check_credential};
 use crate::{
     credential::{Key, Secret},
     progress::Progress,
@@ -29,7 +29,7 @@ impl Store for MemoryStore {
     }
 
     fn set<'a>(&'a self, key: &'a Key, value: &'a Secret, _: SetOptions, _: &'a Progress) -> Call<'a, ()> {
-        Box::pin(ready(checked(key, value).map(|value| {
+        Box::pin(ready(check_credential(key, value).map(|value| {
             let mut all = self.lock();
             match value {
                 Some(value) => all.insert(key.clone(), value.clone()),

@@ -1,4 +1,5 @@
-//! Where credentials lie: the [`Store`] trait, and one implementation an operating system.
+//! The [`Store`] trait and its implementations: one per operating system, the encrypted file, memory, and credential
+//! helpers.
 
 use std::{
     future::Future,
@@ -23,7 +24,7 @@ pub mod exec;
 pub mod file;
 #[cfg(target_os = "linux")]
 pub mod linux;
-// What needs nothing of macOS is tested everywhere.
+// The parts that need nothing of macOS are tested on every system.
 #[cfg(any(target_os = "macos", test))]
 pub mod macos;
 #[forbid(unsafe_code)]
@@ -47,23 +48,23 @@ pub use windows::{CredentialManager as OsStore, foreign::Foreign};
 
 pub use sizes::{MAX_KEY, MAX_VALUE};
 #[cfg_attr(target_os = "linux", allow(unused_imports, reason = "for the stores of other systems"))]
-use sizes::{check_key, check_size, checked};
+use sizes::{check_credential, check_key, check_size};
 
 static SETTINGS: OnceLock<Settings> = OnceLock::new();
 static OS_STORE: OnceLock<Result<OsStore, Error>> = OnceLock::new();
 static FILE_STORE: OnceLock<FileStore> = OnceLock::new();
 
-/// The settings of this process, of the moment when they were first asked for.
+/// The settings of this process. They are read at the first call of this function, and stay as they were then.
 pub fn settings() -> &'static Settings {
     SETTINGS.get_or_init(|| Settings::read(&Process))
 }
 
-/// The store that the environment chooses; the operating system's where it chooses none. It stays the same
-/// for as long as the process lives, whatever fails.
+/// The store that the environment chooses, by default the operating system's. It stays the same for as long as the
+/// process lives.
 ///
 /// # Errors
 ///
-/// [`Error::InvalidSetting`] where one of the settings is wrong.
+/// [`Error::InvalidSetting`] if a setting is wrong.
 pub fn chosen() -> Result<&'static dyn Store, Error> {
     Ok(match settings().kind.clone()? {
         StoreKind::Os => os()?,
@@ -76,26 +77,26 @@ pub fn file() -> &'static FileStore {
     FILE_STORE.get_or_init(|| FileStore::new(file::Options::default(), settings().file.clone()))
 }
 
-/// The operating system's store, with the settings of the moment when it was first asked for.
+/// The operating system's store, with the settings of the process.
 ///
 /// # Errors
 ///
-/// [`Error::InvalidSetting`] where one of them is wrong.
+/// [`Error::InvalidSetting`] if a setting is wrong.
 pub fn os() -> Result<&'static OsStore, Error> {
     OS_STORE.get_or_init(|| OsStore::from_environment(settings())).as_ref().map_err(Error::clone)
 }
 
-/// A call in progress. It is to be polled on the thread of [`executor`](crate::executor).
+/// A call in progress. It must be polled on the thread of [`executor`](crate::executor).
 pub type Call<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
 
-/// Which store is meant.
+/// A choice of a store.
 #[derive(Clone)]
 pub enum Choice {
-    /// The one that the environment chooses.
+    /// The store that the environment chooses.
     Environment,
     /// The operating system's.
     Os,
-    /// One that a program or the user has named.
+    /// A store that the program or the user has named.
     Own(Arc<dyn Store>),
 }
 
@@ -114,27 +115,27 @@ impl Choice {
     }
 }
 
-/// How long a credential is kept, and where. Windows knows the difference.
+/// How widely a credential is kept. Only Windows makes a difference.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Persist {
     /// On this machine.
     Local,
-    /// With the person's roaming profile, where there is one.
+    /// In the user's roaming profile, if there is one.
     #[default]
     Enterprise,
 }
 
-/// What can be said of a credential that is stored. Stores ignore what means nothing to them.
+/// Options for storing a credential. A store ignores those that it does not support.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct SetOptions {
-    /// How long it is kept, and where.
+    /// How widely it is kept.
     pub persist: Persist,
-    /// Whether every application may use it without the person being asked. macOS knows the difference, of a
-    /// credential that is new.
+    /// Whether every application may read it without asking the user. Only macOS makes a difference, and only for a new
+    /// credential.
     pub unrestricted: bool,
 }
 
-/// A package that stores credentials in items of its own.
+/// Another package whose credentials can be migrated.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Package {
     /// `keytar`.
@@ -145,11 +146,11 @@ pub enum Package {
 
 /// A place that holds credentials.
 ///
-/// Calls may run at once, in any number. Each answers for the store as it is when the call reaches
-/// it; two calls on one key that overlap take effect in some order. A call may be dropped before
-/// its end; what it has sent by then may still take effect, and its [`Progress`] tells.
+/// Any number of calls may run at once. Each sees the store as it is when the call reaches it. Two calls on one key
+/// that overlap take effect in some order. A call may be dropped before its end; a change that was sent by then may
+/// still take effect, and [`Progress`] knows of it.
 pub trait Store: Send + Sync {
-    /// Reads a credential: `None` only where there is no such credential.
+    /// Reads a credential. Returns `None` only if there is no such credential.
     fn get<'a>(&'a self, key: &'a Key, progress: &'a Progress) -> Call<'a, Option<Secret>>;
 
     /// Stores a credential. Replaces one with the same key. An empty value deletes, and is no error if there was
@@ -162,14 +163,14 @@ pub trait Store: Send + Sync {
         progress: &'a Progress,
     ) -> Call<'a, ()>;
 
-    /// Deletes a credential; whether there was one.
+    /// Deletes a credential. Returns whether there was one.
     fn delete<'a>(&'a self, key: &'a Key, progress: &'a Progress) -> Call<'a, bool>;
 
-    /// Whether there is such a credential. Its value is not read.
+    /// Returns whether there is such a credential, without reading its value.
     fn has<'a>(&'a self, key: &'a Key, progress: &'a Progress) -> Call<'a, bool>;
 
-    /// The names of all credentials, or of one service's, sorted and each once. No value is read,
-    /// and the person is not asked.
+    /// Returns the keys of all credentials, or of one service's, sorted and without duplicates. It reads no value and
+    /// does not ask the user.
     ///
     /// # Errors
     ///

@@ -1,16 +1,16 @@
-//! What the environment says of the store, read once: which one, and where it is.
+//! The settings in the environment (`OS_SECRETS_*`), read once per process.
 
 use std::{ffi::OsString, time::Duration};
 
 use super::{exec, file};
 use crate::{environment::Variables, error::Error};
 
-/// How long a message waits for its reply if no setting says: GDBus's own limit.
+/// The deadline of a message to the Secret Service if `OS_SECRETS_TIMEOUT` is not set. It is that of GDBus.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(25);
 /// The longest deadline that can be set, in milliseconds: JavaScript's timers end there, too.
 const MAX_TIMEOUT: u64 = i32::MAX as u64;
 
-/// A store that the environment may choose.
+/// A store that the environment can choose.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum StoreKind {
     /// The operating system's.
@@ -19,29 +19,29 @@ pub enum StoreKind {
     File,
 }
 
-/// The settings of the process, as they were when they were first asked for.
+/// The settings of the process. A wrong one is kept as an error, which the calls that need it return.
 pub struct Settings {
-    /// `OS_SECRETS_PROVIDER`, else the operating system's.
+    /// `OS_SECRETS_PROVIDER`: which store to use. The default is the operating system's.
     pub kind: Result<StoreKind, Error>,
-    /// How long the bus may take to let us in, and each message may wait for its reply: `OS_SECRETS_TIMEOUT` in
-    /// milliseconds, else [`DEFAULT_TIMEOUT`]. Only the Secret Service has such messages.
+    /// `OS_SECRETS_TIMEOUT` in milliseconds: the deadline for connecting to the bus, and for the reply to each message.
+    /// The default is [`DEFAULT_TIMEOUT`]. Only the Secret Service uses it.
     pub timeout: Result<Duration, Error>,
-    /// Where the encrypted file is, and what unlocks it.
+    /// The path of the encrypted file, and what unlocks it.
     pub file: file::Defaults,
-    /// What programs that keep credentials are given of the environment.
+    /// The variables that credential helpers get.
     pub helpers: Vec<(String, OsString)>,
 }
 
 impl Settings {
-    /// Reads those of an environment.
+    /// Reads the settings from an environment.
     pub fn read(variables: &impl Variables) -> Self {
         let kind = match variables.get("OS_SECRETS_PROVIDER") {
             None => Ok(StoreKind::Os),
             Some(text) if text == "os" => Ok(StoreKind::Os),
             Some(text) if text == "file" => Ok(StoreKind::File),
             Some(text) => Err(Error::InvalidSetting(format!(
-                "OS_SECRETS_PROVIDER must be os or file, and is {text:?}; other stores are chosen in a \
-                 program's code"
+                "OS_SECRETS_PROVIDER must be os or file, and is {text:?}. Other stores can only be chosen \
+                 in a program's code"
             ))),
         };
         let timeout =

@@ -1,18 +1,18 @@
-//! What a store without limits of its own can hold.
+//! The largest keys and values that any store takes. Windows has smaller limits of its own.
 
 use crate::{
     credential::{Key, Secret},
     error::Error,
 };
 
-/// The largest value in bytes, of every store. A bus cuts off who sends a larger message than it takes, and
-/// the strictest take 32 MiB; D-Bus itself ends at arrays of 64 MiB.
+/// The maximum size of a value in bytes. D-Bus allows arrays of 64 MiB, but some buses disconnect a client that sends a
+/// message of more than 32 MiB.
 pub const MAX_VALUE: usize = 16 << 20;
-/// The largest service and name together, in bytes. On a bus they stand twice in one message, as attributes and
-/// as label, beside a value.
+/// The maximum size of a service and name together, in bytes. One D-Bus message holds them twice, as attributes and as
+/// label, beside a value.
 pub const MAX_KEY: usize = 4 << 20;
 
-/// Refuses what no message of a bus could carry, and what no other store takes either.
+/// Refuses keys and values over the limits.
 pub(super) fn check_size(key: &Key, value: Option<&Secret>) -> Result<(), Error> {
     let size = key.service.len() + key.name.len();
     if size > MAX_KEY {
@@ -26,17 +26,17 @@ pub(super) fn check_size(key: &Key, value: Option<&Secret>) -> Result<(), Error>
     }
 }
 
-/// Refuses what names no credential.
+/// Refuses keys with an empty part or a NUL.
 pub(super) fn check_key(key: &Key) -> Result<(), Error> {
     if key.is_valid() { Ok(()) } else { Err(Error::InvalidKey) }
 }
 
-/// A value that a store without limits of its own is to hold; `None` where it is empty, which deletes.
+/// Checks a key and a value that are about to be stored. Returns `None` if the value is empty, which deletes.
 ///
 /// # Errors
 ///
 /// [`Error::TooLarge`], and [`Error::InvalidKey`].
-pub(super) fn checked<'a>(key: &Key, value: &'a Secret) -> Result<Option<&'a Secret>, Error> {
+pub(super) fn check_credential<'a>(key: &Key, value: &'a Secret) -> Result<Option<&'a Secret>, Error> {
     check_key(key)?;
     check_size(key, Some(value))?;
     Ok(Some(value).filter(|value| !value.expose().is_empty()))

@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
 use tokio::sync::Mutex;
 
-use super::{Call, SetOptions, Store, checked};
+use super::{Call, SetOptions, Store, check_credential};
 use crate::{
     credential::{Key, Secret},
     error::Error,
@@ -171,7 +171,7 @@ impl Store for ExecStore {
         progress: &'a Progress,
     ) -> Call<'a, ()> {
         Box::pin(async move {
-            let value = checked(key, value)?;
+            let value = check_credential(key, value)?;
             let _turn = self.changing.lock().await;
             match value {
                 Some(value) => self.store(key, value, progress).await,

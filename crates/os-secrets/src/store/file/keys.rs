@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 use super::envelope::Keys;
 use crate::{
     credential::Secret,
-    environment::{Variables, configuration_directory, fixed},
+    environment::{Variables, absolute_path, configuration_directory},
     error::Error,
     file::{path_of, writable_by_others},
 };
@@ -69,7 +69,7 @@ impl Places {
         let secret = |name| variables.get(name).map(|text| Secret::new(text.into_encoded_bytes()));
         // As it is now: the program may change its directory before the first call.
         let identity = secret("OS_SECRETS_IDENTITY").map(|named| match path(named.expose()) {
-            Some(path) => Secret::new(fixed(&path).into_os_string().into_encoded_bytes()),
+            Some(path) => Secret::new(absolute_path(&path).into_os_string().into_encoded_bytes()),
             None => named,
         });
         Self {

@@ -19,10 +19,10 @@ use std::{
 use age::x25519;
 use zeroize::Zeroizing;
 
-use super::{Call, SetOptions, Store, checked};
+use super::{Call, SetOptions, Store, check_credential};
 use crate::{
     credential::{Key, Secret},
-    environment::{Variables, data_directory, fixed},
+    environment::{Variables, absolute_path, data_directory},
     error::Error,
     executor::{Lane, Purpose},
     file::failure,
@@ -59,7 +59,7 @@ impl Defaults {
     /// Those of an environment: the file is `OS_SECRETS_FILE`, else `os-secrets/secrets.age` in the directory of
     /// programs' data.
     pub fn read(variables: &impl Variables) -> Self {
-        let named = variables.get("OS_SECRETS_FILE").map(|path| fixed(Path::new(&path)));
+        let named = variables.get("OS_SECRETS_FILE").map(|path| absolute_path(Path::new(&path)));
         let usual = || Some(data_directory(variables)?.join("os-secrets").join("secrets.age"));
         Self { path: named.or_else(usual), keys: keys::Places::read(variables) }
     }
@@ -370,7 +370,7 @@ impl Store for FileStore {
         progress: &'a Progress,
     ) -> Call<'a, ()> {
         Box::pin(async move {
-            let value = checked(key, value)?.cloned();
+            let value = check_credential(key, value)?.cloned();
             queue::change(&self.0, key.clone(), value, progress).await.map(drop)
         })
     }
