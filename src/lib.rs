@@ -1,10 +1,15 @@
-//! The N-API boundary, and the only file that knows it.
+//! The Node-API addon of the npm package `os-secrets`.
 //!
-//! It takes arguments that the shim (`index.js`) has checked, starts the call on the I/O thread and
-//! returns a promise. Outcomes come back through one thread-safe function an environment: the I/O
-//! thread puts them into the environment's [`Mailbox`] and rings, the JavaScript thread empties it
-//! and settles the promises. An environment (the main thread, or a worker) is kept alive while it
-//! has calls pending, and never after.
+//! | file | what it holds |
+//! |---|---|
+//! | this one | the functions that `index.js` calls |
+//! | `port.rs` | how outcomes reach the JavaScript thread |
+//! | `values.rs` | arguments, replies and errors |
+//!
+//! The shim (`index.js`) has checked the arguments. A function starts its call on the I/O thread and returns a promise.
+//! Outcomes come back through one thread-safe function per JavaScript environment (the main thread, or a worker): the
+//! I/O thread puts them into the environment's mailbox and rings the bell, the JavaScript thread empties the mailbox and
+//! settles the promises. An environment is kept alive while it has calls pending.
 
 use std::{ffi::OsString, sync::Arc, time::Duration};
 
@@ -35,15 +40,15 @@ mod values;
 use port::{Port, start};
 use values::{CallOptions, Reply, Value, throw};
 
-/// The version of this binary, which has to be that of the package that loads it.
+/// The version of this binary. It must be that of the package that loads it.
 #[napi]
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 #[napi(module_exports)]
 #[cfg_attr(test, allow(dead_code, reason = "only the runtime calls it"))]
 fn load(_exports: Object) -> napi::Result<()> {
-    // As early as can be: a program changes its environment while it runs. A wrong setting is told by the
-    // calls, as promises' rejections.
+    // As early as possible, because a program can change its environment while it runs. If a setting is wrong, the
+    // calls reject.
     let _ = store::settings();
     let _ = store::os();
     #[cfg(any(target_os = "macos", windows))]
@@ -51,12 +56,12 @@ fn load(_exports: Object) -> napi::Result<()> {
     Ok(())
 }
 
-/// Keeps the addon loaded for as long as the process lives, as on Windows.
+/// Keeps the addon loaded until the process ends, as on Windows.
 #[cfg(target_os = "macos")]
 #[cfg_attr(test, allow(dead_code, reason = "only the runtime calls what calls it"))]
 fn pin() {
-    // SAFETY: the address is one of this library's; where the system knows whose it is, it gives a path that ends
-    // with a NUL. All zeros is a value of the structure. What is loaded already is loaded once more, and stays.
+    // SAFETY: the address is one of this library. If `dladdr` finds the library, it gives a path that ends with a NUL.
+    // All zeros is a valid `Dl_info`. `dlopen` of a loaded library only counts one reference more.
     unsafe {
         let mut found: libc::Dl_info = std::mem::zeroed();
         if libc::dladdr((pin as *const ()).cast(), &mut found) != 0 && !found.dli_fname.is_null() {
@@ -65,8 +70,8 @@ fn pin() {
     }
 }
 
-/// Keeps the addon loaded for as long as the process lives: its threads go on when the last environment that
-/// has loaded it is gone. On Linux the linker sees to that (`-z nodelete`).
+/// Keeps the addon loaded until the process ends, because its threads go on when the last environment that loaded it is
+/// gone. On Linux a linker flag does that (`-z nodelete`).
 #[cfg(windows)]
 #[cfg_attr(test, allow(dead_code, reason = "only the runtime calls what calls it"))]
 fn pin() {
@@ -80,12 +85,12 @@ fn pin() {
     unsafe { GetModuleHandleExW(flags, (pin as *const ()).cast(), &mut module) };
 }
 
-/// The store of a handle; without one the store that the environment chooses.
-fn of(handle: Option<&External<Choice>>) -> Choice {
+/// The store of a handle. Without a handle, the store that the environment variables choose.
+fn choice_of(handle: Option<&External<Choice>>) -> Choice {
     handle.map_or(Choice::Environment, |handle| Choice::clone(handle))
 }
 
-/// Opens the operating system's store, whatever the environment chooses.
+/// Opens the operating system's store.
 #[napi]
 pub fn open_os() -> External<Choice> {
     External::new(Choice::Os)
@@ -97,7 +102,7 @@ pub fn open_memory() -> External<Choice> {
     External::new(Choice::Own(Arc::new(MemoryStore::default())))
 }
 
-/// Opens a store in an encrypted file. What is undefined is as the environment says.
+/// Opens a store in an encrypted file. The environment variables fill in what is undefined.
 #[napi]
 pub fn open_file(
     path: Option<String>,
@@ -110,8 +115,8 @@ pub fn open_file(
     External::new(Choice::Own(Arc::new(FileStore::new(options, store::settings().file.clone()))))
 }
 
-/// Opens a store that a program keeps. `env` are names and values in turn; the timeout is in milliseconds,
-/// 0 for none.
+/// Opens a store that a credential helper keeps. `variables` are names and values in turn. `timeout` is in milliseconds;
+/// 0 means the default.
 #[napi]
 pub fn open_exec(
     env: Env,
@@ -128,17 +133,17 @@ pub fn open_exec(
     }
 }
 
-/// What a store is asked of one credential.
-type Asked = for<'a> fn(&'a dyn Store, &'a Key, &'a Progress) -> Call<'a, Reply>;
+/// A call that concerns one credential.
+type CredentialCall = for<'a> fn(&'a dyn Store, &'a Key, &'a Progress) -> Call<'a, Reply>;
 
-/// Asks a store something of one credential, and gives the promise of its answer.
-fn ask(
+/// Starts a call that concerns one credential. Returns the promise of its reply.
+fn start_call(
     env: Env,
     choice: Choice,
     key: Key,
     options: CallOptions,
     progress: fn(bool) -> Progress,
-    call: Asked,
+    call: CredentialCall,
 ) -> napi::Result<Unknown<'static>> {
     start(env, options, move |options, bounds| async move {
         let progress = progress(options.interactive);
@@ -146,7 +151,7 @@ fn ask(
     })
 }
 
-/// Reads a credential: a promise of a string, or of a `Buffer` where bytes are asked for, or null.
+/// Reads a credential. Returns a promise of a string, or of a `Buffer` if `bytes` is true, or of null.
 #[napi]
 pub fn get(
     env: Env,
@@ -157,7 +162,7 @@ pub fn get(
     bytes: Option<bool>,
 ) -> napi::Result<Unknown<'static>> {
     let key = Key { service, name };
-    let get: Asked = match bytes {
+    let get: CredentialCall = match bytes {
         Some(true) => {
             |store, key, progress| Box::pin(async move { Ok(Reply::Bytes(store.get(key, progress).await?)) })
         }
@@ -168,13 +173,13 @@ pub fn get(
             })
         },
     };
-    ask(env, of(store), key, options, Progress::reading, get)
+    start_call(env, choice_of(store), key, options, Progress::reading, get)
 }
 
-/// Stores a credential: a promise of nothing. `local` keeps it on this machine, where there is a choice;
-/// `unrestricted` lets every application use it, where they are told apart.
+/// Stores a credential. Returns a promise of undefined. `local` keeps it on this machine (Windows). `unrestricted` lets
+/// every application read it (macOS).
 #[napi]
-#[allow(clippy::too_many_arguments, reason = "JavaScript's objects would have to be read here")]
+#[allow(clippy::too_many_arguments, reason = "reading a JavaScript object here would be slower")]
 pub fn set(
     env: Env,
     store: Option<&External<Choice>>,
@@ -185,17 +190,17 @@ pub fn set(
     local: Option<bool>,
     unrestricted: Option<bool>,
 ) -> napi::Result<Unknown<'static>> {
-    let (opened, key) = (of(store), Key { service, name });
+    let (choice, key) = (choice_of(store), Key { service, name });
     let persist = if local == Some(true) { Persist::Local } else { Persist::Enterprise };
     let set_options = SetOptions { persist, unrestricted: unrestricted == Some(true) };
     start(env, options, move |options, bounds| async move {
         let progress = Progress::changing(options.interactive);
-        let call = async { opened.store()?.set(&key, &value.0, set_options, &progress).await };
+        let call = async { choice.store()?.set(&key, &value.0, set_options, &progress).await };
         bounds.run(&progress, call).await.map(|()| Reply::Nothing)
     })
 }
 
-/// Deletes a credential: a promise of whether there was one.
+/// Deletes a credential. Returns a promise of whether there was one.
 #[napi]
 pub fn delete(
     env: Env,
@@ -205,12 +210,12 @@ pub fn delete(
     options: CallOptions,
 ) -> napi::Result<Unknown<'static>> {
     let key = Key { service, name };
-    let delete: Asked =
+    let delete: CredentialCall =
         |store, key, progress| Box::pin(async move { store.delete(key, progress).await.map(Reply::Boolean) });
-    ask(env, of(store), key, options, Progress::changing, delete)
+    start_call(env, choice_of(store), key, options, Progress::changing, delete)
 }
 
-/// Looks for a credential: a promise of whether there is one.
+/// Looks for a credential. Returns a promise of whether there is one.
 #[napi]
 pub fn has(
     env: Env,
@@ -220,14 +225,14 @@ pub fn has(
     options: CallOptions,
 ) -> napi::Result<Unknown<'static>> {
     let key = Key { service, name };
-    let has: Asked =
+    let has: CredentialCall =
         |store, key, progress| Box::pin(async move { store.has(key, progress).await.map(Reply::Boolean) });
-    ask(env, of(store), key, options, Progress::reading, has)
+    start_call(env, choice_of(store), key, options, Progress::reading, has)
 }
 
-/// Lists credentials, of one service or of all: a promise of an array of `{ service, name }`.
+/// Lists the credentials of one service or of all. Returns a promise of an array of `{ service, name }`.
 ///
-/// Throws a `TypeError` where the store wants a service and there is none.
+/// Throws a `TypeError` if the store needs a service and none is given.
 #[napi]
 pub fn list(
     env: Env,
@@ -235,23 +240,23 @@ pub fn list(
     service: Option<String>,
     options: CallOptions,
 ) -> napi::Result<Unknown<'static>> {
-    let opened = of(store);
-    if service.is_none() && opened.store().is_ok_and(Store::needs_service) {
+    let choice = choice_of(store);
+    if service.is_none() && choice.store().is_ok_and(Store::needs_service) {
         return Err(throw(env, &Error::NeedsService));
     }
     start(env, options, |_, bounds| async move {
         let progress = Progress::reading(false);
         bounds
-            .run(&progress, async { opened.store()?.list(service.as_deref(), &progress).await })
+            .run(&progress, async { choice.store()?.list(service.as_deref(), &progress).await })
             .await
             .map(Reply::Keys)
     })
 }
 
-/// Resolves values: a promise of what each stands for, in their order. `names` are what the values are
-/// called in errors; where there are none, errors name nothing.
+/// Resolves values. Returns a promise of the texts that they stand for, in their order. Errors call the values by
+/// `names`, if they are given.
 ///
-/// Throws a `TypeError` for a reference that names nothing.
+/// Throws a `TypeError` for a reference whose name is not valid.
 #[napi]
 pub fn resolve(
     env: Env,
@@ -272,10 +277,10 @@ pub fn resolve(
     })
 }
 
-/// Runs the program of this name on the calling thread, which waits for it: its exit code.
+/// Runs a program on the calling thread. Returns its exit code.
 ///
-/// Where the runtime did not pass the words on as they are, because they are not UTF-8 or begin with
-/// `--`, they are taken from the process's own.
+/// Runtimes change arguments that are not UTF-8, and some that begin with `--`. So the words are taken from the
+/// arguments of the process if they are the same.
 #[napi]
 pub fn run_program(program: String, words: Vec<String>) -> napi::Result<i32> {
     let program = [Program::Secrets, Program::BusSecrets]
@@ -288,7 +293,7 @@ pub fn run_program(program: String, words: Vec<String>) -> napi::Result<i32> {
     let same = last.len() == words.len()
         && last.iter().zip(&words).all(|(own, word)| own.to_string_lossy() == word.as_str());
     let words = match before {
-        // Bun drops it where it comes first.
+        // Bun drops it if it comes first.
         [.., end_of_flags] if same && end_of_flags == "--" => own[start - 1..].to_vec(),
         _ if same => last.to_vec(),
         _ => words.into_iter().map(OsString::from).collect(),
@@ -296,7 +301,7 @@ pub fn run_program(program: String, words: Vec<String>) -> napi::Result<i32> {
     Ok(os_secrets_cli::run(program, words, true))
 }
 
-/// What a call on a closed store gives: a promise that is rejected.
+/// Returns the promise of a call on a closed store. It rejects.
 #[napi]
 pub fn closed(env: Env) -> napi::Result<Unknown<'static>> {
     let unbounded = CallOptions { timeout: 0, interactive: false, token: 0 };
@@ -307,7 +312,7 @@ pub fn closed(env: Env) -> napi::Result<Unknown<'static>> {
 #[napi]
 pub fn cancel(env: Env, token: u32) -> napi::Result<()> {
     if let Some(cancel) = Port::of(env.raw())?.cancels.borrow_mut().remove(&token) {
-        // A call that has ended meanwhile listens no more.
+        // It fails if the call has ended meanwhile.
         let _ = cancel.send(());
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! How outcomes reach the JavaScript thread, and how long that is kept waiting for them.
+//! How outcomes reach the JavaScript thread, and how pending calls keep its environment alive.
 
 use std::{
     cell::{Cell, RefCell},
@@ -62,22 +62,23 @@ async fn settle_unless_ended(
 ) {
     tokio::select! {
         biased;
-        outcome = call => ticket.settle(outcome),
+        // First, so that a call that has not begun when the environment ends does not begin.
         _ = life.changed() => {}
+        outcome = call => ticket.settle(outcome),
     }
 }
 
-/// A promise's resolvers. Only a handle outside its own thread; used on it alone.
+/// The resolvers of a promise. Other threads only carry it; it is used on its own thread.
 struct Deferred {
     raw: sys::napi_deferred,
-    /// By which its call can be canceled; 0 is none.
+    /// The token that cancels its call; 0 for none.
     token: u32,
 }
 
-// SAFETY: a deferred is an opaque pointer that other threads only carry.
+// SAFETY: a deferred is an opaque pointer, and other threads do not dereference it.
 unsafe impl Send for Deferred {}
 
-/// The duty to settle one promise. Dropped without an outcome (a call that panicked), it rejects.
+/// The duty to settle one promise. If it is dropped without an outcome, the promise rejects.
 struct Ticket {
     mailbox: Arc<Mailbox>,
     deferred: Option<Deferred>,
@@ -101,7 +102,7 @@ impl Drop for Ticket {
     }
 }
 
-/// Where the outcomes of one environment's calls wait for its thread.
+/// The outcomes of one environment's calls, which wait for its thread.
 #[derive(Default)]
 struct Mailbox(Mutex<Contents>);
 
@@ -109,15 +110,15 @@ struct Mailbox(Mutex<Contents>);
 struct Contents {
     outcomes: Vec<(Deferred, Result<Reply, Error>)>,
     bell: Option<Bell>,
-    /// Whether the bell was rung since the box was emptied.
+    /// Whether the bell has been rung since the mailbox was emptied.
     rung: bool,
 }
 
 /// The thread-safe function that wakes the environment's thread.
 struct Bell(sys::napi_threadsafe_function);
 
-// SAFETY: thread-safe functions may be called from any thread until they are released, and the
-// mailbox forgets its own, under its lock, before that.
+// SAFETY: thread-safe functions may be called from any thread until they are released. The mailbox forgets its own,
+// under its lock, before that.
 unsafe impl Send for Bell {}
 
 impl Mailbox {
@@ -127,10 +128,10 @@ impl Mailbox {
 
     fn post(&self, deferred: Deferred, outcome: Result<Reply, Error>) {
         let mut contents = self.lock();
-        // Without a bell the environment is gone, and its promises with it.
+        // Without a bell, the environment has ended and its promises are gone.
         let Contents { outcomes, bell: Some(bell), rung } = &mut *contents else { return };
         outcomes.push((deferred, outcome));
-        // One ring serves all that is in the box when the thread comes to empty it.
+        // One ring serves all outcomes that are in the mailbox when the thread empties it.
         if !*rung {
             let mode = sys::ThreadsafeFunctionCallMode::nonblocking;
             // SAFETY: the bell is not released while the mailbox holds it, and the lock is held.
@@ -140,12 +141,12 @@ impl Mailbox {
     }
 }
 
-/// What one environment has of us, held as its instance data.
+/// The addon's state in one environment, held as its instance data.
 pub struct Port {
     mailbox: Arc<Mailbox>,
     bell: sys::napi_threadsafe_function,
     pending: Cell<usize>,
-    /// Goes away when the environment ends; its calls have the receiver.
+    /// Dropped when the environment ends. Its calls hold receivers.
     life: RefCell<Option<watch::Sender<()>>>,
     pub cancels: RefCell<HashMap<u32, oneshot::Sender<()>>>,
 }
@@ -160,7 +161,7 @@ impl Port {
             data = Self::open(env)?.cast();
         }
         // SAFETY: the instance data of this module is always a `Port`, boxed by `open`, and is not
-        // freed before the environment ends; whoever holds it runs in that environment.
+        // freed before the environment ends; the caller runs in that environment.
         Ok(unsafe { &*data.cast::<Self>() })
     }
 
@@ -175,7 +176,7 @@ impl Port {
             cancels: RefCell::default(),
         }));
         // SAFETY: `env` is ours as above; `port` lives until `free_port`, which the environment calls
-        // at its very end, after `close_port`. Where a step fails, what came before it is leaked.
+        // at its very end, after `close_port`. If a step fails, the earlier ones are leaked.
         unsafe {
             check(sys::napi_create_string_utf8(env, name.as_ptr(), name.count_bytes() as isize, &mut label))?;
             check(sys::napi_create_threadsafe_function(
@@ -193,10 +194,10 @@ impl Port {
             ))?;
             (*port).bell = bell;
             (*port).mailbox.lock().bell = Some(Bell(bell));
-            // A new one keeps the environment alive; that is for calls alone to do.
+            // A new function keeps the environment alive. Only pending calls may do that.
             check(sys::napi_unref_threadsafe_function(env, bell))?;
             check(sys::napi_add_env_cleanup_hook(env, Some(close_port), port.cast()))?;
-            // Last, because what is found there is taken for whole.
+            // Last, because instance data counts as complete.
             check(sys::napi_set_instance_data(env, port.cast(), Some(free_port), ptr::null_mut()))?;
         }
         Ok(port)
@@ -206,7 +207,7 @@ impl Port {
     fn life(&self) -> watch::Receiver<()> {
         match &*self.life.borrow() {
             Some(life) => life.subscribe(),
-            // Whoever subscribes to what has ended hears so at once.
+            // The sender is dropped here, so `changed` returns at once.
             None => watch::Sender::new(()).subscribe(),
         }
     }
@@ -215,7 +216,7 @@ impl Port {
     fn cancelable(&self, token: u32) -> oneshot::Receiver<()> {
         let (cancel, canceled) = oneshot::channel();
         if token == CANCELED {
-            // The other end is there to hear it.
+            // The receiver is below.
             let _ = cancel.send(());
         } else {
             self.cancels.borrow_mut().insert(token, cancel);
@@ -233,7 +234,7 @@ impl Port {
         Ok(())
     }
 
-    /// Lets the environment end where no call is left.
+    /// Lets the environment end if no call is pending.
     fn settled(&self, env: sys::napi_env, count: usize) {
         self.pending.set(self.pending.get() - count);
         if count > 0 && self.pending.get() == 0 {
@@ -243,14 +244,14 @@ impl Port {
     }
 }
 
-/// Settles what has come. Runs on the environment's thread, for each ring of the bell.
+/// Settles the outcomes in the mailbox. Runs on the environment's thread, once per ring of the bell.
 unsafe extern "C" fn empty_mailbox(
     env: sys::napi_env,
     _function: sys::napi_value,
     port: *mut c_void,
     _data: *mut c_void,
 ) {
-    // An environment that is ending empties its queues without an `env`.
+    // `env` is null if the environment is ending.
     if env.is_null() {
         return;
     }
@@ -269,7 +270,7 @@ unsafe extern "C" fn empty_mailbox(
     port.settled(env, count);
 }
 
-/// Forgets an environment that ends: nothing rings for it any more, and its calls are given up.
+/// Gives up the calls of an environment that ends, and forgets its bell.
 unsafe extern "C" fn close_port(port: *mut c_void) {
     // SAFETY: the hook was added with the environment's `Port`, which is freed after all hooks.
     let port = unsafe { &*port.cast::<Port>() };
@@ -287,7 +288,7 @@ unsafe extern "C" fn free_port(_env: sys::napi_env, port: *mut c_void, _hint: *m
     drop(unsafe { Box::from_raw(port.cast::<Port>()) });
 }
 
-/// Settles one promise. What fails here fails because the environment is ending.
+/// Settles one promise. It fails only if the environment is ending.
 fn settle(env: sys::napi_env, deferred: Deferred, outcome: Result<Reply, Error>) {
     // SAFETY: called on the environment's thread with a live `env`, and for each deferred once.
     unsafe {

@@ -1,4 +1,4 @@
-//! What passes the boundary: arguments, answers and errors.
+//! Arguments, replies and errors: what JavaScript passes to the addon, and what it gets back.
 
 use std::{
     ffi::{CStr, CString, c_char},
@@ -13,16 +13,16 @@ use os_secrets::{
     error::{Code, Error},
 };
 
-/// What bounds a call, as the shim passes it: `undefined`, or an array of the time in milliseconds
-/// (0 for none), whether the call may ask the person, and a token to cancel it by (0 for none,
-/// [`CANCELED`] for a call that was canceled before it began).
+/// The options that every call takes, as the shim passes them: `undefined`, or an array of the timeout in milliseconds
+/// (0 for none), whether the call may ask the user, and a token to cancel it with (0 for none, [`CANCELED`] for a call
+/// that was canceled before it began).
 pub struct CallOptions {
     pub timeout: u32,
     pub interactive: bool,
     pub token: u32,
 }
 
-/// The token of calls that are over before they begin.
+/// The token of a call that was canceled before it began.
 pub const CANCELED: u32 = u32::MAX;
 
 impl FromNapiValue for CallOptions {
@@ -34,7 +34,7 @@ impl FromNapiValue for CallOptions {
     }
 }
 
-/// A secret that JavaScript gives, a string or a `Uint8Array`: it goes into a buffer that is wiped.
+/// A secret from JavaScript, a string or a `Uint8Array`. It is copied into a buffer that is wiped.
 pub struct Value(pub Secret);
 
 impl FromNapiValue for Value {
@@ -71,8 +71,7 @@ unsafe fn text_from(env: sys::napi_env, value: sys::napi_value) -> napi::Result<
     let mut length = 0;
     // SAFETY: the caller's `env` and string; a null buffer asks for the length alone.
     check(unsafe { sys::napi_get_value_string_utf8(env, value, ptr::null_mut(), 0, &mut length) })?;
-    // One byte more for the NUL that the runtime appends; sized once, so that nothing is left
-    // behind by growing.
+    // One byte more for the NUL that the runtime appends. Allocated once, because growing would leave copies behind.
     let mut bytes: Vec<u8> = vec![0; length + 1];
     let (buffer, size) = (bytes.as_mut_ptr().cast::<c_char>(), bytes.len());
     // SAFETY: as above, and `buffer` has room for `size` bytes.
@@ -82,7 +81,7 @@ unsafe fn text_from(env: sys::napi_env, value: sys::napi_value) -> napi::Result<
     check(status).map(|()| secret)
 }
 
-/// What a call answers when it succeeds.
+/// What a call returns if it succeeds.
 pub enum Reply {
     Nothing,
     Boolean(bool),
@@ -106,7 +105,7 @@ pub unsafe fn to_value(env: sys::napi_env, reply: &Reply) -> Option<sys::napi_va
             Reply::Text(Some(text)) => return string(env, text.expose()),
             Reply::Bytes(Some(bytes)) => {
                 let bytes = bytes.expose();
-                // Copied, because Electron allows no memory of others in its buffers.
+                // Copied, because Electron's buffers cannot use memory that V8 did not allocate.
                 let (data, mut copy) = (bytes.as_ptr().cast(), ptr::null_mut());
                 sys::napi_create_buffer_copy(env, bytes.len(), data, &mut copy, &mut value)
             }
@@ -139,7 +138,7 @@ pub unsafe fn to_value(env: sys::napi_env, reply: &Reply) -> Option<sys::napi_va
     (status == sys::Status::napi_ok).then_some(value)
 }
 
-/// Throws at once, a `TypeError` where an argument is wrong; what it gives is to be returned.
+/// Throws a JavaScript error, a `TypeError` if an argument is wrong. The caller must return what this returns.
 pub fn throw(env: Env, error: &Error) -> napi::Error {
     let (code, message) = (CString::new(error.code().as_str()), CString::new(error.to_string()));
     if let (Ok(code), Ok(message)) = (code, message) {
