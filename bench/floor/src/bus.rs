@@ -1,4 +1,4 @@
-//! A connection to the session bus: blocking, and without a byte more than it takes.
+//! A connection to the session bus. It blocks, and sends no byte that is not needed.
 
 use std::{
     env,
@@ -8,10 +8,10 @@ use std::{
 
 use crate::wire::{Reader, Writer};
 
-/// Without a name, so that the bus takes the socket's own; all of it at once, because the answers are
-/// known beforehand.
+/// The handshake. It names no user, so that the bus takes the user of the socket. It is sent at once, because the answers
+/// are known beforehand.
 const HANDSHAKE: &[u8] = b"\0AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n";
-/// How many lines answer it.
+/// The number of lines in the answer to the handshake.
 const ANSWERS: usize = 2;
 
 const METHOD_CALL: u8 = 1;
@@ -27,11 +27,11 @@ const SIGNATURE: u8 = 8;
 /// The header before the fields: kind, lengths and serial.
 const FIXED_HEADER: usize = 16;
 
-/// What a message calls.
+/// A method to call.
 pub struct Method<'a> {
     /// A name on the bus.
     pub destination: &'a str,
-    /// An object of its.
+    /// The path of an object.
     pub path: &'a str,
     /// The interface that has the method.
     pub interface: &'a str,
@@ -52,17 +52,17 @@ pub struct Reply {
 /// An open connection.
 pub struct Bus {
     stream: UnixStream,
-    /// What was sent and not yet written: all of it leaves when there is nothing left to read.
+    /// Messages that are not written yet. They leave together when there is nothing left to read.
     output: Vec<u8>,
     input: Vec<u8>,
-    /// Up to where the input was read.
+    /// The end of the input that was read.
     read: usize,
     serial: u32,
 }
 
 impl Bus {
-    /// Connects to the bus of the environment. What is sent next leaves together with the handshake, whose
-    /// answers [`Self::greet`] reads then.
+    /// Connects to the bus of the environment. The next message leaves together with the handshake, and
+    /// [`Self::greet`] reads the answers to the handshake.
     pub fn connect() -> io::Result<Self> {
         let address = env::var("DBUS_SESSION_BUS_ADDRESS").map_err(io::Error::other)?;
         let path = address.strip_prefix("unix:path=").ok_or_else(|| io::Error::other(address.clone()))?;
@@ -85,12 +85,12 @@ impl Bus {
         Ok(())
     }
 
-    /// The number that the next message gets.
+    /// The number of the next message.
     pub fn next_serial(&self) -> u32 {
         self.serial + 1
     }
 
-    /// Sends a call with these arguments, and gives its number.
+    /// Sends a call with arguments. Returns its number.
     pub fn send(&mut self, method: &Method, body: &Writer) -> u32 {
         self.serial += 1;
         let mut message = Writer::default();
@@ -132,7 +132,7 @@ impl Bus {
         }
     }
 
-    /// Waits for the answer to the call of this number, and passes over those to others.
+    /// Waits for the answer to a call. Skips the answers to others.
     pub fn answer(&mut self, serial: u32) -> io::Result<Vec<u8>> {
         loop {
             let reply = self.receive()?;
@@ -148,7 +148,7 @@ impl Bus {
         self.answer(serial)
     }
 
-    /// The length of the next message, where all of it was read.
+    /// The length of the next message, if all of it was read.
     fn whole_message(&self) -> Option<usize> {
         let unread = &self.input[self.read..];
         let header = unread.get(..FIXED_HEADER)?;
@@ -157,7 +157,7 @@ impl Bus {
         (unread.len() >= length).then_some(length)
     }
 
-    /// Writes what is to be written, and waits for more.
+    /// Writes what was sent, and waits for input.
     fn fill(&mut self) -> io::Result<()> {
         if !self.output.is_empty() {
             self.stream.write_all(&self.output)?;
@@ -174,7 +174,7 @@ impl Bus {
     }
 }
 
-/// What a message answers; `None` where it is no answer.
+/// The answer in a message. `None` if the message is not an answer.
 fn reply(message: &[u8]) -> Option<Reply> {
     assert_eq!(message[0], b'l', "services on this machine are little-endian as well");
     let kind = message[1];

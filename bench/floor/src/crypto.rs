@@ -26,7 +26,7 @@ type Block = [u8; 16];
 /// Our half of a key exchange.
 pub struct KeyPair {
     private: U256,
-    /// What the service is to know.
+    /// Our public number.
     pub public: Vec<u8>,
 }
 
@@ -44,10 +44,10 @@ impl KeyPair {
         }
     }
 
-    /// The key that follows from the service's public number; `None` where the shared number begins with a
-    /// zero byte, which some services count and others do not.
+    /// The key for the service's public number. `None` if the shared number begins with a zero byte, which some services
+    /// count and others do not.
     pub fn agree(&self, peer: &[u8]) -> Option<Key> {
-        // Some services send the sign of their number as well, which is a zero byte.
+        // Some services send their number with a sign, which is a zero byte.
         let digits = &peer[peer.len().saturating_sub(U1024::BYTES)..];
         let mut padded = [0; U1024::BYTES];
         padded[U1024::BYTES - digits.len()..].copy_from_slice(digits);
@@ -75,7 +75,7 @@ impl Key {
         (vector, buffer)
     }
 
-    /// Decrypts a value; `None` where it is damaged or was made under another key.
+    /// Decrypts a value. `None` if it is damaged or was encrypted with another key.
     pub fn open(&self, vector: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
         let vector: Block = vector.try_into().ok()?;
         let cipher = cbc::Decryptor::<Aes128>::new((&self.0).into(), (&vector).into());

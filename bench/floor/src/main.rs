@@ -1,7 +1,7 @@
 //! The least that a program can do for a call to the Secret Service: a socket, a handshake, and the
-//! messages themselves, encrypted as the specification says. What is faster than this was not asked.
+//! messages themselves, encrypted as the specification says. Nothing that does the same work can be faster.
 //!
-//! `floor serve <service>` makes the calls that it is told, as `bench/client.js` does for the others. `floor
+//! `floor serve <service>` makes the calls that it reads from standard input, as `bench/client.js` does for the others. `floor
 //! once <service>` makes one get and `floor bare` none, as `bench/once.js` does.
 
 use std::{
@@ -19,15 +19,15 @@ mod wire;
 use service::Service;
 
 const VALUE: &[u8] = b"value";
-/// The gets that one measurement of the processor time goes over, as in `bench/client.js`.
+/// The number of gets in one measurement of the processor time, as in `bench/client.js`.
 const CPU_GETS: usize = 20;
 
 /// The calls of `floor serve`.
 struct Client<'a> {
     service: Service<'a>,
-    /// How many times a known name was used: they are gone round.
+    /// How many times a known name was used. The names take turns.
     next: usize,
-    /// How many names were used up: each is new, or gone, once.
+    /// How many names were used up. A name can be new, or deleted, only once.
     used: usize,
 }
 
@@ -127,7 +127,7 @@ fn serve(service: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// Measures so often at most and for so many milliseconds, but once in any case.
+/// Measures at least once, until the maximum count or the time in milliseconds is reached.
 fn repeated(most: usize, slice: usize, mut measure: impl FnMut() -> io::Result<f64>) -> io::Result<Vec<f64>> {
     let start = Instant::now();
     let mut values = vec![measure()?];

@@ -1,4 +1,4 @@
-//! The Secret Service, in the items of `Bun.secrets`: a call is as many messages as it cannot do without.
+//! The Secret Service, in the items of `Bun.secrets`. A call sends only the messages that it needs.
 
 use std::io;
 
@@ -10,7 +10,7 @@ use crate::{
 
 const DESTINATION: &str = "org.freedesktop.secrets";
 const DEFAULT_COLLECTION: &str = "/org/freedesktop/secrets/aliases/default";
-/// Messages without an answer at once. dbus-daemon by itself takes no more than 128.
+/// The maximum number of unanswered messages. dbus-daemon allows 128 by default.
 const WINDOW: usize = 100;
 
 const OPEN_SESSION: Method = service("OpenSession", "sv");
@@ -43,7 +43,7 @@ pub struct Service<'a> {
 }
 
 impl<'a> Service<'a> {
-    /// Connects and opens a session; the message for it leaves with the handshake.
+    /// Connects and opens a session. The message for the session leaves with the handshake.
     pub fn open(name: &'a str) -> io::Result<Self> {
         let mut bus = Bus::connect()?;
         let mut greeted = false;
@@ -73,7 +73,7 @@ impl<'a> Service<'a> {
         self.unseal(&reply).map(Some)
     }
 
-    /// Stores a credential, in place of one that was there.
+    /// Stores a credential, and replaces one with the same name.
     pub fn set(&mut self, account: &str, value: &[u8]) -> io::Result<()> {
         let body = self.new_item(account, value);
         self.bus.call(&CREATE_ITEM, &body).map(drop)
