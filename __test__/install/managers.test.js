@@ -160,7 +160,7 @@ async function isMended(name, project) {
   };
   const message = await load();
   assert.match(message, /^ERR_SECRETS_PLATFORM_ERROR /);
-  for (const each of ofBothLibraries) assert.ok(message.includes(`  ${each}: not there\n`), message);
+  for (const each of ofBothLibraries) assert.ok(message.includes(`  ${each}: not found\n`), message);
   const { command, mend } = managers[name];
   assert.ok(message.includes(mend), message);
   const [program, ...first] = command;
