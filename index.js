@@ -1,23 +1,23 @@
 "use strict";
 
-// The argument shim: what `Bun.secrets` accepts, refuses and says, before the native code is asked.
+// The argument shim: it checks arguments as `Bun.secrets` does, with the same errors, and calls the native code.
 
 const native = require("./load.js");
 
-// Held here, so that a program that changes the globals later does not change what is checked.
+// Copied here, so that a program that changes the globals later does not change the checks.
 const { assign, getPrototypeOf, hasOwn, prototype: objectPrototype } = Object;
 const { get: reflectGet } = Reflect;
 const includes = Function.prototype.call.bind(String.prototype.includes);
 const typedArrays = getPrototypeOf(Uint8Array.prototype);
 const keys = Function.prototype.call.bind(typedArrays.keys);
-/** The name of the kind of a typed array, of any realm, and undefined of anything else. */
+/** Returns the class name of a typed array of any realm, and undefined for any other value. */
 const kindOfArray = Function.prototype.call.bind(
   Object.getOwnPropertyDescriptor(typedArrays, Symbol.toStringTag).get,
 );
 
-/** The longest time that can be set, as for timers. */
+/** The maximum timeout, as for timers. */
 const MAX_TIMEOUT = 2 ** 31 - 1;
-/** The token of calls that are over before they begin. */
+/** The token of calls whose signal has fired before they start. */
 const CANCELED = 2 ** 32 - 1;
 let lastToken = 0;
 
@@ -30,12 +30,12 @@ function wrongType(message) {
 }
 
 /**
- * Reads an option. It may be inherited or a getter, but what stands on `Object.prototype` is not
- * read: a polluted prototype must not choose credentials.
+ * Reads an option. It may be inherited or a getter, but properties of `Object.prototype` are ignored:
+ * a polluted prototype must not choose credentials.
  */
 function read(options, property) {
   if (!hasOwn(objectPrototype, property)) return options[property];
-  // Loaded only here, because under Bun it takes longer than all else together.
+  // Loaded only here, because Bun takes longer to load it than everything else together.
   const { isProxy } = require("node:util").types;
   for (let holder = options; holder !== null; holder = getPrototypeOf(holder)) {
     if (holder === objectPrototype && holder !== options) return undefined;
@@ -74,15 +74,15 @@ function check(service, name, value = "") {
   }
 }
 
-/** Of a call that nothing bounds. Its properties are its own: see `read`. */
+/** The limits of a call without any. Both are own properties, so that `Object.prototype` cannot add them. */
 const UNBOUNDED = { signal: undefined, limits: undefined };
 
-/** Reads what bounds a call, in the form the native code takes; `undefined` where nothing does. */
+/** Reads the limits of a call. `limits` is an array for the native code, or undefined if there are none. */
 function bounds(options) {
   const signal = read(options, "signal");
   const timeout = read(options, "timeout");
   const interactive = read(options, "interactive");
-  // Of any realm or polyfill, as Node's own functions take it.
+  // A signal of any realm or polyfill is accepted, as in Node's own functions.
   const isSignal = isObject(signal) && "aborted" in signal && typeof signal.addEventListener === "function";
   if (signal !== undefined && !isSignal) {
     throw wrongType("The property 'options.signal' must be an AbortSignal");
@@ -103,7 +103,7 @@ function bounds(options) {
   return { signal, limits: [Math.trunc(timeout ?? 0), interactive ?? true, 0] };
 }
 
-/** Starts a native call, and cancels it when the signal fires. */
+/** Starts a native call and cancels it when the signal fires. */
 function start({ signal, limits }, call) {
   if (signal === undefined) return call(limits);
   const [timeout, interactive] = limits;
@@ -116,12 +116,12 @@ function start({ signal, limits }, call) {
   return withCause(outcome, signal);
 }
 
-/** The calls under way that a signal cancels: signal → { tokens, cancel }. */
+/** The calls in progress that a signal cancels: signal → { tokens, cancel }. */
 const canceledBy = new WeakMap();
 
 /**
- * Has a signal cancel a call; gives the function that ends that. A signal has one listener, however many
- * calls: some runtimes warn of more than ten.
+ * Makes a signal cancel a call. Returns a function that undoes this. Each signal has only one listener, because
+ * some runtimes warn about more than ten.
  */
 function cancelWith(signal, token) {
   let calls = canceledBy.get(signal);
@@ -144,7 +144,7 @@ function cancelWith(signal, token) {
   };
 }
 
-/** Lets an AbortError tell why its signal fired. */
+/** Sets the `cause` of an AbortError to its signal's reason. */
 function withCause(outcome, signal) {
   return outcome.catch((error) => {
     if (error.code === "ABORT_ERR") {
@@ -155,8 +155,8 @@ function withCause(outcome, signal) {
 }
 
 /**
- * Reads the options of `set`; the value may stand beside them. `kept` says how it is kept, as the native code
- * takes it: whether on this machine alone, and whether every application may use it.
+ * Reads the options of `set`. The value may be the second argument instead. `kept` holds two flags for the native
+ * code: whether the credential stays on this machine, and whether every application may read it.
  */
 function setting(options, second, isValue) {
   const { service, name } = key(options);
@@ -168,7 +168,7 @@ function setting(options, second, isValue) {
   if (!isValue(value)) {
     throw wrongType(`Expected 'value' to be a string${isValue === isString ? "" : " or a Uint8Array"}`);
   }
-  // Matters on macOS, as the next one on Windows; read everywhere, so that a getter runs everywhere.
+  // Used on macOS, and `persist` on Windows. Both are read on every platform, so that a getter runs on each.
   const unrestricted = Boolean(read(options, "allowUnrestrictedAccess"));
   const persist = read(options, "persist");
   if (persist !== undefined && persist !== "local" && persist !== "enterprise") {
@@ -180,7 +180,7 @@ function setting(options, second, isValue) {
   return { service, name, value, bounded: bounds(options), kept: [persist === "local", unrestricted] };
 }
 
-/** The credential that a method is asked for, from either form of its arguments. */
+/** Reads the credential and the limits from either form of a method's arguments. */
 function asked(method, args) {
   if (args.length === 0) throw wrongType(`${method} requires an options object`);
   const [first, second] = args;
@@ -193,7 +193,7 @@ function asked(method, args) {
   return { service, name, bounded: bounds(first), options: first };
 }
 
-/** What `set` is asked to store, from any form of its arguments; `isValue` says what can be. */
+/** Reads the arguments of `set` in any of their forms. `isValue` says which values are allowed. */
 function stored(args, isValue) {
   const [first, second, third] = args;
   const positional = isString(first) && isString(second) && isValue(third);
@@ -205,24 +205,24 @@ function stored(args, isValue) {
   return { service, name, value, bounded, kept };
 }
 
-/** Whether a store from `openStore` can hold a value. */
+/** Whether a store from `openStore` accepts a value of this type. */
 function isValue(value) {
   return isString(value) || kindOfArray(value) === "Uint8Array";
 }
 
 /**
- * Refuses an array whose memory was transferred away or shrunk: it looks empty, and an empty value
- * deletes. To be called last, because a getter of the options may have done that.
+ * Refuses an array whose buffer is detached or too small: it looks empty, and an empty value deletes. Call this
+ * last, because a getter of the options may detach the buffer.
  */
 function checkMemory(array) {
   try {
     keys(array);
   } catch {
-    throw invalid("ERR_INVALID_ARG_VALUE", "The memory of 'value' was transferred away or is too small");
+    throw invalid("ERR_INVALID_ARG_VALUE", "The buffer of 'value' is detached or too small");
   }
 }
 
-// Methods, not functions: they have no prototype and cannot be called with `new`, as Bun's.
+// Methods, not functions: like Bun's, they have no prototype and cannot be called with `new`.
 const methods = {
   get(...args) {
     const { service, name, bounded } = asked("secrets.get", args);
@@ -238,20 +238,20 @@ const methods = {
   },
 };
 
-// As fixed as Bun's, and with the number of parameters that those have.
+// Like Bun's, the methods cannot be replaced, and they have the same `length`.
 const secrets = {};
 for (const [name, length] of Object.entries({ get: 1, set: 2, delete: 1 })) {
   const value = Object.defineProperty(methods[name], "length", { value: length });
   Object.defineProperty(secrets, name, { value, enumerable: true });
 }
 
-/** What `openStore` gives. */
+/** The store that `openStore` returns. */
 class Store {
   #calls = new Set();
   #closed = false;
   #native;
 
-  /** `native` is the store of the native code, and undefined for the one that the environment chooses. */
+  /** `native` is a store of the native code, or undefined for the store that the environment chooses. */
   constructor(native) {
     this.#native = native;
   }
@@ -310,26 +310,24 @@ class Store {
   }
 }
 
-// Older runtimes have no such symbol, and no `await using` either.
+// Older runtimes have neither this symbol nor `await using`.
 if (Symbol.asyncDispose) Store.prototype[Symbol.asyncDispose] = Store.prototype.close;
 
 function invalidSetting(message) {
   return assign(new Error(message), { code: "ERR_SECRETS_INVALID_SETTING" });
 }
 
-/** Reads a text among the options of `openStore`; `undefined` where there is none. */
+/** Reads an optional string option of `openStore`. */
 function textOption(options, property) {
   const text = read(options, property);
   if (text === undefined) return undefined;
   if (!isString(text) || text === "" || includes(text, "\0")) {
-    throw invalidSetting(
-      `The property 'options.${property}' must be a string, not empty and without null bytes`,
-    );
+    throw invalidSetting(`The property 'options.${property}' must be a non-empty string without null bytes`);
   }
   return text;
 }
 
-/** Each provider: opens its store, in the native code. */
+/** For each provider, the function that opens its store in the native code. */
 const providers = {
   __proto__: null,
   os: () => native.openOs(),
@@ -340,14 +338,16 @@ const providers = {
     const passphrase = textOption(options, "passphrase");
     if (identity !== undefined && passphrase !== undefined) {
       throw invalidSetting(
-        "Only one of the properties 'options.identity' and 'options.passphrase' can be given",
+        "Only one of the properties 'options.identity' and 'options.passphrase' may be given",
       );
     }
     return native.openFile(path === undefined ? path : fixed(path), fixedIdentity(identity), passphrase);
   },
   exec(options) {
     const command = textOption(options, "command");
-    if (command === undefined) throw invalidSetting("The property 'options.command' must name a program");
+    if (command === undefined) {
+      throw invalidSetting("The property 'options.command' is required: the absolute path of a program");
+    }
     const env = read(options, "env") ?? {};
     if (!isObject(env)) throw invalidSetting("The property 'options.env' must be an object");
     const variables = Object.entries(env).filter(([, value]) => value !== undefined);
@@ -359,7 +359,9 @@ const providers = {
         !isString(value) ||
         includes(value, "\0")
       ) {
-        throw invalidSetting("The property 'options.env' must hold names and strings, without null bytes");
+        throw invalidSetting(
+          "The property 'options.env' must map names of variables to strings, without null bytes",
+        );
       }
     }
     const timeout = read(options, "timeout");
@@ -371,7 +373,7 @@ const providers = {
   },
 };
 
-/** The options of each provider. */
+/** The names of each provider's options. */
 const optionsOf = {
   none: ["provider"],
   os: ["provider"],
@@ -380,23 +382,23 @@ const optionsOf = {
   exec: ["provider", "command", "env", "timeout"],
 };
 
-/** A path as it is now: the program may change its directory before a call is under way. */
+/** Makes a path absolute, because the program may change its directory before the first call. */
 function fixed(path) {
   try {
     return require("node:path").resolve(path);
   } catch {
-    // The directory is gone, and with it what it has held.
+    // The current directory was deleted, so the path names nothing anyway.
     return path;
   }
 }
 
-/** An identity, by its path or as it is. */
+/** Makes an identity absolute if it is a path. The text of an identity stays as it is. */
 function fixedIdentity(identity) {
   const isPath = identity !== undefined && !/AGE-SECRET-KEY-1|\n/i.test(identity);
   return isPath ? fixed(identity) : identity;
 }
 
-/** Opens a store: the one that is named, else the one that the environment chooses. Nothing is read before its first call. */
+/** Opens the store of a provider, or the store that the environment chooses. Reads nothing before its first call. */
 function openStore(options = {}) {
   if (!isObject(options)) throw wrongType("Expected options to be an object");
   const provider = read(options, "provider");
@@ -405,17 +407,17 @@ function openStore(options = {}) {
   if (open === undefined) {
     throw invalidSetting("The property 'options.provider' must be one of: `os`, `file`, `memory`, `exec`");
   }
-  // What is not read would be missed: another file than was meant, say.
+  // An unknown option must not be ignored: the program might then use another file than it meant to.
   for (const property of Object.keys(options)) {
     if (!optionsOf[provider ?? "none"].includes(property) && read(options, property) !== undefined) {
       const of = provider === undefined ? "a store without a 'provider'" : `the provider \`${provider}\``;
-      throw invalidSetting(`The property 'options.${property}' is none of ${of}`);
+      throw invalidSetting(`The property 'options.${property}' is not an option of ${of}`);
     }
   }
   return new Store(open(options));
 }
 
-/** Reads where references are to be looked up. */
+/** Reads the options of `resolve` and `resolveEnv`. */
 function lookup(options) {
   if (!isObject(options)) throw wrongType("Expected options to be an object");
   const scope = read(options, "scope") ?? "auto";
@@ -433,7 +435,7 @@ function lookup(options) {
   return { scope, cwd: fixed(cwd), bounded: bounds(options) };
 }
 
-/** Resolves one value: the secret that it refers to, or itself. */
+/** Resolves one value to the secret that it refers to. A value that is not a reference stays as it is. */
 function resolve(value, options = {}) {
   if (!isString(value)) throw wrongType("Expected 'value' to be a string");
   const { scope, cwd, bounded } = lookup(options);
@@ -441,11 +443,11 @@ function resolve(value, options = {}) {
   return outcome.then(([resolved]) => resolved);
 }
 
-/** Resolves the values of an environment, into a new one. */
+/** Resolves the values of an environment. Returns a new environment. */
 function resolveEnv(env, options = {}) {
   if (!isObject(env)) throw wrongType("Expected 'env' to be an object");
   const { scope, cwd, bounded } = lookup(options);
-  // As for a child's environment, what is undefined is not there.
+  // Undefined variables are left out, as in the environment of a child process.
   const entries = Object.entries(env).filter(([, value]) => value !== undefined);
   for (const [name, value] of entries) {
     if (!isString(value)) throw wrongType(`Expected the variable ${name} to be a string`);

@@ -246,8 +246,8 @@ describe("the options of openStore", () => {
   it("are checked at once", () => {
     throws({ provider: "files" }, /'options.provider'/);
     throws({ provider: "constructor" }, /'options.provider'/);
-    throws({ path: "/x" }, /'options.path' is none of a store without a 'provider'/);
-    throws({ provider: "os", path: "/x" }, /'options.path' is none of the provider `os`/);
+    throws({ path: "/x" }, /'options.path' is not an option of a store without a 'provider'/);
+    throws({ provider: "os", path: "/x" }, /'options.path' is not an option of the provider `os`/);
     throws({ provider: "file", paht: "/x" }, /'options.paht'/);
     const helper = { provider: "exec", command: process.execPath };
     throws({ ...helper, timeout: 0 }, /'options.timeout'/);
