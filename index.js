@@ -33,7 +33,7 @@ function wrongType(message) {
  * Reads an option. It may be inherited or a getter, but properties of `Object.prototype` are ignored:
  * a polluted prototype must not choose credentials.
  */
-function read(options, property) {
+function readOption(options, property) {
   if (!hasOwn(objectPrototype, property)) return options[property];
   // Loaded only here, because Bun takes longer to load it than everything else together.
   const { isProxy } = require("node:util").types;
@@ -54,17 +54,17 @@ function isObject(value) {
   return (typeof value === "object" && value !== null) || typeof value === "function";
 }
 
-function key(options) {
+function readKey(options) {
   if (!isObject(options)) throw wrongType("Expected options to be an object");
-  const service = read(options, "service");
-  const name = read(options, "name");
+  const service = readOption(options, "service");
+  const name = readOption(options, "name");
   if (!isString(service) || !isString(name)) {
     throw wrongType("Expected service and name to be strings");
   }
   return { service, name };
 }
 
-function check(service, name, value = "") {
+function checkKey(service, name, value = "") {
   if (service === "" || name === "") throw wrongType("Expected service and name to not be empty");
   if (includes(service, "\0") || includes(name, "\0") || includes(value, "\0")) {
     throw invalid(
@@ -78,10 +78,10 @@ function check(service, name, value = "") {
 const UNBOUNDED = { signal: undefined, limits: undefined };
 
 /** Reads the limits of a call. `limits` is an array for the native code, or undefined if there are none. */
-function bounds(options) {
-  const signal = read(options, "signal");
-  const timeout = read(options, "timeout");
-  const interactive = read(options, "interactive");
+function readBounds(options) {
+  const signal = readOption(options, "signal");
+  const timeout = readOption(options, "timeout");
+  const interactive = readOption(options, "interactive");
   // A signal of any realm or polyfill is accepted, as in Node's own functions.
   const isSignal = isObject(signal) && "aborted" in signal && typeof signal.addEventListener === "function";
   if (signal !== undefined && !isSignal) {
@@ -104,16 +104,16 @@ function bounds(options) {
 }
 
 /** Starts a native call and cancels it when the signal fires. */
-function start({ signal, limits }, call) {
+function startCall({ signal, limits }, call) {
   if (signal === undefined) return call(limits);
   const [timeout, interactive] = limits;
-  if (signal.aborted) return withCause(call([timeout, interactive, CANCELED]), signal);
+  if (signal.aborted) return addCause(call([timeout, interactive, CANCELED]), signal);
   lastToken = (lastToken % (CANCELED - 1)) + 1;
   const token = lastToken;
   const settled = cancelWith(signal, token);
   const outcome = call([timeout, interactive, token]);
   outcome.then(settled, settled);
-  return withCause(outcome, signal);
+  return addCause(outcome, signal);
 }
 
 /** The calls in progress that a signal cancels: signal → { tokens, cancel }. */
@@ -145,7 +145,7 @@ function cancelWith(signal, token) {
 }
 
 /** Sets the `cause` of an AbortError to its signal's reason. */
-function withCause(outcome, signal) {
+function addCause(outcome, signal) {
   return outcome.catch((error) => {
     if (error.code === "ABORT_ERR") {
       Object.defineProperty(error, "cause", { value: signal.reason, writable: true, configurable: true });
@@ -158,9 +158,9 @@ function withCause(outcome, signal) {
  * Reads the options of `set`. The value may be the second argument instead. `kept` holds two flags for the native
  * code: whether the credential stays on this machine, and whether every application may read it.
  */
-function setting(options, second, isValue) {
-  const { service, name } = key(options);
-  const own = read(options, "value");
+function readSetOptions(options, second, isValue) {
+  const { service, name } = readKey(options);
+  const own = readOption(options, "value");
   const value = own === undefined ? second : own;
   if (value === undefined || value === null) {
     throw wrongType("Expected 'value' to be a string. To delete the secret, call secrets.delete instead.");
@@ -169,38 +169,38 @@ function setting(options, second, isValue) {
     throw wrongType(`Expected 'value' to be a string${isValue === isString ? "" : " or a Uint8Array"}`);
   }
   // Used on macOS, and `persist` on Windows. Both are read on every platform, so that a getter runs on each.
-  const unrestricted = Boolean(read(options, "allowUnrestrictedAccess"));
-  const persist = read(options, "persist");
+  const unrestricted = Boolean(readOption(options, "allowUnrestrictedAccess"));
+  const persist = readOption(options, "persist");
   if (persist !== undefined && persist !== "local" && persist !== "enterprise") {
     throw invalid(
       "ERR_INVALID_ARG_VALUE",
       "The property 'options.persist' must be one of: `local`, `enterprise`",
     );
   }
-  return { service, name, value, bounded: bounds(options), kept: [persist === "local", unrestricted] };
+  return { service, name, value, bounded: readBounds(options), kept: [persist === "local", unrestricted] };
 }
 
 /** Reads the credential and the limits from either form of a method's arguments. */
-function asked(method, args) {
+function readKeyArguments(method, args) {
   if (args.length === 0) throw wrongType(`${method} requires an options object`);
   const [first, second] = args;
   if (isString(first) && isString(second)) {
-    check(first, second);
+    checkKey(first, second);
     return { service: first, name: second, bounded: UNBOUNDED, options: undefined };
   }
-  const { service, name } = key(first);
-  check(service, name);
-  return { service, name, bounded: bounds(first), options: first };
+  const { service, name } = readKey(first);
+  checkKey(service, name);
+  return { service, name, bounded: readBounds(first), options: first };
 }
 
 /** Reads the arguments of `set` in any of their forms. `isValue` says which values are allowed. */
-function stored(args, isValue) {
+function readSetArguments(args, isValue) {
   const [first, second, third] = args;
   const positional = isString(first) && isString(second) && isValue(third);
   const { service, name, value, bounded, kept } = positional
     ? { service: first, name: second, value: third, bounded: UNBOUNDED, kept: [] }
-    : setting(first, second, isValue);
-  check(service, name, isString(value) ? value : "");
+    : readSetOptions(first, second, isValue);
+  checkKey(service, name, isString(value) ? value : "");
   if (!isString(value)) checkMemory(value);
   return { service, name, value, bounded, kept };
 }
@@ -225,16 +225,16 @@ function checkMemory(array) {
 // Methods, not functions: like Bun's, they have no prototype and cannot be called with `new`.
 const methods = {
   get(...args) {
-    const { service, name, bounded } = asked("secrets.get", args);
-    return start(bounded, (limits) => native.get(undefined, service, name, limits));
+    const { service, name, bounded } = readKeyArguments("secrets.get", args);
+    return startCall(bounded, (limits) => native.get(undefined, service, name, limits));
   },
   set(...args) {
-    const { service, name, value, bounded, kept } = stored(args, isString);
-    return start(bounded, (limits) => native.set(undefined, service, name, value, limits, ...kept));
+    const { service, name, value, bounded, kept } = readSetArguments(args, isString);
+    return startCall(bounded, (limits) => native.set(undefined, service, name, value, limits, ...kept));
   },
   delete(...args) {
-    const { service, name, bounded } = asked("secrets.delete", args);
-    return start(bounded, (limits) => native.delete(undefined, service, name, limits));
+    const { service, name, bounded } = readKeyArguments("secrets.delete", args);
+    return startCall(bounded, (limits) => native.delete(undefined, service, name, limits));
   },
 };
 
@@ -257,42 +257,44 @@ class Store {
   }
 
   get(...args) {
-    const { service, name, bounded, options } = asked("secrets.get", args);
-    const encoding = options && read(options, "encoding");
+    const { service, name, bounded, options } = readKeyArguments("secrets.get", args);
+    const encoding = options && readOption(options, "encoding");
     if (encoding !== undefined && encoding !== "utf8" && encoding !== "buffer") {
       throw invalid(
         "ERR_INVALID_ARG_VALUE",
         "The property 'options.encoding' must be one of: `utf8`, `buffer`",
       );
     }
-    return this.#start(bounded, (limits) =>
+    return this.#startCall(bounded, (limits) =>
       native.get(this.#native, service, name, limits, encoding === "buffer"),
     );
   }
 
   set(...args) {
-    const { service, name, value, bounded, kept } = stored(args, isValue);
-    return this.#start(bounded, (limits) => native.set(this.#native, service, name, value, limits, ...kept));
+    const { service, name, value, bounded, kept } = readSetArguments(args, isValue);
+    return this.#startCall(bounded, (limits) =>
+      native.set(this.#native, service, name, value, limits, ...kept),
+    );
   }
 
   delete(...args) {
-    const { service, name, bounded } = asked("secrets.delete", args);
-    return this.#start(bounded, (limits) => native.delete(this.#native, service, name, limits));
+    const { service, name, bounded } = readKeyArguments("secrets.delete", args);
+    return this.#startCall(bounded, (limits) => native.delete(this.#native, service, name, limits));
   }
 
   has(...args) {
-    const { service, name, bounded } = asked("store.has", args);
-    return this.#start(bounded, (limits) => native.has(this.#native, service, name, limits));
+    const { service, name, bounded } = readKeyArguments("store.has", args);
+    return this.#startCall(bounded, (limits) => native.has(this.#native, service, name, limits));
   }
 
   list(options = {}) {
     if (!isObject(options)) throw wrongType("Expected options to be an object");
-    const service = read(options, "service");
+    const service = readOption(options, "service");
     if (service !== undefined) {
       if (!isString(service)) throw wrongType("Expected service to be a string");
-      check(service, "any");
+      checkKey(service, "any");
     }
-    return this.#start(bounds(options), (limits) => native.list(this.#native, service, limits));
+    return this.#startCall(readBounds(options), (limits) => native.list(this.#native, service, limits));
   }
 
   async close() {
@@ -300,9 +302,9 @@ class Store {
     await Promise.allSettled(this.#calls);
   }
 
-  #start(bounded, call) {
+  #startCall(bounded, call) {
     if (this.#closed) return native.closed();
-    const outcome = start(bounded, call);
+    const outcome = startCall(bounded, call);
     this.#calls.add(outcome);
     const ended = () => this.#calls.delete(outcome);
     outcome.then(ended, ended);
@@ -318,8 +320,8 @@ function invalidSetting(message) {
 }
 
 /** Reads an optional string option of `openStore`. */
-function textOption(options, property) {
-  const text = read(options, property);
+function readTextOption(options, property) {
+  const text = readOption(options, property);
   if (text === undefined) return undefined;
   if (!isString(text) || text === "" || includes(text, "\0")) {
     throw invalidSetting(`The property 'options.${property}' must be a non-empty string without null bytes`);
@@ -333,22 +335,26 @@ const providers = {
   os: () => native.openOs(),
   memory: () => native.openMemory(),
   file(options) {
-    const path = textOption(options, "path");
-    const identity = textOption(options, "identity");
-    const passphrase = textOption(options, "passphrase");
+    const path = readTextOption(options, "path");
+    const identity = readTextOption(options, "identity");
+    const passphrase = readTextOption(options, "passphrase");
     if (identity !== undefined && passphrase !== undefined) {
       throw invalidSetting(
         "Only one of the properties 'options.identity' and 'options.passphrase' may be given",
       );
     }
-    return native.openFile(path === undefined ? path : fixed(path), fixedIdentity(identity), passphrase);
+    return native.openFile(
+      path === undefined ? path : makeAbsolute(path),
+      makeIdentityAbsolute(identity),
+      passphrase,
+    );
   },
   exec(options) {
-    const command = textOption(options, "command");
+    const command = readTextOption(options, "command");
     if (command === undefined) {
       throw invalidSetting("The property 'options.command' is required: the absolute path of a program");
     }
-    const env = read(options, "env") ?? {};
+    const env = readOption(options, "env") ?? {};
     if (!isObject(env)) throw invalidSetting("The property 'options.env' must be an object");
     const variables = Object.entries(env).filter(([, value]) => value !== undefined);
     for (const [name, value] of variables) {
@@ -364,7 +370,7 @@ const providers = {
         );
       }
     }
-    const timeout = read(options, "timeout");
+    const timeout = readOption(options, "timeout");
     const isTime = typeof timeout === "number" && timeout >= 1 && timeout <= MAX_TIMEOUT;
     if (timeout !== undefined && !isTime) {
       throw invalidSetting(`The property 'options.timeout' must be from 1 to ${MAX_TIMEOUT} milliseconds`);
@@ -383,7 +389,7 @@ const optionsOf = {
 };
 
 /** Makes a path absolute, because the program may change its directory before the first call. */
-function fixed(path) {
+function makeAbsolute(path) {
   try {
     return require("node:path").resolve(path);
   } catch {
@@ -393,15 +399,15 @@ function fixed(path) {
 }
 
 /** Makes an identity absolute if it is a path. The text of an identity stays as it is. */
-function fixedIdentity(identity) {
+function makeIdentityAbsolute(identity) {
   const isPath = identity !== undefined && !/AGE-SECRET-KEY-1|\n/i.test(identity);
-  return isPath ? fixed(identity) : identity;
+  return isPath ? makeAbsolute(identity) : identity;
 }
 
 /** Opens the store of a provider, or the store that the environment chooses. Reads nothing before its first call. */
 function openStore(options = {}) {
   if (!isObject(options)) throw wrongType("Expected options to be an object");
-  const provider = read(options, "provider");
+  const provider = readOption(options, "provider");
   const open =
     provider === undefined ? () => undefined : isString(provider) ? providers[provider] : undefined;
   if (open === undefined) {
@@ -409,7 +415,7 @@ function openStore(options = {}) {
   }
   // An unknown option must not be ignored: the program might then use another file than it meant to.
   for (const property of Object.keys(options)) {
-    if (!optionsOf[provider ?? "none"].includes(property) && read(options, property) !== undefined) {
+    if (!optionsOf[provider ?? "none"].includes(property) && readOption(options, property) !== undefined) {
       const of = provider === undefined ? "a store without a 'provider'" : `the provider \`${provider}\``;
       throw invalidSetting(`The property 'options.${property}' is not an option of ${of}`);
     }
@@ -418,10 +424,10 @@ function openStore(options = {}) {
 }
 
 /** Reads the options of `resolve` and `resolveEnv`. */
-function lookup(options) {
+function readResolveOptions(options) {
   if (!isObject(options)) throw wrongType("Expected options to be an object");
-  const scope = read(options, "scope") ?? "auto";
-  const cwd = read(options, "cwd") ?? ".";
+  const scope = readOption(options, "scope") ?? "auto";
+  const cwd = readOption(options, "cwd") ?? ".";
   if (scope !== "auto" && scope !== "user" && scope !== "repo") {
     throw invalid(
       "ERR_INVALID_ARG_VALUE",
@@ -432,21 +438,21 @@ function lookup(options) {
   if (cwd === "" || includes(cwd, "\0")) {
     throw invalid("ERR_INVALID_ARG_VALUE", "The property 'options.cwd' must be the path of a directory");
   }
-  return { scope, cwd: fixed(cwd), bounded: bounds(options) };
+  return { scope, cwd: makeAbsolute(cwd), bounded: readBounds(options) };
 }
 
 /** Resolves one value to the secret that it refers to. A value that is not a reference stays as it is. */
 function resolve(value, options = {}) {
   if (!isString(value)) throw wrongType("Expected 'value' to be a string");
-  const { scope, cwd, bounded } = lookup(options);
-  const outcome = start(bounded, (limits) => native.resolve([value], undefined, scope, cwd, limits));
+  const { scope, cwd, bounded } = readResolveOptions(options);
+  const outcome = startCall(bounded, (limits) => native.resolve([value], undefined, scope, cwd, limits));
   return outcome.then(([resolved]) => resolved);
 }
 
 /** Resolves the values of an environment. Returns a new environment. */
 function resolveEnv(env, options = {}) {
   if (!isObject(env)) throw wrongType("Expected 'env' to be an object");
-  const { scope, cwd, bounded } = lookup(options);
+  const { scope, cwd, bounded } = readResolveOptions(options);
   // Undefined variables are left out, as in the environment of a child process.
   const entries = Object.entries(env).filter(([, value]) => value !== undefined);
   for (const [name, value] of entries) {
@@ -454,7 +460,7 @@ function resolveEnv(env, options = {}) {
   }
   const values = entries.map(([, value]) => value);
   const names = entries.map(([name]) => `the variable ${name}`);
-  const outcome = start(bounded, (limits) => native.resolve(values, names, scope, cwd, limits));
+  const outcome = startCall(bounded, (limits) => native.resolve(values, names, scope, cwd, limits));
   return outcome.then((resolved) => Object.fromEntries(entries.map(([name], at) => [name, resolved[at]])));
 }
 
