@@ -1,10 +1,8 @@
-// The first example of README.md.
-
 const { readFileSync, writeFileSync } = require("node:fs");
 const { join } = require("node:path");
 const { root } = require("./runtimes.js");
 
-/** Writes the first example of README.md into a project, as main.mjs: what it has to print. */
+/** Writes the first example of README.md into a project, as main.mjs. Returns the output that it must have. */
 function writeExample(folder) {
   const [, source] = /```js\n(.*?)```/s.exec(readFileSync(join(root, "README.md"), "utf8"));
   writeFileSync(join(folder, "main.mjs"), source);
