@@ -1,4 +1,4 @@
-// How the package is loaded: from ES modules and CommonJS, and what it says where its binary fails.
+// Loading the package: from ES modules and CommonJS, and the errors if its binary does not load.
 
 const assert = require("node:assert/strict");
 const { spawnSync } = require("node:child_process");
@@ -9,7 +9,7 @@ const { after, before, describe, it } = require("node:test");
 const { isWindows, linuxOnly } = require("./support/platform.js");
 const { node, root, runtimes } = require("./support/runtimes.js");
 
-/** The platform packages that the package looks for, the built one first. */
+/** The platform packages that the package tries to load. The first one is built. */
 const targets = isWindows ? ["win32-x64"] : ["linux-x64-gnu", "linux-x64-musl"];
 const [target] = targets;
 const FILES = ["package.json", "index.js", "load.js", "not-loaded.js"];
@@ -21,7 +21,7 @@ describe("the package", () => {
   });
   after(() => rmSync(directory, { recursive: true }));
 
-  /** A project with the package's files in its node_modules, but no platform package. */
+  /** Makes a project with the package's files in its node_modules, but without a platform package. */
   function project(name) {
     const folder = join(directory, name);
     const place = join(folder, "node_modules", "os-secrets");
@@ -31,7 +31,7 @@ describe("the package", () => {
     return folder;
   }
 
-  /** Gives the project a platform package with this content as its binary. */
+  /** Adds a platform package with this file as its binary. */
   function install(folder, target, binary) {
     const place = join(folder, "node_modules", "@os-secrets", target);
     mkdirSync(place, { recursive: true });
@@ -39,12 +39,12 @@ describe("the package", () => {
     if (binary !== undefined) cpSync(binary, join(place, "os-secrets.node"));
   }
 
-  /** Gives the project the platform packages of both C libraries, as some package managers do. */
+  /** Adds the platform packages of both C libraries, as some package managers do. */
   function installBoth(folder) {
     for (const each of ["linux-x64-gnu", "linux-x64-musl"]) install(folder, each, built);
   }
 
-  /** Prints which platform packages are loaded into the process. */
+  /** The source of a program that prints the platform packages in its memory. */
   const loaded = `
     require("os-secrets");
     const maps = require("node:fs").readFileSync("/proc/self/maps", "utf8");
@@ -132,7 +132,7 @@ describe("the package", () => {
     });
   }
 
-  // The runtimes here are all built for glibc: what is said of a machine stands in for it.
+  // All runtimes here are built for glibc, so a preloaded script pretends to be another machine.
   const machines = {
     "a musl machine": { hasLoader: true, header: {}, first: "musl" },
     "a glibc machine that has musl, too": { hasLoader: true, header: undefined, first: "gnu" },

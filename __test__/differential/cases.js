@@ -1,6 +1,7 @@
 // The cases of the differential suite. Each case is [label, body]. A body gets { secrets, attempt, service }:
-// `attempt` runs one call and returns its whole outcome, and `service` is unique to the case. The results of a body are
-// compared between the implementations, so they must not contain anything that differs between engines.
+// `attempt` runs one call and returns its whole outcome, and `service` is unique to the case. The results of
+// a body are compared between the implementations, so they must not contain anything that differs between
+// engines.
 
 const { isWindows } = require("../support/platform.js");
 
@@ -297,7 +298,10 @@ const slashes = [
   ],
 ];
 
-/** The maximum length of values in bytes, and of names in characters. Credential Manager's are short, Wine's shortest. */
+/**
+ * The maximum length of values in bytes, and of names in characters. Credential Manager's are short, Wine's
+ * shortest.
+ */
 const [longestValue, longestName] = isWindows ? [2560, 110] : [100_000, 5000];
 
 const use = [

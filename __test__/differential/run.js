@@ -7,7 +7,9 @@ const [implementation, list] = process.argv.slice(2);
 // Read here, because some cases change Object.prototype while they run.
 const secrets = implementation === "bun" ? globalThis.Bun.secrets : require("../..").secrets;
 
-/** Describes the parts of an error that are the same in every engine. Engines differ in their own messages. */
+/**
+ * Describes the parts of an error that are the same in every engine. Engines differ in their own messages.
+ */
 function describe(error) {
   if (typeof error !== "object" || error === null) return { thrown: error };
   const own = error.code !== undefined || error instanceof RangeError;

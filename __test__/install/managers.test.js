@@ -150,7 +150,10 @@ for (const [name, manager] of Object.entries(managers)) {
   });
 }
 
-/** The project's package must not load. Its error must say what it tried and name a command that fixes the project. */
+/**
+ * The project's package must not load. Its error must say what it tried and name a command that fixes the
+ * project.
+ */
 async function expectFix(name, project) {
   writeFileSync(join(project, "load.mjs"), loading);
   const load = async () => {

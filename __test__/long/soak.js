@@ -1,7 +1,7 @@
 // Makes many calls in one process while the keyring is killed and restarted: soak.js <calls> <restarts>.
 //
-// Prints its measurements as JSON. Fails if an acknowledged change is lost, if a call reads a value that was never
-// stored there, or if the process leaks memory, threads or files.
+// Prints its measurements as JSON. Fails if an acknowledged change is lost, if a call reads a value that was
+// never stored there, or if the process leaks memory, threads or files.
 
 const assert = require("node:assert/strict");
 const { readFileSync, readdirSync } = require("node:fs");
@@ -29,8 +29,8 @@ function measure() {
 }
 
 /**
- * The `possible` values of one key. `null` means that there is no credential. After an acknowledged call there is one
- * possible value. A failed call may have been made or not, so it adds its value to those before.
+ * The `possible` values of one key. `null` means that there is no credential. After an acknowledged call
+ * there is one possible value. A failed call may have been made or not, so it adds its value to those before.
  */
 class Credential {
   #possible = new Set([null]);
@@ -163,8 +163,8 @@ class Soak {
     try {
       await this.#store.set({ ...credential.key, value });
     } catch (error) {
-      // gnome-keyring stores a new item first and its secret second. If it is killed in between, the item has no
-      // secret.
+      // gnome-keyring stores a new item first and its secret second. If it is killed in between, the item has
+      // no secret.
       if (isNew) credential.trying("");
       throw error;
     }
@@ -191,7 +191,8 @@ class Soak {
   }
 
   async #list() {
-    // Only credentials without a call in progress can be checked: those with one possible value, before and after.
+    // Only credentials without a call in progress can be checked: those with one possible value, before and
+    // after.
     const certain = (credential) => (credential.possible.length === 1 ? credential.possible[0] : undefined);
     const before = this.#idle.map((credential) => [credential, certain(credential)]);
     const listed = await this.#store.list({ service: SERVICE });
@@ -203,8 +204,8 @@ class Soak {
     }
     for (const [credential, value] of before) {
       if (value === undefined || certain(credential) !== value) continue;
-      // Values never repeat, so one that is the same before and after did not change. Only `null` may have been set
-      // and deleted in between.
+      // Values never repeat, so one that is the same before and after did not change. Only `null` may have
+      // been set and deleted in between.
       if (value !== null) assert.ok(names.has(credential.key.name), `${credential.key.name} is not listed`);
     }
   }
@@ -215,7 +216,10 @@ class Soak {
   }
 }
 
-/** Brings the process to rest before a measurement: lazy threads are started, and earlier calls free their memory. */
+/**
+ * Brings the process to rest before a measurement: lazy threads are started, and earlier calls free their
+ * memory.
+ */
 async function rest(store) {
   // Starts libuv's threads.
   await readFile("/proc/self/status");

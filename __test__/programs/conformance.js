@@ -1,10 +1,12 @@
-// Tests that a store keeps the contract of all stores: conformance.js <options of openStore as JSON> <kind of store>.
-// Prints "conforms", or ends with an error.
+// Tests that a store keeps the contract of all stores: conformance.js <options of openStore as JSON> <kind of
+// store>. Prints "conforms", or ends with an error.
 
 const assert = require("node:assert/strict");
 const { openStore } = require("../..");
 
-/** The limits of each kind of store, whether it lists all services, and whether slashes in names are distinct. */
+/**
+ * The limits of each kind of store, whether it lists all services, and whether slashes in names are distinct.
+ */
 const kinds = {
   whole: { longest: 1_000_000, bytes: true, many: 100, listsAll: true, slashes: true },
   // Docker's helpers take one line of 64 KiB. For some, a slash in a user name makes a folder.

@@ -1,5 +1,5 @@
-// One of several processes that use the same credential at once: contend.js <id> <rounds>. Prints "ready", waits for
-// a line of input, and prints what it wrote, read and deleted.
+// One of several processes that use the same credential at once: contend.js <id> <rounds>. Prints "ready",
+// waits for a line of input, and prints what it wrote, read and deleted.
 
 const { once } = require("node:events");
 const { secrets } = require("../..");

@@ -1,5 +1,5 @@
-// Searches the process's own memory for a secret while buffers hold it, and after the calls have ended. Prints how
-// many of its 16-byte pieces were found each time.
+// Searches the process's own memory for a secret while buffers hold it, and after the calls have ended.
+// Prints how many of its 16-byte pieces were found each time.
 
 const { closeSync, openSync, readFileSync, readSync } = require("node:fs");
 const { openStore } = require("../..");
@@ -9,8 +9,8 @@ const PIECE = 16;
 const PREFIX = 4;
 const CHUNK = 1 << 20;
 
-// Only the buffers of the calls contain the secret itself. The copy for comparison is masked, except for the first
-// bytes of each piece.
+// Only the buffers of the calls contain the secret itself. The copy for comparison is masked, except for the
+// first bytes of each piece.
 const masked = require("node:crypto").randomBytes(8 * PIECE);
 
 function reveal(from = 0, to = masked.length) {

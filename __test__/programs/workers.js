@@ -1,5 +1,5 @@
-// Starts and ends worker threads while others, and the main thread, use the store: workers.js <scenario>. Prints the
-// results, which the test checks.
+// Starts and ends worker threads while others, and the main thread, use the store: workers.js <scenario>.
+// Prints the results, which the test checks.
 
 const { once } = require("node:events");
 const { existsSync, readFileSync } = require("node:fs");
@@ -8,7 +8,9 @@ const { Worker, isMainThread, parentPort, workerData } = require("node:worker_th
 
 const load = () => require("../..").secrets;
 
-/** Sets, reads and deletes credentials that no other thread uses, all at once per round. Counts wrong results. */
+/**
+ * Sets, reads and deletes credentials that no other thread uses, all at once per round. Counts wrong results.
+ */
 async function work(id, rounds) {
   const secrets = load();
   let wrong = 0;

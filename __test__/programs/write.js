@@ -1,5 +1,5 @@
-// One of several writers of an encrypted file: write.js <path> <identity> <name> <first> <count>. Stores <count>
-// numbers from <first> on under the name, one after another. Prints each number when it is stored.
+// One of several writers of an encrypted file: write.js <path> <identity> <name> <first> <count>. Stores
+// <count> numbers from <first> on under the name, one after another. Prints each number when it is stored.
 
 const { writeSync } = require("node:fs");
 const { openStore } = require("../..");

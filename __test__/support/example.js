@@ -2,7 +2,9 @@ const { readFileSync, writeFileSync } = require("node:fs");
 const { join } = require("node:path");
 const { root } = require("./runtimes.js");
 
-/** Writes the first example of README.md into a project, as main.mjs. Returns the output that it must have. */
+/**
+ * Writes the first example of README.md into a project, as main.mjs. Returns the output that it must have.
+ */
 function writeExample(folder) {
   const [, source] = /```js\n(.*?)```/s.exec(readFileSync(join(root, "README.md"), "utf8"));
   writeFileSync(join(folder, "main.mjs"), source);

@@ -4,7 +4,9 @@ const { openStore } = require("../..");
 const { identityIn } = require("./age.js");
 const { startSession } = require("./session.js");
 
-/** Starts a session without a bus, with an identity and an encrypted file store. It stops when the test ends. */
+/**
+ * Starts a session without a bus, with an identity and an encrypted file store. It stops when the test ends.
+ */
 async function prepareFileStore(t) {
   const session = await startSession({ bus: false });
   t.after(() => session.stop());

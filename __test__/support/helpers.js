@@ -53,8 +53,8 @@ const PRELUDE = `
 
 /**
  * Writes a helper that runs a JavaScript, and returns the options of openStore for it. The script has the
- * `operation` and its `input`. `answer` prints and ends the helper, `beside` names a file beside the helper, `wait`
- * waits for ever, and `start` runs another script.
+ * `operation` and its `input`. `answer` prints and ends the helper, `beside` names a file beside the helper,
+ * `wait` waits for ever, and `start` runs another script.
  */
 function helperIn(folder, script) {
   const path = join(folder, "helper");

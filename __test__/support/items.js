@@ -16,16 +16,16 @@ async function python(session, program, input) {
 }
 
 /**
- * Lists every item: { collection, path, label, attributes, contentType, secret }. The last two are null if it is
- * locked. On Windows the items are those of `listCredentials`.
+ * Lists every item: { collection, path, label, attributes, contentType, secret }. The last two are null if it
+ * is locked. On Windows the items are those of `listCredentials`.
  */
 async function items(session) {
   return isWindows ? listCredentials() : python(session, "items.py");
 }
 
 /**
- * Stores { collection, attributes, label, secret } as a new item and returns its path. On Windows the item is that
- * of `writeCredential`.
+ * Stores { collection, attributes, label, secret } as a new item and returns its path. On Windows the item is
+ * that of `writeCredential`.
  */
 async function storeItem(session, item) {
   return isWindows ? writeCredential(item) : python(session, "store.py", JSON.stringify(item));

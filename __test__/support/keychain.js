@@ -1,8 +1,8 @@
 // Makes a keychain for tests with the system's own program `security`.
 //
 // The system stores the path of the default keychain under the home directory, so the tests use another home
-// directory. If that should ever fail, the user's own keychain must stay as it is. So a variable must allow the
-// tests to run.
+// directory. If that should ever fail, the user's own keychain must stay as it is. So a variable must allow
+// the tests to run.
 
 const { spawnSync } = require("node:child_process");
 const { mkdirSync, mkdtempSync, realpathSync, rmSync } = require("node:fs");
@@ -62,7 +62,9 @@ function makeKeychain() {
       const lines = shown.matchAll(/^ {4}(?:"(\w+)"|(0x\w+)) ?<\w+>=(.*)$/gm);
       return Object.fromEntries([...lines].map(([, known, number, value]) => [known ?? number, value]));
     },
-    /** Adds the system's own programs to the partition list of an item. Its access list still applies to them. */
+    /**
+     * Adds the system's own programs to the partition list of an item. Its access list still applies to them.
+     */
     admitSystem({ service, name }) {
       const list = ["-S", "apple-tool:,apple:", "-s", service, "-a", name, "-k", PASSWORD];
       security("set-generic-password-partition-list", ...list, path);

@@ -6,17 +6,18 @@ const { version } = require("../../package.json");
 const { succeed } = require("./registry.js");
 const { bun, root, runtimes } = require("./runtimes.js");
 
-// pnpm is the program in its platform package: not every mirror of the registry has the packages of all platforms.
+// pnpm is the program in its platform package: not every mirror of the registry has the packages of all
+// platforms.
 const tools = join(root, "__test__", "install", "node_modules");
 const yarn4 = [process.execPath, join(tools, "@yarnpkg", "cli-dist", "bin", "yarn.js")];
 const noScripts = "--ignore-scripts";
 const young = "--minimum-dependency-age=0";
 
 /**
- * The package managers by their names. The arguments are those that add a package to a project (`add`), install
- * exactly what the lock file says (`frozen`), leave optional dependencies out (`omit`), and install for another
- * processor (`cpu`). `fix` is the command that installs missing optional dependencies. If a manager cannot do
- * one of these, the property is missing.
+ * The package managers by their names. The arguments are those that add a package to a project (`add`),
+ * install exactly what the lock file says (`frozen`), leave optional dependencies out (`omit`), and install
+ * for another processor (`cpu`). `fix` is the command that installs missing optional dependencies. If a
+ * manager cannot do one of these, the property is missing.
  */
 const managers = {
   npm: {
@@ -88,7 +89,9 @@ function manage(session, name, folder, args) {
   return succeed(session, program, [...first, ...args], { cwd: folder, env });
 }
 
-/** Makes a project and installs os-secrets into it with a package manager. `args` are added to its arguments. */
+/**
+ * Makes a project and installs os-secrets into it with a package manager. `args` are added to its arguments.
+ */
 async function installInto(session, name, folder, args = []) {
   const { add, prefix = "" } = managers[name];
   mkdirSync(folder);

@@ -2,7 +2,10 @@
 
 const { createInterface } = require("node:readline");
 
-/** Starts a monitor. Its `callsDuring(work)` returns the methods that the service's client calls during `work`. */
+/**
+ * Starts a monitor. Its `callsDuring(work)` returns the methods that the service's client calls during
+ * `work`.
+ */
 async function startMonitor(session) {
   const monitor = session.start("dbus-monitor", ["--profile"]);
   const lines = createInterface(monitor.stdout)[Symbol.asyncIterator]();

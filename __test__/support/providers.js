@@ -1,5 +1,5 @@
-// Secret Services other than gnome-keyring. Each is started in a session as a desktop starts it, but without a
-// screen and with its store unlocked.
+// Secret Services other than gnome-keyring. Each is started in a session as a desktop starts it, but without
+// a screen and with its store unlocked.
 
 const { mkdirSync, writeFileSync } = require("node:fs");
 const { homedir } = require("node:os");
@@ -23,8 +23,8 @@ const defaultLocked = [
 ];
 
 /**
- * Waits until there is a default collection and it is unlocked. A provider may own its name on the bus before that.
- * KWallet's collection always says that it is locked: see services/kwallet.test.js.
+ * Waits until there is a default collection and it is unlocked. A provider may own its name on the bus before
+ * that. KWallet's collection always says that it is locked: see services/kwallet.test.js.
  */
 function ready(session, { alwaysLocked = false }) {
   return session.answered(defaultLocked, alwaysLocked ? /boolean true/ : /boolean false/, PATIENCE);
@@ -47,7 +47,9 @@ const kwallet = {
   collection: "/org/freedesktop/secrets/collection/kdewallet",
   alwaysLocked: true,
 
-  /** Makes the wallet. kwalletd5 serves a wallet as a collection only if it finds the wallet when it starts. */
+  /**
+   * Makes the wallet. kwalletd5 serves a wallet as a collection only if it finds the wallet when it starts.
+   */
   async prepare(session) {
     writeFileSync(
       join(session.env.XDG_CONFIG_HOME, "kwalletrc"),
@@ -75,7 +77,10 @@ apiEnabled=true
     return startQuietly(session, "/usr/bin/python3", [join(__dirname, "kwallet.py")], env);
   },
 
-  /** Writes the wallet to its file. kwalletd5 does this some seconds after a change, but not when it is killed. */
+  /**
+   * Writes the wallet to its file. kwalletd5 does this some seconds after a change, but not when it is
+   * killed.
+   */
   settle: (session) =>
     session.answered([...wallet, "org.kde.KWallet.closeAllWallets"], /method return/, PATIENCE),
 };
@@ -86,8 +91,8 @@ const keepassxc = {
 
   async prepare(session) {
     const folder = join(session.env.XDG_CONFIG_HOME, "keepassxc");
-    // If KeePassXC 2.7.4 saves after every change, one thread writes the database while another call changes it,
-    // which sometimes crashes it. It also saves when it locks.
+    // If KeePassXC 2.7.4 saves after every change, one thread writes the database while another call changes
+    // it, which sometimes crashes it. It also saves when it locks.
     mkdirSync(folder, { recursive: true });
     writeFileSync(
       join(folder, "keepassxc.ini"),
@@ -112,7 +117,8 @@ CheckForUpdates=false
 
   run(session) {
     const args = ["--pw-stdin", join(session.directory, "database.kdbx")];
-    // Its temporary folder must be private: there it looks for another instance and would send it the database.
+    // Its temporary folder must be private: there it looks for another instance and would send it the
+    // database.
     const env = { QT_QPA_PLATFORM: "xcb", TMPDIR: session.env.XDG_RUNTIME_DIR };
     const child = startQuietly(session, "keepassxc", args, env);
     child.stdin.end("password\n");

@@ -1,5 +1,5 @@
-// A registry for a session that has all packages, so that package managers have the same choice as after a release.
-// Platform packages that are not built here contain a placeholder for the binary.
+// A registry for a session that has all packages, so that package managers have the same choice as after a
+// release. Platform packages that are not built here contain a placeholder for the binary.
 
 const assert = require("node:assert/strict");
 const { cpSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } = require("node:fs");

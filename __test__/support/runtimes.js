@@ -1,8 +1,8 @@
 // Finds the runtimes that the tests run under.
 //
-// On Windows and macOS the only Node is the one that runs the tests. OS_SECRETS_TEST_BUN is the path of a Bun to use
-// instead of the installed one. OS_SECRETS_TEST_NODE is the command of a Node, as a JSON array. If it is set, the tests
-// use no other runtime.
+// On Windows and macOS the only Node is the one that runs the tests. OS_SECRETS_TEST_BUN is the path of a Bun
+// to use instead of the installed one. OS_SECRETS_TEST_NODE is the command of a Node, as a JSON array. If it
+// is set, the tests use no other runtime.
 
 const { execFileSync } = require("node:child_process");
 const { existsSync, readdirSync } = require("node:fs");
@@ -28,7 +28,10 @@ function find(name, places) {
 /** The command of the only Node to test, if the environment names one. */
 const only = process.env.OS_SECRETS_TEST_NODE && JSON.parse(process.env.OS_SECRETS_TEST_NODE);
 
-/** Returns the command of a Node by its major version. On Windows and macOS it is the Node that runs the tests. */
+/**
+ * Returns the command of a Node by its major version. On Windows and macOS it is the Node that runs the
+ * tests.
+ */
 function node(version) {
   if (only) return only;
   if (isWindows || isMac) return [process.execPath];

@@ -1,5 +1,5 @@
-// A private session: its own bus, home and keyring, so that no test touches the store of the user who runs it. A test
-// stops its session at the end. Processes are ended by their id.
+// A private session: its own bus, home and keyring, so that no test touches the store of the user who runs
+// it. A test stops its session at the end. Processes are ended by their id.
 //
 // Windows has neither a bus nor a keyring, and only one store, which the tests empty: see credentials.js.
 
@@ -151,9 +151,9 @@ class Session {
   }
 
   /**
-   * Starts the bus on a socket of this name in the session's folder. If `activates` is true, the bus starts an
-   * unlocked gnome-keyring when a program calls the Secret Service. The default `limits` are dbus-daemon's own,
-   * which are stricter than a desktop's. `policy` adds rules to the default policy, as XML.
+   * Starts the bus on a socket of this name in the session's folder. If `activates` is true, the bus starts
+   * an unlocked gnome-keyring when a program calls the Secret Service. The default `limits` are dbus-daemon's
+   * own, which are stricter than a desktop's. `policy` adds rules to the default policy, as XML.
    */
   async startBus(socket = "bus", { activates = false, limits = {}, policy = "" } = {}) {
     const at = (name) => join(this.#directory, name);
@@ -179,8 +179,8 @@ class Session {
   }
 
   /**
-   * Starts gnome-keyring and unlocks its login keyring, which it creates if it does not exist yet. If `password` is
-   * null, it unlocks nothing. `prompter` answers its prompts.
+   * Starts gnome-keyring and unlocks its login keyring, which it creates if it does not exist yet. If
+   * `password` is null, it unlocks nothing. `prompter` answers its prompts.
    */
   async startKeyring({ password = "", prompter } = {}) {
     const unlock = password === null ? [] : ["--unlock"];
@@ -295,7 +295,9 @@ class Session {
   }
 }
 
-/** Starts a session. By default it has a bus and an unlocked gnome-keyring. On Windows it has an empty store. */
+/**
+ * Starts a session. By default it has a bus and an unlocked gnome-keyring. On Windows it has an empty store.
+ */
 async function startSession({ bus = true, keyring = bus } = {}) {
   if (isWindows) clearCredentials();
   const session = new Session();
