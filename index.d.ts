@@ -341,8 +341,8 @@ declare namespace osSecrets {
      * Lists the names of all credentials, or of one service's credentials, sorted. It reads no value and
      * never asks the user. If a locked store hides its credentials, the call rejects.
      *
-     * On Windows and macOS, the operating system's store throws if no service is given, because it cannot tell
-     * the credentials of this package and `Bun.secrets` from those of other programs.
+     * On Windows and macOS, the operating system's store throws if no service is given, because it cannot
+     * tell the credentials of this package and `Bun.secrets` from those of other programs.
      */
     list(
       options?: { service?: string | undefined } & Omit<CallOptions, "interactive">,

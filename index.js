@@ -1,6 +1,7 @@
 "use strict";
 
-// The argument shim: it checks arguments as `Bun.secrets` does, with the same errors, and calls the native code.
+// The argument shim: it checks arguments as `Bun.secrets` does, with the same errors, and calls the native
+// code.
 
 const native = require("./load.js");
 
@@ -120,8 +121,8 @@ function startCall({ signal, limits }, call) {
 const canceledBy = new WeakMap();
 
 /**
- * Makes a signal cancel a call. Returns a function that undoes this. Each signal has only one listener, because
- * some runtimes warn about more than ten.
+ * Makes a signal cancel a call. Returns a function that undoes this. Each signal has only one listener,
+ * because some runtimes warn about more than ten.
  */
 function cancelWith(signal, token) {
   let calls = canceledBy.get(signal);
@@ -155,8 +156,8 @@ function addCause(outcome, signal) {
 }
 
 /**
- * Reads the options of `set`. The value may be the second argument instead. `kept` holds two flags for the native
- * code: whether the credential stays on this machine, and whether every application may read it.
+ * Reads the options of `set`. The value may be the second argument instead. `kept` holds two flags for the
+ * native code: whether the credential stays on this machine, and whether every application may read it.
  */
 function readSetOptions(options, second, isValue) {
   const { service, name } = readKey(options);
@@ -211,8 +212,8 @@ function isValue(value) {
 }
 
 /**
- * Refuses an array whose buffer is detached or too small: it looks empty, and an empty value deletes. Call this
- * last, because a getter of the options may detach the buffer.
+ * Refuses an array whose buffer is detached or too small: it looks empty, and an empty value deletes. Call
+ * this last, because a getter of the options may detach the buffer.
  */
 function checkMemory(array) {
   try {
@@ -404,7 +405,10 @@ function makeIdentityAbsolute(identity) {
   return isPath ? makeAbsolute(identity) : identity;
 }
 
-/** Opens the store of a provider, or the store that the environment chooses. Reads nothing before its first call. */
+/**
+ * Opens the store of a provider, or the store that the environment chooses. Reads nothing before its first
+ * call.
+ */
 function openStore(options = {}) {
   if (!isObject(options)) throw wrongType("Expected options to be an object");
   const provider = readOption(options, "provider");

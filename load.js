@@ -38,7 +38,9 @@ function mayHaveMusl() {
   }
 }
 
-/** The platform packages that this process can use, as names of folders in `npm/`. The best match comes first. */
+/**
+ * The platform packages that this process can use, as names of folders in `npm/`. The best match comes first.
+ */
 function targets() {
   if (platform !== "linux") return [`${platform}-${arch}`];
   const names = [`linux-${arch}-gnu`, `linux-${arch}-musl`];
@@ -54,8 +56,8 @@ function load() {
     // First the binary built in this checkout. A published package has no such folder.
     for (const path of [`./npm/${target}/os-secrets.node`, `@os-secrets/${target}`]) {
       try {
-        // The package names are literals, so that bundlers find them and can include them. They are within the
-        // try because bundlers ignore packages that are not installed only there.
+        // The package names are literals, so that bundlers find them and can include them. They are within
+        // the try because bundlers ignore packages that are not installed only there.
         switch (path) {
           case "@os-secrets/linux-x64-gnu":
             return checked(require("@os-secrets/linux-x64-gnu"));
