@@ -1,14 +1,14 @@
-// The program behind participants.js: one implementation in one runtime, which makes the calls it is
-// told and prints how long each took, in milliseconds: client.js <implementation> <service>. A line of
-// standard input is an operation; how often at most and for how many milliseconds, but once in any case;
-// over how many names; and how many calls at once.
+// The program behind participants.js: client.js <implementation> <service>. It makes calls with one
+// implementation in one runtime and prints how long each took, in milliseconds. Each line of standard input
+// has an operation, the maximum number of repetitions, the maximum time in milliseconds, the number of names,
+// and the number of calls at once. Each operation runs at least once.
 
 const { createInterface } = require("node:readline");
 
 const [implementation, service] = process.argv.slice(2);
 const { get, set, remove } = require("./implementations.js")[implementation]();
 
-/** The gets that one measurement of the processor time goes over: the clock is not fine enough for one. */
+/** The number of gets per measurement of processor time. The clock is too coarse for a single one. */
 const CPU_GETS = 20;
 const now = () => performance.now();
 
@@ -20,7 +20,7 @@ const isValue = (value) => expect(typeof value, "string", "get");
 
 const isDone = () => {};
 
-/** What a call takes, which must come to what is expected. */
+/** Measures the time of a call and checks its outcome. */
 async function timed(call, check) {
   const start = now();
   const outcome = await call();
@@ -29,7 +29,7 @@ async function timed(call, check) {
   return time;
 }
 
-/** Makes calls that overlap, and gives what they take together. */
+/** Makes calls at once and measures their whole time. */
 function together(size, call, check) {
   return timed(
     () => Promise.all(Array.from({ length: size }, call)),
@@ -37,7 +37,7 @@ function together(size, call, check) {
   );
 }
 
-/** Makes calls that overlap, and gives how long the event loop did not come round meanwhile. */
+/** Makes calls at once and measures the longest time between two turns of the event loop. */
 async function gapDuring(size, call) {
   let gap = 0;
   let last = now();
@@ -54,22 +54,22 @@ async function gapDuring(size, call) {
   setImmediate(watch);
   await together(size, call, isValue);
   watching = false;
-  // All may have ended in one turn, which is not over yet.
+  // All calls may have ended in one turn of the event loop, so the current turn counts too.
   turn();
   return gap;
 }
 
-/** The next name that is known, round all of them, so that none is read more than another. */
 let next = 0;
+/** Returns each stored name in turn, so that all are read equally often. */
 const known = (names) => `name ${next++ % names}`;
-/** A name that is new, or gone, once. */
 let used = 0;
+/** Returns a name that was never used before. */
 const unused = () => `new ${process.pid} ${used++}`;
 
 const getKnown = (names) => get(service, known(names));
 const setKnown = (names) => set(service, known(names), `value ${next}`);
 
-/** Each makes one measurement. */
+/** For each operation, a function that makes one measurement. */
 const operations = {
   get: (names) => timed(() => getKnown(names), isValue),
   missing: () =>
@@ -104,7 +104,7 @@ const operations = {
   async memory() {
     return process.memoryUsage.rss() / 2 ** 20;
   },
-  /** Stores what the others read. */
+  /** Stores the items that the other operations read. */
   async fill(names) {
     for (let index = 0; index < names; index++) await set(service, `name ${index}`, "value");
   },
@@ -120,7 +120,7 @@ async function repeated(operation, most, slice, ...numbers) {
 
 createInterface(process.stdin).on("line", async (line) => {
   const [operation, ...numbers] = line.split(" ");
-  // What earlier operations have left is not to be collected in the middle of this one.
+  // Collects the garbage of earlier operations, so that this one is not interrupted.
   globalThis.gc();
   const answer = (outcome) => process.stdout.write(`${JSON.stringify(outcome)}\n`);
   try {

@@ -1,6 +1,6 @@
-// A keyring of gnome-keyring's, written as a file: filling a large one over the bus takes hours, because
-// the daemon writes all of it after every change. It is of the kind that the daemon makes itself, encrypted
-// under a password; with an empty password it would be plain text and cheaper to write.
+// Writes a keyring file of gnome-keyring. Filling a large keyring over the bus takes hours, because the
+// daemon writes the whole file after every change. As in the daemon's own keyrings, the file is encrypted
+// with a password. With an empty password it would be plain text, which is faster to write.
 //
 // The format is that of the daemon's `gkm-secret-binary.c`.
 
@@ -8,7 +8,7 @@ const { createCipheriv, createHash, randomBytes } = require("node:crypto");
 const { mkdirSync, writeFileSync } = require("node:fs");
 const { join } = require("node:path");
 
-/** What `startKeyring` of the tests' session unlocks the login keyring with. */
+/** The password with which `startKeyring` of the tests' session unlocks the login keyring. */
 const PASSWORD = "\n";
 const ITERATIONS = 1500;
 const BLOCK = 16;
@@ -24,7 +24,7 @@ function number(value) {
 }
 
 const ZERO = number(0);
-/** How the format says that there is no text. */
+/** The length of a text that is null. */
 const NONE = number(2 ** 32 - 1);
 const TYPE_TEXT = ZERO;
 
@@ -32,7 +32,7 @@ function text(value) {
   return Buffer.concat([number(Buffer.byteLength(value)), Buffer.from(value)]);
 }
 
-/** A time: seconds, in eight bytes. */
+/** Encodes a time in seconds as eight bytes. */
 function time(seconds) {
   return Buffer.concat([ZERO, number(seconds)]);
 }
@@ -43,7 +43,7 @@ function attributes(item, form) {
   return [number(entries.length), ...entries.flatMap(each)];
 }
 
-/** What may be read without the password: the attributes' hashes, to be searched by. */
+/** Encodes the part of an item that is not encrypted: hashes of its attributes, for searches. */
 function open(item, index) {
   return [number(index + 1), ZERO, ...attributes(item, (value) => hash("md5", value).toString("hex"))];
 }
@@ -62,7 +62,7 @@ function encrypt(plain, salt) {
   return Buffer.concat([cipher.update(plain), cipher.final()]);
 }
 
-/** Fills up to whole blocks, behind a digest by which the daemon knows that the password is right. */
+/** Adds padding to whole blocks, and a digest in front, with which the daemon checks the password. */
 function sealed(parts) {
   const content = Buffer.concat(parts);
   const padding = Buffer.alloc((BLOCK - (content.length % BLOCK)) % BLOCK);
@@ -79,7 +79,7 @@ function keyring(items) {
     text("Login"),
     time(now),
     time(now),
-    // Flags, and after how long it locks itself.
+    // The flags and the lock timeout.
     ZERO,
     ZERO,
     number(ITERATIONS),
@@ -92,7 +92,7 @@ function keyring(items) {
   ]);
 }
 
-/** Writes the login keyring of a session, before its daemon starts: so many items of `Bun.secrets`. */
+/** Writes a login keyring with `count` items of `Bun.secrets`. Call before the session's daemon starts. */
 function writeKeyring(session, service, count) {
   const items = Array.from({ length: count }, (_, index) => {
     const account = `name ${index}`;

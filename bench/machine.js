@@ -1,4 +1,4 @@
-// On what was measured: the machine, and the versions of all that took part.
+// Describes the machine and the versions of everything that was measured.
 
 const { execFileSync } = require("node:child_process");
 const { readFileSync } = require("node:fs");
@@ -8,7 +8,7 @@ const { bun } = require("../__test__/support/runtimes.js");
 const { root } = require("../scripts/tools.js");
 const { services } = require("./services.js");
 
-/** The version number in what a program prints; `undefined` where it is not there. */
+/** Returns the version number in a program's output, or undefined if the program does not run. */
 function printed(program, ...args) {
   try {
     const text = execFileSync(program, args, { encoding: "utf8", stdio: "pipe" });
@@ -18,7 +18,7 @@ function printed(program, ...args) {
   }
 }
 
-/** The version of a Debian package. */
+/** Returns the version of a Debian package. */
 function debian(name) {
   return printed("dpkg-query", "--show", name);
 }

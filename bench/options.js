@@ -8,28 +8,29 @@ const { addOther, kinds } = require("./participants.js");
 const { services } = require("./services.js");
 
 const USAGE = `npm run bench -- [options]
-  --services a,b         of ${Object.keys(services).join(", ")}
-  --items a,b            how many items the keyrings hold
-  --implementations a,b  of ${Object.keys(kinds).join(", ")}
-  --only a,b             of ${Object.keys(operations).join(", ")}
-  --rounds n             rounds of each operation, 10 by default
-  --seconds n            time for each operation, 5 by default
-  --quick                a quarter of that time, and 10 items
-  --other folder         another folder with this package, to be measured beside this one
-  --no-build             takes the addon as it was built
-OS_SECRETS_BENCH in the environment names a folder with this package, to be measured instead of this one.`;
+  --services a,b         services to measure, from ${Object.keys(services).join(", ")}
+  --items a,b            numbers of items in the keyrings
+  --implementations a,b  implementations to measure, from ${Object.keys(kinds).join(", ")}
+  --only a,b             operations to measure, from ${Object.keys(operations).join(", ")}
+  --rounds n             rounds per operation, 10 by default
+  --seconds n            seconds per operation, 5 by default
+  --quick                use a quarter of that time, and 10 items
+  --other folder         also measure the copy of this package in another folder
+  --no-build             use the addon that was built before
+If OS_SECRETS_BENCH is set in the environment, the package in that folder is measured instead of this one.`;
 
-/** The words of a list, each of which must be known. */
+/** Splits a list of words, each of which must be known. */
 function words(option, text, known) {
   const chosen = text.split(",");
   const unknown = chosen.filter((word) => !known.includes(word));
-  if (unknown.length > 0) fail(`--${option} does not know ${unknown.join(", ")}.\n\n${USAGE}`);
+  if (unknown.length > 0) fail(`Unknown values for --${option}: ${unknown.join(", ")}.\n\n${USAGE}`);
   return chosen;
 }
 
 function number(option, text) {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) fail(`--${option} wants whole numbers from 1.\n\n${USAGE}`);
+  if (!Number.isInteger(value) || value < 1)
+    fail(`--${option} takes whole numbers of at least 1.\n\n${USAGE}`);
   return value;
 }
 
@@ -56,7 +57,7 @@ function parse() {
   }
 }
 
-/** What this run is to do. */
+/** Reads the options of this run. */
 function readOptions() {
   const options = parse();
   const list = (option, all) => {

@@ -1,6 +1,6 @@
-// npm run bench:programs [-- rounds]: how long a program lives that prints one credential, warm, from a
-// gnome-keyring of ten: `secrets get` in its three ways, secret-tool, and Bun's own. They take turns, round
-// by round, so that they are comparable.
+// npm run bench:programs [-- rounds]: measures how long programs take to print one credential from a warm
+// gnome-keyring with ten items: `secrets get` in its three ways, secret-tool, and `Bun.secrets`. The programs
+// take turns, so that their times are comparable.
 
 const { once } = require("node:events");
 const { join } = require("node:path");
@@ -14,7 +14,7 @@ const ROUNDS = 100;
 const NAME = "token";
 const VALUE = "value of the token";
 
-/** The programs, by what the table calls them; the first is what the others are compared with. */
+/** The commands by their titles in the table. The others are compared with the first. */
 function programs() {
   const secrets = join(root, "bin", "secrets.js");
   const get = ["get", NAME];
@@ -29,7 +29,7 @@ function programs() {
   };
 }
 
-/** Runs a program to its end: milliseconds. Whoever prints something else than the value is wrong. */
+/** Runs a program until it ends. Returns the milliseconds. The program must print the value. */
 async function live(session, [command, ...args]) {
   const start = performance.now();
   const child = session.start(command, args, { cwd: session.directory });

@@ -7,13 +7,13 @@ const OURS = "ours-node";
 const REFERENCE = "bun";
 const FLOOR = "floor";
 
-/** What is aimed at: our time under Node as a part of Bun's, and of the floor's. */
+/** The targets: the maximum ratios of our time under Node to Bun's and to the floor's. */
 const targets = {
   get: { bun: 0.75, floor: 1.25 },
   missing: { bun: 0.8 },
   "gets-100": { bun: 0.3, floor: 0.9 },
   "gets-1000": { bun: 0.3, floor: 0.8 },
-  // Of keyrings with so many items.
+  // This target is for keyrings with this many items.
   replace: { bun: 0.55, items: 1000 },
   delete: { bun: 0.85 },
   first: { bun: 0.6 },
@@ -38,7 +38,7 @@ function has(result) {
   return result?.values?.length > 0 && !result.error;
 }
 
-/** How many times as long one takes as another, by their medians. */
+/** Returns the ratio of one result's median to another's. */
 function ratio(result, reference) {
   if (!has(result) || !has(reference)) return undefined;
   return median(result.values) / median(reference.values);
@@ -59,7 +59,7 @@ function tailCell(results, id) {
 
 const firstLine = (text) => text.split("\n")[0];
 
-/** The title of a service with so many items. */
+/** Returns the title of a service with a number of items. */
 function setting({ service, items }) {
   return `${service}, ${items.toLocaleString("en")} items`;
 }
@@ -82,15 +82,17 @@ function details({ titles }, measured) {
   const head = ids.map((id) => titles[id]);
   return [
     `## ${setting(measured)}`,
-    "Medians in ms, and in brackets their ratio to Bun's:",
+    "Medians in ms. Their ratios to Bun's are in brackets:",
     table(["operation", ...head], rows(medianCell)),
-    "99th percentiles in ms, and of how many measurements:",
+    "99th percentiles in ms, and the number of measurements:",
     table(["operation", ...head], rows(tailCell)),
-    ...(failed.length > 0 ? ["What failed:", failed.join("\n")] : []),
+    ...(failed.length > 0 ? ["Failures:", failed.join("\n")] : []),
   ].join("\n\n");
 }
 
-/** One column a setting: the ratio of one to another, bold where it misses its target. */
+/**
+ * Makes a table with one column per setting: the ratio of one to another, in bold if it misses its target.
+ */
 function summary({ measured }, title, of, to, targetOf) {
   const rows = Object.entries(targets).map(([name, target]) => {
     const aim = targetOf(target);
@@ -107,7 +109,7 @@ function summary({ measured }, title, of, to, targetOf) {
   return [`### ${title}`, table(["operation", "target", ...measured.map(setting)], measuredRows)];
 }
 
-/** The whole report. */
+/** Makes the whole report. */
 function markdown(run) {
   const { start, machine, options } = run;
   const versions = Object.entries(machine.versions).filter(([, version]) => version !== undefined);
@@ -119,10 +121,10 @@ function markdown(run) {
     `# Measured on ${start.toISOString().slice(0, 16).replace("T", " ")} UTC`,
     `${machine.processor}, ${machine.memory}, ${machine.kernel}, ${machine.system}; ` +
       `${versions.map(([name, version]) => `${name} ${version}`).join(", ")}. ` +
-      `${options.rounds} rounds, ${options.seconds} s for an operation.`,
+      `${options.rounds} rounds, ${options.seconds} s per operation.`,
     ...elsewhere,
     "## Targets",
-    "Ratios of medians. What misses its target is bold. The target of replacing is for 1,000 items.",
+    "Ratios of medians. A ratio that misses its target is bold. The target of replacing is for 1,000 items.",
     ...summary(run, "ours under Node / Bun", OURS, REFERENCE, ({ bun }) => bun),
     ...summary(run, "ours under Bun / Bun", "ours-bun", REFERENCE, ({ bun }) => bun),
     ...summary(run, "ours under Node / floor", OURS, FLOOR, ({ floor }) => floor),

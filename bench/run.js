@@ -1,6 +1,6 @@
-// npm run bench [-- options]: measures os-secrets beside Bun.secrets, keytar, @napi-rs/keyring and the
-// least that a program can do, on private buses. All take turns in one run, so that they are comparable;
-// only ratios within a run are. The tables go to bench/results/. Unknown options print all there are.
+// npm run bench [-- options]: compares os-secrets with Bun.secrets, keytar, @napi-rs/keyring and a minimal
+// program (the floor) on private buses. All of them take turns in one run. Only ratios within a run are
+// comparable. The tables are written to bench/results/. An unknown option prints all options.
 
 const { mkdirSync, writeFileSync } = require("node:fs");
 const { join } = require("node:path");
@@ -16,7 +16,7 @@ const { services, startService } = require("./services.js");
 
 const say = (text) => process.stderr.write(`${text}\n`);
 
-/** Starts the processes of all that take part: those that are ready, and why others are not. */
+/** Starts the processes of all participants. Returns those that are ready, and the errors of the others. */
 async function startParticipants(session, items, { implementations }) {
   const ready = [];
   const failures = {};
@@ -24,7 +24,7 @@ async function startParticipants(session, items, { implementations }) {
     const participant = new Participant(session, id, items);
     try {
       if (participant.hasOwnItems) await participant.fill();
-      // What a process does once is measured apart.
+      // The first call of a process is measured separately.
       await participant.run(operations.get, 1, 0);
       ready.push(participant);
     } catch (error) {
@@ -35,7 +35,7 @@ async function startParticipants(session, items, { implementations }) {
   return { ready, failures };
 }
 
-/** Measures everything that was chosen on one service with so many items. */
+/** Measures all chosen operations on one service with a number of items. */
 async function measureService(service, items, options) {
   say(`\n${service.title}, ${items} items`);
   const session = await startService(service, items);
@@ -63,14 +63,16 @@ async function main() {
   for (const name of options.services) {
     const service = services[name];
     if (!isInstalled(service.program)) {
-      say(`\n${service.title} is left out: npm run test:services installs it.`);
+      say(
+        `\n${service.title} is left out because it is not installed. Run npm run test:services to install it.`,
+      );
       continue;
     }
     for (const items of options.items ?? service.items) {
       try {
         measured.push(await measureService(service, items, options));
       } catch (error) {
-        // The others are measured all the same.
+        // The other services are still measured.
         say(`${service.title} with ${items} items is left out: ${error.message}`);
       }
     }
@@ -85,7 +87,7 @@ async function main() {
   writeFileSync(`${file}.json`, JSON.stringify(run));
   writeFileSync(`${file}.md`, markdown(run));
   console.log(markdown(run));
-  say(`${file}.md, and .json with every measurement`);
+  say(`The tables are in ${file}.md, and all measurements in ${file}.json`);
 }
 
 main();

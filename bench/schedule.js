@@ -1,6 +1,7 @@
-// Rounds: everybody takes part in each, so that what disturbs the machine disturbs all alike.
+// Measures in rounds. All participants take part in each round, so that other load on the machine affects all
+// equally.
 
-/** One participant and one operation. */
+/** The measurements of one participant and one operation. */
 class Turns {
   values = [];
   error;
@@ -14,7 +15,7 @@ class Turns {
     this.#operation = operation;
   }
 
-  /** Makes the operation, for so many milliseconds and so often at most; whether it counts is said after. */
+  /** Makes the operation at most `most` times, for `slice` milliseconds. Returns the times. */
   async #make(most, slice) {
     const start = performance.now();
     try {
@@ -27,14 +28,14 @@ class Turns {
     }
   }
 
-  /** Makes it once. It counts only where it takes all of the time there is. */
+  /** Makes the operation once. The time counts only if it uses the participant's whole share. */
   async warmUp(share) {
     const values = await this.#make(1, 0);
     if (this.#used >= share || this.#operation.most === 1) this.values = values;
     else this.#used = 0;
   }
 
-  /** Makes it until `due` milliseconds were used, but `most` times at most. Who has used them waits. */
+  /** Makes the operation until `due` milliseconds were used in all rounds, but at most `most` times. */
   async take(most, due) {
     const left = due - this.#used;
     if (this.error || left <= 0 || this.values.length >= this.#operation.most) return;
@@ -42,7 +43,9 @@ class Turns {
   }
 }
 
-/** Measures an operation: { id: { values, error } } of all that can make it, who share the time equally. */
+/**
+ * Measures an operation. All participants that support it share the time equally: { id: { values, error } }.
+ */
 async function measure(operation, participants, { seconds, rounds }) {
   const able = participants.filter((participant) => participant.can(operation));
   const share = (seconds * 1000 * (operation.weight ?? 1)) / able.length;

@@ -1,5 +1,3 @@
-// What many measurements come to.
-
 const sort = (values) => values.toSorted((a, b) => a - b);
 
 function median(values) {
@@ -8,7 +6,7 @@ function median(values) {
   return (sorted[Math.ceil(middle) - 1] + sorted[Math.floor(middle)]) / 2;
 }
 
-/** The smallest measured value that 99 of 100 do not exceed. */
+/** Returns the smallest value that 99 of 100 values do not exceed. */
 function p99(values) {
   return sort(values)[Math.ceil(values.length * 0.99) - 1];
 }

@@ -1,6 +1,7 @@
-// npm run bench:stores [-- rounds]: what a call takes in each store that openStore gives, under Node, in turns, so
-// that they are comparable. Beside the encrypted file stands the least that a change of it can be: a file of its
-// size, written and synced. TMPDIR chooses the disk. The table goes to bench/results/ as well.
+// npm run bench:stores [-- rounds]: measures the time of calls in each store of openStore, under Node. The
+// stores take turns, so that their times are comparable. For the encrypted file, it also measures the minimum
+// work of a change: writing and syncing a file of the same size. TMPDIR chooses the disk. The table is also
+// written to bench/results/.
 
 const assert = require("node:assert/strict");
 const { execFileSync } = require("node:child_process");
@@ -21,9 +22,9 @@ const { services, startService } = require("./services.js");
 const { median } = require("./statistics.js");
 
 const ROUNDS = 200;
-/** Of what starts a program for each call there are fewer: they would take minutes. */
+/** The number of rounds for stores that start a program per call. More would take minutes. */
 const HELPER_ROUNDS = 20;
-/** So many gets in a row are one measurement. */
+/** The number of gets per measurement. */
 const ROW = 20;
 const key = { service: "bench", name: "name 1" };
 const value = (index) => `value of name ${String(index).padStart(6)}`;
@@ -37,7 +38,7 @@ async function fileStore(openStore, folder, name, items, unlock) {
   return { store, path, open: () => openStore(options) };
 }
 
-/** Writes a file of this one's size, and has it on the disk. */
+/** Writes a file of the same size as this one and syncs it to the disk. */
 function writeAndSync(path) {
   const bytes = readFileSync(path);
   const file = openSync(`${path}.floor`, "w", 0o600);
@@ -46,7 +47,7 @@ function writeAndSync(path) {
   closeSync(file);
 }
 
-/** One round of one store: { title: milliseconds }. */
+/** Measures one round of one store: { title: milliseconds }. */
 async function round({ store, path, open, helper }, number) {
   const times = {};
   const time = async (title, call, count = 1) => {
@@ -83,7 +84,7 @@ async function main() {
   const session = await startService(services["gnome-keyring"], 10);
   try {
     await passwordStoreIn(session);
-    // The stores are this process's own, and read its environment when they are loaded.
+    // The package reads this process's environment when it is loaded.
     Object.assign(process.env, session.env);
     const { openStore } = require(root);
     const folder = join(session.directory, "stores");

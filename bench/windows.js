@@ -1,5 +1,5 @@
-// npm run bench:windows: calls on Credential Manager, ours beside `Bun.secrets`, under Wine. It measures a build
-// of npm run test:windows, which is not optimized.
+// npm run bench:windows: compares calls of os-secrets and `Bun.secrets` on Credential Manager, under Wine. It
+// measures the build of npm run test:windows, which is not optimized.
 
 const { spawnSync } = require("node:child_process");
 const { closeSync, openSync, readFileSync } = require("node:fs");
