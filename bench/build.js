@@ -51,7 +51,7 @@ function ensurePeers() {
   buildKeytar();
 }
 
-function prepare({ addon = true } = {}) {
+function prepareBench({ addon = true } = {}) {
   ensureKeyring();
   ensureRust();
   ensureNodeModules();
@@ -60,4 +60,4 @@ function prepare({ addon = true } = {}) {
   if (addon) build();
 }
 
-module.exports = { ensurePeers, prepare };
+module.exports = { ensurePeers, prepareBench };

@@ -12,16 +12,16 @@ const { get, set, remove } = require("./implementations.js")[implementation]();
 const CPU_GETS = 20;
 const now = () => performance.now();
 
-function expect(outcome, expected, call) {
+function expectOutcome(outcome, expected, call) {
   if (outcome !== expected) throw new Error(`${call} gave ${JSON.stringify(outcome)}`);
 }
 
-const isValue = (value) => expect(typeof value, "string", "get");
+const expectValue = (value) => expectOutcome(typeof value, "string", "get");
 
-const isDone = () => {};
+const acceptAny = () => {};
 
 /** Measures the time of a call and checks its outcome. */
-async function timed(call, check) {
+async function measureTime(call, check) {
   const start = now();
   const outcome = await call();
   const time = now() - start;
@@ -30,15 +30,15 @@ async function timed(call, check) {
 }
 
 /** Makes calls at once and measures their whole time. */
-function together(size, call, check) {
-  return timed(
+function measureTogether(size, call, check) {
+  return measureTime(
     () => Promise.all(Array.from({ length: size }, call)),
     (outcomes) => outcomes.forEach(check),
   );
 }
 
 /** Makes calls at once and measures the longest time between two turns of the event loop. */
-async function gapDuring(size, call) {
+async function measureGap(size, call) {
   let gap = 0;
   let last = now();
   let watching = true;
@@ -52,7 +52,7 @@ async function gapDuring(size, call) {
     if (watching) setImmediate(watch);
   };
   setImmediate(watch);
-  await together(size, call, isValue);
+  await measureTogether(size, call, expectValue);
   watching = false;
   // All calls may have ended in one turn of the event loop, so the current turn counts too.
   turn();
@@ -61,43 +61,43 @@ async function gapDuring(size, call) {
 
 let next = 0;
 /** Returns each stored name in turn, so that all are read equally often. */
-const known = (names) => `name ${next++ % names}`;
+const nextName = (names) => `name ${next++ % names}`;
 let used = 0;
 /** Returns a name that was never used before. */
-const unused = () => `new ${process.pid} ${used++}`;
+const makeNewName = () => `new ${process.pid} ${used++}`;
 
-const getKnown = (names) => get(service, known(names));
-const setKnown = (names) => set(service, known(names), `value ${next}`);
+const getNext = (names) => get(service, nextName(names));
+const replaceNext = (names) => set(service, nextName(names), `value ${next}`);
 
 /** For each operation, a function that makes one measurement. */
 const operations = {
-  get: (names) => timed(() => getKnown(names), isValue),
+  get: (names) => measureTime(() => getNext(names), expectValue),
   missing: () =>
-    timed(
+    measureTime(
       () => get(service, "missing"),
-      (value) => expect(value ?? null, null, "get of nothing"),
+      (value) => expectOutcome(value ?? null, null, "get of nothing"),
     ),
-  replace: (names) => timed(() => setKnown(names), isDone),
+  replace: (names) => measureTime(() => replaceNext(names), acceptAny),
   async new() {
-    const name = unused();
-    const time = await timed(() => set(service, name, "value"), isDone);
+    const name = makeNewName();
+    const time = await measureTime(() => set(service, name, "value"), acceptAny);
     await remove(service, name);
     return time;
   },
   async delete() {
-    const name = unused();
+    const name = makeNewName();
     await set(service, name, "value");
-    return timed(
+    return measureTime(
       () => remove(service, name),
-      (removed) => expect(removed, true, "delete"),
+      (removed) => expectOutcome(removed, true, "delete"),
     );
   },
-  gets: (names, size) => together(size, () => getKnown(names), isValue),
-  sets: (names, size) => together(size, () => setKnown(names), isDone),
-  gap: (names, size) => gapDuring(size, () => getKnown(names)),
+  gets: (names, size) => measureTogether(size, () => getNext(names), expectValue),
+  sets: (names, size) => measureTogether(size, () => replaceNext(names), acceptAny),
+  gap: (names, size) => measureGap(size, () => getNext(names)),
   async cpu(names) {
     const before = process.cpuUsage();
-    for (let index = 0; index < CPU_GETS; index++) await getKnown(names);
+    for (let index = 0; index < CPU_GETS; index++) await getNext(names);
     const { user, system } = process.cpuUsage(before);
     return (user + system) / 1000 / CPU_GETS;
   },
@@ -110,7 +110,7 @@ const operations = {
   },
 };
 
-async function repeated(operation, most, slice, ...numbers) {
+async function repeatOperation(operation, most, slice, ...numbers) {
   const values = [];
   const end = now() + slice;
   do values.push(await operations[operation](...numbers));
@@ -124,7 +124,7 @@ createInterface(process.stdin).on("line", async (line) => {
   globalThis.gc();
   const answer = (outcome) => process.stdout.write(`${JSON.stringify(outcome)}\n`);
   try {
-    answer({ values: await repeated(operation, ...numbers.map(Number)) });
+    answer({ values: await repeatOperation(operation, ...numbers.map(Number)) });
   } catch (error) {
     answer({ error: String(error.message ?? error) });
   }

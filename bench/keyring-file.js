@@ -17,41 +17,52 @@ const SCHEMA = "com.oven-sh.bun.Secret";
 const hash = (algorithm, ...parts) =>
   parts.reduce((state, part) => state.update(part), createHash(algorithm)).digest();
 
-function number(value) {
+function encodeNumber(value) {
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32BE(value);
   return bytes;
 }
 
-const ZERO = number(0);
+const ZERO = encodeNumber(0);
 /** The length of a text that is null. */
-const NONE = number(2 ** 32 - 1);
+const NONE = encodeNumber(2 ** 32 - 1);
 const TYPE_TEXT = ZERO;
 
-function text(value) {
-  return Buffer.concat([number(Buffer.byteLength(value)), Buffer.from(value)]);
+function encodeText(value) {
+  return Buffer.concat([encodeNumber(Buffer.byteLength(value)), Buffer.from(value)]);
 }
 
 /** Encodes a time in seconds as eight bytes. */
-function time(seconds) {
-  return Buffer.concat([ZERO, number(seconds)]);
+function encodeTime(seconds) {
+  return Buffer.concat([ZERO, encodeNumber(seconds)]);
 }
 
-function attributes(item, form) {
+function encodeAttributes(item, form) {
   const entries = Object.entries(item.attributes);
-  const each = ([name, value]) => [text(name), TYPE_TEXT, text(form(value))];
-  return [number(entries.length), ...entries.flatMap(each)];
+  const each = ([name, value]) => [encodeText(name), TYPE_TEXT, encodeText(form(value))];
+  return [encodeNumber(entries.length), ...entries.flatMap(each)];
 }
 
 /** Encodes the part of an item that is not encrypted: hashes of its attributes, for searches. */
-function open(item, index) {
-  return [number(index + 1), ZERO, ...attributes(item, (value) => hash("md5", value).toString("hex"))];
+function encodePublicPart(item, index) {
+  return [
+    encodeNumber(index + 1),
+    ZERO,
+    ...encodeAttributes(item, (value) => hash("md5", value).toString("hex")),
+  ];
 }
 
-function hidden(item, seconds) {
+function encodeSecretPart(item, seconds) {
   const reserved = [NONE, ZERO, ZERO, ZERO, ZERO];
-  const times = [time(seconds), time(seconds)];
-  return [text(item.label), text(item.secret), ...times, ...reserved, ...attributes(item, String), ZERO];
+  const times = [encodeTime(seconds), encodeTime(seconds)];
+  return [
+    encodeText(item.label),
+    encodeText(item.secret),
+    ...times,
+    ...reserved,
+    ...encodeAttributes(item, String),
+    ZERO,
+  ];
 }
 
 function encrypt(plain, salt) {
@@ -63,31 +74,31 @@ function encrypt(plain, salt) {
 }
 
 /** Adds padding to whole blocks, and a digest in front, with which the daemon checks the password. */
-function sealed(parts) {
+function addDigest(parts) {
   const content = Buffer.concat(parts);
   const padding = Buffer.alloc((BLOCK - (content.length % BLOCK)) % BLOCK);
   const padded = Buffer.concat([content, padding]);
   return Buffer.concat([hash("md5", padded), padded]);
 }
 
-function keyring(items) {
+function encodeKeyring(items) {
   const now = Math.floor(Date.now() / 1000);
   const salt = randomBytes(8);
-  const encrypted = encrypt(sealed(items.flatMap((item) => hidden(item, now))), salt);
+  const encrypted = encrypt(addDigest(items.flatMap((item) => encodeSecretPart(item, now))), salt);
   return Buffer.concat([
     Buffer.from("GnomeKeyring\n\r\0\n\0\0\0\0", "latin1"),
-    text("Login"),
-    time(now),
-    time(now),
+    encodeText("Login"),
+    encodeTime(now),
+    encodeTime(now),
     // The flags and the lock timeout.
     ZERO,
     ZERO,
-    number(ITERATIONS),
+    encodeNumber(ITERATIONS),
     salt,
     Buffer.alloc(16),
-    number(items.length),
-    ...items.flatMap(open),
-    number(encrypted.length),
+    encodeNumber(items.length),
+    ...items.flatMap(encodePublicPart),
+    encodeNumber(encrypted.length),
     encrypted,
   ]);
 }
@@ -104,7 +115,7 @@ function writeKeyring(session, service, count) {
   });
   const folder = join(session.env.XDG_DATA_HOME, "keyrings");
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  writeFileSync(join(folder, "login.keyring"), keyring(items), { mode: 0o600 });
+  writeFileSync(join(folder, "login.keyring"), encodeKeyring(items), { mode: 0o600 });
 }
 
 module.exports = { writeKeyring };

@@ -14,9 +14,9 @@ const SERVICE = "leak";
 /** The maximum growth during the second half, in MiB. The garbage collector causes some. */
 const GROWTH = 5;
 
-const name = (index) => `name ${index % ITEMS}`;
+const makeName = (index) => `name ${index % ITEMS}`;
 
-function memory() {
+function measureMemory() {
   globalThis.gc();
   return process.memoryUsage.rss() / 2 ** 20;
 }
@@ -24,18 +24,18 @@ function memory() {
 /** Makes at least `count` gets. */
 async function makeGets(get, count) {
   for (let made = 0; made < count; made += 2 * AT_ONCE) {
-    for (let index = 0; index < AT_ONCE; index++) await get(SERVICE, name(index));
-    await Promise.all(Array.from({ length: AT_ONCE }, (_, index) => get(SERVICE, name(index))));
+    for (let index = 0; index < AT_ONCE; index++) await get(SERVICE, makeName(index));
+    await Promise.all(Array.from({ length: AT_ONCE }, (_, index) => get(SERVICE, makeName(index))));
   }
 }
 
 /** Makes all gets and prints the verdict. */
-async function measure(secrets, gets) {
-  for (let index = 0; index < ITEMS; index++) await secrets.set(SERVICE, name(index), "value");
+async function measureGets(secrets, gets) {
+  for (let index = 0; index < ITEMS; index++) await secrets.set(SERVICE, makeName(index), "value");
   const measured = [];
   for (let step = 1; step <= STEPS; step++) {
     await makeGets(secrets.get, gets / STEPS);
-    measured.push(memory());
+    measured.push(measureMemory());
     const made = Math.round((gets / STEPS) * step).toLocaleString("en");
     console.log(`${made.padStart(9)} gets: ${measured.at(-1).toFixed(1)} MiB`);
   }
@@ -55,7 +55,7 @@ async function main(gets) {
   try {
     // The package reads its environment when it is loaded.
     Object.assign(process.env, session.env);
-    await measure(require("..").secrets, gets);
+    await measureGets(require("..").secrets, gets);
   } finally {
     await session.stop();
   }

@@ -20,21 +20,21 @@ const USAGE = `npm run bench -- [options]
 If OS_SECRETS_BENCH is set in the environment, the package in that folder is measured instead of this one.`;
 
 /** Splits a list of words, each of which must be known. */
-function words(option, text, known) {
+function splitWords(option, text, known) {
   const chosen = text.split(",");
   const unknown = chosen.filter((word) => !known.includes(word));
   if (unknown.length > 0) fail(`Unknown values for --${option}: ${unknown.join(", ")}.\n\n${USAGE}`);
   return chosen;
 }
 
-function number(option, text) {
+function parseNumber(option, text) {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1)
     fail(`--${option} takes whole numbers of at least 1.\n\n${USAGE}`);
   return value;
 }
 
-function parse() {
+function parseOptions() {
   const text = { type: "string" };
   const flag = { type: "boolean", default: false };
   try {
@@ -59,21 +59,21 @@ function parse() {
 
 /** Reads the options of this run. */
 function readOptions() {
-  const options = parse();
+  const options = parseOptions();
   const list = (option, all) => {
     const known = Object.keys(all);
-    return options[option] === undefined ? known : words(option, options[option], known);
+    return options[option] === undefined ? known : splitWords(option, options[option], known);
   };
   const implementations = list("implementations", kinds);
   if (options.other) implementations.push(addOther(resolve(options.other)));
-  const items = options.items?.split(",").map((text) => number("items", text));
+  const items = options.items?.split(",").map((text) => parseNumber("items", text));
   return {
     services: list("services", services),
     items: items ?? (options.quick ? [10] : undefined),
     implementations,
     operations: list("only", operations),
-    rounds: number("rounds", options.rounds ?? "10"),
-    seconds: number("seconds", options.seconds ?? "5") / (options.quick ? 4 : 1),
+    rounds: parseNumber("rounds", options.rounds ?? "10"),
+    seconds: parseNumber("seconds", options.seconds ?? "5") / (options.quick ? 4 : 1),
     measured: process.env.OS_SECRETS_BENCH,
     other: options.other,
     addon: !options["no-build"],

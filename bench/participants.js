@@ -15,7 +15,7 @@ const OWN_ITEMS = 10;
 const PATIENCE = 120_000;
 
 /** The commands of an implementation from implementations.js under a runtime. */
-function script(runtime, implementation, { service = SHARED, env = {}, ...rest } = {}) {
+function makeScriptCommands(runtime, implementation, { service = SHARED, env = {}, ...rest } = {}) {
   const at = (file) => join(__dirname, file);
   return {
     ...rest,
@@ -29,7 +29,7 @@ function script(runtime, implementation, { service = SHARED, env = {}, ...rest }
 }
 
 /** The commands of the program in bench/floor. */
-function floor() {
+function makeFloorCommands() {
   const program = join(targetDirectory(), "release", "floor");
   return {
     service: SHARED,
@@ -44,32 +44,35 @@ const node = process.execPath;
 
 /** The participants, by their names in the options. */
 const kinds = {
-  "ours-node": { title: "ours, Node", ...script(node, "ours") },
-  "ours-bun": { title: "ours, Bun", ...script(bun, "ours") },
-  bun: { title: "Bun.secrets", ...script(bun, "bun") },
-  keytar: { title: "keytar, Node", ...script(node, "keytar", { service: "bench keytar" }) },
+  "ours-node": { title: "ours, Node", ...makeScriptCommands(node, "ours") },
+  "ours-bun": { title: "ours, Bun", ...makeScriptCommands(bun, "ours") },
+  bun: { title: "Bun.secrets", ...makeScriptCommands(bun, "bun") },
+  keytar: { title: "keytar, Node", ...makeScriptCommands(node, "keytar", { service: "bench keytar" }) },
   "napi-rs-keyring": {
     title: "@napi-rs/keyring, Node",
     // Each of its entries has a connection, and a process can have little more than a thousand.
-    ...script(node, "napi-rs-keyring", { service: "bench napi-rs", mostAtOnce: 500 }),
+    ...makeScriptCommands(node, "napi-rs-keyring", { service: "bench napi-rs", mostAtOnce: 500 }),
   },
-  floor: { title: "floor", ...floor() },
+  floor: { title: "floor", ...makeFloorCommands() },
 };
 
 /** Adds the os-secrets in another folder as a participant. Returns its name. */
 function addOther(folder) {
   const id = "other-node";
-  kinds[id] = { title: "other, Node", ...script(node, "ours", { env: { OS_SECRETS_BENCH: folder } }) };
+  kinds[id] = {
+    title: "other, Node",
+    ...makeScriptCommands(node, "ours", { env: { OS_SECRETS_BENCH: folder } }),
+  };
   return id;
 }
 
 /** Returns the reason why a program failed, from its standard error. */
-function reason(stderr) {
+function findReason(stderr) {
   return /^\w*Error: .*$/m.exec(stderr)?.[0] ?? stderr.trim();
 }
 
 /** Runs a program until it ends. Returns the number that it prints, and how long the process lived. */
-async function live(session, [command, ...args], env) {
+async function measureProgram(session, [command, ...args], env) {
   const start = performance.now();
   const child = session.start(command, args, { env });
   const output = { stdout: "", stderr: "" };
@@ -81,11 +84,11 @@ async function live(session, [command, ...args], env) {
   const [code] = await once(child, "exit");
   const lived = performance.now() - start;
   if (child.stdout.readable) await once(child.stdout, "close");
-  if (code !== 0) throw new Error(reason(output.stderr));
+  if (code !== 0) throw new Error(findReason(output.stderr));
   return { printed: Number(output.stdout), lived };
 }
 
-async function repeated(most, slice, measure) {
+async function repeatMeasurement(most, slice, measure) {
   const values = [];
   const end = performance.now() + slice;
   do values.push(await measure());
@@ -109,7 +112,7 @@ class Participant {
     this.id = id;
     this.#session = session;
     this.#kind = kind;
-    this.#env = { ...session.env, ...ambient(), ...kind.env };
+    this.#env = { ...session.env, ...inheritVariables(), ...kind.env };
     this.#names = kind.service === SHARED ? names : OWN_ITEMS;
     const [command, ...args] = kind.serve;
     this.#child = session.start(command, args, { env: this.#env });
@@ -139,8 +142,8 @@ class Participant {
    * Makes an operation at least once, at most `most` times, and for `slice` milliseconds. Returns the times.
    */
   async run({ tells, size = 0 }, most, slice) {
-    if (tells === "first") return repeated(most, slice, () => this.#first());
-    if (tells === "cold") return repeated(most, slice, () => this.#cold());
+    if (tells === "first") return repeatMeasurement(most, slice, () => this.#measureFirst());
+    if (tells === "cold") return repeatMeasurement(most, slice, () => this.#measureCold());
     return this.#ask(tells, most, slice, size);
   }
 
@@ -154,25 +157,25 @@ class Participant {
     const patience = setTimeout(() => this.#child.kill("SIGKILL"), PATIENCE);
     const { done, value } = await this.#lines.next();
     clearTimeout(patience);
-    if (done) throw new Error(`its process ended or did not answer: ${reason(this.#stderr)}`);
+    if (done) throw new Error(`its process ended or did not answer: ${findReason(this.#stderr)}`);
     const { values, error } = JSON.parse(value);
     if (error) throw new Error(error);
     return values;
   }
 
-  async #first() {
-    return (await live(this.#session, this.#kind.once, this.#env)).printed;
+  async #measureFirst() {
+    return (await measureProgram(this.#session, this.#kind.once, this.#env)).printed;
   }
 
-  async #cold() {
-    const bare = await live(this.#session, this.#kind.bare, this.#env);
-    const whole = await live(this.#session, this.#kind.once, this.#env);
+  async #measureCold() {
+    const bare = await measureProgram(this.#session, this.#kind.bare, this.#env);
+    const whole = await measureProgram(this.#session, this.#kind.once, this.#env);
     return whole.lived - bare.lived;
   }
 }
 
 /** The variables that programs inherit from the environment of this process. */
-function ambient() {
+function inheritVariables() {
   const { OS_SECRETS_BENCH } = process.env;
   return OS_SECRETS_BENCH ? { OS_SECRETS_BENCH: resolve(OS_SECRETS_BENCH) } : {};
 }

@@ -20,51 +20,53 @@ const targets = {
   "gap-1000": { bun: 1.5 },
 };
 
-function row(cells) {
+function formatRow(cells) {
   return `| ${cells.join(" | ")} |`;
 }
 
-function table(head, rows) {
-  return [row(head), row(head.map((_, column) => (column === 0 ? "---" : "--:"))), ...rows.map(row)].join(
-    "\n",
-  );
+function formatTable(head, rows) {
+  return [
+    formatRow(head),
+    formatRow(head.map((_, column) => (column === 0 ? "---" : "--:"))),
+    ...rows.map(formatRow),
+  ].join("\n");
 }
 
-function figure(value) {
+function formatFigure(value) {
   return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
 }
 
-function has(result) {
+function hasValues(result) {
   return result?.values?.length > 0 && !result.error;
 }
 
 /** Returns the ratio of one result's median to another's. */
-function ratio(result, reference) {
-  if (!has(result) || !has(reference)) return undefined;
+function computeRatio(result, reference) {
+  if (!hasValues(result) || !hasValues(reference)) return undefined;
   return median(result.values) / median(reference.values);
 }
 
 function medianCell(results, id) {
   const result = results[id];
   if (result?.error) return "failed";
-  if (!has(result)) return "";
-  const part = id === REFERENCE ? undefined : ratio(result, results[REFERENCE]);
-  return `${figure(median(result.values))}${part === undefined ? "" : ` (${part.toFixed(2)})`}`;
+  if (!hasValues(result)) return "";
+  const part = id === REFERENCE ? undefined : computeRatio(result, results[REFERENCE]);
+  return `${formatFigure(median(result.values))}${part === undefined ? "" : ` (${part.toFixed(2)})`}`;
 }
 
 function tailCell(results, id) {
   const result = results[id];
-  return has(result) ? `${figure(p99(result.values))} of ${result.values.length}` : "";
+  return hasValues(result) ? `${formatFigure(p99(result.values))} of ${result.values.length}` : "";
 }
 
 const firstLine = (text) => text.split("\n")[0];
 
 /** Returns the title of a service with a number of items. */
-function setting({ service, items }) {
+function formatSetting({ service, items }) {
   return `${service}, ${items.toLocaleString("en")} items`;
 }
 
-function details({ titles }, measured) {
+function formatDetails({ titles }, measured) {
   const { results, failures } = measured;
   const ids = Object.keys(titles).filter((id) => Object.values(results).some((result) => result[id]));
   const rows = (cell) =>
@@ -81,11 +83,11 @@ function details({ titles }, measured) {
   const failed = [...altogether, ...inPart];
   const head = ids.map((id) => titles[id]);
   return [
-    `## ${setting(measured)}`,
+    `## ${formatSetting(measured)}`,
     "Medians in ms. Their ratios to Bun's are in brackets:",
-    table(["operation", ...head], rows(medianCell)),
+    formatTable(["operation", ...head], rows(medianCell)),
     "99th percentiles in ms, and the number of measurements:",
-    table(["operation", ...head], rows(tailCell)),
+    formatTable(["operation", ...head], rows(tailCell)),
     ...(failed.length > 0 ? ["Failures:", failed.join("\n")] : []),
   ].join("\n\n");
 }
@@ -93,11 +95,11 @@ function details({ titles }, measured) {
 /**
  * Makes a table with one column per setting: the ratio of one to another, in bold if it misses its target.
  */
-function summary({ measured }, title, of, to, targetOf) {
+function formatSummary({ measured }, title, of, to, targetOf) {
   const rows = Object.entries(targets).map(([name, target]) => {
     const aim = targetOf(target);
     const cells = measured.map(({ items, results }) => {
-      const part = ratio(results[name]?.[of], results[name]?.[to]);
+      const part = computeRatio(results[name]?.[of], results[name]?.[to]);
       if (part === undefined) return "";
       const applies = aim !== undefined && (target.items === undefined || target.items === items);
       return applies && part > aim ? `**${part.toFixed(2)}**` : part.toFixed(2);
@@ -106,11 +108,11 @@ function summary({ measured }, title, of, to, targetOf) {
   });
   const measuredRows = rows.filter(([, , ...cells]) => cells.some((cell) => cell !== ""));
   if (measuredRows.length === 0) return [];
-  return [`### ${title}`, table(["operation", "target", ...measured.map(setting)], measuredRows)];
+  return [`### ${title}`, formatTable(["operation", "target", ...measured.map(formatSetting)], measuredRows)];
 }
 
 /** Makes the whole report. */
-function markdown(run) {
+function formatReport(run) {
   const { start, machine, options } = run;
   const versions = Object.entries(machine.versions).filter(([, version]) => version !== undefined);
   const elsewhere = [
@@ -125,13 +127,13 @@ function markdown(run) {
     ...elsewhere,
     "## Targets",
     "Ratios of medians. A ratio that misses its target is bold. The target of replacing is for 1,000 items.",
-    ...summary(run, "ours under Node / Bun", OURS, REFERENCE, ({ bun }) => bun),
-    ...summary(run, "ours under Bun / Bun", "ours-bun", REFERENCE, ({ bun }) => bun),
-    ...summary(run, "ours under Node / floor", OURS, FLOOR, ({ floor }) => floor),
-    ...summary(run, "other under Node / ours under Node", "other-node", OURS, () => undefined),
-    ...run.measured.map((measured) => details(run, measured)),
+    ...formatSummary(run, "ours under Node / Bun", OURS, REFERENCE, ({ bun }) => bun),
+    ...formatSummary(run, "ours under Bun / Bun", "ours-bun", REFERENCE, ({ bun }) => bun),
+    ...formatSummary(run, "ours under Node / floor", OURS, FLOOR, ({ floor }) => floor),
+    ...formatSummary(run, "other under Node / ours under Node", "other-node", OURS, () => undefined),
+    ...run.measured.map((measured) => formatDetails(run, measured)),
     "",
   ].join("\n\n");
 }
 
-module.exports = { markdown };
+module.exports = { formatReport };

@@ -5,16 +5,16 @@
 const { mkdirSync, writeFileSync } = require("node:fs");
 const { join } = require("node:path");
 const { fail, isInstalled, root } = require("../scripts/tools.js");
-const { prepare } = require("./build.js");
-const { machine } = require("./machine.js");
+const { prepareBench } = require("./build.js");
+const { describeMachine } = require("./machine.js");
 const { readOptions } = require("./options.js");
 const operations = require("./operations.js");
 const { kinds, Participant } = require("./participants.js");
-const { markdown } = require("./report.js");
-const { measure } = require("./schedule.js");
+const { formatReport } = require("./report.js");
+const { measureOperation } = require("./schedule.js");
 const { services, startService } = require("./services.js");
 
-const say = (text) => process.stderr.write(`${text}\n`);
+const printProgress = (text) => process.stderr.write(`${text}\n`);
 
 /** Starts the processes of all participants. Returns those that are ready, and the errors of the others. */
 async function startParticipants(session, items, { implementations }) {
@@ -28,7 +28,7 @@ async function startParticipants(session, items, { implementations }) {
       await participant.run(operations.get, 1, 0);
       ready.push(participant);
     } catch (error) {
-      say(`  ${kinds[id].title} is left out: ${error.message}`);
+      printProgress(`  ${kinds[id].title} is left out: ${error.message}`);
       failures[id] = error.message;
     }
   }
@@ -37,7 +37,7 @@ async function startParticipants(session, items, { implementations }) {
 
 /** Measures all chosen operations on one service with a number of items. */
 async function measureService(service, items, options) {
-  say(`\n${service.title}, ${items} items`);
+  printProgress(`\n${service.title}, ${items} items`);
   const session = await startService(service, items);
   try {
     const { ready, failures } = await startParticipants(session, items, options);
@@ -46,8 +46,8 @@ async function measureService(service, items, options) {
       const operation = operations[name];
       if (items > (operation.mostItems ?? items)) continue;
       const start = performance.now();
-      results[name] = await measure(operation, ready, options);
-      say(`  ${operation.title} (${((performance.now() - start) / 1000).toFixed(1)} s)`);
+      results[name] = await measureOperation(operation, ready, options);
+      printProgress(`  ${operation.title} (${((performance.now() - start) / 1000).toFixed(1)} s)`);
     }
     return { service: service.title, items, results, failures };
   } finally {
@@ -57,13 +57,13 @@ async function measureService(service, items, options) {
 
 async function main() {
   const options = readOptions();
-  prepare(options);
+  prepareBench(options);
   const start = new Date();
   const measured = [];
   for (const name of options.services) {
     const service = services[name];
     if (!isInstalled(service.program)) {
-      say(
+      printProgress(
         `\n${service.title} is left out because it is not installed. Run npm run test:services to install it.`,
       );
       continue;
@@ -73,21 +73,21 @@ async function main() {
         measured.push(await measureService(service, items, options));
       } catch (error) {
         // The other services are still measured.
-        say(`${service.title} with ${items} items is left out: ${error.message}`);
+        printProgress(`${service.title} with ${items} items is left out: ${error.message}`);
       }
     }
   }
   if (measured.length === 0) fail("There was nothing to measure.");
 
   const titles = Object.fromEntries(Object.entries(kinds).map(([id, { title }]) => [id, title]));
-  const run = { start, machine: machine(), options, titles, measured };
+  const run = { start, machine: describeMachine(), options, titles, measured };
   const folder = join(root, "bench", "results");
   mkdirSync(folder, { recursive: true });
   const file = join(folder, start.toISOString().replace(/:|\..*/g, ""));
   writeFileSync(`${file}.json`, JSON.stringify(run));
-  writeFileSync(`${file}.md`, markdown(run));
-  console.log(markdown(run));
-  say(`The tables are in ${file}.md, and all measurements in ${file}.json`);
+  writeFileSync(`${file}.md`, formatReport(run));
+  console.log(formatReport(run));
+  printProgress(`The tables are in ${file}.md, and all measurements in ${file}.json`);
 }
 
 main();

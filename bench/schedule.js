@@ -16,7 +16,7 @@ class Turns {
   }
 
   /** Makes the operation at most `most` times, for `slice` milliseconds. Returns the times. */
-  async #make(most, slice) {
+  async #makeCalls(most, slice) {
     const start = performance.now();
     try {
       return await this.#participant.run(this.#operation, most, slice);
@@ -30,7 +30,7 @@ class Turns {
 
   /** Makes the operation once. The time counts only if it uses the participant's whole share. */
   async warmUp(share) {
-    const values = await this.#make(1, 0);
+    const values = await this.#makeCalls(1, 0);
     if (this.#used >= share || this.#operation.most === 1) this.values = values;
     else this.#used = 0;
   }
@@ -39,14 +39,14 @@ class Turns {
   async take(most, due) {
     const left = due - this.#used;
     if (this.error || left <= 0 || this.values.length >= this.#operation.most) return;
-    this.values.push(...(await this.#make(most, left)));
+    this.values.push(...(await this.#makeCalls(most, left)));
   }
 }
 
 /**
  * Measures an operation. All participants that support it share the time equally: { id: { values, error } }.
  */
-async function measure(operation, participants, { seconds, rounds }) {
+async function measureOperation(operation, participants, { seconds, rounds }) {
   const able = participants.filter((participant) => participant.can(operation));
   const share = (seconds * 1000 * (operation.weight ?? 1)) / able.length;
   const turns = able.map((participant) => new Turns(participant, operation));
@@ -60,4 +60,4 @@ async function measure(operation, participants, { seconds, rounds }) {
   return Object.fromEntries(turns.map(({ id, values, error }) => [id, { values, error }]));
 }
 
-module.exports = { measure };
+module.exports = { measureOperation };

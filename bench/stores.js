@@ -17,7 +17,7 @@ const {
 const { join } = require("node:path");
 const { passwordStoreIn } = require("../__test__/support/helpers.js");
 const { build, ensureKeyring, ensureNodeModules, root } = require("../scripts/tools.js");
-const { machine } = require("./machine.js");
+const { describeMachine } = require("./machine.js");
 const { services, startService } = require("./services.js");
 const { median } = require("./statistics.js");
 
@@ -29,7 +29,7 @@ const ROW = 20;
 const key = { service: "bench", name: "name 1" };
 const value = (index) => `value of name ${String(index).padStart(6)}`;
 
-async function fileStore(openStore, folder, name, items, unlock) {
+async function openFileStore(openStore, folder, name, items, unlock) {
   const path = join(folder, `${name}.age`);
   const options = { provider: "file", path, ...unlock };
   const store = openStore(options);
@@ -48,7 +48,7 @@ function writeAndSync(path) {
 }
 
 /** Measures one round of one store: { title: milliseconds }. */
-async function round({ store, path, open, helper }, number) {
+async function measureRound({ store, path, open, helper }, number) {
   const times = {};
   const time = async (title, call, count = 1) => {
     const start = performance.now();
@@ -97,9 +97,9 @@ async function main() {
     });
     const stores = {
       "os (gnome-keyring, 10 items)": { store: openStore({ provider: "os" }) },
-      "file, 10 items": await fileStore(openStore, folder, "few", 10, { identity }),
-      "file, 1,000 items": await fileStore(openStore, folder, "many", 1000, { identity }),
-      "file, 1,000 items, passphrase": await fileStore(openStore, folder, "locked", 1000, {
+      "file, 10 items": await openFileStore(openStore, folder, "few", 10, { identity }),
+      "file, 1,000 items": await openFileStore(openStore, folder, "many", 1000, { identity }),
+      "file, 1,000 items, passphrase": await openFileStore(openStore, folder, "locked", 1000, {
         passphrase: "correct horse",
       }),
       memory: { store: openStore({ provider: "memory" }) },
@@ -110,7 +110,7 @@ async function main() {
     for (let number = -2; number < rounds; number++) {
       for (const [name, store] of Object.entries(stores)) {
         if (store.helper && number >= HELPER_ROUNDS) continue;
-        const taken = await round(store, Math.abs(number));
+        const taken = await measureRound(store, Math.abs(number));
         // The first rounds warm up.
         if (number < 0) continue;
         for (const [title, each] of Object.entries(taken)) {
@@ -121,13 +121,13 @@ async function main() {
       }
     }
     const names = Object.keys(stores);
-    const { processor, system } = machine();
-    const figure = (of) =>
+    const { processor, system } = describeMachine();
+    const formatFigure = (of) =>
       of === undefined ? "" : median(of) < 10 ? median(of).toFixed(3) : median(of).toFixed(1);
     const rows = Object.entries(times).map(
-      ([title, of]) => `| ${[title, ...names.map((name) => figure(of[name]))].join(" | ")} |`,
+      ([title, of]) => `| ${[title, ...names.map((name) => formatFigure(of[name]))].join(" | ")} |`,
     );
-    const ratio = (name) => {
+    const formatRatio = (name) => {
       const set = median(times["set that replaces"][name]);
       return `${(set / median(times["a file of that size, written and synced"][name])).toFixed(2)} (${name})`;
     };
@@ -140,7 +140,7 @@ async function main() {
       "",
       `A set that replaces, to a file of that size, written and synced: ${names
         .filter((name) => stores[name].path)
-        .map(ratio)
+        .map(formatRatio)
         .join(", ")}`,
       "",
     ].join("\n");

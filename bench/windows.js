@@ -9,7 +9,7 @@ const { WINE, ensureWine, makePrefix, wineEnvironment } = require("../scripts/wi
 const { node, bun } = ensureWine();
 const prefix = makePrefix();
 
-function measure(runtime) {
+function measureCalls(runtime) {
   const output = join(prefix, "output");
   const file = openSync(output, "w");
   const [command, ...args] = [...WINE, runtime, join(__dirname, "in-process.js")];
@@ -18,7 +18,7 @@ function measure(runtime) {
   return JSON.parse(readFileSync(output, "utf8"));
 }
 
-const [underNode, underBun] = [measure(node), measure(bun)];
+const [underNode, underBun] = [measureCalls(node), measureCalls(bun)];
 console.log("| operation | os-secrets, Node | os-secrets, Bun | `Bun.secrets` |\n|---|--:|--:|--:|");
 for (const [call, { ours, bun: theirs }] of Object.entries(underBun)) {
   const cell = (time) => `${time.toFixed(2)} (${(time / theirs).toFixed(2)})`;
