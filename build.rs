@@ -1,4 +1,4 @@
-//! Links the crate as a Node-API addon.
+//! Sets the linker options of a Node-API addon.
 
 fn main() {
     napi_build::setup();

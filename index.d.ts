@@ -15,64 +15,65 @@ declare namespace osSecrets {
   /** Names a credential: the application it belongs to, and the account or purpose within it. */
   interface SecretOptions {
     /**
-     * The application or service the credential belongs to. A reverse domain name keeps it apart
-     * from others': `"com.example.my-cli-tool"`. Neither empty nor with a NUL in it.
+     * The application or service that the credential belongs to. A reverse domain name avoids clashes
+     * with other programs: `"com.example.my-cli-tool"`. It must not be empty or contain NUL.
      */
     service: string;
 
     /**
      * The account, address or purpose within the service, such as `"github-token"` or
-     * `"alice@example.com"`. Neither empty nor with a NUL in it.
+     * `"alice@example.com"`. It must not be empty or contain NUL.
      */
     name: string;
   }
 
-  /** `Buffer`, where the program's types know it (those of Node, Bun or Deno). */
+  /** `Buffer` if the program's types declare it (those of Node, Bun and Deno do), else `Uint8Array`. */
   type Bytes = typeof globalThis extends { Buffer: { prototype: infer Known } } ? Known : Uint8Array;
 
-  /** `AbortSignal`, where the program's types know it. */
+  /** `AbortSignal` if the program's types declare it. */
   type Signal = typeof globalThis extends { AbortSignal: { prototype: infer Known } } ? Known : object;
 
-  /** What bounds a call. Beyond `Bun.secrets`, which ignores it. */
+  /** The limits of a call. `Bun.secrets` ignores these options. */
   interface CallOptions {
     /**
      * Cancels the call: it rejects with an `AbortError` (`code` `"ABORT_ERR"`) whose `cause` is the
-     * signal's reason. That of a `set` or `delete` says whether it may have happened.
+     * signal's reason. The error of a `set` or `delete` says whether the change may have been made.
      */
     signal?: Signal | undefined;
 
     /**
-     * The time for the whole call in milliseconds, from 1, prompts included. Without it each message
-     * to the store may take 25 seconds (or `OS_SECRETS_TIMEOUT` milliseconds), and a prompt as long as the person.
+     * The maximum time for the whole call, prompts included: at least 1 millisecond. Without it, each
+     * message to the store may take 25 seconds (or `OS_SECRETS_TIMEOUT` milliseconds), and a prompt stays
+     * until the user answers it.
      */
     timeout?: number | undefined;
 
     /**
-     * Whether the store may ask the person, for its password or a confirmation. With `false` a call
-     * that would need it rejects with `ERR_SECRETS_INTERACTION_NOT_ALLOWED`.
+     * Whether the store may ask the user for its password or a confirmation. If this is `false`, a call
+     * that needs to ask rejects with `ERR_SECRETS_INTERACTION_NOT_ALLOWED`.
      *
      * @default true
      */
     interactive?: boolean | undefined;
   }
 
-  /** What {@link Secrets.set} stores, and how. */
+  /** The options of {@link Secrets.set}: what to store, and how. */
   interface SetOptions extends SecretOptions {
-    /** The secret: any text without a NUL. The empty string deletes the credential. */
+    /** The secret: any text without NUL. The empty string deletes the credential. */
     value: string;
 
     /**
-     * macOS only: let every application of the user read the credential without asking, for
-     * continuous-integration machines where nobody can answer. It counts for a credential that is
-     * new; replacing one changes its value alone.
+     * macOS only: lets every application of the user read the credential without asking. Meant for
+     * continuous integration, where nobody can answer a prompt. It applies to a new credential;
+     * replacing a credential changes only its value.
      *
      * @default false
      */
     allowUnrestrictedAccess?: boolean;
 
     /**
-     * Windows only: whether the credential stays on this machine (`"local"`) or follows the user
-     * to others of the domain (`"enterprise"`). A value outside the two is refused everywhere.
+     * Windows only: whether the credential stays on this machine (`"local"`) or follows the user to
+     * other machines of the domain (`"enterprise"`). Any other value throws, on every platform.
      *
      * @default "enterprise"
      */
@@ -80,23 +81,24 @@ declare namespace osSecrets {
   }
 
   /**
-   * The `code` of an error: `ERR_INVALID_ARG_TYPE` and `ERR_INVALID_ARG_VALUE` on the `TypeError`s
-   * that calls throw at once, the others on the `Error`s that promises are rejected with.
+   * The `code` of an error. `ERR_INVALID_ARG_TYPE` and `ERR_INVALID_ARG_VALUE` are on the `TypeError`s
+   * that calls throw synchronously; the other codes are on the `Error`s that promises reject with.
+   * `openStore` also throws `ERR_SECRETS_INVALID_SETTING` synchronously.
    */
   type ErrorCode =
     | "ERR_INVALID_ARG_TYPE"
     | "ERR_INVALID_ARG_VALUE"
     /** The store is missing, unreachable or failed; the message says which, and what to do. */
     | "ERR_SECRETS_PLATFORM_ERROR"
-    /** The store refused, cannot be written, or its file is open to other users. */
+    /** The store refused the call, cannot be written, or its file is accessible to other users. */
     | "ERR_SECRETS_ACCESS_DENIED"
     /** The passphrase or identity does not open the encrypted file. */
     | "ERR_SECRETS_AUTH_FAILED"
-    /** The person dismissed the store's prompt. */
+    /** The user dismissed the store's prompt. */
     | "ERR_SECRETS_USER_CANCELED"
     /** The store is locked, and no prompt could be shown. */
     | "ERR_SECRETS_INTERACTION_REQUIRED"
-    /** The store must ask the person, and the call forbids it. */
+    /** The store needs to ask the user, but the call has `interactive: false`. */
     | "ERR_SECRETS_INTERACTION_NOT_ALLOWED"
     /** An environment setting or an option of `openStore` is wrong; the message names it. */
     | "ERR_SECRETS_INVALID_SETTING"
@@ -104,11 +106,11 @@ declare namespace osSecrets {
     | "ERR_SECRETS_TIMEOUT"
     /** The call's signal fired (`name` is `"AbortError"`). */
     | "ABORT_ERR"
-    /** The platform cannot hold the value; nothing was changed. */
+    /** The store cannot hold a value of this size; nothing was changed. */
     | "ERR_SECRETS_TOO_LARGE"
     /** The stored bytes are not UTF-8 text, or a store's file is damaged. */
     | "ERR_SECRETS_INVALID_DATA"
-    /** A reference names a secret that there is none of. */
+    /** A reference names a secret that does not exist. */
     | "ERR_SECRETS_NOT_FOUND";
 
   /** Reads, stores and deletes credentials. The methods work detached: `const { get } = secrets`. */
@@ -116,9 +118,9 @@ declare namespace osSecrets {
     /**
      * Reads a credential.
      *
-     * @returns its value; `null` only where there is no such credential. A store that is locked and
-     * stays so rejects.
-     * @throws a `TypeError`, at once, for arguments that are wrong
+     * @returns its value, or `null` if there is no such credential. If the store stays locked, the call
+     * rejects.
+     * @throws a `TypeError`, synchronously, if the arguments are wrong
      *
      * @example
      * ```ts
@@ -129,7 +131,7 @@ declare namespace osSecrets {
     get(options: SecretOptions & CallOptions): Promise<string | null>;
 
     /**
-     * Reads a credential, named in two words.
+     * Reads a credential. Takes its service and name as two strings.
      *
      * @example
      * ```ts
@@ -139,9 +141,9 @@ declare namespace osSecrets {
     get(service: string, name: string): Promise<string | null>;
 
     /**
-     * Stores a credential, in place of one that was there. An empty value deletes.
+     * Stores a credential, or replaces it. An empty value deletes it.
      *
-     * @throws a `TypeError`, at once, for arguments that are wrong
+     * @throws a `TypeError`, synchronously, if the arguments are wrong
      *
      * @example
      * ```ts
@@ -151,7 +153,7 @@ declare namespace osSecrets {
     set(options: SetOptions & CallOptions): Promise<void>;
 
     /**
-     * Stores a credential, named in two words.
+     * Stores a credential. Takes its service, name and value as strings.
      *
      * @example
      * ```ts
@@ -161,8 +163,8 @@ declare namespace osSecrets {
     set(service: string, name: string, value: string): Promise<void>;
 
     /**
-     * Stores a credential, its value beside the options. It counts only where `options.value` is
-     * undefined.
+     * Stores a credential. The second argument is its value if `options.value` is undefined; otherwise
+     * it is ignored.
      *
      * @example
      * ```ts
@@ -177,8 +179,8 @@ declare namespace osSecrets {
     /**
      * Deletes a credential.
      *
-     * @returns whether there was one
-     * @throws a `TypeError`, at once, for arguments that are wrong
+     * @returns whether there was such a credential
+     * @throws a `TypeError`, synchronously, if the arguments are wrong
      *
      * @example
      * ```ts
@@ -188,7 +190,7 @@ declare namespace osSecrets {
     delete(options: SecretOptions & CallOptions): Promise<boolean>;
 
     /**
-     * Deletes a credential, named in two words.
+     * Deletes a credential. Takes its service and name as two strings.
      *
      * @example
      * ```ts
@@ -199,9 +201,10 @@ declare namespace osSecrets {
   }
 
   /**
-   * The operating system's credential store, in the very items that `Bun.secrets` reads and writes:
-   * the Secret Service on Linux. `OS_SECRETS_PROVIDER=file` in the environment puts an encrypted file in its
-   * place, for the whole process; see {@link FileStoreOptions}.
+   * The operating system's credential store: the Secret Service on Linux, Credential Manager on Windows,
+   * Keychain on macOS. It uses exactly the items that `Bun.secrets` reads and writes. If the environment
+   * has `OS_SECRETS_PROVIDER=file`, the whole process uses an encrypted file instead; see
+   * {@link FileStoreOptions}.
    *
    * @example
    * ```ts
@@ -216,10 +219,10 @@ declare namespace osSecrets {
    */
   const secrets: Readonly<Secrets>;
 
-  /** A value that a {@link Store} holds: text, or bytes. */
+  /** A value in a {@link Store}: text or bytes. */
   type Value = string | Uint8Array;
 
-  /** What {@link openStore} opens. Without a provider: what `OS_SECRETS_PROVIDER` says, else `"os"`. */
+  /** The options of {@link openStore}. The default provider is `OS_SECRETS_PROVIDER`, else `"os"`. */
   type StoreOptions =
     | { provider?: undefined }
     | OsStoreOptions
@@ -227,45 +230,48 @@ declare namespace osSecrets {
     | MemoryStoreOptions
     | ExecStoreOptions;
 
-  /** The operating system's own store, whatever the environment says. */
+  /** The operating system's own store. The environment does not change it. */
   interface OsStoreOptions {
     provider: "os";
   }
 
   /**
-   * One file, encrypted with age (https://age-encryption.org/v1), which other tools can open: for servers,
-   * containers and continuous integration. Nobody but its owner may have access to it and to its directory.
+   * One file, encrypted with age (https://age-encryption.org/v1), for servers, containers and continuous
+   * integration. Other age tools can open it. Only its owner may have access to it and its directory.
    */
   interface FileStoreOptions {
     provider: "file";
 
     /**
-     * The file; it and its directory are made by the first `set`.
+     * The path of the file. The first `set` creates the file and its directory.
      *
      * @default `OS_SECRETS_FILE`, else `os-secrets/secrets.age` under `$XDG_DATA_HOME` or `~/.local/share`
      */
     path?: string | undefined;
 
     /**
-     * What unlocks it: an X25519 identity as `age-keygen` and `secrets init` make it, its text or the path of its
-     * file. Where neither this nor `passphrase` is given, the first of these counts: `OS_SECRETS_IDENTITY`
-     * (text or path), `OS_SECRETS_PASSPHRASE`, `os-secrets.identity` in `$CREDENTIALS_DIRECTORY` (systemd) or
-     * `/run/secrets` (containers), and the identity that `secrets init` has made.
+     * The identity that decrypts the file: an X25519 identity from `age-keygen` or `secrets init`, as its
+     * text or the path of its file. If neither this nor `passphrase` is given, the first of these is used:
+     *
+     * 1. `OS_SECRETS_IDENTITY` (text or path)
+     * 2. `OS_SECRETS_PASSPHRASE`
+     * 3. `os-secrets.identity` in `$CREDENTIALS_DIRECTORY` (systemd) or `/run/secrets` (containers)
+     * 4. the identity that `secrets init` created
      */
     identity?: string | undefined;
 
-    /** A passphrase, in place of an identity. The store's first call takes about a second with one. */
+    /** A passphrase instead of an identity. The store's first call then takes about a second. */
     passphrase?: string | undefined;
   }
 
-  /** A store in the memory of the process, which is empty at first: for tests of programs. */
+  /** A store in the memory of the process, for tests. It is empty at first. */
   interface MemoryStoreOptions {
     provider: "memory";
   }
 
   /**
-   * A program that keeps credentials, and speaks the protocol of Docker's credential helpers. It keeps text
-   * only; other bytes reject with `ERR_SECRETS_INVALID_DATA`.
+   * A program that stores credentials and speaks the protocol of Docker's credential helpers. It stores
+   * text only; bytes that are not UTF-8 text reject with `ERR_SECRETS_INVALID_DATA`.
    */
   interface ExecStoreOptions {
     provider: "exec";
@@ -274,13 +280,14 @@ declare namespace osSecrets {
     command: string;
 
     /**
-     * Variables for the program's environment. Of ours it gets only those by which programs find their files,
-     * the session and the person: `PATH`, `HOME`, `DISPLAY` and the like.
+     * Variables for the program's environment. From this process's environment it gets only the variables
+     * that programs need to find their files, the session and the user: `PATH`, `HOME`, `DISPLAY` and
+     * the like.
      */
     env?: Readonly<Record<string, string | undefined>> | undefined;
 
     /**
-     * How long one run of it may take, in milliseconds; then it is killed.
+     * The maximum time for one run of the program, in milliseconds. After that it is killed.
      *
      * @default 25_000
      */
@@ -288,8 +295,8 @@ declare namespace osSecrets {
   }
 
   /**
-   * A credential store: {@link Secrets} with bytes as values, and with what a tool needs to manage
-   * credentials. That of the operating system holds the same credentials as `secrets`.
+   * A credential store: {@link Secrets}, plus bytes as values, `has`, `list` and `close`. The store of the
+   * operating system holds the same credentials as `secrets`.
    *
    * @example
    * ```ts
@@ -299,62 +306,63 @@ declare namespace osSecrets {
    * ```
    */
   interface Store {
-    /** Reads a credential as bytes, in a `Buffer` of its own. */
+    /** Reads a credential as bytes, into a new `Buffer`. */
     get(options: SecretOptions & CallOptions & { encoding: "buffer" }): Promise<Bytes | null>;
-    /** Reads a credential as text. Bytes that are not UTF-8 reject: `ERR_SECRETS_INVALID_DATA`. */
+    /** Reads a credential as text. If it is not UTF-8, the call rejects with `ERR_SECRETS_INVALID_DATA`. */
     get(options: SecretOptions & CallOptions & { encoding?: "utf8" | undefined }): Promise<string | null>;
-    /** Reads a credential as text, named in two words. */
+    /** Reads a credential as text. Takes its service and name as two strings. */
     get(service: string, name: string): Promise<string | null>;
 
     /**
-     * Stores a credential, in place of one that was there. An empty value deletes. Bytes may hold
-     * anything; the operating system's store marks those that are no UTF-8 text `application/octet-stream`.
+     * Stores a credential, or replaces it. An empty value deletes it. A `Uint8Array` may hold any bytes. On
+     * Linux, the operating system's store gives bytes that are not UTF-8 text the content type
+     * `application/octet-stream`.
      */
     set(options: Omit<SetOptions, "value"> & { value: Value } & CallOptions): Promise<void>;
-    /** Stores a credential, named in two words. */
+    /** Stores a credential. Takes its service and name as two strings. */
     set(service: string, name: string, value: Value): Promise<void>;
-    /** Stores a credential, its value beside the options. */
+    /** Stores a credential. The second argument is its value. */
     set(
       options: Omit<SetOptions, "value"> & { value?: undefined } & CallOptions,
       value: Value,
     ): Promise<void>;
 
-    /** Deletes a credential; whether there was one. */
+    /** Deletes a credential. Returns whether there was such a credential. */
     delete(options: SecretOptions & CallOptions): Promise<boolean>;
-    /** Deletes a credential, named in two words. */
+    /** Deletes a credential. Takes its service and name as two strings. */
     delete(service: string, name: string): Promise<boolean>;
 
-    /** Whether there is such a credential. Its value is not read. */
+    /** Returns whether there is such a credential. Does not read its value. */
     has(options: SecretOptions & CallOptions): Promise<boolean>;
-    /** Whether there is such a credential, named in two words. */
+    /** Returns whether there is such a credential. Takes its service and name as two strings. */
     has(service: string, name: string): Promise<boolean>;
 
     /**
-     * The names of all credentials, or of one service's, sorted. No value is read, and the person is
-     * never asked: where a locked store hides what it holds, it rejects.
+     * Lists the names of all credentials, or of one service's credentials, sorted. It reads no value and
+     * never asks the user. If a locked store hides its credentials, the call rejects.
      *
-     * On Windows and macOS, the operating system's store wants a service, and throws without one: it does not
-     * tell the credentials of this package and `Bun.secrets` from all others.
+     * On Windows and macOS, the operating system's store throws if no service is given, because it cannot
+     * tell the credentials of this package and `Bun.secrets` from those of other programs.
      */
     list(
       options?: { service?: string | undefined } & Omit<CallOptions, "interactive">,
     ): Promise<SecretOptions[]>;
 
     /**
-     * Waits for the calls in progress, also for those that wait for a person: give them a `timeout` or
-     * a `signal` where that may take too long. Every later call rejects.
+     * Waits for the calls in progress, including those that wait for the user. If that may take too long,
+     * give those calls a `timeout` or a `signal`. Every later call rejects.
      */
     close(): Promise<void>;
 
-    /** As {@link close}, for `await using`. */
+    /** Does the same as {@link close}, for `await using`. */
     [Symbol.asyncDispose](): Promise<void>;
   }
 
   /**
-   * Opens a store. Nothing is read or made before its first call.
+   * Opens a store. It reads and creates nothing before its first call.
    *
-   * @throws an `Error` with `code` `ERR_SECRETS_INVALID_SETTING`, at once, for an unknown provider and for options
-   * that cannot be right
+   * @throws an `Error` with `code` `ERR_SECRETS_INVALID_SETTING`, synchronously, if the provider is unknown or
+   * an option is wrong
    *
    * @example
    * ```ts
@@ -364,19 +372,21 @@ declare namespace osSecrets {
    */
   function openStore(options?: StoreOptions): Store;
 
-  /** Where {@link resolve} and {@link resolveEnv} look. */
+  /** The options of {@link resolve} and {@link resolveEnv}: where they look for secrets. */
   interface ResolveOptions extends CallOptions {
     /**
-     * `"repo"` is `busdk.secrets` in the workspace's `datapackage.json`, plain and shared by all who
-     * have the repository; `"user"` is the store of `secrets`, service `"os-secrets"`, where
-     * the program `secrets` stores; `"auto"` is the repository first, then the user.
+     * - `"repo"`: `busdk.secrets` in the workspace's `datapackage.json`. It is plain text, and everybody who
+     *   has the repository can read it.
+     * - `"user"`: the store of `secrets` with the service `"os-secrets"`. The program `secrets` stores its
+     *   secrets there.
+     * - `"auto"`: first the repository, then the user.
      *
      * @default "auto"
      */
     scope?: "auto" | "user" | "repo" | undefined;
 
     /**
-     * The workspace: the directory that may hold a `datapackage.json`. Those above it are not searched.
+     * The workspace: the directory that may contain a `datapackage.json`. Its parents are not searched.
      *
      * @default process.cwd()
      */
@@ -384,12 +394,12 @@ declare namespace osSecrets {
   }
 
   /**
-   * Resolves a value: `"secret:<name>"` gives the secret of that name, every other text itself. What a
-   * secret holds is not resolved again.
+   * Resolves a value: `"secret:<name>"` becomes the secret with that name; any other text stays as it is.
+   * A secret that is itself a reference is not resolved again.
    *
-   * @returns the secret or the value; rejects with `ERR_SECRETS_NOT_FOUND` where there is no such secret
-   * @throws a `TypeError`, at once, for arguments that are wrong, and for a reference whose name is none
-   * (`a-z`, `0-9`, `.`, `_`, `-`)
+   * @returns the secret or the value; rejects with `ERR_SECRETS_NOT_FOUND` if there is no such secret
+   * @throws a `TypeError`, synchronously, if the arguments are wrong or the name in a reference is not valid
+   * (only `a-z`, `0-9`, `.`, `_` and `-` are allowed)
    *
    * @example
    * ```ts
@@ -399,8 +409,8 @@ declare namespace osSecrets {
   function resolve(value: string, options?: ResolveOptions): Promise<string>;
 
   /**
-   * Resolves the values of an environment, into a new object; `env` stays as it is. Variables that are
-   * `undefined` are left out. Errors name the variable.
+   * Resolves the values of an environment and returns them in a new object. It does not change `env`, and
+   * leaves out variables that are `undefined`. Errors name the variable.
    *
    * @example
    * ```ts

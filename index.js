@@ -1,23 +1,24 @@
 "use strict";
 
-// The argument shim: what `Bun.secrets` accepts, refuses and says, before the native code is asked.
+// The argument shim: it checks arguments as `Bun.secrets` does, with the same errors, and calls the native
+// code.
 
 const native = require("./load.js");
 
-// Held here, so that a program that changes the globals later does not change what is checked.
+// Copied here, so that a program that changes the globals later does not change the checks.
 const { assign, getPrototypeOf, hasOwn, prototype: objectPrototype } = Object;
 const { get: reflectGet } = Reflect;
 const includes = Function.prototype.call.bind(String.prototype.includes);
 const typedArrays = getPrototypeOf(Uint8Array.prototype);
 const keys = Function.prototype.call.bind(typedArrays.keys);
-/** The name of the kind of a typed array, of any realm, and undefined of anything else. */
+/** Returns the class name of a typed array of any realm, and undefined for any other value. */
 const kindOfArray = Function.prototype.call.bind(
   Object.getOwnPropertyDescriptor(typedArrays, Symbol.toStringTag).get,
 );
 
-/** The longest time that can be set, as for timers. */
+/** The maximum timeout, as for timers. */
 const MAX_TIMEOUT = 2 ** 31 - 1;
-/** The token of calls that are over before they begin. */
+/** The token of calls whose signal has fired before they start. */
 const CANCELED = 2 ** 32 - 1;
 let lastToken = 0;
 
@@ -30,12 +31,12 @@ function wrongType(message) {
 }
 
 /**
- * Reads an option. It may be inherited or a getter, but what stands on `Object.prototype` is not
- * read: a polluted prototype must not choose credentials.
+ * Reads an option. It may be inherited or a getter, but properties of `Object.prototype` are ignored:
+ * a polluted prototype must not choose credentials.
  */
-function read(options, property) {
+function readOption(options, property) {
   if (!hasOwn(objectPrototype, property)) return options[property];
-  // Loaded only here, because under Bun it takes longer than all else together.
+  // Loaded only here, because Bun takes longer to load it than everything else together.
   const { isProxy } = require("node:util").types;
   for (let holder = options; holder !== null; holder = getPrototypeOf(holder)) {
     if (holder === objectPrototype && holder !== options) return undefined;
@@ -54,17 +55,17 @@ function isObject(value) {
   return (typeof value === "object" && value !== null) || typeof value === "function";
 }
 
-function key(options) {
+function readKey(options) {
   if (!isObject(options)) throw wrongType("Expected options to be an object");
-  const service = read(options, "service");
-  const name = read(options, "name");
+  const service = readOption(options, "service");
+  const name = readOption(options, "name");
   if (!isString(service) || !isString(name)) {
     throw wrongType("Expected service and name to be strings");
   }
   return { service, name };
 }
 
-function check(service, name, value = "") {
+function checkKey(service, name, value = "") {
   if (service === "" || name === "") throw wrongType("Expected service and name to not be empty");
   if (includes(service, "\0") || includes(name, "\0") || includes(value, "\0")) {
     throw invalid(
@@ -74,15 +75,15 @@ function check(service, name, value = "") {
   }
 }
 
-/** Of a call that nothing bounds. Its properties are its own: see `read`. */
+/** The limits of a call without any. Both are own properties, so that `Object.prototype` cannot add them. */
 const UNBOUNDED = { signal: undefined, limits: undefined };
 
-/** Reads what bounds a call, in the form the native code takes; `undefined` where nothing does. */
-function bounds(options) {
-  const signal = read(options, "signal");
-  const timeout = read(options, "timeout");
-  const interactive = read(options, "interactive");
-  // Of any realm or polyfill, as Node's own functions take it.
+/** Reads the limits of a call. `limits` is an array for the native code, or undefined if there are none. */
+function readBounds(options) {
+  const signal = readOption(options, "signal");
+  const timeout = readOption(options, "timeout");
+  const interactive = readOption(options, "interactive");
+  // A signal of any realm or polyfill is accepted, as in Node's own functions.
   const isSignal = isObject(signal) && "aborted" in signal && typeof signal.addEventListener === "function";
   if (signal !== undefined && !isSignal) {
     throw wrongType("The property 'options.signal' must be an AbortSignal");
@@ -103,25 +104,25 @@ function bounds(options) {
   return { signal, limits: [Math.trunc(timeout ?? 0), interactive ?? true, 0] };
 }
 
-/** Starts a native call, and cancels it when the signal fires. */
-function start({ signal, limits }, call) {
+/** Starts a native call and cancels it when the signal fires. */
+function startCall({ signal, limits }, call) {
   if (signal === undefined) return call(limits);
   const [timeout, interactive] = limits;
-  if (signal.aborted) return withCause(call([timeout, interactive, CANCELED]), signal);
+  if (signal.aborted) return addCause(call([timeout, interactive, CANCELED]), signal);
   lastToken = (lastToken % (CANCELED - 1)) + 1;
   const token = lastToken;
   const settled = cancelWith(signal, token);
   const outcome = call([timeout, interactive, token]);
   outcome.then(settled, settled);
-  return withCause(outcome, signal);
+  return addCause(outcome, signal);
 }
 
-/** The calls under way that a signal cancels: signal → { tokens, cancel }. */
+/** The calls in progress that a signal cancels: signal → { tokens, cancel }. */
 const canceledBy = new WeakMap();
 
 /**
- * Has a signal cancel a call; gives the function that ends that. A signal has one listener, however many
- * calls: some runtimes warn of more than ten.
+ * Makes a signal cancel a call. Returns a function that undoes this. Each signal has only one listener,
+ * because some runtimes warn about more than ten.
  */
 function cancelWith(signal, token) {
   let calls = canceledBy.get(signal);
@@ -144,8 +145,8 @@ function cancelWith(signal, token) {
   };
 }
 
-/** Lets an AbortError tell why its signal fired. */
-function withCause(outcome, signal) {
+/** Sets the `cause` of an AbortError to its signal's reason. */
+function addCause(outcome, signal) {
   return outcome.catch((error) => {
     if (error.code === "ABORT_ERR") {
       Object.defineProperty(error, "cause", { value: signal.reason, writable: true, configurable: true });
@@ -155,12 +156,12 @@ function withCause(outcome, signal) {
 }
 
 /**
- * Reads the options of `set`; the value may stand beside them. `kept` says how it is kept, as the native code
- * takes it: whether on this machine alone, and whether every application may use it.
+ * Reads the options of `set`. The value may be the second argument instead. `kept` holds two flags for the
+ * native code: whether the credential stays on this machine, and whether every application may read it.
  */
-function setting(options, second, isValue) {
-  const { service, name } = key(options);
-  const own = read(options, "value");
+function readSetOptions(options, second, isValue) {
+  const { service, name } = readKey(options);
+  const own = readOption(options, "value");
   const value = own === undefined ? second : own;
   if (value === undefined || value === null) {
     throw wrongType("Expected 'value' to be a string. To delete the secret, call secrets.delete instead.");
@@ -168,131 +169,133 @@ function setting(options, second, isValue) {
   if (!isValue(value)) {
     throw wrongType(`Expected 'value' to be a string${isValue === isString ? "" : " or a Uint8Array"}`);
   }
-  // Matters on macOS, as the next one on Windows; read everywhere, so that a getter runs everywhere.
-  const unrestricted = Boolean(read(options, "allowUnrestrictedAccess"));
-  const persist = read(options, "persist");
+  // Used on macOS, and `persist` on Windows. Both are read on every platform, so that a getter runs on each.
+  const unrestricted = Boolean(readOption(options, "allowUnrestrictedAccess"));
+  const persist = readOption(options, "persist");
   if (persist !== undefined && persist !== "local" && persist !== "enterprise") {
     throw invalid(
       "ERR_INVALID_ARG_VALUE",
       "The property 'options.persist' must be one of: `local`, `enterprise`",
     );
   }
-  return { service, name, value, bounded: bounds(options), kept: [persist === "local", unrestricted] };
+  return { service, name, value, bounded: readBounds(options), kept: [persist === "local", unrestricted] };
 }
 
-/** The credential that a method is asked for, from either form of its arguments. */
-function asked(method, args) {
+/** Reads the credential and the limits from either form of a method's arguments. */
+function readKeyArguments(method, args) {
   if (args.length === 0) throw wrongType(`${method} requires an options object`);
   const [first, second] = args;
   if (isString(first) && isString(second)) {
-    check(first, second);
+    checkKey(first, second);
     return { service: first, name: second, bounded: UNBOUNDED, options: undefined };
   }
-  const { service, name } = key(first);
-  check(service, name);
-  return { service, name, bounded: bounds(first), options: first };
+  const { service, name } = readKey(first);
+  checkKey(service, name);
+  return { service, name, bounded: readBounds(first), options: first };
 }
 
-/** What `set` is asked to store, from any form of its arguments; `isValue` says what can be. */
-function stored(args, isValue) {
+/** Reads the arguments of `set` in any of their forms. `isValue` says which values are allowed. */
+function readSetArguments(args, isValue) {
   const [first, second, third] = args;
   const positional = isString(first) && isString(second) && isValue(third);
   const { service, name, value, bounded, kept } = positional
     ? { service: first, name: second, value: third, bounded: UNBOUNDED, kept: [] }
-    : setting(first, second, isValue);
-  check(service, name, isString(value) ? value : "");
+    : readSetOptions(first, second, isValue);
+  checkKey(service, name, isString(value) ? value : "");
   if (!isString(value)) checkMemory(value);
   return { service, name, value, bounded, kept };
 }
 
-/** Whether a store from `openStore` can hold a value. */
+/** Whether a store from `openStore` accepts a value of this type. */
 function isValue(value) {
   return isString(value) || kindOfArray(value) === "Uint8Array";
 }
 
 /**
- * Refuses an array whose memory was transferred away or shrunk: it looks empty, and an empty value
- * deletes. To be called last, because a getter of the options may have done that.
+ * Refuses an array whose buffer is detached or too small: it looks empty, and an empty value deletes. Call
+ * this last, because a getter of the options may detach the buffer.
  */
 function checkMemory(array) {
   try {
     keys(array);
   } catch {
-    throw invalid("ERR_INVALID_ARG_VALUE", "The memory of 'value' was transferred away or is too small");
+    throw invalid("ERR_INVALID_ARG_VALUE", "The buffer of 'value' is detached or too small");
   }
 }
 
-// Methods, not functions: they have no prototype and cannot be called with `new`, as Bun's.
+// Methods, not functions: like Bun's, they have no prototype and cannot be called with `new`.
 const methods = {
   get(...args) {
-    const { service, name, bounded } = asked("secrets.get", args);
-    return start(bounded, (limits) => native.get(undefined, service, name, limits));
+    const { service, name, bounded } = readKeyArguments("secrets.get", args);
+    return startCall(bounded, (limits) => native.get(undefined, service, name, limits));
   },
   set(...args) {
-    const { service, name, value, bounded, kept } = stored(args, isString);
-    return start(bounded, (limits) => native.set(undefined, service, name, value, limits, ...kept));
+    const { service, name, value, bounded, kept } = readSetArguments(args, isString);
+    return startCall(bounded, (limits) => native.set(undefined, service, name, value, limits, ...kept));
   },
   delete(...args) {
-    const { service, name, bounded } = asked("secrets.delete", args);
-    return start(bounded, (limits) => native.delete(undefined, service, name, limits));
+    const { service, name, bounded } = readKeyArguments("secrets.delete", args);
+    return startCall(bounded, (limits) => native.delete(undefined, service, name, limits));
   },
 };
 
-// As fixed as Bun's, and with the number of parameters that those have.
+// Like Bun's, the methods cannot be replaced, and they have the same `length`.
 const secrets = {};
 for (const [name, length] of Object.entries({ get: 1, set: 2, delete: 1 })) {
   const value = Object.defineProperty(methods[name], "length", { value: length });
   Object.defineProperty(secrets, name, { value, enumerable: true });
 }
 
-/** What `openStore` gives. */
+/** The store that `openStore` returns. */
 class Store {
   #calls = new Set();
   #closed = false;
   #native;
 
-  /** `native` is the store of the native code, and undefined for the one that the environment chooses. */
+  /** `native` is a store of the native code, or undefined for the store that the environment chooses. */
   constructor(native) {
     this.#native = native;
   }
 
   get(...args) {
-    const { service, name, bounded, options } = asked("secrets.get", args);
-    const encoding = options && read(options, "encoding");
+    const { service, name, bounded, options } = readKeyArguments("secrets.get", args);
+    const encoding = options && readOption(options, "encoding");
     if (encoding !== undefined && encoding !== "utf8" && encoding !== "buffer") {
       throw invalid(
         "ERR_INVALID_ARG_VALUE",
         "The property 'options.encoding' must be one of: `utf8`, `buffer`",
       );
     }
-    return this.#start(bounded, (limits) =>
+    return this.#startCall(bounded, (limits) =>
       native.get(this.#native, service, name, limits, encoding === "buffer"),
     );
   }
 
   set(...args) {
-    const { service, name, value, bounded, kept } = stored(args, isValue);
-    return this.#start(bounded, (limits) => native.set(this.#native, service, name, value, limits, ...kept));
+    const { service, name, value, bounded, kept } = readSetArguments(args, isValue);
+    return this.#startCall(bounded, (limits) =>
+      native.set(this.#native, service, name, value, limits, ...kept),
+    );
   }
 
   delete(...args) {
-    const { service, name, bounded } = asked("secrets.delete", args);
-    return this.#start(bounded, (limits) => native.delete(this.#native, service, name, limits));
+    const { service, name, bounded } = readKeyArguments("secrets.delete", args);
+    return this.#startCall(bounded, (limits) => native.delete(this.#native, service, name, limits));
   }
 
   has(...args) {
-    const { service, name, bounded } = asked("store.has", args);
-    return this.#start(bounded, (limits) => native.has(this.#native, service, name, limits));
+    const { service, name, bounded } = readKeyArguments("store.has", args);
+    return this.#startCall(bounded, (limits) => native.has(this.#native, service, name, limits));
   }
 
   list(options = {}) {
     if (!isObject(options)) throw wrongType("Expected options to be an object");
-    const service = read(options, "service");
+    const service = readOption(options, "service");
     if (service !== undefined) {
       if (!isString(service)) throw wrongType("Expected service to be a string");
-      check(service, "any");
+      checkKey(service, "any");
     }
-    return this.#start(bounds(options), (limits) => native.list(this.#native, service, limits));
+    return this.#startCall(readBounds(options), (limits) => native.list(this.#native, service, limits));
   }
 
   async close() {
@@ -300,9 +303,9 @@ class Store {
     await Promise.allSettled(this.#calls);
   }
 
-  #start(bounded, call) {
+  #startCall(bounded, call) {
     if (this.#closed) return native.closed();
-    const outcome = start(bounded, call);
+    const outcome = startCall(bounded, call);
     this.#calls.add(outcome);
     const ended = () => this.#calls.delete(outcome);
     outcome.then(ended, ended);
@@ -310,45 +313,49 @@ class Store {
   }
 }
 
-// Older runtimes have no such symbol, and no `await using` either.
+// Older runtimes have neither this symbol nor `await using`.
 if (Symbol.asyncDispose) Store.prototype[Symbol.asyncDispose] = Store.prototype.close;
 
 function invalidSetting(message) {
   return assign(new Error(message), { code: "ERR_SECRETS_INVALID_SETTING" });
 }
 
-/** Reads a text among the options of `openStore`; `undefined` where there is none. */
-function textOption(options, property) {
-  const text = read(options, property);
+/** Reads an optional string option of `openStore`. */
+function readTextOption(options, property) {
+  const text = readOption(options, property);
   if (text === undefined) return undefined;
   if (!isString(text) || text === "" || includes(text, "\0")) {
-    throw invalidSetting(
-      `The property 'options.${property}' must be a string, not empty and without null bytes`,
-    );
+    throw invalidSetting(`The property 'options.${property}' must be a non-empty string without null bytes`);
   }
   return text;
 }
 
-/** Each provider: opens its store, in the native code. */
+/** For each provider, the function that opens its store in the native code. */
 const providers = {
   __proto__: null,
   os: () => native.openOs(),
   memory: () => native.openMemory(),
   file(options) {
-    const path = textOption(options, "path");
-    const identity = textOption(options, "identity");
-    const passphrase = textOption(options, "passphrase");
+    const path = readTextOption(options, "path");
+    const identity = readTextOption(options, "identity");
+    const passphrase = readTextOption(options, "passphrase");
     if (identity !== undefined && passphrase !== undefined) {
       throw invalidSetting(
-        "Only one of the properties 'options.identity' and 'options.passphrase' can be given",
+        "Only one of the properties 'options.identity' and 'options.passphrase' may be given",
       );
     }
-    return native.openFile(path === undefined ? path : fixed(path), fixedIdentity(identity), passphrase);
+    return native.openFile(
+      path === undefined ? path : makeAbsolute(path),
+      makeIdentityAbsolute(identity),
+      passphrase,
+    );
   },
   exec(options) {
-    const command = textOption(options, "command");
-    if (command === undefined) throw invalidSetting("The property 'options.command' must name a program");
-    const env = read(options, "env") ?? {};
+    const command = readTextOption(options, "command");
+    if (command === undefined) {
+      throw invalidSetting("The property 'options.command' is required: the absolute path of a program");
+    }
+    const env = readOption(options, "env") ?? {};
     if (!isObject(env)) throw invalidSetting("The property 'options.env' must be an object");
     const variables = Object.entries(env).filter(([, value]) => value !== undefined);
     for (const [name, value] of variables) {
@@ -359,10 +366,12 @@ const providers = {
         !isString(value) ||
         includes(value, "\0")
       ) {
-        throw invalidSetting("The property 'options.env' must hold names and strings, without null bytes");
+        throw invalidSetting(
+          "The property 'options.env' must map names of variables to strings, without null bytes",
+        );
       }
     }
-    const timeout = read(options, "timeout");
+    const timeout = readOption(options, "timeout");
     const isTime = typeof timeout === "number" && timeout >= 1 && timeout <= MAX_TIMEOUT;
     if (timeout !== undefined && !isTime) {
       throw invalidSetting(`The property 'options.timeout' must be from 1 to ${MAX_TIMEOUT} milliseconds`);
@@ -371,7 +380,7 @@ const providers = {
   },
 };
 
-/** The options of each provider. */
+/** The names of each provider's options. */
 const optionsOf = {
   none: ["provider"],
   os: ["provider"],
@@ -380,46 +389,49 @@ const optionsOf = {
   exec: ["provider", "command", "env", "timeout"],
 };
 
-/** A path as it is now: the program may change its directory before a call is under way. */
-function fixed(path) {
+/** Makes a path absolute, because the program may change its directory before the first call. */
+function makeAbsolute(path) {
   try {
     return require("node:path").resolve(path);
   } catch {
-    // The directory is gone, and with it what it has held.
+    // The current directory was deleted, so the path names nothing anyway.
     return path;
   }
 }
 
-/** An identity, by its path or as it is. */
-function fixedIdentity(identity) {
+/** Makes an identity absolute if it is a path. The text of an identity stays as it is. */
+function makeIdentityAbsolute(identity) {
   const isPath = identity !== undefined && !/AGE-SECRET-KEY-1|\n/i.test(identity);
-  return isPath ? fixed(identity) : identity;
+  return isPath ? makeAbsolute(identity) : identity;
 }
 
-/** Opens a store: the one that is named, else the one that the environment chooses. Nothing is read before its first call. */
+/**
+ * Opens the store of a provider, or the store that the environment chooses. Reads nothing before its first
+ * call.
+ */
 function openStore(options = {}) {
   if (!isObject(options)) throw wrongType("Expected options to be an object");
-  const provider = read(options, "provider");
+  const provider = readOption(options, "provider");
   const open =
     provider === undefined ? () => undefined : isString(provider) ? providers[provider] : undefined;
   if (open === undefined) {
     throw invalidSetting("The property 'options.provider' must be one of: `os`, `file`, `memory`, `exec`");
   }
-  // What is not read would be missed: another file than was meant, say.
+  // An unknown option must not be ignored: the program might then use another file than it meant to.
   for (const property of Object.keys(options)) {
-    if (!optionsOf[provider ?? "none"].includes(property) && read(options, property) !== undefined) {
+    if (!optionsOf[provider ?? "none"].includes(property) && readOption(options, property) !== undefined) {
       const of = provider === undefined ? "a store without a 'provider'" : `the provider \`${provider}\``;
-      throw invalidSetting(`The property 'options.${property}' is none of ${of}`);
+      throw invalidSetting(`The property 'options.${property}' is not an option of ${of}`);
     }
   }
   return new Store(open(options));
 }
 
-/** Reads where references are to be looked up. */
-function lookup(options) {
+/** Reads the options of `resolve` and `resolveEnv`. */
+function readResolveOptions(options) {
   if (!isObject(options)) throw wrongType("Expected options to be an object");
-  const scope = read(options, "scope") ?? "auto";
-  const cwd = read(options, "cwd") ?? ".";
+  const scope = readOption(options, "scope") ?? "auto";
+  const cwd = readOption(options, "cwd") ?? ".";
   if (scope !== "auto" && scope !== "user" && scope !== "repo") {
     throw invalid(
       "ERR_INVALID_ARG_VALUE",
@@ -430,29 +442,29 @@ function lookup(options) {
   if (cwd === "" || includes(cwd, "\0")) {
     throw invalid("ERR_INVALID_ARG_VALUE", "The property 'options.cwd' must be the path of a directory");
   }
-  return { scope, cwd: fixed(cwd), bounded: bounds(options) };
+  return { scope, cwd: makeAbsolute(cwd), bounded: readBounds(options) };
 }
 
-/** Resolves one value: the secret that it refers to, or itself. */
+/** Resolves one value to the secret that it refers to. A value that is not a reference stays as it is. */
 function resolve(value, options = {}) {
   if (!isString(value)) throw wrongType("Expected 'value' to be a string");
-  const { scope, cwd, bounded } = lookup(options);
-  const outcome = start(bounded, (limits) => native.resolve([value], undefined, scope, cwd, limits));
+  const { scope, cwd, bounded } = readResolveOptions(options);
+  const outcome = startCall(bounded, (limits) => native.resolve([value], undefined, scope, cwd, limits));
   return outcome.then(([resolved]) => resolved);
 }
 
-/** Resolves the values of an environment, into a new one. */
+/** Resolves the values of an environment. Returns a new environment. */
 function resolveEnv(env, options = {}) {
   if (!isObject(env)) throw wrongType("Expected 'env' to be an object");
-  const { scope, cwd, bounded } = lookup(options);
-  // As for a child's environment, what is undefined is not there.
+  const { scope, cwd, bounded } = readResolveOptions(options);
+  // Undefined variables are left out, as in the environment of a child process.
   const entries = Object.entries(env).filter(([, value]) => value !== undefined);
   for (const [name, value] of entries) {
     if (!isString(value)) throw wrongType(`Expected the variable ${name} to be a string`);
   }
   const values = entries.map(([, value]) => value);
   const names = entries.map(([name]) => `the variable ${name}`);
-  const outcome = start(bounded, (limits) => native.resolve(values, names, scope, cwd, limits));
+  const outcome = startCall(bounded, (limits) => native.resolve(values, names, scope, cwd, limits));
   return outcome.then((resolved) => Object.fromEntries(entries.map(([name], at) => [name, resolved[at]])));
 }
 

@@ -1,20 +1,20 @@
 "use strict";
 
-// Finds and loads the native binary. It reads no environment variable: none
-// may choose what code is loaded.
+// Finds and loads the native binary. It reads no environment variable, so that the environment cannot choose
+// which code is loaded.
 
 const { platform, arch } = process;
 /** Written by scripts/version.js. */
 const version = "0.1.0";
 
-/** The C library, as far as the runtime tells: "glibc", "musl" or "unknown". */
+/** The C library that the runtime reports: "glibc", "musl" or "unknown". */
 function libc() {
   const { report, versions } = process;
-  // There, a report asks the person for a permission.
+  // In Deno, a report asks the user for a permission.
   if (versions.deno) return "unknown";
   const asksTheNetwork = report?.excludeNetwork === false;
   try {
-    // Else it looks up the names of whoever the process is connected to.
+    // Otherwise the report looks up the host names of the process's connections.
     if (asksTheNetwork) report.excludeNetwork = true;
     return report.getReport().header.glibcVersionRuntime ? "glibc" : "musl";
   } catch {
@@ -25,36 +25,39 @@ function libc() {
   }
 }
 
-/** Whether there can be musl; true where to find out is more work than `libc`. */
+/** Whether the system may use musl. Returns true if finding out takes longer than `libc`. */
 function mayHaveMusl() {
-  // Deno asks the person before it looks for a file, and Bun takes long to load its node:fs.
+  // Deno asks the user before it looks for a file, and Bun takes long to load its node:fs.
   if (process.versions.deno || process.versions.bun) return true;
   const name = { x64: "x86_64", arm64: "aarch64" }[arch];
   try {
     return require("node:fs").existsSync(`/lib/ld-musl-${name}.so.1`);
   } catch {
-    // Node's permissions may not let it look.
+    // Node's permission model may forbid the check.
     return true;
   }
 }
 
-/** The platform packages that this process could use, by their folder's name in `npm/`, the fitting one first. */
+/**
+ * The platform packages that this process can use, as names of folders in `npm/`. The best match comes first.
+ */
 function targets() {
   if (platform !== "linux") return [`${platform}-${arch}`];
   const names = [`linux-${arch}-gnu`, `linux-${arch}-musl`];
-  // Some package managers install both, and glibc's may load and then fail under musl with a layer such as
-  // gcompat. Node's report takes longer than all else here, and is wanted only where there can be musl.
+  // Some package managers install both packages. Under musl with a compatibility layer such as gcompat, the
+  // glibc package may load and fail later. The report is the slowest step, so it is only made if the system
+  // may use musl.
   return mayHaveMusl() && libc() === "musl" ? names.reverse() : names;
 }
 
 function load() {
   const failures = [];
   for (const target of targets()) {
-    // A build of this checkout first; a published package has no such folder.
+    // First the binary built in this checkout. A published package has no such folder.
     for (const path of [`./npm/${target}/os-secrets.node`, `@os-secrets/${target}`]) {
       try {
-        // The packages stand here in full, so that bundlers see them and can take them along; within the try,
-        // because that is where bundlers forgive those that are not installed.
+        // The package names are literals, so that bundlers find them and can include them. They are within
+        // the try because bundlers ignore packages that are not installed only there.
         switch (path) {
           case "@os-secrets/linux-x64-gnu":
             return checked(require("@os-secrets/linux-x64-gnu"));
@@ -76,7 +79,7 @@ function load() {
             return checked(require(path));
         }
       } catch (error) {
-        // The runtimes word it differently, but all name what they looked for.
+        // Each runtime has its own message, but all of them name the module that they looked for.
         const message = String(error?.message).replaceAll("\\", "/");
         const absent = error?.code === "MODULE_NOT_FOUND" && message.includes(path.replace(/^\.\//, ""));
         failures.push({ path, error, absent });
@@ -86,11 +89,11 @@ function load() {
   throw require("./not-loaded.js")(failures, libc);
 }
 
-/** The binary, if it is of this package's version: calls of another may differ. */
+/** Returns the binary if it has this package's version. Another version may have other functions. */
 function checked(native) {
   const { VERSION: own } = native;
   if (own === version) return native;
-  const error = new Error(`it is of version ${own ?? "0.0"}, and this package of version ${version}`);
+  const error = new Error(`its version is ${own ?? "0.0"}, but the version of this package is ${version}`);
   throw Object.assign(error, { code: "ERR_SECRETS_VERSION" });
 }
 

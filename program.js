@@ -1,7 +1,7 @@
 "use strict";
 
-// Runs a program of the native code in this process. Standard input and output are left to it: the
-// runtime's own streams would change them.
+// Runs one of the native programs in this process. The native code uses standard input and output directly,
+// because the runtime's own streams would change them.
 
 const { writeSync } = require("node:fs");
 

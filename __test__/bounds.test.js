@@ -1,4 +1,4 @@
-// Deadlines, signals and the refusal to ask: every call ends, and says how far it came.
+// Deadlines, signals and `interactive: false`: every call ends and says whether anything was changed.
 
 const assert = require("node:assert/strict");
 const { join } = require("node:path");
@@ -58,7 +58,7 @@ for (const [name, runtime] of Object.entries(runtimes)) {
     });
     after(() => session.stop());
 
-    /** Runs a body while the keyring does not answer. */
+    /** Runs a body while the keyring is stopped and does not answer. */
     async function stopped(body) {
       keyring.kill("SIGSTOP");
       try {
@@ -75,7 +75,7 @@ for (const [name, runtime] of Object.entries(runtimes)) {
         const late = { name: "TimeoutError", code: "ERR_SECRETS_TIMEOUT" };
         await stopped(async () => {
           await assert.rejects(ours.get({ ...key, timeout: 600 }), { ...late, message: /within 600 ms/ });
-          // It had only looked for the item.
+          // The call had only searched for the item.
           await assert.rejects(ours.set({ ...key, value: "late", timeout: 600 }), {
             ...late,
             message: nothing,
@@ -113,7 +113,7 @@ for (const [name, runtime] of Object.entries(runtimes)) {
       assert.equal(await ours.get(key), "value");
     });
 
-    /** What comes of fifty calls with one signal. */
+    /** Makes fifty calls with one signal. Returns the printed outcomes. */
     async function runWithSignal(...words) {
       const [command, ...args] = runtime;
       const program = join(root, "__test__", "programs", "one-signal.js");

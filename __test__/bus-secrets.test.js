@@ -1,4 +1,4 @@
-// The contract of BusDK's bus-secrets, line by line of its page, in all ways that reach the program.
+// The contract of BusDK's bus-secrets, in the order of its page, in every way to start the program.
 
 const assert = require("node:assert/strict");
 const { chmodSync, existsSync, mkdirSync, symlinkSync, writeFileSync } = require("node:fs");
@@ -16,17 +16,17 @@ const {
   text,
 } = require("./support/workspace.js");
 
-/** How long an argument can be: on Windows a whole command line has 32,767 characters. */
+/** The length of a long argument. On Windows, a whole command line has at most 32,767 characters. */
 const LONGEST = isWindows ? 30_000 : 100_000;
 
 const SCOPES = [[], ["--scope", "auto"], ["--scope", "user"], ["--scope", "repo"]];
 
-/** What the same tests were told in each way. */
+/** The results of the tests in each way. */
 const said = Object.fromEntries(Object.keys(ways).map((way) => [way, []]));
 
 for (const way of Object.keys(ways)) {
   describe(`bus-secrets, ${way}`, { concurrency: 1 }, () => {
-    /** A test with a workspace of its own. */
+    /** Defines a test with its own workspace. */
     function test(name, run, options = {}) {
       it(name, { skip: options.skip ?? false }, async (t) => {
         const workspace = await startWorkspace(t, { way, ...options });
@@ -35,7 +35,7 @@ for (const way of Object.keys(ways)) {
       });
     }
 
-    /** Both scopes filled: `both` is in both, the others in one each. */
+    /** Stores secrets in both scopes. `both` is in both of them, the others are in one each. */
     async function fill(workspace) {
       workspace.write(workspace.datapackage, datapackageOf({ both: "of repo", "in.repo": "r" }));
       workspace.write(workspace.preferences, preferencesOf({ both: "of user", "in-user": "u" }));
@@ -899,7 +899,7 @@ exec bus-secrets "$@"
   });
 }
 
-// Comes last, when all of the above have been told.
+// This test must be last: it compares the results of all the others.
 it("all ways say the same, byte for byte", () => {
   assert.ok(said.native.length > 0);
   for (const way of Object.keys(ways)) {

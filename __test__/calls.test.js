@@ -1,5 +1,5 @@
-// How many messages a call takes, as a monitor on the bus sees them: each is a round trip to another
-// process, and most of what a call costs.
+// The number of messages per call, counted by a monitor on the bus. Each message is a round trip to another
+// process, and the messages are most of the cost of a call.
 
 const assert = require("node:assert/strict");
 const { after, before, describe, it } = require("node:test");
@@ -28,7 +28,10 @@ for (const [name, runtime] of Object.entries(runtimes)) {
     after(() => session.stop());
 
     const calls = (work) => monitor.callsDuring(work);
-    /** The calls of the try that takes the fewest. What is known is known for a second. */
+    /**
+     * Runs `work` ten times. Returns the calls of the run with the fewest, because what a call learns lasts a
+     * second.
+     */
     const fewest = async (work) => {
       const tries = [];
       for (let left = 10; left > 0; left--) tries.push(await calls(work));
@@ -37,7 +40,7 @@ for (const [name, runtime] of Object.entries(runtimes)) {
 
     it("the first get takes five, connecting included", async () => {
       const first = await calls(async () => assert.equal(await ours.get(key), "value"));
-      // One key exchange in 256 comes to a number that some services read otherwise, and is repeated.
+      // One key exchange in 256 is repeated, because some services read its number differently.
       while (first.includes("Close")) first.splice(first.indexOf("Close"), 2);
       assert.deepEqual(first, ["Hello", "AddMatch", "OpenSession", "SearchItems", "GetSecrets"]);
     });

@@ -1,4 +1,4 @@
-// Several collections, and several items of one name: which counts.
+// Which item is used if there are several collections, or several items with one name.
 
 const assert = require("node:assert/strict");
 const { after, afterEach, before, describe, it } = require("node:test");

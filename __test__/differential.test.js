@@ -1,5 +1,4 @@
-// We and the real Bun.secrets do the same, whatever is done to us: one list of cases, run by Bun's
-// own implementation, and by ours under every runtime.
+// os-secrets does the same as the real Bun.secrets: both run one list of cases, ours under every runtime.
 
 const assert = require("node:assert/strict");
 const { join } = require("node:path");
@@ -13,7 +12,7 @@ const { startSession } = require("./support/session.js");
 const runner = join(__dirname, "differential", "run.js");
 const sentinel = { service: "sentinel", name: "name", value: "is never touched" };
 
-/** The outcomes of one list of cases, in a session of its own, and what the store then holds. */
+/** Runs one list of cases in its own session. Returns their outcomes and the items in the store. */
 async function outcomes([command, ...args], implementation, list) {
   const session = await startSession();
   try {

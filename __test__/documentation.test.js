@@ -1,6 +1,5 @@
-// Every group of calls that Bun's documentation of secrets shows works with one import changed. Each
-// runs by itself, as a program, with Bun's own implementation and with ours; both must print the
-// same and leave the same behind.
+// Every group of calls in Bun's documentation of secrets works if one import is changed. Each group runs as a
+// program, with Bun's own implementation and with ours. Both must print the same and leave the same items.
 
 const assert = require("node:assert/strict");
 const { writeFileSync } = require("node:fs");
@@ -98,7 +97,7 @@ const groups = {
   `,
 };
 
-/** Runs one group in a session of its own: what it printed, and what it left in the store. */
+/** Runs one group in its own session. Returns its output and the items in the store. */
 async function run([command, ...args], imports, source) {
   const session = await startSession();
   try {
@@ -112,7 +111,7 @@ async function run([command, ...args], imports, source) {
       attributes,
       secret,
     }));
-    // The service keeps no order among them.
+    // The service returns items in any order.
     return { stdout, stderr, left: left.sort((a, b) => (a.label < b.label ? -1 : 1)) };
   } finally {
     await session.stop();

@@ -1,4 +1,4 @@
-// The encrypted file with many writers, writers that are killed, and disks that take no more.
+// The encrypted file with many writers, with writers that are killed, and on full disks.
 
 const assert = require("node:assert/strict");
 const { mkdirSync, readFileSync, readdirSync, writeFileSync } = require("node:fs");
@@ -12,7 +12,7 @@ const { isWine, linuxOnly } = require("./support/platform.js");
 const { root } = require("./support/runtimes.js");
 
 const WRITERS = 50;
-// A process starts slowly under Wine.
+// Processes start slowly under Wine.
 const WRITES = isWine ? 100 : 500;
 const writer = join(__dirname, "programs", "write.js");
 
@@ -53,7 +53,7 @@ describe("the encrypted file", () => {
       const closed = new Promise((resolve) => {
         child.once("close", resolve);
       });
-      // At any moment of a write, which takes less than a millisecond here.
+      // The kill must come at any moment of a write, which takes less than a millisecond here.
       await new Promise((resolve) => setTimeout(resolve, Math.random() * 12));
       child.kill("SIGKILL");
       await closed;
@@ -65,7 +65,7 @@ describe("the encrypted file", () => {
       written = found + 1;
     }
     t.diagnostic(`${written} writes, ${kills} writers killed`);
-    // What a killed writer has left is gone with the next write.
+    // The next write removes the temporary file of a killed writer.
     await store.set("writers", "name", "last");
     assert.deepEqual(readdirSync(folder).sort(), ["secrets.age", "secrets.age.backup"]);
   });
@@ -76,7 +76,7 @@ describe("the encrypted file", () => {
       const path = join(session.directory, `new ${round}`, "secrets.age");
       const store = openStore({ provider: "file", path, identity: identity.path });
       const missing = store.delete("s", "missing");
-      // At any moment of the other.
+      // The set must come at any moment of the delete.
       for (let left = round * 20; left > 0; left--) Math.random();
       if (round % 2) await new Promise(setImmediate);
       const stored = store.set("s", "n", "value");
@@ -92,7 +92,7 @@ describe("the encrypted file", () => {
     async (t) => {
       const { session, identity, store } = await prepareFileStore(t);
       await store.set("s", "n", "value");
-      // Another process holds the locks of eight stores.
+      // Another process locks the files of eight stores.
       const folders = Array.from({ length: 8 }, (_, index) => join(session.directory, `held ${index}`));
       for (const folder of folders) mkdirSync(folder, { mode: 0o700 });
       const holder = session.start("bash", [
@@ -182,7 +182,7 @@ describe("the encrypted file", () => {
 
   it("takes no more than can be read again", async (t) => {
     const { store } = await prepareFileStore(t);
-    // Each takes six times its size as JSON.
+    // As JSON, each character is six times as long.
     const value = "\u0001".repeat(16 << 20);
     await store.set("s", "1", value);
     await store.set("s", "2", value);

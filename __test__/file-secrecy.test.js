@@ -1,5 +1,5 @@
-// Where the values of an encrypted file must not be: in other files, in the memory of who has read it, in the
-// environment of other programs.
+// Places where the values of an encrypted file must not be: other files, the memory of a program that has
+// read it, and the environment of other programs.
 
 const assert = require("node:assert/strict");
 const {
@@ -18,10 +18,10 @@ const { helperIn } = require("./support/helpers.js");
 const { isWindows, linuxOnly } = require("./support/platform.js");
 const { root, runtimes } = require("./support/runtimes.js");
 
-/** Not in this file as it is stored, so that no program that was loaded from it holds it. */
+/** Joined here, so that the source of this file does not contain the secret. */
 const SECRET = ["Hunter2", "that", "nobody", "may", "see"].join("-");
 
-/** A file that holds the secret many times. */
+/** Makes an encrypted file that contains the secret many times. */
 async function prepare(t) {
   const prepared = await prepareFileStore(t);
   const { store } = prepared;
@@ -30,7 +30,7 @@ async function prepare(t) {
   return prepared;
 }
 
-/** How often a process's memory holds a text: all of what a core dump would hold. */
+/** Counts a text in a process's memory: in everything that a core dump would contain. */
 function countInMemory(pid, text) {
   const memory = openSync(`/proc/${pid}/mem`, "r");
   let count = 0;
@@ -41,13 +41,13 @@ function countInMemory(pid, text) {
     const from = Number.parseInt(start, 16);
     const to = Number.parseInt(end, 16);
     const piece = Buffer.alloc(1 << 22);
-    // Pieces overlap, so that none hides what lies on its edge.
+    // The pieces overlap, so that a text on an edge is found.
     for (let at = from; at < to; at += piece.length - text.length) {
       let length = 0;
       try {
         length = readSync(memory, piece, 0, Math.min(piece.length, to - at), at);
       } catch {
-        // Reserved, and not there.
+        // Reserved memory cannot be read.
         continue;
       }
       looked += length;
@@ -84,7 +84,8 @@ describe("the values of an encrypted file", () => {
       async (t) => {
         const { session, identity, path } = await prepare(t);
         const program = join(session.directory, "reader.cjs");
-        // It decrypts the file, writes it, and decrypts it again. "marker" shows that the search finds what is there.
+        // The program decrypts the file, writes it, and decrypts it again. The marker shows that the search
+        // works.
         writeFileSync(
           program,
           `const store = require(${JSON.stringify(root)}).openStore({ provider: "file", path: ${JSON.stringify(path)}, identity: ${JSON.stringify(identity.path)} });

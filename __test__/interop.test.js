@@ -1,5 +1,5 @@
-// The items are Bun's, to the last attribute: each implementation reads, replaces and deletes what
-// the other wrote, and so do clients that know neither.
+// Our items are Bun's, including every attribute. Each implementation reads, replaces and deletes the items
+// of the other, and so do other clients.
 
 const assert = require("node:assert/strict");
 const { after, before, describe, it } = require("node:test");
@@ -14,12 +14,12 @@ const collection = "/org/freedesktop/secrets/collection/login";
 const attributes = { "xdg:schema": "com.oven-sh.bun.Secret", service: key.service, account: key.name };
 const label = `${key.service}/${key.name}`;
 
-/** What every item of this key has, beside its secret. */
+/** The properties of every item with this key, without its secret. */
 const looks = isWindows
   ? { label, user: key.name, persist: 3, comment: null, alias: null, attributes: 0 }
   : { collection, attributes, label, contentType: "text/plain" };
 
-/** The items there are, without what differs from one to the next of a key. */
+/** Lists the items without the properties that differ between items with the same key. */
 const stored = async (session) => (await items(session)).map(({ path, blob, ...item }) => item);
 
 describe("credentials are shared with Bun.secrets", () => {
@@ -78,7 +78,7 @@ describe("credentials are shared with Bun.secrets", () => {
   });
 
   it("an item keeps the time when it was made, and has that of its change", linuxOnly("a bus"), async () => {
-    /** A time in whole seconds. */
+    /** Reads a time of an item, in seconds. */
     const time = async (path, property) => {
       const get = ["org.freedesktop.DBus.Properties.Get", "string:org.freedesktop.Secret.Item"];
       const { stdout } = await session.call("org.freedesktop.secrets", path, ...get, `string:${property}`);
@@ -89,7 +89,7 @@ describe("credentials are shared with Bun.secrets", () => {
     const made = await time(path, "Created");
     for (const writer of [ours, theirs]) {
       const before = await time(path, "Modified");
-      // The clock that it is taken from may be some milliseconds late.
+      // The clock of the service may be some milliseconds late.
       while (Date.now() < (before + 1) * 1000 + 50) await new Promise((resolve) => setTimeout(resolve, 50));
       await writer.set({ ...key, value: `at ${before}` });
       assert.ok((await time(path, "Modified")) > before);

@@ -1,5 +1,5 @@
-// Threads and processes end as if we were not there: workers come and go, nothing keeps a process
-// alive but a call in progress, and nothing crashes at the end.
+// Threads and processes end as they do without this package: workers start and end, only a call in progress
+// keeps a process alive, and nothing crashes at the end.
 
 const assert = require("node:assert/strict");
 const { mkdtempSync } = require("node:fs");

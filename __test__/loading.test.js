@@ -1,4 +1,4 @@
-// How the package is loaded: from ES modules and CommonJS, and what it says where its binary fails.
+// Loading the package: from ES modules and CommonJS, and the errors if its binary does not load.
 
 const assert = require("node:assert/strict");
 const { spawnSync } = require("node:child_process");
@@ -9,7 +9,7 @@ const { after, before, describe, it } = require("node:test");
 const { isWindows, linuxOnly } = require("./support/platform.js");
 const { node, root, runtimes } = require("./support/runtimes.js");
 
-/** The platform packages that the package looks for, the built one first. */
+/** The platform packages that the package tries to load. The first one is built. */
 const targets = isWindows ? ["win32-x64"] : ["linux-x64-gnu", "linux-x64-musl"];
 const [target] = targets;
 const FILES = ["package.json", "index.js", "load.js", "not-loaded.js"];
@@ -21,7 +21,7 @@ describe("the package", () => {
   });
   after(() => rmSync(directory, { recursive: true }));
 
-  /** A project with the package's files in its node_modules, but no platform package. */
+  /** Makes a project with the package's files in its node_modules, but without a platform package. */
   function project(name) {
     const folder = join(directory, name);
     const place = join(folder, "node_modules", "os-secrets");
@@ -31,7 +31,7 @@ describe("the package", () => {
     return folder;
   }
 
-  /** Gives the project a platform package with this content as its binary. */
+  /** Adds a platform package with this file as its binary. */
   function install(folder, target, binary) {
     const place = join(folder, "node_modules", "@os-secrets", target);
     mkdirSync(place, { recursive: true });
@@ -39,12 +39,12 @@ describe("the package", () => {
     if (binary !== undefined) cpSync(binary, join(place, "os-secrets.node"));
   }
 
-  /** Gives the project the platform packages of both C libraries, as some package managers do. */
+  /** Adds the platform packages of both C libraries, as some package managers do. */
   function installBoth(folder) {
     for (const each of ["linux-x64-gnu", "linux-x64-musl"]) install(folder, each, built);
   }
 
-  /** Prints which platform packages are loaded into the process. */
+  /** The source of a program that prints the platform packages in its memory. */
   const loaded = `
     require("os-secrets");
     const maps = require("node:fs").readFileSync("/proc/self/maps", "utf8");
@@ -91,7 +91,7 @@ describe("the package", () => {
       assert.equal(status, 1);
       for (const part of [
         `cannot load its native binary for ${process.platform}-x64`,
-        ...targets.map((each) => `@os-secrets/${each}: not there`),
+        ...targets.map((each) => `@os-secrets/${each}: not found`),
         "npm install --include=optional --force os-secrets",
         "ERR_SECRETS_PLATFORM_ERROR",
       ]) {
@@ -104,7 +104,7 @@ describe("the package", () => {
       install(folder, target, join(root, "LICENSE"));
       const { status, stderr } = run(folder, runtime, "main.cjs", `require("os-secrets")`);
       assert.notEqual(status, 0);
-      assert.match(stderr, /What is there cannot be loaded here/);
+      assert.match(stderr, /The binary is installed but cannot be loaded/);
       const why = isWindows ? "(Win32 application|exe format)" : "(header|ELF|dlopen|file too short)";
       assert.match(stderr, new RegExp(`@os-secrets/${target}: .*${why}`, "i"));
     });
@@ -132,7 +132,7 @@ describe("the package", () => {
     });
   }
 
-  // The runtimes here are all built for glibc: what is said of a machine stands in for it.
+  // All runtimes here are built for glibc, so a preloaded script pretends to be another machine.
   const machines = {
     "a musl machine": { hasLoader: true, header: {}, first: "musl" },
     "a glibc machine that has musl, too": { hasLoader: true, header: undefined, first: "gnu" },
@@ -178,8 +178,8 @@ describe("the package", () => {
     const folder = project("empty");
     install(folder, target);
     const { stderr } = run(folder, node(20), "main.cjs", `require("os-secrets")`);
-    assert.match(stderr, /os-secrets.*: not there\r?\n/);
-    assert.match(stderr, /Install it afresh/);
+    assert.match(stderr, /os-secrets.*: not found\r?\n/);
+    assert.match(stderr, /Reinstall the package/);
   });
 
   it("refuses a binary of another version", () => {
@@ -190,8 +190,11 @@ describe("the package", () => {
     const { version } = require("../package.json");
     writeFileSync(file, text.replace(`version = "${version}"`, 'version = "77.0.1"'));
     const { stderr } = run(folder, node(20), "main.cjs", failing);
-    assert.ok(stderr.includes(`it is of version ${version}, and this package of version 77.0.1`), stderr);
-    assert.match(stderr, /ERR_SECRETS_PLATFORM_ERROR.*start that anew/s);
+    assert.ok(
+      stderr.includes(`its version is ${version}, but the version of this package is 77.0.1`),
+      stderr,
+    );
+    assert.match(stderr, /ERR_SECRETS_PLATFORM_ERROR.*restart the process/s);
   });
 
   it("loads where Node may read nothing but its packages", linuxOnly("two C libraries"), () => {
@@ -217,7 +220,7 @@ describe("the package", () => {
       assert.notEqual(status, 0);
       assert.match(stderr, /os-secrets cannot load its native binary/);
       assert.match(stderr, advice);
-      assert.doesNotMatch(stderr, /install it/i);
+      assert.doesNotMatch(stderr, /reinstall|npm install/i);
     }
   });
 
@@ -225,7 +228,7 @@ describe("the package", () => {
     const folder = project("riscv64");
     const machine = `Object.defineProperty(process, "arch", { value: "riscv64" })`;
     const { stderr } = run(folder, node(20), "main.cjs", `${machine}; require("os-secrets")`);
-    assert.match(stderr, /for \w+-riscv64.*\.\r?\nThere is none: .* x64 and arm64\.\r?\n/);
+    assert.match(stderr, /for \w+-riscv64.*\.\r?\nThere is no such binary: .* x64 and arm64\.\r?\n/);
     assert.doesNotMatch(stderr, /npm install/);
   });
 });

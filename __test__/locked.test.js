@@ -1,5 +1,5 @@
-// A locked store is never "no such credential". No prompter is installed in these sessions, so
-// gnome-keyring dismisses every prompt at once.
+// A locked store is never reported as "no such credential". These sessions have no prompter, so gnome-keyring
+// dismisses every prompt at once.
 
 const assert = require("node:assert/strict");
 const { describe, it } = require("node:test");
@@ -50,7 +50,7 @@ describe("a locked keyring", linuxOnly("a bus"), () => {
       await assert.rejects(ours.set({ ...key, value: "" }), error);
       await assert.rejects(ours.delete(key), error);
       await assert.rejects(ours.set({ ...key, name: "another", value: "other" }), error);
-      // The next one unlocks its keyring when it starts.
+      // The new gnome-keyring unlocks its keyring when it starts.
       await session.end(keyring);
       await session.startKeyring();
       assert.equal(await ours.get(key), "value");
@@ -102,7 +102,7 @@ describe("a service without a default collection", linuxOnly("a bus"), () => {
 });
 
 describe("a keyring that was not unlocked since it started", linuxOnly("a bus"), () => {
-  // It shows its items under another schema, with their attributes hashed.
+  // gnome-keyring shows the items of such a keyring with another schema and hashed attributes.
   it("rejects every call on what it may hold, and answers when it is unlocked", async (t) => {
     const session = await withSession(t, { keyring: false });
     const first = await session.startKeyring({ password: "right" });

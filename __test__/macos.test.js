@@ -1,7 +1,7 @@
-// macOS' Keychain, in what it does otherwise than the stores of other systems.
+// The differences of macOS' Keychain from the stores of other systems.
 //
-// Nothing here may ask a person, because nobody is there: so no executable reads what another has stored, unless
-// it must not ask.
+// These tests must not cause a prompt, because nobody would answer it. So an executable reads the item of
+// another one only in a call that may not ask.
 
 const assert = require("node:assert/strict");
 const { join } = require("node:path");
@@ -12,7 +12,7 @@ const { macOnly } = require("./support/platform.js");
 const { bun, root } = require("./support/runtimes.js");
 
 const service = "os-secrets test";
-/** What differs from one item to the next: when it was made and changed. */
+/** The attributes that differ between items: the times of creation and change. */
 const TIMES = ["cdat", "mdat"];
 
 describe("Keychain", macOnly("Keychain"), () => {
@@ -21,7 +21,7 @@ describe("Keychain", macOnly("Keychain"), () => {
 
   before(() => {
     keychain = makeKeychain();
-    // Read by the system at its first call.
+    // The system reads HOME at its first call.
     process.env.HOME = keychain.env.HOME;
   });
 
@@ -30,7 +30,7 @@ describe("Keychain", macOnly("Keychain"), () => {
     keychain?.remove();
   });
 
-  /** Runs a script under Bun: what it prints. */
+  /** Runs a script under Bun. Returns its output. */
   const inBun = (...args) => {
     const { status, stdout, stderr } = keychain.run(bun, args);
     assert.deepEqual({ status, stderr }, { status: 0, stderr: "" });

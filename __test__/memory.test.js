@@ -1,6 +1,5 @@
-// After a call has ended no buffer of ours holds the value. Buffers that the program gave or got are
-// its own; strings cannot be looked for, because the engine copies them as it likes, as Bun's does
-// with buffers.
+// After a call has ended, none of our buffers contains the value. The program's own buffers do not count. The
+// tests cannot search for strings, because engines copy them. Bun's engine also copies buffers.
 
 const assert = require("node:assert/strict");
 const { join } = require("node:path");
@@ -23,7 +22,7 @@ describe("the process's memory", linuxOnly("/proc"), () => {
       const { code, stdout, stderr } = await session.run(runtimes[name][0], [program]);
       assert.equal(code, 0, stderr);
       const { before, afterSet, whileHeld, afterGet, pieces } = JSON.parse(stdout);
-      // What is there is found: ten buffers hold the whole of it.
+      // This shows that the search works: ten buffers contain the whole value.
       assert.ok(whileHeld >= 10 * pieces, `found ${whileHeld} of ${10 * pieces}`);
       assert.deepEqual({ before, afterSet, afterGet }, { before: 0, afterSet: 0, afterGet: 0 });
     });

@@ -1,4 +1,4 @@
-// migrate, on what keytar and @napi-rs/keyring themselves have stored.
+// The command migrate, with credentials that keytar and @napi-rs/keyring have stored.
 
 const assert = require("node:assert/strict");
 const { readFileSync } = require("node:fs");
@@ -15,7 +15,7 @@ const node = nodeOf(22);
 const service = "my-cli-tool";
 const values = { alice: "alice's value", "bob@example.com": "Zürich 👋", "two words": " spaces and\nlines " };
 
-/** How each package stores a credential: the body of a program with `service`, `name` and `value`. */
+/** For each package, the source that stores a credential from `service`, `name` and `value`. */
 const packages = {
   keytar: `await require("keytar").setPassword(service, name, value);`,
   "napi-rs": `new (require("@napi-rs/keyring").Entry)(service, name).setPassword(value);`,
@@ -27,7 +27,7 @@ async function sessionFor(t, options) {
   return session;
 }
 
-/** Stores values with a package, as a program that uses it would. */
+/** Stores values with a package, in a program that uses it. */
 async function store(session, from, stored, of = service) {
   const source = `(async () => { for (const [name, value] of ${JSON.stringify(Object.entries(stored))}) {
     const service = ${JSON.stringify(of)}; ${packages[from]} } })()`;
@@ -57,7 +57,7 @@ for (const from of Object.keys(packages)) {
       assert.equal(after.filter(ofOurs).length, names.length);
       const left = after.filter((item) => !ofOurs(item)).map(({ path }) => path);
       assert.deepEqual(new Set(left), new Set(before.map(({ path }) => path)));
-      // A second run finds equal copies.
+      // A second run finds equal values and reports the same.
       assert.equal((await migrate(session, ...args)).stdout, lines("copied"));
       assert.equal((await items(session)).length, after.length);
     });

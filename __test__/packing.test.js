@@ -1,4 +1,4 @@
-// What is published installs and works where there is neither this repository nor Rust.
+// The published packages install and work on a machine without this repository and Rust.
 
 const assert = require("node:assert/strict");
 const { spawnSync } = require("node:child_process");
@@ -96,7 +96,7 @@ describe("the packed tarballs", linuxOnly("packages of Linux"), () => {
 
   for (const [name, [command, ...args]] of Object.entries(runtimes)) {
     it(`work under ${name}, in an empty directory and without Rust`, async () => {
-      // A PATH with nothing in it but the runtime itself.
+      // A PATH that contains only the runtime.
       const bin = join(directory, name.replace(" ", "-"));
       mkdirSync(bin);
       symlinkSync(command, join(bin, "runtime"));
@@ -163,7 +163,7 @@ describe("the packed tarballs", linuxOnly("packages of Linux"), () => {
     writeFileSync(join(project, "typed.mts"), source);
     const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
     const flags = ["--strict", "--noEmit", "--module", "nodenext", "--target", "es2022", "--types", ""];
-    // Also where the types of neither Node nor a browser are known.
+    // The second run has the types of neither Node nor a browser.
     for (const libraries of [[], ["--lib", "es2022"]]) {
       succeed(process.execPath, [tsc, ...flags, ...libraries, "typed.mts"], { cwd: project });
     }

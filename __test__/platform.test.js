@@ -1,4 +1,4 @@
-// docs/platforms.md says what is not tested everywhere, and why.
+// docs/platforms.md says which tests do not run everywhere, and why.
 
 const assert = require("node:assert/strict");
 const { readdirSync, readFileSync } = require("node:fs");

@@ -1,4 +1,4 @@
-// Many processes use one credential at once: each sees whole values that were written, or none.
+// Many processes use one credential at once. Each reads either a whole value that was written, or null.
 
 const assert = require("node:assert/strict");
 const { once } = require("node:events");
@@ -49,7 +49,7 @@ it(
       read.filter((value) => value !== null && !written.has(value)),
       [],
     );
-    // They have met each other: a value of another process, and somebody else's deletion.
+    // The processes must have met: one reads a value of another, and one deletes a value of another.
     const foreign = told.some(({ read }, id) =>
       read.some((value) => value && !value.startsWith(`process ${id},`)),
     );

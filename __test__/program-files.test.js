@@ -1,5 +1,5 @@
-// The two files that the program keeps secrets in, when they are not as they should be, when many write
-// at once, and when a writer is killed.
+// The two files in which the program stores secrets: if their content is wrong, if many processes write at
+// once, and if a writer is killed.
 
 const assert = require("node:assert/strict");
 const { execFileSync } = require("node:child_process");
@@ -34,7 +34,7 @@ const {
 
 const [program] = ways.native("bus-secrets");
 
-/** The two files: where each is, what holds these secrets, and how to name its scope. */
+/** For each file: its path, its text with these secrets, its members, and the flags of its scope. */
 const files = {
   "datapackage.json": {
     of: (workspace) => workspace.datapackage,
@@ -52,9 +52,12 @@ const files = {
   },
 };
 
-/** Runs the program as somebody who is neither root nor, where root runs the test, the files' owner. */
+/**
+ * Returns a function that runs the program as a user other than root. If root runs the test, it is not the
+ * owner.
+ */
 function asNobody({ session, directory }, path) {
-  // Where everybody may run it.
+  // This copy is in a folder that every user may read.
   const copy = join(session.directory, "program");
   copyFileSync(program, copy);
   for (const folder of [session.directory, dirname(dirname(path)), dirname(path)]) chmodSync(folder, 0o755);
@@ -63,14 +66,17 @@ function asNobody({ session, directory }, path) {
   return (args) => session.run(command, [...first, copy, ...args], { cwd: directory });
 }
 
-/** The text of a JSON file with this value under these members, one in the other. */
+/** Returns the text of a JSON file with this value in these nested members. */
 function nested(members, value) {
   return JSON.stringify(members.reduceRight((inner, member) => ({ [member]: inner }), value));
 }
 
 for (const [file, { of, holding, members, name: nameIn, scope }] of Object.entries(files)) {
   describe(file, () => {
-    /** A test with a workspace whose file this is; `path` is where, and `set`, `get` and `list` are for it. */
+    /**
+     * Defines a test with a workspace. It gets the file's `path`, and `set`, `get` and `list` commands for
+     * its scope.
+     */
     function test(name, run, options = {}) {
       it(name, options, async (t) => {
         const workspace = await startWorkspace(t);
@@ -91,7 +97,7 @@ for (const [file, { of, holding, members, name: nameIn, scope }] of Object.entri
       });
     }
 
-    /** What is in the file's place is refused by all commands, and stays. */
+    /** Asserts that every command refuses the file and leaves it as it is. */
     async function refused({ workspace, path, set, get, list }, why) {
       const before = lstatSync(path).isFile() ? readFileSync(path) : lstatSync(path).ino;
       for (const args of [set, get, list, ["delete", "a", ...scope], ["resolve", "secret:a", ...scope]]) {
@@ -189,7 +195,7 @@ for (const [file, { of, holding, members, name: nameIn, scope }] of Object.entri
           execFileSync("mkfifo", [here.path]);
           await refused(here, /not a regular file/);
         },
-        // Who does wait for it waits for ever.
+        // A program that reads the pipe waits for ever.
         { timeout: 60_000, ...linuxOnly("named pipes") },
       );
 
@@ -371,7 +377,7 @@ for (const [file, { of, holding, members, name: nameIn, scope }] of Object.entri
         put,
       }, t) => {
         const { session } = workspace;
-        // Large enough for a write to take a while.
+        // The file is large, so that a write takes some time.
         const filler = "x".repeat(1 << 18);
         const whole = (value) => holding({ a: value }).replace("{", `{\n  "filler": "${filler}",`);
         writeFileSync(path, whole("first"));
@@ -389,7 +395,7 @@ for (const [file, { of, holding, members, name: nameIn, scope }] of Object.entri
             await new Promise((resolve) => setTimeout(resolve, Math.random() * span));
             child.kill("SIGKILL");
             const [, signal] = await ended;
-            // As many are killed as come to their end, however fast the machine is.
+            // On any machine, this kills about half of the writers before they end.
             span *= signal === null ? 0.9 : 1.1;
           }
           const found = text(path);
@@ -400,7 +406,8 @@ for (const [file, { of, holding, members, name: nameIn, scope }] of Object.entri
           if (readdirSync(dirname(path)).length > 1) killed.within += 1;
         }
         t.diagnostic(JSON.stringify(killed));
-        // How many are killed within a write depends on the disk; what they leave is made sure of here.
+        // It depends on the disk how many are killed during a write. So the test also leaves a temporary file
+        // itself.
         assert.ok(killed.before > 0 && killed.after > 0, JSON.stringify(killed));
         writeFileSync(join(dirname(path), `.${file}.os-secrets.tmp`), "left behind");
         await put("a", "the last");

@@ -1,4 +1,4 @@
-// `secrets run`: what the command gets, and how it ends.
+// `secrets run`: the environment, input and arguments of the command, and its exit code.
 
 const assert = require("node:assert/strict");
 const { chmodSync, cpSync, existsSync, mkdirSync, writeFileSync } = require("node:fs");
@@ -10,9 +10,9 @@ const { root } = require("./support/runtimes.js");
 const { startSession } = require("./support/session.js");
 
 const value = "väl ue $x\nwith lines";
-/** Where the environment says that the person's files are. */
+/** The variable for the user's home directory. */
 const home = isWindows ? "USERPROFILE" : "HOME";
-/** A script that prints variables. */
+/** Returns a script that prints variables. */
 const show = (...names) =>
   `process.stdout.write(${JSON.stringify(names)}.map((name) => process.env[name]).join("|"))`;
 const ended = (stdout, code = 0, signal = null) => ({ code, signal, stdout, stderr: "" });
@@ -78,7 +78,7 @@ for (const way of Object.keys(ways)) {
       const env = `NODE_OPTIONS=--require=${evil}\nDBUS_SESSION_BUS_ADDRESS=/nowhere\nA=secret:other\n`;
       for (const file of [".env", join("sub", "steering.env")]) writeFileSync(join(directory, file), env);
       const flags = ["-C", "sub", "--env-file", "steering.env"];
-      // Not by Node, which would do what the variables say.
+      // The command is not Node, because Node would obey NODE_OPTIONS.
       const command = isWindows ? ["cmd", "/d", "/c", "set"] : ["env"];
       const { stdout } = await secrets(["run", ...flags, "--", ...command]);
       assert.match(stdout, /^DBUS_SESSION_BUS_ADDRESS=\/nowhere\r?$/m);
@@ -114,7 +114,7 @@ for (const way of Object.keys(ways)) {
     it("ends as the command ends", async () => {
       for (const mask of [[], ["--mask"]]) {
         assert.deepEqual(await run("process.exit(7)", {}, ...mask), ended("", 7));
-        // By a signal, where there are signals.
+        // Windows has no signals.
         const killed = await run("process.kill(process.pid, 'SIGTERM')", {}, ...mask);
         assert.deepEqual(killed, isWindows ? ended("", 1) : ended("", null, "SIGTERM"));
       }
@@ -157,7 +157,7 @@ for (const way of Object.keys(ways)) {
         join(bin, "print.js"),
         "console.log(JSON.stringify([process.env.A, ...process.argv.slice(2)]));",
       );
-      // As short as npm's for what is installed.
+      // A short form of the scripts that npm writes for installed programs.
       writeFileSync(join(bin, "tool.cmd"), `@"${process.execPath}" "%~dp0\\print.js" %*\r\n`);
       const env = { PATH: `${bin};${session.env.PATH}`, A: "secret:other" };
       const words = ["two words", "", "-h", "a&b", "x|y>z", "ü", "^", "(a)"];
@@ -187,7 +187,7 @@ for (const way of Object.keys(ways)) {
         const ours = await shell(`ulimit -Sn 777; "$@" run ${mask} -- sh -c ${quoted}; exit`);
         assert.deepEqual(ours, plain);
       }
-      // The same process: nothing stands between the shell and the command.
+      // The command replaces `secrets` in the same process.
       const { stdout } = await shell(`"$@" run -- sh -c 'echo $$' & echo $!; wait`);
       const [pid, same] = stdout.trim().split("\n");
       assert.equal(pid, same);
@@ -227,7 +227,7 @@ for (const way of Object.keys(ways)) {
   });
 }
 
-// What npm 10 writes for `secrets` into node_modules/.bin.
+// The script that npm 10 writes into node_modules/.bin for `secrets`.
 const SHIM = `@ECHO off
 GOTO start
 :find_dp0
@@ -263,7 +263,7 @@ it("npm's script of cmd runs the program", windowsOnly("scripts of cmd"), async 
     cpSync(join(root, part), join(installed, part), { recursive: true, dereference: true });
   }
   mkdirSync(join(modules, ".bin"));
-  // Wine's cmd ends at a label that is not there, where that of Windows goes on with the line.
+  // If a label does not exist, Wine's cmd ends, but Windows' cmd continues with the line.
   const shim = isWine ? SHIM.replace("& goto #_undefined_# 2>NUL || title %COMSPEC% ", "") : SHIM;
   writeFileSync(join(modules, ".bin", "secrets.cmd"), shim.replaceAll("\n", "\r\n"));
   const PATH = [join(modules, ".bin"), dirname(process.execPath), session.env.PATH].join(";");

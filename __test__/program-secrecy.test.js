@@ -1,4 +1,4 @@
-// Where a secret must not be: in any process's arguments, in messages, in files, in core dumps.
+// Places where a secret must not be: the arguments of processes, messages, files and core dumps.
 
 const assert = require("node:assert/strict");
 const { mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } = require("node:fs");
@@ -10,7 +10,7 @@ const { startSession } = require("./support/session.js");
 
 const SECRET = "Hunter2-that-nobody-may-see";
 
-/** The arguments of every process there is, where they can be seen. */
+/** Lists the arguments of every process. They cannot be read on Windows. */
 function commandLines() {
   if (isWindows) return [];
   return readdirSync("/proc")
@@ -24,7 +24,7 @@ function commandLines() {
     });
 }
 
-/** The files below a folder that hold the secret. */
+/** Lists the files in a folder that contain the secret. */
 function filesWith(directory) {
   return readdirSync(directory, { recursive: true })
     .map((name) => join(directory, name))
@@ -94,7 +94,7 @@ for (const way of Object.keys(ways)) {
       const { session, directory } = await workspace(t);
       const [program, ...first] = ways[way]("secrets");
       for (const name of ["ready", "hold", "data"]) await session.run("mkfifo", [name], { cwd: directory });
-      /** Whether a process that is told to crash once it is ready leaves a dump, as bash says. */
+      /** Runs a script in bash and aborts it when it is ready. Returns whether bash reports a core dump. */
       const dumps = async (script, before = "", after = "") => {
         const line = `ulimit -c unlimited; ${before} ${script} & read -r line <ready
           kill -ABRT $!; wait $!; echo "ended with $?"; ${after}`;
@@ -107,7 +107,8 @@ for (const way of Object.keys(ways)) {
       if (!(await dumps("sh -c 'echo >ready; read -r line <hold'"))) {
         return t.skip("no process leaves a core dump here, whatever it does");
       }
-      // It has read a part of its input where that is more than a pipe holds, and waits for the rest.
+      // The input is larger than a pipe's buffer. So when `cat` ends, the program has read a part and waits
+      // for the rest.
       writeFileSync(join(session.directory, "input"), SECRET.repeat(10_000));
       const feed = "{ cat ../input; echo >ready; read -r line <hold; } >data &";
       assert.equal(await dumps(`"$@" set token <data`, feed, "echo >hold"), false);

@@ -1,4 +1,4 @@
-// The program where there is no desktop: the encrypted file, and what goes between stores.
+// The program without a desktop: the encrypted file, and copies between stores.
 
 const assert = require("node:assert/strict");
 const { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } = require("node:fs");
@@ -14,13 +14,13 @@ const { assertMode } = require("./support/workspace.js");
 
 for (const way of Object.keys(ways)) {
   describe(`secrets over other stores, ${way},`, () => {
-    /** A session, and a function that runs `secrets` in it. */
+    /** Starts a session. Returns it with functions that run `secrets` in it. */
     async function prepare(t, options = { bus: false }) {
       const session = await startSession(options);
       t.after(() => session.stop());
       const secrets = (args, more) =>
         runProgram(session, way, "secrets", args, { cwd: session.directory, ...more });
-      /** Runs what succeeds: what it prints. */
+      /** Runs `secrets`, which must succeed. Returns its output. */
       const gives = async (args, more) => {
         const { code, stdout, stderr } = await secrets(args, more);
         assert.equal(code, 0, stderr);
@@ -48,7 +48,7 @@ for (const way of Object.keys(ways)) {
         readFileSync(identity, "utf8"),
         new RegExp(`^# public key: ${recipient}\\nAGE-SECRET-KEY-1\\w+\\n$`),
       );
-      // Another would lose what is encrypted for this one.
+      // A new identity could not decrypt the secrets for this one.
       const before = readFileSync(identity);
       await fails(["init"], 1, /is there already/);
       assert.deepEqual(readFileSync(identity), before);
@@ -135,7 +135,7 @@ for (const way of Object.keys(ways)) {
       assert.equal(await gives([...copy, "--service", "my-cli"]), "copied my-cli/a/b\ncopied my-cli/token\n");
       assert.equal(Object.keys(JSON.parse(decrypt(file, identity)).credentials).length, 1);
       if (isWindows) {
-        // Credential Manager lists one service only.
+        // Credential Manager lists only one service at a time.
         assert.match((await secrets(copy)).stderr, /--service/);
         copy.push("--service", "other");
       }
@@ -145,7 +145,7 @@ for (const way of Object.keys(ways)) {
       const again = await secrets(copy);
       assert.deepEqual([again.code, again.stdout], [1, ofMyCli]);
       assert.match(again.stderr, /^secrets: other\/x is not copied: another value is there/);
-      // And back, into a keyring that has lost them.
+      // Copies them back into a keyring that no longer has them.
       for (const name of ["token", "a/b"]) await gives(["delete", "--service", "my-cli", name]);
       await gives(["copy", "--from", "file", "--to", "os", "--service", "my-cli"]);
       const found = (await items(session)).map(({ label, secret }) => [label, secret]).sort();
@@ -268,17 +268,17 @@ for (const way of Object.keys(ways)) {
         assert.ok(!read.shown.includes("horse"));
         const wrong = await type(["--store", "file", "get", "name"], [[prompt, "battery\r"]]);
         assert.match(wrong.shown, /the passphrase is not the right one/);
-        // Also where standard input is not the terminal.
+        // It asks on the terminal even if standard input is a pipe.
         const shell = `echo piped | ${ways[way]("secrets").join(" ")} --store file set piped`;
         const piped = await type(["bash", "-c", shell], [[prompt, "correct horse\r"]], []);
         assert.equal(piped.code, 0, piped.shown);
-        // A prompt that is dismissed is not shown again, and leaves the terminal as it was.
+        // A dismissed prompt is not shown again, and the terminal's settings are restored.
         const run = `T=secret:a U=secret:b V=secret:c ${ways[way]("secrets").join(" ")} --store file run -- true; stty -a`;
         const dismissed = await type(["bash", "-c", run], [[prompt, "\u0004"]], []);
         assert.match(dismissed.shown, /No passphrase was entered/);
         assert.ok(/ echo /.test(dismissed.shown), dismissed.shown);
         assert.equal(dismissed.shown.split(prompt).length, 2, dismissed.shown);
-        // Nobody is asked for the passphrase of what is not there, nor where the settings are wrong.
+        // There is no prompt if the file does not exist or the settings are wrong.
         const nothing = ["--store", "./none/s.age", "list"];
         assert.match((await type(nothing, [])).shown, /using the encrypted file/);
         const both = await type(

@@ -1,4 +1,4 @@
-// The program on a real terminal: what it asks, what it shows, how it leaves the terminal behind.
+// The program on a real terminal: its prompts, its output, and the terminal's settings afterwards.
 
 const assert = require("node:assert/strict");
 const { after, before, describe, it } = require("node:test");
@@ -18,7 +18,7 @@ for (const way of Object.keys(ways)) {
     });
     after(() => session.stop());
 
-    /** Runs `secrets` where somebody types, in steps of [what to wait for, what to type then]. */
+    /** Runs `secrets` on a terminal. Each step is [text to wait for, text to type]. */
     const type = (args, steps, env) => runOnTerminal(session, [...ways[way]("secrets"), ...args], steps, env);
     const get = (name) => runProgram(session, way, "secrets", ["get", name]);
     const first = "Value of token: ";

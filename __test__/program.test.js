@@ -15,10 +15,10 @@ const { assertMode } = require("./support/workspace.js");
 
 const login = "/org/freedesktop/secrets/collection/login";
 
-/** What a program did that said nothing on standard error. */
+/** Returns the result of a program that printed nothing on standard error. */
 const quietly = (stdout, code = 0) => ({ code, signal: null, stdout, stderr: "" });
 
-/** A runner of `secrets` in a session: ([arguments], options) → { code, signal, stdout, stderr }. */
+/** Returns a function that runs `secrets`: ([arguments], options) → { code, signal, stdout, stderr }. */
 function runner(session, way = "native") {
   return (args, options) => runProgram(session, way, "secrets", args, { cwd: session.directory, ...options });
 }
@@ -374,7 +374,7 @@ REFERENCE=secret:api_key
         await session.startKeyring({ password });
         await session.lock();
         const { problems } = JSON.parse((await examine("--json")).stdout);
-        // In the foreground, so that it ends with the session.
+        // In the foreground, the daemon ends with the session.
         const mend = problems[0].mend.replace("--components", "--foreground --components");
         session.start("sh", ["-c", mend]).stdin.end(`${password}\n`);
         await session.answered(

@@ -1,5 +1,4 @@
-// Prompts that a person answers: gnome-keyring's own, with libgcr's mock prompter in the place of the
-// person.
+// Prompts of gnome-keyring. libgcr's mock prompter answers them in place of the user.
 
 const assert = require("node:assert/strict");
 const { describe, it } = require("node:test");
@@ -13,7 +12,7 @@ const key = { service: "prompts", name: "name" };
 const canceled = { name: "Error", code: "ERR_SECRETS_USER_CANCELED" };
 const NEVER = "delay 3600000";
 
-/** A session with a keyring that holds one credential and is locked; its password is "right". */
+/** Starts a session with a locked keyring that has one credential. Its password is "right". */
 async function locked(t) {
   const session = await startSession({ keyring: false });
   t.after(() => session.stop());
@@ -69,7 +68,7 @@ describe("a prompt", linuxOnly("a bus"), () => {
 
   it("is shown once for a hundred calls", async (t) => {
     const { prompter, ours } = await locked(t);
-    // A second prompt would find nobody who expects it, and be refused.
+    // The prompter expects one prompt, and would refuse a second one.
     await prompter.expect("password right");
     const values = await Promise.all(Array.from({ length: 100 }, () => ours.get(key)));
     assert.deepEqual(new Set(values), new Set(["value"]));
@@ -107,7 +106,7 @@ describe("a prompt", linuxOnly("a bus"), () => {
     const nothing = { ...timedOut, message: /within 200 ms\. Nothing was changed\./ };
     await assert.rejects(ours.set({ ...key, value: "other", timeout: 200 }), nothing);
     await assert.rejects(ours.delete({ ...key, timeout: 200 }), nothing);
-    // The prompter expects one prompt alone, and refuses others.
+    // The prompter expects one prompt, and would refuse a second one.
     assert.equal(await ours.get(key), "value");
   });
 
@@ -130,7 +129,7 @@ describe("a prompt", linuxOnly("a bus"), () => {
     it(`that the bus refuses rejects each call, and holds up none, under ${name}`, async (t) => {
       const session = await startSession({ bus: false });
       t.after(() => session.stop());
-      // As the policy of a sandbox has it.
+      // A sandbox may have such a policy.
       const policy = '<deny send_interface="org.freedesktop.Secret.Prompt" send_member="Prompt"/>';
       await session.startBus("bus", { policy });
       await session.startKeyring();

@@ -1,4 +1,4 @@
-// Every provider of openStore keeps the same contract.
+// Every provider of openStore has the same contract.
 
 const assert = require("node:assert/strict");
 const { mkdirSync } = require("node:fs");
@@ -14,7 +14,7 @@ const program = join(__dirname, "programs", "conformance.js");
 
 const helpers = linuxOnly("Docker's credential helpers");
 
-/** Each provider: what it needs in a session, the options that open it, and its kind in conformance.js. */
+/** For each provider: what its session needs, the options that open it, and its kind in conformance.js. */
 const providers = {
   os: {
     needs: { bus: true },
@@ -54,7 +54,7 @@ const providers = {
 for (const [name, provider] of Object.entries(providers)) {
   const { needs = { bus: false }, prepare, options, kind = "whole", only = {}, slow } = provider;
   describe(`the provider ${name} conforms`, only, () => {
-    // What is slow is run under one runtime of each kind.
+    // Slow providers run under only two runtimes.
     const chosen = Object.entries(runtimes).filter(
       ([runtime]) => !slow || ["Node 22", "Bun"].includes(runtime),
     );

@@ -1,4 +1,4 @@
-// The round trip that `npm run quickstart` shows, in both of its stores.
+// The round trip of `npm run quickstart`, in both of its stores.
 
 const assert = require("node:assert/strict");
 const { mkdirSync } = require("node:fs");

@@ -1,5 +1,5 @@
-// Every example of the programs in the manual does what it shows there. Those of a page run one after the other, as
-// a reader would paste them. The recipes for servers are in recipes.test.js.
+// Every example of the programs in the manual prints what the manual shows. The examples of a page run one after
+// another, as a reader would paste them. The recipes for servers are in recipes.test.js.
 
 const assert = require("node:assert/strict");
 const { mkdirSync, symlinkSync } = require("node:fs");
@@ -17,7 +17,7 @@ const commandsOf = (page) =>
     [...block.matchAll(/^\$ (.*)$/gm)].map(([, command]) => command),
   );
 
-/** What differs from one machine to another. */
+/** Replaces the values that differ between machines. */
 const settled = (text) => text.replace(/^(bus|place|display) .*$/gm, "$1 …");
 
 for (const page of pages) {

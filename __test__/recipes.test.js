@@ -1,5 +1,5 @@
-// The recipes of docs/servers.md for machines without a desktop, as they stand there. systemd and containers are laid out
-// by hand, in a file system of the test's own, as they lay things out; SSH is real.
+// The recipes of docs/servers.md for machines without a desktop, exactly as written there. The tests imitate the files
+// and mounts of systemd and containers in a private file system. SSH is real.
 
 const assert = require("node:assert/strict");
 const { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } = require("node:fs");
@@ -21,25 +21,25 @@ const recipes = new Map(
     .map((text) => [text.slice(0, text.indexOf("\n")), text]),
 );
 
-/** The blocks of a recipe in a language. */
+/** Lists a recipe's code blocks in a language. */
 function blocks(recipe, language) {
   const found = blocksOf(recipes.get(recipe)).filter((block) => block.language === language);
   return found.map(({ text }) => text);
 }
 
-/** The commands that a recipe shows, as a script. */
+/** Returns the commands of a recipe as a script. */
 const commands = (recipe, index = 0) => blocks(recipe, "console")[index].replace(/^\$ /gm, "");
 
 const [secrets] = ways.native("secrets");
 
-/** A session without a bus, and with `secrets` on its path. */
+/** Starts a session without a bus and with `secrets` on its path. */
 async function prepare(t) {
   const session = await startSession({ bus: false });
   t.after(() => session.stop());
   session.env.PATH = `${join(secrets, "..")}:${session.env.PATH}`;
   session.env.XDG_CONFIG_HOME = "";
   session.env.XDG_DATA_HOME = "";
-  // A server that uses the package, and says what it has read.
+  // A server that uses the package and prints the value that it reads.
   const app = join(session.directory, "app");
   mkdirSync(join(app, "node_modules", ".bin"), { recursive: true });
   const installed = join(app, "node_modules", "os-secrets");
@@ -53,7 +53,7 @@ async function prepare(t) {
   return { session, app };
 }
 
-/** Runs a script in bash: what it prints, on both outputs. */
+/** Runs a bash script. Returns its standard output and error. */
 async function bash(session, script, { cwd = session.env.HOME, env = {} } = {}) {
   const { code, stdout, stderr } = await session.run("bash", ["--norc", "-euc", `exec 2>&1\n${script}`], {
     cwd,
@@ -63,7 +63,7 @@ async function bash(session, script, { cwd = session.env.HOME, env = {} } = {}) 
   return stdout;
 }
 
-/** As `bash`, with empty folders of its own in place of these. */
+/** Does the same as `bash`, but with empty private folders in place of these. */
 async function apart(session, folders, script) {
   const mounts = folders
     .map((folder) => `mkdir -p ${folder}; mount -t tmpfs -o mode=755 tmpfs ${folder}`)
@@ -83,7 +83,7 @@ describe("the recipe for", linuxOnly("recipes for Linux"), () => {
     const { session, app } = await prepare(t);
     const [unit] = blocks("systemd", "ini");
     const setting = (name) => new RegExp(`^${name}=(.*)$`, "m").exec(unit)[1];
-    // systemd itself reads the unit; what it names must be there.
+    // systemd itself checks the unit. The program that it names must exist.
     const file = join(session.directory, "my-server.service");
     writeFileSync(
       file,
@@ -91,8 +91,8 @@ describe("the recipe for", linuxOnly("recipes for Linux"), () => {
     );
     const verified = await session.run("systemd-analyze", ["verify", "--man=no", file]);
     assert.deepEqual(verified, { code: 0, signal: null, stdout: "", stderr: "" });
-    // As systemd runs it: as the service's user, with the identity in a file of its own and the unit's environment.
-    // Where the test may not become another user, there is but one.
+    // As under systemd, the server runs as the service's user, with the unit's environment and the identity
+    // in a file. If the test does not run as root, it cannot become another user and uses its own.
     const isRoot = process.getuid() === 0;
     const as = isRoot ? `runuser -u ${setting("User")} -- ` : "";
     const recipe = isRoot
@@ -114,7 +114,7 @@ describe("the recipe for", linuxOnly("recipes for Linux"), () => {
       mkdir -p ${credentials}
       install -m 444 ${source} ${credentials}/${name}
       ${as}env -i CREDENTIALS_DIRECTORY=${credentials} ${setting("Environment")} /opt/node ${program}`;
-    // Programs find users in /etc, which is the test's own as well.
+    // Programs find users in /etc, so the test has a private /etc too.
     const known = `mkdir ${accounts}; cd /etc; cp -a passwd group shadow pam.d login.defs security ${accounts} || :
       echo "my-server:x:64321:64321::/nonexistent:/usr/sbin/nologin" >>${accounts}/passwd
       echo "my-server:x:64321:" >>${accounts}/group
@@ -140,7 +140,7 @@ describe("the recipe for", linuxOnly("recipes for Linux"), () => {
       ${/mkdir .*$/m.exec(image)[0]}
       ${value} | env -i PATH="$PATH" ${environment} ${store}
       env -i ${environment} ${process.execPath} ${app}/server.js`;
-    // The image's folder for data is made in the root, which is the machine's here.
+    // The image has /data in its root folder. Here the root folder is the machine's, so it is /srv/data.
     const moved = script.replaceAll("/data", "/srv/data");
     const printed = await apart(session, ["/run", "/srv"], moved);
     assert.equal(printed.trim().split("\n").at(-1), "ghp_example");
@@ -163,7 +163,7 @@ describe("the recipe for", linuxOnly("recipes for Linux"), () => {
     await bash(session, `secrets init; ${git}; ${commands("GitHub Actions")} git commit -qm store`, {
       cwd: app,
     });
-    // What the runner has: a clone, with the modes that git gives, and the identity as text.
+    // The runner has a clone, with git's file modes, and the identity as text.
     writeFileSync(
       join(app, "deploy.js"),
       `console.log("deploying with", process.env.DEPLOY_TOKEN.length, process.env.DEPLOY_TOKEN)`,
@@ -201,7 +201,7 @@ describe("the recipe for", linuxOnly("recipes for Linux"), () => {
         `UsePAM no\nPidFile none\nPermitRootLogin yes\nSetEnv HOME=${HOME} PATH=${PATH}\n`,
     );
     const [sshd] = (await bash(session, "command -v sshd || echo /usr/sbin/sshd")).split("\n");
-    // Only root's needs it.
+    // sshd needs this folder if root runs it.
     await bash(session, '[ -d /run/sshd ] || [ "$(id -u)" != 0 ] || mkdir -m 755 /run/sshd');
     const server = session.start(sshd, ["-D", "-e", "-f", at("sshd_config")]);
     await new Promise((resolve, reject) => {
@@ -218,7 +218,7 @@ describe("the recipe for", linuxOnly("recipes for Linux"), () => {
         `ssh -q -F none -i ${at("user")} -p ${port} -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null 127.0.0.1 'bash -l -eu' <<'REMOTE'\n[ "$HOME" = ${HOME} ]\nexport PATH="${PATH}"\n${script}\nREMOTE`,
       );
     assert.equal((await ssh(commands("SSH"))).trim().split("\n").at(-1), "ghp_example");
-    // Another login finds it by the profile.
+    // Another login finds the secret, because the profile has the settings.
     assert.match(await ssh("secrets get github_token 2>/dev/null"), /^ghp_example$/m);
   });
 

@@ -1,5 +1,5 @@
-// The same process goes on when the service or the bus is restarted, and says what is wrong while
-// they are away.
+// A process continues when the service or the bus is restarted. While one of them is down, it says what is
+// wrong.
 
 const assert = require("node:assert/strict");
 const { spawn } = require("node:child_process");
@@ -104,7 +104,7 @@ describe("recovery", linuxOnly("a bus"), () => {
     const late = { name: "TimeoutError", code: "ERR_SECRETS_TIMEOUT" };
     bus.kill("SIGSTOP");
     await assert.rejects(ours.get(key), late);
-    // On a connection of its own, which nobody lets in.
+    // This call makes a new connection, which the bus does not accept.
     await assert.rejects(ours.get(key), { ...late, message: /connecting to the D-Bus session bus/ });
     await assert.rejects(ours.set({ ...key, value: "other" }), { ...late, message: /Nothing was changed/ });
     bus.kill("SIGCONT");
@@ -202,7 +202,7 @@ describe("where the bus is", linuxOnly("a bus"), () => {
     assert.equal(await ours.get(key), null);
   });
 
-  // Only root can stand in for two users.
+  // Only root can run programs as two users.
   if (process.getuid() === 0) {
     it("another user's bus is refused", async (t) => {
       const session = await startSession();

@@ -1,4 +1,4 @@
-// The library's half of named secrets: resolve and resolveEnv.
+// Named secrets in the library: resolve and resolveEnv.
 
 const assert = require("node:assert/strict");
 const { mkdirSync, writeFileSync } = require("node:fs");
@@ -52,7 +52,7 @@ for (const [name, [command, ...args]] of Object.entries(runtimes)) {
     });
     after(() => session.stop());
 
-    /** What an expression gives in the workspace, or the code and message of its error. */
+    /** Evaluates an expression in the workspace. Returns its value, or the code and message of its error. */
     async function evaluate(expression) {
       const source = `
         const { resolve, resolveEnv, secrets } = require(${JSON.stringify(root)});

@@ -1,4 +1,4 @@
-// What the environment and the options of openStore choose, and what they say where they are wrong.
+// The settings in the environment and the options of openStore, and their errors.
 
 const assert = require("node:assert/strict");
 const {
@@ -26,7 +26,7 @@ const { startSession } = require("./support/session.js");
 const node = nodeOf(22);
 const INVALID = "ERR_SECRETS_INVALID_SETTING";
 
-/** A session, and a function that runs a program in it: what it prints, line by line. */
+/** Starts a session. Returns it with a function that runs a program in it and returns its output. */
 async function prepare(t, options = { bus: false }) {
   const session = await startSession(options);
   t.after(() => session.stop());
@@ -97,7 +97,7 @@ describe("OS_SECRETS_PROVIDER", () => {
       const source = `console.log(process.env.OS_SECRETS_PROVIDER); await told(secrets.set("s", "n", "v"));`;
       const [loaded, told] = (await run(source, {}, [bun], repository)).split("\n");
       assert.equal(loaded, "file");
-      // Where there is a store, it is there.
+      // If the operating system's store works here, it has the credential.
       assert.match(told, isWindows ? /^null$/ : /^ERR_SECRETS_PLATFORM_ERROR: .*D-Bus/);
       assert.ok(!existsSync(join(session.data, "os-secrets")));
       if (isWindows) assert.equal((await items(session)).length, 1);
@@ -138,14 +138,14 @@ describe("what unlocks the encrypted file", () => {
       chmodSync(provided, mode);
       assert.equal(await run(read, { CREDENTIALS_DIRECTORY: credentials }), '"value"\n');
     }
-    // As Kubernetes lays it: a link to a file in a folder that is a link.
+    // As in Kubernetes, the file is a link into a folder that is a link.
     const volume = join(session.directory, "volume");
     mkdirSync(join(volume, "..2026"), { recursive: true });
     writeFileSync(join(volume, "..2026", "os-secrets.identity"), identity.text, { mode: 0o644 });
     symlinkSync("..2026", join(volume, "..data"));
     symlinkSync("..data/os-secrets.identity", join(volume, "os-secrets.identity"));
     assert.equal(await run(read, { CREDENTIALS_DIRECTORY: volume }), '"value"\n');
-    // And as containers have it, in a file system of the test's own.
+    // As in containers, the file is in /run/secrets. The test mounts a private /run.
     assert.match(await run(read, {}), /nothing to unlock/);
     const source = join(session.directory, "program.cjs");
     const script = `mount -t tmpfs -o mode=755 tmpfs /run; mkdir /run/secrets; cp "$IDENTITY" /run/secrets/os-secrets.identity
@@ -176,7 +176,7 @@ describe("what unlocks the encrypted file", () => {
     assert.equal(await run(option, { ...env, OS_SECRETS_IDENTITY: wrong.path }), '"value"\n');
     writeFileSync(join(credentials, "os-secrets.identity"), identity.text);
     assert.equal(await run(read, env), '"value"\n');
-    // Wine lets everybody read a file that is made as any other.
+    // Under Wine, every user can read a new file.
     if (isWine) return;
     writeFileSync(join(own, "identity"), identity.text, { mode: 0o600 });
     assert.equal(await run(read, {}), '"value"\n');
@@ -203,7 +203,7 @@ describe("what unlocks the encrypted file", () => {
         { OS_SECRETS_IDENTITY: "/none" },
         /OS_SECRETS_IDENTITY is neither an identity .* nor the path of a file/,
       ],
-      // Cut, or taken for something else: it is not shown.
+      // A damaged identity may be taken for something else, and must not be shown.
       [{ OS_SECRETS_IDENTITY: secret.slice(1) }, /is neither an identity/],
       [{ OS_SECRETS_IDENTITY: Buffer.from(secret).toString("base64") }, /is neither an identity/],
       [{ OS_SECRETS_IDENTITY: `${secret}X` }, /OS_SECRETS_IDENTITY holds in line 1 what is no identity/],
@@ -226,7 +226,7 @@ describe("what unlocks the encrypted file", () => {
     const own = join(session.configuration, "os-secrets", "identity");
     writeFileSync(own, identity.text, { mode: 0o644 });
     if (isWindows) {
-      // Everybody, in all languages.
+      // This identifier means everybody, in every language of Windows.
       const { code, stderr } = await session.run("icacls", [own, "/grant", "*S-1-1-0:R"]);
       assert.equal(code, 0, stderr);
     }
@@ -246,8 +246,8 @@ describe("the options of openStore", () => {
   it("are checked at once", () => {
     throws({ provider: "files" }, /'options.provider'/);
     throws({ provider: "constructor" }, /'options.provider'/);
-    throws({ path: "/x" }, /'options.path' is none of a store without a 'provider'/);
-    throws({ provider: "os", path: "/x" }, /'options.path' is none of the provider `os`/);
+    throws({ path: "/x" }, /'options.path' is not an option of a store without a 'provider'/);
+    throws({ provider: "os", path: "/x" }, /'options.path' is not an option of the provider `os`/);
     throws({ provider: "file", paht: "/x" }, /'options.paht'/);
     const helper = { provider: "exec", command: process.execPath };
     throws({ ...helper, timeout: 0 }, /'options.timeout'/);
@@ -287,7 +287,10 @@ describe("the options of openStore", () => {
 });
 
 describe("a helper program", () => {
-  /** A store over a helper that runs a script, as helpers.js has it; `beside` names the helper's files. */
+  /**
+   * Opens a store over a helper that runs a script: see `helperIn`. `beside` returns the path of a helper's
+   * file.
+   */
   const open = (t, script, options) => {
     const folder = mkdtempSync(join(tmpdir(), "os-secrets-helper-"));
     t.after(() => rmSync(folder, { recursive: true, maxRetries: 5 }));
@@ -295,7 +298,7 @@ describe("a helper program", () => {
     return { beside: (name) => join(folder, `helper.${name}`), store: openStore({ ...helper, ...options }) };
   };
 
-  /** Whether a process runs. Dead, it may wait for init to take note. */
+  /** Whether a process runs. A zombie that init has not collected yet does not count. */
   function isRunning(pid) {
     try {
       process.kill(pid, 0);
@@ -319,7 +322,7 @@ describe("a helper program", () => {
     });
   });
 
-  /** A helper that keeps one value in a file, and does what is given before each run. */
+  /** Returns a helper's script that stores one value in a file. It runs `before` first. */
   const keeper = (before) => `const kept = beside("value");
     const keep = (text) => {
       writeFileSync(beside(process.pid), text);
@@ -356,7 +359,7 @@ describe("a helper program", () => {
     const cutting = open(t, keeper(cut)).store;
     await assert.rejects(cutting.set("s", "n", "value and more"), /keeps only a part of this value/);
     assert.equal(await cutting.get("s", "n"), null);
-    // It is known that nothing is left.
+    // The error does not say that the change may have been made, because the helper has deleted the part.
     await assert.rejects(
       cutting.set("s", "n", "value and more"),
       (error) => !/may have been/.test(error.message),
@@ -364,7 +367,7 @@ describe("a helper program", () => {
     const none = join(tmpdir(), "os-secrets-no-such-helper");
     const missing = openStore({ provider: "exec", command: none });
     await assert.rejects(missing.set("s", "n", "v"), (error) => !/may have been/.test(error.message));
-    // Another program stores its own at the same time.
+    // In this case another program stores its own value at the same time.
     const theirs = JSON.stringify({ Username: "n", Secret: "theirs" });
     const other = `if (operation === "store") { keep(${JSON.stringify(theirs)}); process.exit(); }`;
     const { store } = open(t, keeper(other));

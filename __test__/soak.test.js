@@ -1,4 +1,4 @@
-// The short form of the endurance run: `npm run test:long` has the long one.
+// The short form of the endurance run. `npm run test:long` runs the long form.
 
 const assert = require("node:assert/strict");
 const { spawn } = require("node:child_process");

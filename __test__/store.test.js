@@ -1,4 +1,4 @@
-// What openStore gives beyond `secrets`: bytes, has, list, close.
+// The functions of openStore beyond `secrets`: bytes, has, list and close.
 
 const assert = require("node:assert/strict");
 const { writeFileSync } = require("node:fs");
@@ -9,7 +9,10 @@ const { linuxOnly } = require("./support/platform.js");
 const { node, root, runtimes } = require("./support/runtimes.js");
 const { startSession } = require("./support/session.js");
 
-/** Runs a program in a session; `store` and `secrets` are there, and `show` prints as JSON. */
+/**
+ * Runs a program in a session and returns its output. It can use `store`, `secrets`, and `show`, which prints
+ * JSON.
+ */
 async function program(session, [command, ...args], source, env = {}) {
   const text = `
     const { openStore, secrets } = require(${JSON.stringify(root)});
@@ -180,7 +183,7 @@ describe("a locked store", linuxOnly("a bus"), () => {
     const list = "show(await code(() => store.list())); show(await store.list().catch(() => null));";
     await program(session, node(20), `await store.set("s", "n", "value");`);
     await session.lock();
-    // gnome-keyring remembers the names of what it has had open.
+    // gnome-keyring remembers the names of items that it has unlocked before.
     assert.equal(await program(session, node(20), list), '"none"\n[{"service":"s","name":"n"}]\n');
     await session.end(keyring);
     await session.startKeyring({ password: null });

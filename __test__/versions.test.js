@@ -1,4 +1,4 @@
-// Every package of this repository has one version, and one command changes it.
+// All packages of this repository have the same version, and one command changes it.
 
 const assert = require("node:assert/strict");
 const { execFileSync, spawnSync } = require("node:child_process");

@@ -1,4 +1,4 @@
-// Windows' Credential Manager, in what it does otherwise than the stores of other systems.
+// The differences of Windows' Credential Manager from the stores of other systems.
 
 const assert = require("node:assert/strict");
 const { describe, it } = require("node:test");
@@ -13,7 +13,7 @@ const { startSession } = require("./support/session.js");
 const key = { service: "windows", name: "name" };
 const tooLarge = { name: "Error", code: "ERR_SECRETS_TOO_LARGE", message: /Nothing was changed/ };
 
-/** An empty store: a session, and Bun's secrets there. Ours are this process's. */
+/** Starts a session with an empty store. Returns it with Bun's secrets. Our own run in this process. */
 async function prepare(t) {
   const session = await startSession();
   t.after(() => session.stop());
@@ -225,7 +225,7 @@ for (const way of Object.keys(ways)) {
     const names = Object.keys(values).sort();
     const utf16 = (text) => Buffer.from(text, "utf16le");
 
-    /** Runs what succeeds, without a warning: what it prints. */
+    /** Runs `secrets`, which must succeed without a warning. Returns its output. */
     async function gives(session, ...args) {
       const { code, stdout, stderr } = await runProgram(session, way, "secrets", args);
       assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
@@ -241,7 +241,7 @@ for (const way of Object.keys(ways)) {
         for (const [name, value] of Object.entries(values)) {
           await storeItem(session, { label: `cli/${name}`, user: name, secret: utf16(value) });
         }
-        // keytar itself writes UTF-8, as whoever has stored this one.
+        // keytar itself writes UTF-8, as in this item.
         await storeItem(session, { label: "cli/text", user: "text", persist: 2, secret: "UTF-8" });
         await storeItem(session, { label: "other/name", user: "name", secret: utf16("other") });
         const args = ["migrate", "--from", "keytar", "--service", "cli", ...flags];

@@ -1,4 +1,4 @@
-// Makes sure of what the bench runs: the addon, what it is compared with, and the floor.
+// Builds or installs what the benchmarks run: the addon, the packages it is compared with, and the floor.
 
 const { execFileSync } = require("node:child_process");
 const { existsSync, mkdirSync } = require("node:fs");
@@ -15,7 +15,7 @@ const {
 
 const modules = join(__dirname, "node_modules");
 
-/** Compiles keytar as its own build does; its install script would download a binary instead. */
+/** Compiles keytar as its own build does. Its install script would download a binary instead. */
 function buildKeytar() {
   const keytar = join(modules, "keytar");
   const release = join(keytar, "build", "Release");
@@ -45,13 +45,13 @@ function buildFloor() {
   run("cargo", ["build", "--release", "--locked", "--manifest-path", manifest, ...target]);
 }
 
-/** Makes sure of the packages that os-secrets is compared with. */
+/** Installs the packages that os-secrets is compared with. */
 function ensurePeers() {
   ensureNodeModules(__dirname);
   buildKeytar();
 }
 
-function prepare({ addon = true } = {}) {
+function prepareBench({ addon = true } = {}) {
   ensureKeyring();
   ensureRust();
   ensureNodeModules();
@@ -60,4 +60,4 @@ function prepare({ addon = true } = {}) {
   if (addon) build();
 }
 
-module.exports = { ensurePeers, prepare };
+module.exports = { ensurePeers, prepareBench };

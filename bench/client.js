@@ -1,27 +1,27 @@
-// The program behind participants.js: one implementation in one runtime, which makes the calls it is
-// told and prints how long each took, in milliseconds: client.js <implementation> <service>. A line of
-// standard input is an operation; how often at most and for how many milliseconds, but once in any case;
-// over how many names; and how many calls at once.
+// The program behind participants.js: client.js <implementation> <service>. It makes calls with one
+// implementation in one runtime and prints how long each took, in milliseconds. Each line of standard input
+// has an operation, the maximum number of repetitions, the maximum time in milliseconds, the number of names,
+// and the number of calls at once. Each operation runs at least once.
 
 const { createInterface } = require("node:readline");
 
 const [implementation, service] = process.argv.slice(2);
 const { get, set, remove } = require("./implementations.js")[implementation]();
 
-/** The gets that one measurement of the processor time goes over: the clock is not fine enough for one. */
+/** The number of gets per measurement of processor time. The clock is too coarse for a single one. */
 const CPU_GETS = 20;
 const now = () => performance.now();
 
-function expect(outcome, expected, call) {
+function expectOutcome(outcome, expected, call) {
   if (outcome !== expected) throw new Error(`${call} gave ${JSON.stringify(outcome)}`);
 }
 
-const isValue = (value) => expect(typeof value, "string", "get");
+const expectValue = (value) => expectOutcome(typeof value, "string", "get");
 
-const isDone = () => {};
+const acceptAny = () => {};
 
-/** What a call takes, which must come to what is expected. */
-async function timed(call, check) {
+/** Measures the time of a call and checks its outcome. */
+async function measureTime(call, check) {
   const start = now();
   const outcome = await call();
   const time = now() - start;
@@ -29,16 +29,16 @@ async function timed(call, check) {
   return time;
 }
 
-/** Makes calls that overlap, and gives what they take together. */
-function together(size, call, check) {
-  return timed(
+/** Makes calls at once and measures their whole time. */
+function measureTogether(size, call, check) {
+  return measureTime(
     () => Promise.all(Array.from({ length: size }, call)),
     (outcomes) => outcomes.forEach(check),
   );
 }
 
-/** Makes calls that overlap, and gives how long the event loop did not come round meanwhile. */
-async function gapDuring(size, call) {
+/** Makes calls at once and measures the longest time between two turns of the event loop. */
+async function measureGap(size, call) {
   let gap = 0;
   let last = now();
   let watching = true;
@@ -52,65 +52,65 @@ async function gapDuring(size, call) {
     if (watching) setImmediate(watch);
   };
   setImmediate(watch);
-  await together(size, call, isValue);
+  await measureTogether(size, call, expectValue);
   watching = false;
-  // All may have ended in one turn, which is not over yet.
+  // All calls may have ended in one turn of the event loop, so the current turn counts too.
   turn();
   return gap;
 }
 
-/** The next name that is known, round all of them, so that none is read more than another. */
 let next = 0;
-const known = (names) => `name ${next++ % names}`;
-/** A name that is new, or gone, once. */
+/** Returns each stored name in turn, so that all are read equally often. */
+const nextName = (names) => `name ${next++ % names}`;
 let used = 0;
-const unused = () => `new ${process.pid} ${used++}`;
+/** Returns a name that was never used before. */
+const makeNewName = () => `new ${process.pid} ${used++}`;
 
-const getKnown = (names) => get(service, known(names));
-const setKnown = (names) => set(service, known(names), `value ${next}`);
+const getNext = (names) => get(service, nextName(names));
+const replaceNext = (names) => set(service, nextName(names), `value ${next}`);
 
-/** Each makes one measurement. */
+/** For each operation, a function that makes one measurement. */
 const operations = {
-  get: (names) => timed(() => getKnown(names), isValue),
+  get: (names) => measureTime(() => getNext(names), expectValue),
   missing: () =>
-    timed(
+    measureTime(
       () => get(service, "missing"),
-      (value) => expect(value ?? null, null, "get of nothing"),
+      (value) => expectOutcome(value ?? null, null, "get of nothing"),
     ),
-  replace: (names) => timed(() => setKnown(names), isDone),
+  replace: (names) => measureTime(() => replaceNext(names), acceptAny),
   async new() {
-    const name = unused();
-    const time = await timed(() => set(service, name, "value"), isDone);
+    const name = makeNewName();
+    const time = await measureTime(() => set(service, name, "value"), acceptAny);
     await remove(service, name);
     return time;
   },
   async delete() {
-    const name = unused();
+    const name = makeNewName();
     await set(service, name, "value");
-    return timed(
+    return measureTime(
       () => remove(service, name),
-      (removed) => expect(removed, true, "delete"),
+      (removed) => expectOutcome(removed, true, "delete"),
     );
   },
-  gets: (names, size) => together(size, () => getKnown(names), isValue),
-  sets: (names, size) => together(size, () => setKnown(names), isDone),
-  gap: (names, size) => gapDuring(size, () => getKnown(names)),
+  gets: (names, size) => measureTogether(size, () => getNext(names), expectValue),
+  sets: (names, size) => measureTogether(size, () => replaceNext(names), acceptAny),
+  gap: (names, size) => measureGap(size, () => getNext(names)),
   async cpu(names) {
     const before = process.cpuUsage();
-    for (let index = 0; index < CPU_GETS; index++) await getKnown(names);
+    for (let index = 0; index < CPU_GETS; index++) await getNext(names);
     const { user, system } = process.cpuUsage(before);
     return (user + system) / 1000 / CPU_GETS;
   },
   async memory() {
     return process.memoryUsage.rss() / 2 ** 20;
   },
-  /** Stores what the others read. */
+  /** Stores the items that the other operations read. */
   async fill(names) {
     for (let index = 0; index < names; index++) await set(service, `name ${index}`, "value");
   },
 };
 
-async function repeated(operation, most, slice, ...numbers) {
+async function repeatOperation(operation, most, slice, ...numbers) {
   const values = [];
   const end = now() + slice;
   do values.push(await operations[operation](...numbers));
@@ -120,11 +120,11 @@ async function repeated(operation, most, slice, ...numbers) {
 
 createInterface(process.stdin).on("line", async (line) => {
   const [operation, ...numbers] = line.split(" ");
-  // What earlier operations have left is not to be collected in the middle of this one.
+  // Collects the garbage of earlier operations, so that this one is not interrupted.
   globalThis.gc();
   const answer = (outcome) => process.stdout.write(`${JSON.stringify(outcome)}\n`);
   try {
-    answer({ values: await repeated(operation, ...numbers.map(Number)) });
+    answer({ values: await repeatOperation(operation, ...numbers.map(Number)) });
   } catch (error) {
     answer({ error: String(error.message ?? error) });
   }

@@ -1,6 +1,7 @@
-// What is compared, behind the same three functions. Nothing is loaded before it is asked for.
+// The implementations to compare, each with the same three functions. An implementation is loaded on first
+// use.
 
-/** os-secrets as it stands in this repository, or in the folder that OS_SECRETS_BENCH names. */
+/** os-secrets in this repository, or in the folder that OS_SECRETS_BENCH names. */
 function ours() {
   const { secrets } = require(process.env.OS_SECRETS_BENCH || "..");
   return { get: secrets.get, set: secrets.set, remove: secrets.delete };

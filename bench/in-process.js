@@ -1,5 +1,6 @@
-// Calls in one process, ours and those of `Bun.secrets` where there are any, in turn: medians in ms as JSON.
-// It needs no session, and stores in whatever store the process has: for a disposable one.
+// Measures calls of os-secrets, and of `Bun.secrets` under Bun, in turn in one process. Prints medians in ms
+// as JSON. It has no session of its own and writes to the store of the process, so run it only with a
+// disposable store.
 
 const { randomBytes } = require("node:crypto");
 const { secrets: ours } = require("..");
@@ -23,7 +24,7 @@ async function main() {
   const names = Object.keys(implementations);
   const times = {};
   for (let round = 0; round < ROUNDS; round++) {
-    // Who begins changes, so that nobody always comes after the other.
+    // The first implementation alternates, so that neither always comes second.
     for (const name of round % 2 === 0 ? names : names.toReversed()) {
       for (const [call, run] of Object.entries(calls)) {
         const start = performance.now();

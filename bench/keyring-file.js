@@ -1,6 +1,6 @@
-// A keyring of gnome-keyring's, written as a file: filling a large one over the bus takes hours, because
-// the daemon writes all of it after every change. It is of the kind that the daemon makes itself, encrypted
-// under a password; with an empty password it would be plain text and cheaper to write.
+// Writes a keyring file of gnome-keyring. Filling a large keyring over the bus takes hours, because the
+// daemon writes the whole file after every change. As in the daemon's own keyrings, the file is encrypted
+// with a password. With an empty password it would be plain text, which is faster to write.
 //
 // The format is that of the daemon's `gkm-secret-binary.c`.
 
@@ -8,7 +8,7 @@ const { createCipheriv, createHash, randomBytes } = require("node:crypto");
 const { mkdirSync, writeFileSync } = require("node:fs");
 const { join } = require("node:path");
 
-/** What `startKeyring` of the tests' session unlocks the login keyring with. */
+/** The password with which `startKeyring` of the tests' session unlocks the login keyring. */
 const PASSWORD = "\n";
 const ITERATIONS = 1500;
 const BLOCK = 16;
@@ -17,41 +17,52 @@ const SCHEMA = "com.oven-sh.bun.Secret";
 const hash = (algorithm, ...parts) =>
   parts.reduce((state, part) => state.update(part), createHash(algorithm)).digest();
 
-function number(value) {
+function encodeNumber(value) {
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32BE(value);
   return bytes;
 }
 
-const ZERO = number(0);
-/** How the format says that there is no text. */
-const NONE = number(2 ** 32 - 1);
+const ZERO = encodeNumber(0);
+/** The length of a text that is null. */
+const NONE = encodeNumber(2 ** 32 - 1);
 const TYPE_TEXT = ZERO;
 
-function text(value) {
-  return Buffer.concat([number(Buffer.byteLength(value)), Buffer.from(value)]);
+function encodeText(value) {
+  return Buffer.concat([encodeNumber(Buffer.byteLength(value)), Buffer.from(value)]);
 }
 
-/** A time: seconds, in eight bytes. */
-function time(seconds) {
-  return Buffer.concat([ZERO, number(seconds)]);
+/** Encodes a time in seconds as eight bytes. */
+function encodeTime(seconds) {
+  return Buffer.concat([ZERO, encodeNumber(seconds)]);
 }
 
-function attributes(item, form) {
+function encodeAttributes(item, form) {
   const entries = Object.entries(item.attributes);
-  const each = ([name, value]) => [text(name), TYPE_TEXT, text(form(value))];
-  return [number(entries.length), ...entries.flatMap(each)];
+  const each = ([name, value]) => [encodeText(name), TYPE_TEXT, encodeText(form(value))];
+  return [encodeNumber(entries.length), ...entries.flatMap(each)];
 }
 
-/** What may be read without the password: the attributes' hashes, to be searched by. */
-function open(item, index) {
-  return [number(index + 1), ZERO, ...attributes(item, (value) => hash("md5", value).toString("hex"))];
+/** Encodes the part of an item that is not encrypted: hashes of its attributes, for searches. */
+function encodePublicPart(item, index) {
+  return [
+    encodeNumber(index + 1),
+    ZERO,
+    ...encodeAttributes(item, (value) => hash("md5", value).toString("hex")),
+  ];
 }
 
-function hidden(item, seconds) {
+function encodeSecretPart(item, seconds) {
   const reserved = [NONE, ZERO, ZERO, ZERO, ZERO];
-  const times = [time(seconds), time(seconds)];
-  return [text(item.label), text(item.secret), ...times, ...reserved, ...attributes(item, String), ZERO];
+  const times = [encodeTime(seconds), encodeTime(seconds)];
+  return [
+    encodeText(item.label),
+    encodeText(item.secret),
+    ...times,
+    ...reserved,
+    ...encodeAttributes(item, String),
+    ZERO,
+  ];
 }
 
 function encrypt(plain, salt) {
@@ -62,37 +73,37 @@ function encrypt(plain, salt) {
   return Buffer.concat([cipher.update(plain), cipher.final()]);
 }
 
-/** Fills up to whole blocks, behind a digest by which the daemon knows that the password is right. */
-function sealed(parts) {
+/** Adds padding to whole blocks, and a digest in front, with which the daemon checks the password. */
+function addDigest(parts) {
   const content = Buffer.concat(parts);
   const padding = Buffer.alloc((BLOCK - (content.length % BLOCK)) % BLOCK);
   const padded = Buffer.concat([content, padding]);
   return Buffer.concat([hash("md5", padded), padded]);
 }
 
-function keyring(items) {
+function encodeKeyring(items) {
   const now = Math.floor(Date.now() / 1000);
   const salt = randomBytes(8);
-  const encrypted = encrypt(sealed(items.flatMap((item) => hidden(item, now))), salt);
+  const encrypted = encrypt(addDigest(items.flatMap((item) => encodeSecretPart(item, now))), salt);
   return Buffer.concat([
     Buffer.from("GnomeKeyring\n\r\0\n\0\0\0\0", "latin1"),
-    text("Login"),
-    time(now),
-    time(now),
-    // Flags, and after how long it locks itself.
+    encodeText("Login"),
+    encodeTime(now),
+    encodeTime(now),
+    // The flags and the lock timeout.
     ZERO,
     ZERO,
-    number(ITERATIONS),
+    encodeNumber(ITERATIONS),
     salt,
     Buffer.alloc(16),
-    number(items.length),
-    ...items.flatMap(open),
-    number(encrypted.length),
+    encodeNumber(items.length),
+    ...items.flatMap(encodePublicPart),
+    encodeNumber(encrypted.length),
     encrypted,
   ]);
 }
 
-/** Writes the login keyring of a session, before its daemon starts: so many items of `Bun.secrets`. */
+/** Writes a login keyring with `count` items of `Bun.secrets`. Call before the session's daemon starts. */
 function writeKeyring(session, service, count) {
   const items = Array.from({ length: count }, (_, index) => {
     const account = `name ${index}`;
@@ -104,7 +115,7 @@ function writeKeyring(session, service, count) {
   });
   const folder = join(session.env.XDG_DATA_HOME, "keyrings");
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  writeFileSync(join(folder, "login.keyring"), keyring(items), { mode: 0o600 });
+  writeFileSync(join(folder, "login.keyring"), encodeKeyring(items), { mode: 0o600 });
 }
 
 module.exports = { writeKeyring };

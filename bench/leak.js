@@ -1,53 +1,53 @@
-// npm run bench:leak [-- gets]: makes a million gets in one process, or as many as are asked for, and
-// prints its memory on the way. Half of them are made one after another and half a hundred at once, in
-// turns. What a process keeps of each call shows as growth in the second half.
+// npm run bench:leak [-- gets]: makes many gets in one process, by default a million, and prints its memory
+// while they run. Half of the gets are made one after another, and half of them a hundred at once. A leak
+// shows as growth during the second half of the run.
 
 const { startSession } = require("../__test__/support/session.js");
 const { build, ensureKeyring, ensureNodeModules, fail } = require("../scripts/tools.js");
 
 const DEFAULT_GETS = 1_000_000;
-/** How often the memory is printed: every 50,000 of a million. */
+/** How many times the memory is printed: by default, after every 50,000 gets. */
 const STEPS = 20;
 const AT_ONCE = 100;
 const ITEMS = 10;
 const SERVICE = "leak";
-/** What the second half may add, in MiB: the collector has its own ups and downs. */
+/** The maximum growth during the second half, in MiB. The garbage collector causes some. */
 const GROWTH = 5;
 
-const name = (index) => `name ${index % ITEMS}`;
+const makeName = (index) => `name ${index % ITEMS}`;
 
-function memory() {
+function measureMemory() {
   globalThis.gc();
   return process.memoryUsage.rss() / 2 ** 20;
 }
 
-/** Makes gets, at least so many. */
+/** Makes at least `count` gets. */
 async function makeGets(get, count) {
   for (let made = 0; made < count; made += 2 * AT_ONCE) {
-    for (let index = 0; index < AT_ONCE; index++) await get(SERVICE, name(index));
-    await Promise.all(Array.from({ length: AT_ONCE }, (_, index) => get(SERVICE, name(index))));
+    for (let index = 0; index < AT_ONCE; index++) await get(SERVICE, makeName(index));
+    await Promise.all(Array.from({ length: AT_ONCE }, (_, index) => get(SERVICE, makeName(index))));
   }
 }
 
-/** Makes all gets, and prints the verdict. */
-async function measure(secrets, gets) {
-  for (let index = 0; index < ITEMS; index++) await secrets.set(SERVICE, name(index), "value");
+/** Makes all gets and prints the verdict. */
+async function measureGets(secrets, gets) {
+  for (let index = 0; index < ITEMS; index++) await secrets.set(SERVICE, makeName(index), "value");
   const measured = [];
   for (let step = 1; step <= STEPS; step++) {
     await makeGets(secrets.get, gets / STEPS);
-    measured.push(memory());
+    measured.push(measureMemory());
     const made = Math.round((gets / STEPS) * step).toLocaleString("en");
     console.log(`${made.padStart(9)} gets: ${measured.at(-1).toFixed(1)} MiB`);
   }
   const growth = measured.at(-1) - measured[STEPS / 2 - 1];
   const leaks = growth > GROWTH;
-  const verdict = leaks ? "the process keeps what its calls took" : "no leak shows";
+  const verdict = leaks ? "the process leaks memory" : "there is no sign of a leak";
   console.log(`The second half of the gets added ${growth.toFixed(1)} MiB: ${verdict}.`);
   if (leaks) process.exitCode = 1;
 }
 
 async function main(gets) {
-  if (!(gets >= STEPS)) fail(`Usage: npm run bench:leak [-- gets], ${STEPS} or more`);
+  if (!(gets >= STEPS)) fail(`Usage: npm run bench:leak [-- gets]. gets must be at least ${STEPS}.`);
   ensureKeyring();
   ensureNodeModules();
   build();
@@ -55,7 +55,7 @@ async function main(gets) {
   try {
     // The package reads its environment when it is loaded.
     Object.assign(process.env, session.env);
-    await measure(require("..").secrets, gets);
+    await measureGets(require("..").secrets, gets);
   } finally {
     await session.stop();
   }

@@ -1,4 +1,4 @@
-// On what was measured: the machine, and the versions of all that took part.
+// Describes the machine and the versions of everything that was measured.
 
 const { execFileSync } = require("node:child_process");
 const { readFileSync } = require("node:fs");
@@ -8,8 +8,8 @@ const { bun } = require("../__test__/support/runtimes.js");
 const { root } = require("../scripts/tools.js");
 const { services } = require("./services.js");
 
-/** The version number in what a program prints; `undefined` where it is not there. */
-function printed(program, ...args) {
+/** Returns the version number in a program's output, or undefined if the program does not run. */
+function readVersion(program, ...args) {
   try {
     const text = execFileSync(program, args, { encoding: "utf8", stdio: "pipe" });
     return /\d+(\.\d+)+(-\w+(\.\d+)*)?/.exec(text)?.[0];
@@ -18,22 +18,22 @@ function printed(program, ...args) {
   }
 }
 
-/** The version of a Debian package. */
-function debian(name) {
-  return printed("dpkg-query", "--show", name);
+/** Returns the version of a Debian package. */
+function readDebianVersion(name) {
+  return readVersion("dpkg-query", "--show", name);
 }
 
-function packageVersion(...folder) {
+function readPackageVersion(...folder) {
   return JSON.parse(readFileSync(join(root, ...folder, "package.json"), "utf8")).version;
 }
 
-function commit() {
+function readCommit() {
   const git = (...args) => execFileSync("git", args, { cwd: root, encoding: "utf8" }).trim();
   const changed = git("status", "--porcelain", "--untracked-files=no") === "" ? "" : ", changed";
   return `${git("rev-parse", "--short", "HEAD")}${changed}`;
 }
 
-function machine() {
+function describeMachine() {
   const [{ model }] = cpus();
   const { PRETTY_NAME } = Object.fromEntries(
     readFileSync("/etc/os-release", "utf8")
@@ -46,18 +46,18 @@ function machine() {
     kernel: `Linux ${release()}`,
     system: PRETTY_NAME,
     versions: {
-      "os-secrets": `${packageVersion()} (${commit()})`,
+      "os-secrets": `${readPackageVersion()} (${readCommit()})`,
       Node: process.versions.node,
-      Bun: printed(bun, "--version"),
-      keytar: packageVersion("bench", "node_modules", "keytar"),
-      "@napi-rs/keyring": packageVersion("bench", "node_modules", "@napi-rs", "keyring"),
-      libsecret: debian("libsecret-1-0"),
-      "dbus-daemon": debian("dbus-daemon"),
-      "gnome-keyring": debian("gnome-keyring"),
-      "oo7-daemon": printed(services.oo7.program, "--version"),
-      KWallet: debian("libkf5wallet-bin"),
+      Bun: readVersion(bun, "--version"),
+      keytar: readPackageVersion("bench", "node_modules", "keytar"),
+      "@napi-rs/keyring": readPackageVersion("bench", "node_modules", "@napi-rs", "keyring"),
+      libsecret: readDebianVersion("libsecret-1-0"),
+      "dbus-daemon": readDebianVersion("dbus-daemon"),
+      "gnome-keyring": readDebianVersion("gnome-keyring"),
+      "oo7-daemon": readVersion(services.oo7.program, "--version"),
+      KWallet: readDebianVersion("libkf5wallet-bin"),
     },
   };
 }
 
-module.exports = { machine };
+module.exports = { describeMachine };

@@ -1,5 +1,5 @@
-// A process that makes one get, and prints how long it took from before the implementation was loaded,
-// in milliseconds: once.js <implementation> <service>. With `bare` it prints the same and makes none.
+// Loads an implementation, makes one get, and prints how long both took, in milliseconds: once.js
+// <implementation> <service>. If the implementation is `bare`, it makes no get.
 
 const implementations = require("./implementations.js");
 
@@ -11,7 +11,7 @@ async function main() {
     const { get } = implementations[implementation]();
     if (typeof (await get(service, "name 0")) !== "string") throw new Error("get gave nothing");
   }
-  // Taken first: some runtimes open standard output only when it is asked for, and slowly.
+  // Measured before the first use of standard output, which some runtimes open slowly.
   const time = performance.now() - start;
   process.stdout.write(`${time}\n`);
 }

@@ -1,6 +1,7 @@
-// What is measured. Of each operation: what the tables call it; what the clients are told (`tells`), with
-// the number of calls at once (`size`); the most repetitions that are of use; the share of the time that it
-// gets, where that is not 1; and the largest keyring that it can be waited for on.
+// The operations to measure: `title` in the tables, the name that clients know (`tells`), the number of calls
+// at once (`size`), and the maximum number of repetitions (`most`). `weight` is the share of the time, 1 by
+// default. An operation does not run on keyrings with more than `mostItems` items, because it would take too
+// long.
 
 module.exports = {
   get: { title: "get, one after another", tells: "get", most: 400 },

@@ -1,5 +1,5 @@
-// The implementations as processes in a session: each has one that lives through all operations, and
-// new ones for what only a new process shows.
+// The implementations as processes in a session. Each has one process for all operations, and new processes
+// for operations that measure a process's start.
 
 const { once } = require("node:events");
 const { join, resolve } = require("node:path");
@@ -7,15 +7,15 @@ const { createInterface } = require("node:readline");
 const { bun } = require("../__test__/support/runtimes.js");
 const { targetDirectory } = require("../scripts/tools.js");
 
-/** Whose items are those of `Bun.secrets`; the others have their own beside them. */
+/** The service of participants that read the items of `Bun.secrets`. The others have their own items. */
 const SHARED = "bench";
-/** How many items the others have. */
+/** The number of items of each other participant. */
 const OWN_ITEMS = 10;
-/** After how many milliseconds a process is given up that was told something and does not answer. */
+/** After this many milliseconds without an answer, a process is killed. */
 const PATIENCE = 120_000;
 
-/** A program in JavaScript: what runs it, and which of implementations.js it is. */
-function script(runtime, implementation, { service = SHARED, env = {}, ...rest } = {}) {
+/** The commands of an implementation from implementations.js under a runtime. */
+function makeScriptCommands(runtime, implementation, { service = SHARED, env = {}, ...rest } = {}) {
   const at = (file) => join(__dirname, file);
   return {
     ...rest,
@@ -28,8 +28,8 @@ function script(runtime, implementation, { service = SHARED, env = {}, ...rest }
   };
 }
 
-/** The program of bench/floor. */
-function floor() {
+/** The commands of the program in bench/floor. */
+function makeFloorCommands() {
   const program = join(targetDirectory(), "release", "floor");
   return {
     service: SHARED,
@@ -42,34 +42,37 @@ function floor() {
 
 const node = process.execPath;
 
-/** What can take part, by the name that chooses it. */
+/** The participants, by their names in the options. */
 const kinds = {
-  "ours-node": { title: "ours, Node", ...script(node, "ours") },
-  "ours-bun": { title: "ours, Bun", ...script(bun, "ours") },
-  bun: { title: "Bun.secrets", ...script(bun, "bun") },
-  keytar: { title: "keytar, Node", ...script(node, "keytar", { service: "bench keytar" }) },
+  "ours-node": { title: "ours, Node", ...makeScriptCommands(node, "ours") },
+  "ours-bun": { title: "ours, Bun", ...makeScriptCommands(bun, "ours") },
+  bun: { title: "Bun.secrets", ...makeScriptCommands(bun, "bun") },
+  keytar: { title: "keytar, Node", ...makeScriptCommands(node, "keytar", { service: "bench keytar" }) },
   "napi-rs-keyring": {
     title: "@napi-rs/keyring, Node",
-    // Each of its entries has a connection, and a process does not get far beyond a thousand.
-    ...script(node, "napi-rs-keyring", { service: "bench napi-rs", mostAtOnce: 500 }),
+    // Each of its entries has a connection, and a process can have little more than a thousand.
+    ...makeScriptCommands(node, "napi-rs-keyring", { service: "bench napi-rs", mostAtOnce: 500 }),
   },
-  floor: { title: "floor", ...floor() },
+  floor: { title: "floor", ...makeFloorCommands() },
 };
 
-/** Lets os-secrets take part as it lies in another folder, too; gives what it is called. */
+/** Adds the os-secrets in another folder as a participant. Returns its name. */
 function addOther(folder) {
   const id = "other-node";
-  kinds[id] = { title: "other, Node", ...script(node, "ours", { env: { OS_SECRETS_BENCH: folder } }) };
+  kinds[id] = {
+    title: "other, Node",
+    ...makeScriptCommands(node, "ours", { env: { OS_SECRETS_BENCH: folder } }),
+  };
   return id;
 }
 
-/** What of a program's last words says why it ended. */
-function reason(stderr) {
+/** Returns the reason why a program failed, from its standard error. */
+function findReason(stderr) {
   return /^\w*Error: .*$/m.exec(stderr)?.[0] ?? stderr.trim();
 }
 
-/** Runs a program to its end: the number that it prints, and how long the process lived. */
-async function live(session, [command, ...args], env) {
+/** Runs a program until it ends. Returns the number that it prints, and how long the process lived. */
+async function measureProgram(session, [command, ...args], env) {
   const start = performance.now();
   const child = session.start(command, args, { env });
   const output = { stdout: "", stderr: "" };
@@ -81,11 +84,11 @@ async function live(session, [command, ...args], env) {
   const [code] = await once(child, "exit");
   const lived = performance.now() - start;
   if (child.stdout.readable) await once(child.stdout, "close");
-  if (code !== 0) throw new Error(reason(output.stderr));
+  if (code !== 0) throw new Error(findReason(output.stderr));
   return { printed: Number(output.stdout), lived };
 }
 
-async function repeated(most, slice, measure) {
+async function repeatMeasurement(most, slice, measure) {
   const values = [];
   const end = performance.now() + slice;
   do values.push(await measure());
@@ -103,13 +106,13 @@ class Participant {
   #lines;
   #stderr = "";
 
-  /** Attaches one of the kinds to a session whose keyring holds `names` items of `Bun.secrets`. */
+  /** Starts one of the kinds in a session whose keyring has `names` items of `Bun.secrets`. */
   constructor(session, id, names) {
     const kind = kinds[id];
     this.id = id;
     this.#session = session;
     this.#kind = kind;
-    this.#env = { ...session.env, ...ambient(), ...kind.env };
+    this.#env = { ...session.env, ...inheritVariables(), ...kind.env };
     this.#names = kind.service === SHARED ? names : OWN_ITEMS;
     const [command, ...args] = kind.serve;
     this.#child = session.start(command, args, { env: this.#env });
@@ -120,7 +123,7 @@ class Participant {
     this.#lines = createInterface(this.#child.stdout)[Symbol.asyncIterator]();
   }
 
-  /** Whether the items that it reads are not those of `Bun.secrets`. */
+  /** Whether it reads its own items instead of those of `Bun.secrets`. */
   get hasOwnItems() {
     return this.#kind.service !== SHARED;
   }
@@ -130,19 +133,21 @@ class Participant {
     await this.#ask("fill", 1, 0, 0);
   }
 
-  /** Whether it can make an operation. */
+  /** Whether it supports an operation. */
   can({ tells, size = 0 }) {
     return !this.#kind.lacks.includes(tells) && size <= (this.#kind.mostAtOnce ?? size);
   }
 
-  /** Makes an operation `most` times or for `slice` milliseconds, but once in any case: what each took. */
+  /**
+   * Makes an operation at least once, at most `most` times, and for `slice` milliseconds. Returns the times.
+   */
   async run({ tells, size = 0 }, most, slice) {
-    if (tells === "first") return repeated(most, slice, () => this.#first());
-    if (tells === "cold") return repeated(most, slice, () => this.#cold());
+    if (tells === "first") return repeatMeasurement(most, slice, () => this.#measureFirst());
+    if (tells === "cold") return repeatMeasurement(most, slice, () => this.#measureCold());
     return this.#ask(tells, most, slice, size);
   }
 
-  /** Ends the process that lives. */
+  /** Ends the process for all operations. */
   end() {
     return this.#session.end(this.#child);
   }
@@ -152,25 +157,25 @@ class Participant {
     const patience = setTimeout(() => this.#child.kill("SIGKILL"), PATIENCE);
     const { done, value } = await this.#lines.next();
     clearTimeout(patience);
-    if (done) throw new Error(`its process ended, or did not answer: ${reason(this.#stderr)}`);
+    if (done) throw new Error(`its process ended or did not answer: ${findReason(this.#stderr)}`);
     const { values, error } = JSON.parse(value);
     if (error) throw new Error(error);
     return values;
   }
 
-  async #first() {
-    return (await live(this.#session, this.#kind.once, this.#env)).printed;
+  async #measureFirst() {
+    return (await measureProgram(this.#session, this.#kind.once, this.#env)).printed;
   }
 
-  async #cold() {
-    const bare = await live(this.#session, this.#kind.bare, this.#env);
-    const whole = await live(this.#session, this.#kind.once, this.#env);
+  async #measureCold() {
+    const bare = await measureProgram(this.#session, this.#kind.bare, this.#env);
+    const whole = await measureProgram(this.#session, this.#kind.once, this.#env);
     return whole.lived - bare.lived;
   }
 }
 
-/** What programs are to know of the environment that started this one. */
-function ambient() {
+/** The variables that programs inherit from the environment of this process. */
+function inheritVariables() {
   const { OS_SECRETS_BENCH } = process.env;
   return OS_SECRETS_BENCH ? { OS_SECRETS_BENCH: resolve(OS_SECRETS_BENCH) } : {};
 }

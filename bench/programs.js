@@ -1,12 +1,12 @@
-// npm run bench:programs [-- rounds]: how long a program lives that prints one credential, warm, from a
-// gnome-keyring of ten: `secrets get` in its three ways, secret-tool, and Bun's own. They take turns, round
-// by round, so that they are comparable.
+// npm run bench:programs [-- rounds]: measures how long programs take to print one credential from a warm
+// gnome-keyring with ten items: `secrets get` in its three ways, secret-tool, and `Bun.secrets`. The programs
+// take turns, so that their times are comparable.
 
 const { once } = require("node:events");
 const { join } = require("node:path");
 const { bun, root } = require("../__test__/support/runtimes.js");
 const { build, ensureKeyring, ensureNodeModules, run, targetDirectory } = require("../scripts/tools.js");
-const { machine } = require("./machine.js");
+const { describeMachine } = require("./machine.js");
 const { services, startService } = require("./services.js");
 const { median, p99 } = require("./statistics.js");
 
@@ -14,8 +14,8 @@ const ROUNDS = 100;
 const NAME = "token";
 const VALUE = "value of the token";
 
-/** The programs, by what the table calls them; the first is what the others are compared with. */
-function programs() {
+/** The commands by their titles in the table. The others are compared with the first. */
+function makeCommands() {
   const secrets = join(root, "bin", "secrets.js");
   const get = ["get", NAME];
   const item = ["xdg:schema", "com.oven-sh.bun.Secret", "service", "os-secrets", "account", NAME];
@@ -29,8 +29,8 @@ function programs() {
   };
 }
 
-/** Runs a program to its end: milliseconds. Whoever prints something else than the value is wrong. */
-async function live(session, [command, ...args]) {
+/** Runs a program until it ends. Returns the milliseconds. The program must print the value. */
+async function measureProgram(session, [command, ...args]) {
   const start = performance.now();
   const child = session.start(command, args, { cwd: session.directory });
   let printed = "";
@@ -50,22 +50,22 @@ async function main() {
   ensureNodeModules();
   build();
   run("cargo", ["build", "--release", "--locked", "--bin", "secrets"]);
-  const all = Object.entries(programs());
+  const all = Object.entries(makeCommands());
   const session = await startService(services["gnome-keyring"], 10);
   try {
-    const native = programs()["secrets get, native"][0];
+    const native = makeCommands()["secrets get, native"][0];
     const { code, stderr } = await session.run(native, ["set", NAME], { input: VALUE });
     if (code !== 0) throw new Error(stderr);
     const lives = all.map(() => []);
     for (let round = -2; round < rounds; round++) {
       for (let turn = 0; turn < all.length; turn++) {
         const which = (turn + Math.max(round, 0)) % all.length;
-        const lived = await live(session, all[which][1]);
+        const lived = await measureProgram(session, all[which][1]);
         // The first rounds warm up.
         if (round >= 0) lives[which].push(lived);
       }
     }
-    const { processor, system } = machine();
+    const { processor, system } = describeMachine();
     console.log(`\n${processor}, ${system}; ${rounds} rounds\n`);
     console.log("| program | median, ms | 99th percentile | of secret-tool |\n| --- | --: | --: | --: |");
     for (const [index, [title]] of all.entries()) {

@@ -7,64 +7,66 @@ const OURS = "ours-node";
 const REFERENCE = "bun";
 const FLOOR = "floor";
 
-/** What is aimed at: our time under Node as a part of Bun's, and of the floor's. */
+/** The targets: the maximum ratios of our time under Node to Bun's and to the floor's. */
 const targets = {
   get: { bun: 0.75, floor: 1.25 },
   missing: { bun: 0.8 },
   "gets-100": { bun: 0.3, floor: 0.9 },
   "gets-1000": { bun: 0.3, floor: 0.8 },
-  // Of keyrings with so many items.
+  // This target is for keyrings with this many items.
   replace: { bun: 0.55, items: 1000 },
   delete: { bun: 0.85 },
   first: { bun: 0.6 },
   "gap-1000": { bun: 1.5 },
 };
 
-function row(cells) {
+function formatRow(cells) {
   return `| ${cells.join(" | ")} |`;
 }
 
-function table(head, rows) {
-  return [row(head), row(head.map((_, column) => (column === 0 ? "---" : "--:"))), ...rows.map(row)].join(
-    "\n",
-  );
+function formatTable(head, rows) {
+  return [
+    formatRow(head),
+    formatRow(head.map((_, column) => (column === 0 ? "---" : "--:"))),
+    ...rows.map(formatRow),
+  ].join("\n");
 }
 
-function figure(value) {
+function formatFigure(value) {
   return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
 }
 
-function has(result) {
+function hasValues(result) {
   return result?.values?.length > 0 && !result.error;
 }
 
-/** How many times as long one takes as another, by their medians. */
-function ratio(result, reference) {
-  if (!has(result) || !has(reference)) return undefined;
+/** Returns the ratio of one result's median to another's. */
+function computeRatio(result, reference) {
+  if (!hasValues(result) || !hasValues(reference)) return undefined;
   return median(result.values) / median(reference.values);
 }
 
 function medianCell(results, id) {
   const result = results[id];
   if (result?.error) return "failed";
-  if (!has(result)) return "";
-  const part = id === REFERENCE ? undefined : ratio(result, results[REFERENCE]);
-  return `${figure(median(result.values))}${part === undefined ? "" : ` (${part.toFixed(2)})`}`;
+  if (!hasValues(result)) return "";
+  const part = id === REFERENCE ? undefined : computeRatio(result, results[REFERENCE]);
+  return `${formatFigure(median(result.values))}${part === undefined ? "" : ` (${part.toFixed(2)})`}`;
 }
 
 function tailCell(results, id) {
   const result = results[id];
-  return has(result) ? `${figure(p99(result.values))} of ${result.values.length}` : "";
+  return hasValues(result) ? `${formatFigure(p99(result.values))} of ${result.values.length}` : "";
 }
 
 const firstLine = (text) => text.split("\n")[0];
 
-/** The title of a service with so many items. */
-function setting({ service, items }) {
+/** Returns the title of a service with a number of items. */
+function formatSetting({ service, items }) {
   return `${service}, ${items.toLocaleString("en")} items`;
 }
 
-function details({ titles }, measured) {
+function formatDetails({ titles }, measured) {
   const { results, failures } = measured;
   const ids = Object.keys(titles).filter((id) => Object.values(results).some((result) => result[id]));
   const rows = (cell) =>
@@ -81,21 +83,23 @@ function details({ titles }, measured) {
   const failed = [...altogether, ...inPart];
   const head = ids.map((id) => titles[id]);
   return [
-    `## ${setting(measured)}`,
-    "Medians in ms, and in brackets their ratio to Bun's:",
-    table(["operation", ...head], rows(medianCell)),
-    "99th percentiles in ms, and of how many measurements:",
-    table(["operation", ...head], rows(tailCell)),
-    ...(failed.length > 0 ? ["What failed:", failed.join("\n")] : []),
+    `## ${formatSetting(measured)}`,
+    "Medians in ms. Their ratios to Bun's are in brackets:",
+    formatTable(["operation", ...head], rows(medianCell)),
+    "99th percentiles in ms, and the number of measurements:",
+    formatTable(["operation", ...head], rows(tailCell)),
+    ...(failed.length > 0 ? ["Failures:", failed.join("\n")] : []),
   ].join("\n\n");
 }
 
-/** One column a setting: the ratio of one to another, bold where it misses its target. */
-function summary({ measured }, title, of, to, targetOf) {
+/**
+ * Makes a table with one column per setting: the ratio of one to another, in bold if it misses its target.
+ */
+function formatSummary({ measured }, title, of, to, targetOf) {
   const rows = Object.entries(targets).map(([name, target]) => {
     const aim = targetOf(target);
     const cells = measured.map(({ items, results }) => {
-      const part = ratio(results[name]?.[of], results[name]?.[to]);
+      const part = computeRatio(results[name]?.[of], results[name]?.[to]);
       if (part === undefined) return "";
       const applies = aim !== undefined && (target.items === undefined || target.items === items);
       return applies && part > aim ? `**${part.toFixed(2)}**` : part.toFixed(2);
@@ -104,11 +108,11 @@ function summary({ measured }, title, of, to, targetOf) {
   });
   const measuredRows = rows.filter(([, , ...cells]) => cells.some((cell) => cell !== ""));
   if (measuredRows.length === 0) return [];
-  return [`### ${title}`, table(["operation", "target", ...measured.map(setting)], measuredRows)];
+  return [`### ${title}`, formatTable(["operation", "target", ...measured.map(formatSetting)], measuredRows)];
 }
 
-/** The whole report. */
-function markdown(run) {
+/** Makes the whole report. */
+function formatReport(run) {
   const { start, machine, options } = run;
   const versions = Object.entries(machine.versions).filter(([, version]) => version !== undefined);
   const elsewhere = [
@@ -119,17 +123,17 @@ function markdown(run) {
     `# Measured on ${start.toISOString().slice(0, 16).replace("T", " ")} UTC`,
     `${machine.processor}, ${machine.memory}, ${machine.kernel}, ${machine.system}; ` +
       `${versions.map(([name, version]) => `${name} ${version}`).join(", ")}. ` +
-      `${options.rounds} rounds, ${options.seconds} s for an operation.`,
+      `${options.rounds} rounds, ${options.seconds} s per operation.`,
     ...elsewhere,
     "## Targets",
-    "Ratios of medians. What misses its target is bold. The target of replacing is for 1,000 items.",
-    ...summary(run, "ours under Node / Bun", OURS, REFERENCE, ({ bun }) => bun),
-    ...summary(run, "ours under Bun / Bun", "ours-bun", REFERENCE, ({ bun }) => bun),
-    ...summary(run, "ours under Node / floor", OURS, FLOOR, ({ floor }) => floor),
-    ...summary(run, "other under Node / ours under Node", "other-node", OURS, () => undefined),
-    ...run.measured.map((measured) => details(run, measured)),
+    "Ratios of medians. A ratio that misses its target is bold. The target of replacing is for 1,000 items.",
+    ...formatSummary(run, "ours under Node / Bun", OURS, REFERENCE, ({ bun }) => bun),
+    ...formatSummary(run, "ours under Bun / Bun", "ours-bun", REFERENCE, ({ bun }) => bun),
+    ...formatSummary(run, "ours under Node / floor", OURS, FLOOR, ({ floor }) => floor),
+    ...formatSummary(run, "other under Node / ours under Node", "other-node", OURS, () => undefined),
+    ...run.measured.map((measured) => formatDetails(run, measured)),
     "",
   ].join("\n\n");
 }
 
-module.exports = { markdown };
+module.exports = { formatReport };

@@ -1,22 +1,22 @@
-// npm run bench [-- options]: measures os-secrets beside Bun.secrets, keytar, @napi-rs/keyring and the
-// least that a program can do, on private buses. All take turns in one run, so that they are comparable;
-// only ratios within a run are. The tables go to bench/results/. Unknown options print all there are.
+// npm run bench [-- options]: compares os-secrets with Bun.secrets, keytar, @napi-rs/keyring and a minimal
+// program (the floor) on private buses. All of them take turns in one run. Only ratios within a run are
+// comparable. The tables are written to bench/results/. An unknown option prints all options.
 
 const { mkdirSync, writeFileSync } = require("node:fs");
 const { join } = require("node:path");
 const { fail, isInstalled, root } = require("../scripts/tools.js");
-const { prepare } = require("./build.js");
-const { machine } = require("./machine.js");
+const { prepareBench } = require("./build.js");
+const { describeMachine } = require("./machine.js");
 const { readOptions } = require("./options.js");
 const operations = require("./operations.js");
 const { kinds, Participant } = require("./participants.js");
-const { markdown } = require("./report.js");
-const { measure } = require("./schedule.js");
+const { formatReport } = require("./report.js");
+const { measureOperation } = require("./schedule.js");
 const { services, startService } = require("./services.js");
 
-const say = (text) => process.stderr.write(`${text}\n`);
+const printProgress = (text) => process.stderr.write(`${text}\n`);
 
-/** Starts the processes of all that take part: those that are ready, and why others are not. */
+/** Starts the processes of all participants. Returns those that are ready, and the errors of the others. */
 async function startParticipants(session, items, { implementations }) {
   const ready = [];
   const failures = {};
@@ -24,20 +24,20 @@ async function startParticipants(session, items, { implementations }) {
     const participant = new Participant(session, id, items);
     try {
       if (participant.hasOwnItems) await participant.fill();
-      // What a process does once is measured apart.
+      // The first call of a process is measured separately.
       await participant.run(operations.get, 1, 0);
       ready.push(participant);
     } catch (error) {
-      say(`  ${kinds[id].title} is left out: ${error.message}`);
+      printProgress(`  ${kinds[id].title} is left out: ${error.message}`);
       failures[id] = error.message;
     }
   }
   return { ready, failures };
 }
 
-/** Measures everything that was chosen on one service with so many items. */
+/** Measures all chosen operations on one service with a number of items. */
 async function measureService(service, items, options) {
-  say(`\n${service.title}, ${items} items`);
+  printProgress(`\n${service.title}, ${items} items`);
   const session = await startService(service, items);
   try {
     const { ready, failures } = await startParticipants(session, items, options);
@@ -46,8 +46,8 @@ async function measureService(service, items, options) {
       const operation = operations[name];
       if (items > (operation.mostItems ?? items)) continue;
       const start = performance.now();
-      results[name] = await measure(operation, ready, options);
-      say(`  ${operation.title} (${((performance.now() - start) / 1000).toFixed(1)} s)`);
+      results[name] = await measureOperation(operation, ready, options);
+      printProgress(`  ${operation.title} (${((performance.now() - start) / 1000).toFixed(1)} s)`);
     }
     return { service: service.title, items, results, failures };
   } finally {
@@ -57,35 +57,37 @@ async function measureService(service, items, options) {
 
 async function main() {
   const options = readOptions();
-  prepare(options);
+  prepareBench(options);
   const start = new Date();
   const measured = [];
   for (const name of options.services) {
     const service = services[name];
     if (!isInstalled(service.program)) {
-      say(`\n${service.title} is left out: npm run test:services installs it.`);
+      printProgress(
+        `\n${service.title} is left out because it is not installed. Run npm run test:services to install it.`,
+      );
       continue;
     }
     for (const items of options.items ?? service.items) {
       try {
         measured.push(await measureService(service, items, options));
       } catch (error) {
-        // The others are measured all the same.
-        say(`${service.title} with ${items} items is left out: ${error.message}`);
+        // The other services are still measured.
+        printProgress(`${service.title} with ${items} items is left out: ${error.message}`);
       }
     }
   }
   if (measured.length === 0) fail("There was nothing to measure.");
 
   const titles = Object.fromEntries(Object.entries(kinds).map(([id, { title }]) => [id, title]));
-  const run = { start, machine: machine(), options, titles, measured };
+  const run = { start, machine: describeMachine(), options, titles, measured };
   const folder = join(root, "bench", "results");
   mkdirSync(folder, { recursive: true });
   const file = join(folder, start.toISOString().replace(/:|\..*/g, ""));
   writeFileSync(`${file}.json`, JSON.stringify(run));
-  writeFileSync(`${file}.md`, markdown(run));
-  console.log(markdown(run));
-  say(`${file}.md, and .json with every measurement`);
+  writeFileSync(`${file}.md`, formatReport(run));
+  console.log(formatReport(run));
+  printProgress(`The tables are in ${file}.md, and all measurements in ${file}.json`);
 }
 
 main();

@@ -1,6 +1,7 @@
-// Rounds: everybody takes part in each, so that what disturbs the machine disturbs all alike.
+// Measures in rounds. All participants take part in each round, so that other load on the machine affects all
+// equally.
 
-/** One participant and one operation. */
+/** The measurements of one participant and one operation. */
 class Turns {
   values = [];
   error;
@@ -14,8 +15,8 @@ class Turns {
     this.#operation = operation;
   }
 
-  /** Makes the operation, for so many milliseconds and so often at most; whether it counts is said after. */
-  async #make(most, slice) {
+  /** Makes the operation at most `most` times, for `slice` milliseconds. Returns the times. */
+  async #makeCalls(most, slice) {
     const start = performance.now();
     try {
       return await this.#participant.run(this.#operation, most, slice);
@@ -27,23 +28,25 @@ class Turns {
     }
   }
 
-  /** Makes it once. It counts only where it takes all of the time there is. */
+  /** Makes the operation once. The time counts only if it uses the participant's whole share. */
   async warmUp(share) {
-    const values = await this.#make(1, 0);
+    const values = await this.#makeCalls(1, 0);
     if (this.#used >= share || this.#operation.most === 1) this.values = values;
     else this.#used = 0;
   }
 
-  /** Makes it until `due` milliseconds were used, but `most` times at most. Who has used them waits. */
+  /** Makes the operation until `due` milliseconds were used in all rounds, but at most `most` times. */
   async take(most, due) {
     const left = due - this.#used;
     if (this.error || left <= 0 || this.values.length >= this.#operation.most) return;
-    this.values.push(...(await this.#make(most, left)));
+    this.values.push(...(await this.#makeCalls(most, left)));
   }
 }
 
-/** Measures an operation: { id: { values, error } } of all that can make it, who share the time equally. */
-async function measure(operation, participants, { seconds, rounds }) {
+/**
+ * Measures an operation. All participants that support it share the time equally: { id: { values, error } }.
+ */
+async function measureOperation(operation, participants, { seconds, rounds }) {
   const able = participants.filter((participant) => participant.can(operation));
   const share = (seconds * 1000 * (operation.weight ?? 1)) / able.length;
   const turns = able.map((participant) => new Turns(participant, operation));
@@ -57,4 +60,4 @@ async function measure(operation, participants, { seconds, rounds }) {
   return Object.fromEntries(turns.map(({ id, values, error }) => [id, { values, error }]));
 }
 
-module.exports = { measure };
+module.exports = { measureOperation };

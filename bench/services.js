@@ -1,4 +1,4 @@
-// The Secret Services that the bench runs on, each in a session of its own with so many items.
+// The Secret Services that the benchmarks run on, each in its own session.
 
 const { join } = require("node:path");
 const { cache, kwallet, oo7Daemon, startProvider } = require("../__test__/support/providers.js");
@@ -6,7 +6,7 @@ const { startSession } = require("../__test__/support/session.js");
 const { writeKeyring } = require("./keyring-file.js");
 const { Participant, SHARED } = require("./participants.js");
 
-/** What a desktop's session bus allows, where dbus-daemon by itself is stricter. */
+/** The limits of a desktop's session bus. Those of dbus-daemon itself are stricter. */
 const LIMITS = {
   max_completed_connections: 100_000,
   max_connections_per_user: 100_000,
@@ -14,13 +14,15 @@ const LIMITS = {
   max_replies_per_connection: 50_000,
 };
 
-/** Starts gnome-keyring on a keyring that holds its items already. */
+/** Starts gnome-keyring on a keyring that already has its items. */
 async function startGnomeKeyring(session, items) {
   writeKeyring(session, SHARED, items);
   await session.startKeyring();
 }
 
-/** By the name that chooses it: the program that it is, how many items by default, what starts it. */
+/**
+ * The services by their names in the options: the program, the default numbers of items, and how to start it.
+ */
 const services = {
   "gnome-keyring": {
     title: "gnome-keyring",
@@ -43,7 +45,7 @@ const services = {
   },
 };
 
-/** Starts a session with a service that holds so many items of `Bun.secrets`. */
+/** Starts a session with a service that has this number of items of `Bun.secrets`. */
 async function startService({ begin, beginsFilled = false }, items) {
   const session = await startSession({ bus: false });
   try {

@@ -1,16 +1,14 @@
-// What many measurements come to.
-
-const sort = (values) => values.toSorted((a, b) => a - b);
+const sortValues = (values) => values.toSorted((a, b) => a - b);
 
 function median(values) {
-  const sorted = sort(values);
+  const sorted = sortValues(values);
   const middle = sorted.length / 2;
   return (sorted[Math.ceil(middle) - 1] + sorted[Math.floor(middle)]) / 2;
 }
 
-/** The smallest measured value that 99 of 100 do not exceed. */
+/** Returns the smallest value that 99 of 100 values do not exceed. */
 function p99(values) {
-  return sort(values)[Math.ceil(values.length * 0.99) - 1];
+  return sortValues(values)[Math.ceil(values.length * 0.99) - 1];
 }
 
 module.exports = { median, p99 };

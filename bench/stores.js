@@ -1,6 +1,7 @@
-// npm run bench:stores [-- rounds]: what a call takes in each store that openStore gives, under Node, in turns, so
-// that they are comparable. Beside the encrypted file stands the least that a change of it can be: a file of its
-// size, written and synced. TMPDIR chooses the disk. The table goes to bench/results/ as well.
+// npm run bench:stores [-- rounds]: measures the time of calls in each store of openStore, under Node. The
+// stores take turns, so that their times are comparable. For the encrypted file, it also measures the minimum
+// work of a change: writing and syncing a file of the same size. TMPDIR chooses the disk. The table is also
+// written to bench/results/.
 
 const assert = require("node:assert/strict");
 const { execFileSync } = require("node:child_process");
@@ -16,19 +17,19 @@ const {
 const { join } = require("node:path");
 const { passwordStoreIn } = require("../__test__/support/helpers.js");
 const { build, ensureKeyring, ensureNodeModules, root } = require("../scripts/tools.js");
-const { machine } = require("./machine.js");
+const { describeMachine } = require("./machine.js");
 const { services, startService } = require("./services.js");
 const { median } = require("./statistics.js");
 
 const ROUNDS = 200;
-/** Of what starts a program for each call there are fewer: they would take minutes. */
+/** The number of rounds for stores that start a program per call. More would take minutes. */
 const HELPER_ROUNDS = 20;
-/** So many gets in a row are one measurement. */
+/** The number of gets per measurement. */
 const ROW = 20;
 const key = { service: "bench", name: "name 1" };
 const value = (index) => `value of name ${String(index).padStart(6)}`;
 
-async function fileStore(openStore, folder, name, items, unlock) {
+async function openFileStore(openStore, folder, name, items, unlock) {
   const path = join(folder, `${name}.age`);
   const options = { provider: "file", path, ...unlock };
   const store = openStore(options);
@@ -37,7 +38,7 @@ async function fileStore(openStore, folder, name, items, unlock) {
   return { store, path, open: () => openStore(options) };
 }
 
-/** Writes a file of this one's size, and has it on the disk. */
+/** Writes a file of the same size as this one and syncs it to the disk. */
 function writeAndSync(path) {
   const bytes = readFileSync(path);
   const file = openSync(`${path}.floor`, "w", 0o600);
@@ -46,8 +47,8 @@ function writeAndSync(path) {
   closeSync(file);
 }
 
-/** One round of one store: { title: milliseconds }. */
-async function round({ store, path, open, helper }, number) {
+/** Measures one round of one store: { title: milliseconds }. */
+async function measureRound({ store, path, open, helper }, number) {
   const times = {};
   const time = async (title, call, count = 1) => {
     const start = performance.now();
@@ -83,7 +84,7 @@ async function main() {
   const session = await startService(services["gnome-keyring"], 10);
   try {
     await passwordStoreIn(session);
-    // The stores are this process's own, and read its environment when they are loaded.
+    // The package reads this process's environment when it is loaded.
     Object.assign(process.env, session.env);
     const { openStore } = require(root);
     const folder = join(session.directory, "stores");
@@ -96,9 +97,9 @@ async function main() {
     });
     const stores = {
       "os (gnome-keyring, 10 items)": { store: openStore({ provider: "os" }) },
-      "file, 10 items": await fileStore(openStore, folder, "few", 10, { identity }),
-      "file, 1,000 items": await fileStore(openStore, folder, "many", 1000, { identity }),
-      "file, 1,000 items, passphrase": await fileStore(openStore, folder, "locked", 1000, {
+      "file, 10 items": await openFileStore(openStore, folder, "few", 10, { identity }),
+      "file, 1,000 items": await openFileStore(openStore, folder, "many", 1000, { identity }),
+      "file, 1,000 items, passphrase": await openFileStore(openStore, folder, "locked", 1000, {
         passphrase: "correct horse",
       }),
       memory: { store: openStore({ provider: "memory" }) },
@@ -109,7 +110,7 @@ async function main() {
     for (let number = -2; number < rounds; number++) {
       for (const [name, store] of Object.entries(stores)) {
         if (store.helper && number >= HELPER_ROUNDS) continue;
-        const taken = await round(store, Math.abs(number));
+        const taken = await measureRound(store, Math.abs(number));
         // The first rounds warm up.
         if (number < 0) continue;
         for (const [title, each] of Object.entries(taken)) {
@@ -120,13 +121,13 @@ async function main() {
       }
     }
     const names = Object.keys(stores);
-    const { processor, system } = machine();
-    const figure = (of) =>
+    const { processor, system } = describeMachine();
+    const formatFigure = (of) =>
       of === undefined ? "" : median(of) < 10 ? median(of).toFixed(3) : median(of).toFixed(1);
     const rows = Object.entries(times).map(
-      ([title, of]) => `| ${[title, ...names.map((name) => figure(of[name]))].join(" | ")} |`,
+      ([title, of]) => `| ${[title, ...names.map((name) => formatFigure(of[name]))].join(" | ")} |`,
     );
-    const ratio = (name) => {
+    const formatRatio = (name) => {
       const set = median(times["set that replaces"][name]);
       return `${(set / median(times["a file of that size, written and synced"][name])).toFixed(2)} (${name})`;
     };
@@ -139,7 +140,7 @@ async function main() {
       "",
       `A set that replaces, to a file of that size, written and synced: ${names
         .filter((name) => stores[name].path)
-        .map(ratio)
+        .map(formatRatio)
         .join(", ")}`,
       "",
     ].join("\n");

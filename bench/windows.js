@@ -1,5 +1,5 @@
-// npm run bench:windows: calls on Credential Manager, ours beside `Bun.secrets`, under Wine. It measures a build
-// of npm run test:windows, which is not optimized.
+// npm run bench:windows: compares calls of os-secrets and `Bun.secrets` on Credential Manager, under Wine. It
+// measures the build of npm run test:windows, which is not optimized.
 
 const { spawnSync } = require("node:child_process");
 const { closeSync, openSync, readFileSync } = require("node:fs");
@@ -9,7 +9,7 @@ const { WINE, ensureWine, makePrefix, wineEnvironment } = require("../scripts/wi
 const { node, bun } = ensureWine();
 const prefix = makePrefix();
 
-function measure(runtime) {
+function measureCalls(runtime) {
   const output = join(prefix, "output");
   const file = openSync(output, "w");
   const [command, ...args] = [...WINE, runtime, join(__dirname, "in-process.js")];
@@ -18,7 +18,7 @@ function measure(runtime) {
   return JSON.parse(readFileSync(output, "utf8"));
 }
 
-const [underNode, underBun] = [measure(node), measure(bun)];
+const [underNode, underBun] = [measureCalls(node), measureCalls(bun)];
 console.log("| operation | os-secrets, Node | os-secrets, Bun | `Bun.secrets` |\n|---|--:|--:|--:|");
 for (const [call, { ours, bun: theirs }] of Object.entries(underBun)) {
   const cell = (time) => `${time.toFixed(2)} (${(time / theirs).toFixed(2)})`;

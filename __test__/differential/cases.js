@@ -1,11 +1,11 @@
-// What is done to `secrets` in the differential suite. Each case is [label, body]; a body gets
-// { secrets, attempt, service }: `attempt` runs one call and gives its whole outcome, `service` is
-// a name of the case's own. What a body returns is compared between the implementations, so it may
-// hold nothing that differs between engines.
+// The cases of the differential suite. Each case is [label, body]. A body gets { secrets, attempt, service }:
+// `attempt` runs one call and returns its whole outcome, and `service` is unique to the case. The results of
+// a body are compared between the implementations, so they must not contain anything that differs between
+// engines.
 
 const { isWindows } = require("../support/platform.js");
 
-/** Values that are no use as service, name or value: [label, maker, isString]. */
+/** Values that are wrong as service, name or value: [label, maker, isString]. */
 const junk = [
   ["undefined", () => undefined],
   ["null", () => null],
@@ -26,7 +26,7 @@ const junk = [
   ["a text with a NUL", () => "a\0b"],
 ];
 
-/** First arguments that are no options. */
+/** First arguments that are not options. */
 const noOptions = [
   ...junk,
   ["an empty object", () => ({})],
@@ -44,7 +44,7 @@ function valid(service) {
   return { service, name: "name", value: "value" };
 }
 
-/** Calls that are refused. None of them may write or delete anything. */
+/** Calls that must be refused. None of them may write or delete anything. */
 const misuse = [];
 
 for (const method of methods) {
@@ -234,7 +234,7 @@ misuse.push(
   ],
 );
 
-/** Runs a body while properties stand on `Object.prototype`; it must start all its calls at once. */
+/** Runs a body while `Object.prototype` has these properties. The body must start all its calls at once. */
 function polluted(properties, body) {
   return (context) => {
     Object.assign(Object.prototype, properties);
@@ -246,7 +246,7 @@ function polluted(properties, body) {
   };
 }
 
-/** Stores a value, reads it, reads what is not there, deletes it twice, and reads once more. */
+/** Stores a value, reads it, deletes it twice, and reads it again. */
 async function roundTrip({ secrets, attempt }, key, value) {
   return [
     await attempt(() => secrets.set({ ...key, value })),
@@ -285,7 +285,7 @@ const strings = [
   ["JSON", '{"a":[1,null]}'],
 ];
 
-/** A case of its own, where the store tells such names apart. */
+/** A case for stores that tell such names apart. */
 const slashes = [
   "slashes do not confuse one name with another",
   async ({ secrets, attempt, service }) => [
@@ -298,7 +298,10 @@ const slashes = [
   ],
 ];
 
-/** How long values can be in bytes, and services and names in characters: Credential Manager takes less, and Wine's least. */
+/**
+ * The maximum length of values in bytes, and of names in characters. Credential Manager's are short, Wine's
+ * shortest.
+ */
 const [longestValue, longestName] = isWindows ? [2560, 110] : [100_000, 5000];
 
 const use = [
@@ -336,7 +339,7 @@ const use = [
       await attempt(() => secrets.delete({ service, name: "\udbff" })),
     ],
   ],
-  // On Windows Bun's do: windows.test.js.
+  // Bun on Windows confuses them: see windows.test.js.
   ...(isWindows ? [] : [slashes]),
   [
     "names differ by case and by trailing space",
@@ -504,7 +507,7 @@ const use = [
       const traps = {};
       for (const trap of ["get", "has", "getOwnPropertyDescriptor", "getPrototypeOf", "ownKeys"]) {
         traps[trap] = (target, property, ...rest) => {
-          // Beyond Bun, these are read as well.
+          // Bun does not read these.
           const beyond = ["signal", "timeout", "interactive"].includes(property);
           if (!beyond) log.push(`${trap} ${String(property)}`);
           return Reflect[trap](target, property, ...rest);

@@ -4,10 +4,12 @@
 const cases = require("./cases.js");
 
 const [implementation, list] = process.argv.slice(2);
-// What stands on Object.prototype while a case runs must not be what is under test.
+// Read here, because some cases change Object.prototype while they run.
 const secrets = implementation === "bun" ? globalThis.Bun.secrets : require("../..").secrets;
 
-/** An error as far as it is the same in every engine: the engines word their own differently. */
+/**
+ * Describes the parts of an error that are the same in every engine. Engines differ in their own messages.
+ */
 function describe(error) {
   if (typeof error !== "object" || error === null) return { thrown: error };
   const own = error.code !== undefined || error instanceof RangeError;

@@ -1,4 +1,4 @@
-// Programs that were bundled: into one file that runs by itself, or beside the installed package.
+// Bundled programs: as one file that runs by itself, or beside the installed package.
 
 const assert = require("node:assert/strict");
 const { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } = require("node:fs");
@@ -12,7 +12,7 @@ const { startSession } = require("../support/session.js");
 
 const nodes = Object.entries(runtimes).filter(([name]) => name.startsWith("Node"));
 const tools = join(root, "__test__", "install", "node_modules");
-// A script until its own install script, where npm runs that, has put the program in its place.
+// This is a script, unless npm ran esbuild's install script, which replaces it with the program.
 const esbuild = [join(tools, ".bin", "esbuild")];
 
 describe("the first example of README.md", () => {
@@ -28,11 +28,11 @@ describe("the first example of README.md", () => {
   });
   after(() => session.stop());
 
-  /** Runs a bundler in the project, on the example unless told otherwise. */
+  /** Runs a bundler in the project. */
   const bundle = ([program, ...args], ...more) =>
     succeed(session, program, [...args, ...more], { cwd: project });
 
-  /** Moves what a bundler has made to a place where nothing is installed. */
+  /** Moves a bundler's output to a place where nothing is installed. */
   function apart(folder) {
     const place = join(session.directory, `apart-${folder}`);
     cpSync(join(project, folder), place, { recursive: true });
@@ -60,7 +60,7 @@ describe("the first example of README.md", () => {
   });
 
   it("works where esbuild has copied the binary", async () => {
-    // Without await at the top, which CommonJS does not have.
+    // CommonJS has no await at the top level.
     const [head, ...body] = readFileSync(join(project, "main.mjs"), "utf8").split("\n");
     const main = `${head}\nasync function main() {\n${body.join("\n")}}\nmain();\n`;
     writeFileSync(join(project, "common.mjs"), main);

@@ -25,7 +25,7 @@ const own = `@os-secrets/${ownPlatform().name}`;
 const ofBothLibraries = ["gnu", "musl"].map((libc) => own.replace(/[a-z]+$/, libc));
 const place = (name) => join(session.directory, name.replaceAll(/\W/g, ""));
 
-/** Prints whether the package can be loaded, and where not, why. */
+/** The source of a program that prints whether the package loads, or the error. */
 const loading = `
   import { createRequire } from "node:module";
   try {
@@ -135,7 +135,7 @@ for (const [name, manager] of Object.entries(managers)) {
         const project = place(`${name}-omit`);
         await installInto(session, name, project, [manager.omit]);
         assert.deepEqual(installed(project), []);
-        await isMended(name, project);
+        await expectFix(name, project);
       });
     }
 
@@ -144,14 +144,17 @@ for (const [name, manager] of Object.entries(managers)) {
         const project = place(`${name}-machine`);
         await installInto(session, name, project, [manager.cpu(process.arch === "x64" ? "arm64" : "x64")]);
         assert.equal(installed(project).length, 1);
-        await isMended(name, project);
+        await expectFix(name, project);
       });
     }
   });
 }
 
-/** The project's package does not load; the error says what was looked for, and names a command that mends it. */
-async function isMended(name, project) {
+/**
+ * The project's package must not load. Its error must say what it tried and name a command that fixes the
+ * project.
+ */
+async function expectFix(name, project) {
   writeFileSync(join(project, "load.mjs"), loading);
   const load = async () => {
     const { code, stdout, stderr } = await runIn(session, name, project, node(20), "load.mjs");
@@ -160,10 +163,10 @@ async function isMended(name, project) {
   };
   const message = await load();
   assert.match(message, /^ERR_SECRETS_PLATFORM_ERROR /);
-  for (const each of ofBothLibraries) assert.ok(message.includes(`  ${each}: not there\n`), message);
-  const { command, mend } = managers[name];
-  assert.ok(message.includes(mend), message);
+  for (const each of ofBothLibraries) assert.ok(message.includes(`  ${each}: not found\n`), message);
+  const { command, fix } = managers[name];
+  assert.ok(message.includes(fix), message);
   const [program, ...first] = command;
-  await succeed(session, program, [...first, ...mend.split(" ").slice(1)], { cwd: project });
+  await succeed(session, program, [...first, ...fix.split(" ").slice(1)], { cwd: project });
   assert.equal(await load(), "loads\n");
 }

@@ -1,4 +1,4 @@
-// A registry on loopback, which keeps what is published to it in a folder and asks no other: prints its port.
+// A registry on loopback, which prints its port. It stores packages in a folder and asks no other registry.
 
 const { join } = require("node:path");
 const { runServer } = require("verdaccio");

@@ -1,23 +1,23 @@
-// Many calls from one process, while the keyring is killed and restarted: soak.js <calls> <restarts>.
+// Makes many calls in one process while the keyring is killed and restarted: soak.js <calls> <restarts>.
 //
-// Prints what it measured as JSON. Fails where an acknowledged change is lost, where a value is
-// read that nobody stored there, or where the process keeps what its calls took.
+// Prints its measurements as JSON. Fails if an acknowledged change is lost, if a call reads a value that was
+// never stored there, or if the process leaks memory, threads or files.
 
 const assert = require("node:assert/strict");
 const { readFileSync, readdirSync } = require("node:fs");
 const { readFile } = require("node:fs/promises");
 const { startSession } = require("../support/session.js");
 
-/** Calls that are under way at once. */
+/** The number of calls at once. */
 const LANES = 16;
 const KEYS = 64;
 const SERVICE = "soak";
-/** What the memory may grow by between the warm-up's end and the end of all. */
+/** The maximum growth of the memory after the warm-up, in bytes. */
 const GROWTH = 30 * 2 ** 20;
-/** What the calls may fail with while the keyring is away. */
+/** The error code of calls while the keyring is down. */
 const AWAY = "ERR_SECRETS_PLATFORM_ERROR";
 
-/** The process's memory, threads and open files. */
+/** Measures the process's memory, threads and open files. */
 function measure() {
   global.gc?.();
   const [, rss] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync("/proc/self/status", "utf8"));
@@ -29,9 +29,8 @@ function measure() {
 }
 
 /**
- * What may be stored under one key: the `possible` values, `null` for none. A call that was
- * acknowledged leaves one; a call that failed, and so may have been done or not, leaves its own
- * beside those before.
+ * The `possible` values of one key. `null` means that there is no credential. After an acknowledged call
+ * there is one possible value. A failed call may have been made or not, so it adds its value to those before.
  */
 class Credential {
   #possible = new Set([null]);
@@ -39,7 +38,7 @@ class Credential {
 
   constructor(number) {
     this.key = { service: SERVICE, name: `name ${number}` };
-    // Long ones among them: a block more or less, and some pages.
+    // Some values are long: several blocks or pages.
     this.padding = "x".repeat(number % 8 === 0 ? 5_000 : number);
   }
 
@@ -47,18 +46,18 @@ class Credential {
     return [...this.#possible];
   }
 
-  /** A value that no other key has, and that this one never had. */
+  /** Returns a value that no key has had before. */
   next() {
     this.#version += 1;
     return `${this.key.name}, version ${this.#version} ${this.padding}`;
   }
 
-  /** To be told before a change is tried. */
+  /** Call before a change is made. */
   trying(value) {
     this.#possible.add(value);
   }
 
-  /** To be told of what is stored for certain. */
+  /** Call when it is certain which value is stored. */
   settled(value) {
     this.#possible = new Set([value]);
   }
@@ -68,7 +67,7 @@ class Credential {
     const foreign = () =>
       `${this.key.name}: ${show(value)} instead of ${this.possible.map(show).join(" or ")}`;
     assert.ok(this.#possible.has(value), foreign());
-    // Whoever has seen it knows which of the changes were made.
+    // The value shows which of the changes were made.
     this.settled(value);
   }
 }
@@ -79,7 +78,7 @@ class Soak {
   #idle = [...this.#credentials];
   #calls = 0;
   #failures = 0;
-  /** How often the keyring went away and came back; odd while it is away. */
+  /** How often the keyring went down or came back. The number is odd while it is down. */
   #phase = 0;
   #returned = Promise.resolve();
   #announce = () => {};
@@ -97,14 +96,14 @@ class Soak {
     return this.#failures;
   }
 
-  /** Waits until so many calls were made. */
+  /** Waits until this many calls were made. */
   reaches(calls) {
     return new Promise((reached) => {
       this.#milestone = { calls, reached };
     });
   }
 
-  /** To be told before the keyring goes away. */
+  /** Call before the keyring goes down. */
   leaving() {
     this.#phase += 1;
     this.#returned = new Promise((resolve) => {
@@ -112,19 +111,19 @@ class Soak {
     });
   }
 
-  /** To be told when the keyring is back. */
+  /** Call when the keyring is back. */
   returned() {
     this.#phase += 1;
     this.#announce();
   }
 
-  /** Makes calls, several at once, until there were so many. */
+  /** Makes calls, several at once, until this many were made. */
   async run(until) {
     const lane = async () => {
       while (this.#calls < until) {
         this.#calls += 1;
         if (this.#calls >= this.#milestone.calls) this.#milestone.reached();
-        // Each key has one call at a time, so that what is stored is known.
+        // Each key has one call at a time, so that its possible values are known.
         const at = Math.floor(Math.random() * this.#idle.length);
         const [credential] = this.#idle.splice(at, 1);
         await this.#call(credential);
@@ -142,14 +141,14 @@ class Soak {
       const disturbed = phase % 2 === 1 || phase !== this.#phase;
       if (error.code !== AWAY || !disturbed) throw error;
       this.#failures += 1;
-      // One failure a lane is enough: the calls are for a keyring that is there.
+      // One failure per lane is enough. The other calls are for a running keyring.
       await this.#returned;
     }
   }
 
   #choose(credential) {
     const choice = Math.random();
-    // A change takes gnome-keyring, which writes its whole file, longer than anything else.
+    // Changes are rare because they are slow: gnome-keyring writes its whole file.
     if (choice < 0.15) return this.#set(credential);
     if (choice < 0.2) return this.#delete(credential);
     if (choice < 0.35) return this.#has(credential);
@@ -164,8 +163,8 @@ class Soak {
     try {
       await this.#store.set({ ...credential.key, value });
     } catch (error) {
-      // gnome-keyring stores a new item in two steps, and the secret is the second. One that is killed
-      // in between leaves the item without.
+      // gnome-keyring stores a new item first and its secret second. If it is killed in between, the item has
+      // no secret.
       if (isNew) credential.trying("");
       throw error;
     }
@@ -192,7 +191,8 @@ class Soak {
   }
 
   async #list() {
-    // Those that nobody touches meanwhile: all that have one value, now and then.
+    // Only credentials without a call in progress can be checked: those with one possible value, before and
+    // after.
     const certain = (credential) => (credential.possible.length === 1 ? credential.possible[0] : undefined);
     const before = this.#idle.map((credential) => [credential, certain(credential)]);
     const listed = await this.#store.list({ service: SERVICE });
@@ -204,20 +204,24 @@ class Soak {
     }
     for (const [credential, value] of before) {
       if (value === undefined || certain(credential) !== value) continue;
-      // It may have been deleted and set again; a set never repeats a value, so `null` alone is open.
+      // Values never repeat, so one that is the same before and after did not change. Only `null` may have
+      // been set and deleted in between.
       if (value !== null) assert.ok(names.has(credential.key.name), `${credential.key.name} is not listed`);
     }
   }
 
-  /** Reads everything, with the keyring there: nothing that was acknowledged may be missing. */
+  /** Reads all credentials while the keyring runs. No acknowledged change may be missing. */
   async verify() {
     await Promise.all(this.#credentials.map((credential) => this.#get(credential)));
   }
 }
 
-/** Lets the process come to rest: what it starts once is started, what calls held is given back. */
+/**
+ * Brings the process to rest before a measurement: lazy threads are started, and earlier calls free their
+ * memory.
+ */
 async function rest(store) {
-  // Starts the threads that serve files.
+  // Starts libuv's threads.
   await readFile("/proc/self/status");
   await Promise.all(Array.from({ length: LANES }, () => store.get(SERVICE, "nothing")));
 }
@@ -240,7 +244,7 @@ async function main(calls, restarts) {
       soak.returned();
     };
     const started = process.hrtime.bigint();
-    // The first restart belongs to the warm-up: what is kept after it must not become more.
+    // The first restart belongs to the warm-up. After it, the process must not grow.
     const warm = Math.ceil(calls / 10);
     await Promise.all([soak.run(warm), restart(warm / 2)]);
     await soak.verify();

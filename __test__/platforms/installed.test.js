@@ -1,4 +1,4 @@
-// A platform package beside the main one, in a project of its own, under the Node of that platform.
+// A platform package and the main one, installed into a project, under the Node of that platform.
 
 const assert = require("node:assert/strict");
 const { spawnSync } = require("node:child_process");
@@ -15,7 +15,7 @@ const { OS_SECRETS_TEST_PLATFORM: platform } = process.env;
 const [os, cpu, libc] = platform.split("-");
 const [command, ...args] = node();
 
-/** The libraries that every system with this C library has, by the beginnings of their names. */
+/** The first parts of the names of libraries that every system with this C library has. */
 const libraries = {
   gnu: ["ld-linux-", "libc.so.6", "libdl.so.2", "libm.so.6", "libpthread.so.0", "librt.so.1"],
   musl: ["libc.so"],
@@ -46,7 +46,7 @@ describe(`the package for ${platform}`, () => {
     succeed(process.execPath, [join(root, "scripts", "pack.js"), "--built", directory]);
     const packages = ["os-secrets", `os-secrets-${platform}`];
     const tarballs = packages.map((name) => join(directory, `${name}-${version}.tgz`));
-    // By force, because this machine is another.
+    // --force, because the package is for another platform than this machine.
     const words = ["install", "--no-audit", "--no-fund", "--offline", "--ignore-scripts", "--force"];
     succeed("npm", [...words, ...tarballs], { cwd: project });
   });

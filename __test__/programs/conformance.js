@@ -1,13 +1,15 @@
-// What every store does, whoever keeps it: conformance.js <options of openStore as JSON> <kind of store>. Prints
-// "conforms" at the end, and ends with an error otherwise.
+// Tests that a store keeps the contract of all stores: conformance.js <options of openStore as JSON> <kind of
+// store>. Prints "conforms", or ends with an error.
 
 const assert = require("node:assert/strict");
 const { openStore } = require("../..");
 
-/** What each kind of store can hold, and whether it lists all services and tells a slash from another. */
+/**
+ * The limits of each kind of store, whether it lists all services, and whether slashes in names are distinct.
+ */
 const kinds = {
   whole: { longest: 1_000_000, bytes: true, many: 100, listsAll: true, slashes: true },
-  // Docker's helpers take one line of 64 KiB. A slash in a user's name is a folder to some.
+  // Docker's helpers take one line of 64 KiB. For some, a slash in a user name makes a folder.
   helper: { longest: 60_000, bytes: false, many: 12, listsAll: true, slashes: false },
   // Credential Manager.
   windows: { longest: 2560, bytes: true, many: 100, listsAll: false, slashes: false },
@@ -37,7 +39,7 @@ async function keeps(store) {
   assert.equal(await store.get(key), null);
 }
 
-/** An empty value deletes, and is no error where there was nothing. */
+/** An empty value deletes. It is not an error if there was no credential. */
 async function deletesWithEmptyValues(store) {
   await store.set({ ...key, value: "" });
   await store.set({ ...key, value: "value" });
@@ -65,7 +67,7 @@ async function holdsAnyText(store, longest) {
   await store.delete(key);
 }
 
-/** Names are told apart, whatever is in them. */
+/** Different names are different credentials, whatever characters they have. */
 async function tellsNamesApart(store, names, listsAll) {
   for (const [service, name] of names) await store.set(service, name, `${service} ${name}`);
   for (const [service, name] of names) assert.equal(await store.get(service, name), `${service} ${name}`);
@@ -89,7 +91,7 @@ async function listsAllOf(store, names) {
   assert.deepEqual(entries, sorted);
 }
 
-/** A helper that changes a value is found out: it is kept as it was given, or not at all. */
+/** If a helper changes a value, the store must notice: it keeps the value unchanged or not at all. */
 async function keepsWholeOrNot(store) {
   const value = "two\nlines\n";
   const outcome = await store.set({ ...key, value }).then(

@@ -1,5 +1,5 @@
-// One of several processes that use the same credential at once: contend.js <id> <rounds>. Says
-// "ready", waits for a line of input, and prints what it wrote, read and deleted.
+// One of several processes that use the same credential at once: contend.js <id> <rounds>. Prints "ready",
+// waits for a line of input, and prints what it wrote, read and deleted.
 
 const { once } = require("node:events");
 const { secrets } = require("../..");
@@ -27,7 +27,7 @@ async function main() {
   };
   const order = ["set", "get", "set", "get", "delete", "get"];
   for (let round = 0; round < Number(rounds); round++) {
-    // The processes are out of step, so that each step meets each other.
+    // The processes are out of step, so that each step meets every other.
     await steps[order[(round + Number(id)) % order.length]](round);
   }
   console.log(JSON.stringify(told));

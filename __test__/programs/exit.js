@@ -1,11 +1,11 @@
-// Ways in which a process ends: exit.js <scenario>.
+// Ends the process in different ways: exit.js <scenario>.
 
 const { secrets } = require("../..");
 
 const flood = (count) => Array.from({ length: count }, (_, number) => secrets.get("exit", `${number}`));
 
 const scenarios = {
-  // The call alone keeps the process alive, and its end lets it go.
+  // Only the call keeps the process alive. The process ends when the call does.
   pending() {
     secrets.get("exit", "nothing").then((value) => console.log("settled", value));
   },
@@ -44,7 +44,7 @@ const scenarios = {
     throw new Error("thrown on purpose");
   },
   "rejections nobody handles"() {
-    // Whoever starts this has taken the store away.
+    // The test starts this without a store.
     secrets.get("exit", "name");
   },
 };

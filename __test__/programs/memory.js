@@ -1,5 +1,5 @@
-// Looks for a secret in the process's own memory while it is held, and after the calls have ended.
-// Prints how many of its 16-byte pieces were found, each time.
+// Searches the process's own memory for a secret while buffers hold it, and after the calls have ended.
+// Prints how many of its 16-byte pieces were found each time.
 
 const { closeSync, openSync, readFileSync, readSync } = require("node:fs");
 const { openStore } = require("../..");
@@ -9,8 +9,8 @@ const PIECE = 16;
 const PREFIX = 4;
 const CHUNK = 1 << 20;
 
-// The secret itself stands nowhere but in the buffers that are given and received: what is needed
-// to know it again is masked, but for the first bytes of each piece.
+// Only the buffers of the calls contain the secret itself. The copy for comparison is masked, except for the
+// first bytes of each piece.
 const masked = require("node:crypto").randomBytes(8 * PIECE);
 
 function reveal(from = 0, to = masked.length) {
@@ -31,7 +31,7 @@ function isPiece(chunk, found, at) {
   return true;
 }
 
-/** The number of pieces in all memory that can be written. */
+/** Counts the pieces in all writable memory. */
 function count() {
   const memory = openSync("/proc/self/mem", "r");
   const chunk = Buffer.alloc(CHUNK + PIECE);
@@ -45,7 +45,7 @@ function count() {
       try {
         length = readSync(memory, chunk, 0, Math.min(left, chunk.length), position);
       } catch {
-        // Reserved, and not there.
+        // Reserved memory cannot be read.
         continue;
       }
       const bytes = chunk.subarray(0, length);

@@ -1,4 +1,4 @@
-// Fifty calls with one signal, which fires or does not, and what they come to.
+// Makes fifty calls with one signal and prints their outcomes: one-signal.js [abort].
 
 const { secrets } = require("../..");
 

@@ -1,4 +1,4 @@
-// What openStore gives beyond `secrets`; run in a session.
+// Tests what openStore has beyond `secrets`, in the session of a test.
 
 const assert = require("node:assert/strict");
 const { openStore, secrets } = require("../..");

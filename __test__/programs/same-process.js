@@ -1,4 +1,4 @@
-// Bun's own secrets and ours in one process, for which Keychain guards the items of both. Prints "done".
+// Uses Bun's own secrets and ours in one process, which Keychain lets read the items of both. Prints "done".
 
 const assert = require("node:assert/strict");
 const { openStore, secrets: ours } = require("../..");

@@ -1,5 +1,5 @@
-// Worker threads that come and go while others, and the main thread, use the store:
-// workers.js <scenario>. Prints what it found; the test knows what that must be.
+// Starts and ends worker threads while others, and the main thread, use the store: workers.js <scenario>.
+// Prints the results, which the test checks.
 
 const { once } = require("node:events");
 const { existsSync, readFileSync } = require("node:fs");
@@ -8,7 +8,9 @@ const { Worker, isMainThread, parentPort, workerData } = require("node:worker_th
 
 const load = () => require("../..").secrets;
 
-/** Sets, reads and deletes credentials of one's own, each round all at once. */
+/**
+ * Sets, reads and deletes credentials that no other thread uses, all at once per round. Counts wrong results.
+ */
 async function work(id, rounds) {
   const secrets = load();
   let wrong = 0;
@@ -87,7 +89,7 @@ const scenarios = {
   async "terminated while the user is asked for them"() {
     const { answer, worker, ended } = start(0, "ask");
     await answer;
-    // The test says when the prompt is there.
+    // The test writes a line when the prompt is shown.
     await once(process.stdin, "data");
     await worker.terminate();
     await ended;
@@ -106,7 +108,7 @@ const scenarios = {
   },
 };
 
-/** The text of a file, as soon as it is there and whole. */
+/** Waits until a file exists. Returns its text. */
 async function whenWritten(path) {
   for (;;) {
     if (existsSync(path)) return readFileSync(path, "utf8");
@@ -114,7 +116,7 @@ async function whenWritten(path) {
   }
 }
 
-/** Waits until a process is gone, which must be soon. */
+/** Waits until a process has ended. It must end soon. */
 async function whenEnded(child) {
   for (let left = 2000; left > 0; left--) {
     try {

@@ -1,4 +1,4 @@
-// What holds with every provider of the Secret Service.
+// The tests for every provider of the Secret Service.
 
 const assert = require("node:assert/strict");
 const { join } = require("node:path");
@@ -14,7 +14,7 @@ const key = { service: "services", name: "a name/with a slash" };
 const attributes = { "xdg:schema": "com.oven-sh.bun.Secret", service: key.service, account: key.name };
 const hundred = Array.from({ length: 100 }, (_, index) => `name ${index}`);
 
-/** How many items the default collection has. Reading them one by one is slow with KeePassXC. */
+/** Counts the items of the default collection. Reading them one by one is slow with KeePassXC. */
 async function count(session) {
   const collection = ["org.freedesktop.secrets", "/org/freedesktop/secrets/aliases/default"];
   const property = ["string:org.freedesktop.Secret.Collection", "string:Items"];
@@ -24,7 +24,7 @@ async function count(session) {
   return stdout.split("object path").length - 1;
 }
 
-/** A session with a provider in it, which ends with the test. */
+/** Starts a session with a provider. Both stop when the test ends. */
 async function withProvider(t, provider) {
   const session = await startSession({ keyring: false });
   t.after(() => session.stop());
@@ -32,7 +32,7 @@ async function withProvider(t, provider) {
   return { session, running, ours: secretsIn(session, node, "os-secrets") };
 }
 
-/** The tests of the contract; `provider` is one of support/providers.js. */
+/** Defines the tests of the contract. `provider` comes from support/providers.js. */
 function testContract(name, provider) {
   describe(`${name} holds credentials`, () => {
     let session;
@@ -132,7 +132,7 @@ function testContract(name, provider) {
       assert.deepEqual(others, []);
       assert.equal(second.label, `${key.service}/${key.name}`);
       for (const name of Object.keys(attributes)) assert.equal(second.attributes[name], attributes[name]);
-      // The identity of an entry, where the provider shows one, is the entry's own.
+      // Some providers add an identity to each entry, which differs.
       const shape = ({ path, secret, attributes: { Uuid, Path, ...rest }, ...item }) => ({ ...item, rest });
       assert.deepEqual(shape(second), shape(first));
       await ours.delete(key);

@@ -1,4 +1,4 @@
-// KeePassXC on a screen of its own, and where it differs.
+// KeePassXC on a virtual screen, and its differences.
 
 const assert = require("node:assert/strict");
 const { once } = require("node:events");
@@ -35,14 +35,14 @@ describe("KeePassXC", () => {
     const { session, ours } = await withProvider(t, keepassxc);
     const theirs = secretsIn(session, [bun], "bun");
     await theirs.set({ ...key, value: "by Bun" });
-    // Connected before it has a deadline.
+    // This call connects, so that the next one spends its time on the prompt.
     assert.equal(await ours.get(key), "by Bun");
     await assert.rejects(ours.set({ ...key, value: "by us", timeout: 1000 }), {
       ...late,
       message: /The change may still have been made/,
     });
     assert.equal(await ours.get(key), "by Bun");
-    // The dialog of the call that was given up is still there, and must be answered as well.
+    // The dialog of the call that timed out is still open, and must be answered too.
     keepassxc.agree(session);
     await ours.set({ ...key, value: "by us" });
     assert.equal(await theirs.get(key), "by us");

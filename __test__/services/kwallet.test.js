@@ -1,4 +1,4 @@
-// KWallet's own Secret Service, and where it differs.
+// KWallet's own Secret Service, and its differences.
 
 const assert = require("node:assert/strict");
 const { describe, it } = require("node:test");
@@ -32,7 +32,7 @@ describe("KWallet says that it is locked", () => {
     await assert.rejects(ours.set({ ...key, value: "other", interactive: false }), refused);
     await assert.rejects(ours.delete({ ...key, interactive: false }), refused);
     assert.equal(await ours.get({ ...key, name: "another", interactive: false }), null);
-    // Its dialog is on a screen that nobody sees.
+    // Its dialog is not on a real screen, so nobody can answer it.
     const late = { name: "TimeoutError", code: "ERR_SECRETS_TIMEOUT" };
     await assert.rejects(ours.get({ ...key, timeout: 300 }), late);
     await assert.rejects(ours.set({ ...key, value: "other", timeout: 300 }), {

@@ -1,4 +1,4 @@
-// oo7-daemon, and where it differs.
+// oo7-daemon, and its differences.
 
 const assert = require("node:assert/strict");
 const { describe, it } = require("node:test");
@@ -33,7 +33,7 @@ describe("oo7-daemon", () => {
     await assert.rejects(ours.get({ ...key, interactive: false }), refused);
     await assert.rejects(ours.delete({ ...key, interactive: false }), refused);
     await assert.rejects(ours.set({ ...key, value: "other", interactive: false }), refused);
-    // Its prompter is a program of its own, which does not run here.
+    // Its prompter is a separate program, which does not run here.
     const unasked = { name: "Error", code: "ERR_SECRETS_INTERACTION_REQUIRED", message: /its prompt failed/ };
     await assert.rejects(ours.get(key), unasked);
     await assert.rejects(ours.set({ ...key, value: "other" }), unasked);

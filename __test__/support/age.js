@@ -1,16 +1,16 @@
-// The program age, which opens what the encrypted file store writes, and makes what it reads.
+// Runs the program age, which decrypts the files of the encrypted file store and makes identities for it.
 
 const { execFileSync } = require("node:child_process");
 const { writeFileSync } = require("node:fs");
 const { join } = require("node:path");
 
-/** A new identity: { text, recipient }. */
+/** Makes an identity: { text, recipient }. */
 function newIdentity() {
   const text = execFileSync("age-keygen", { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
   return { text, recipient: /age1\w+/.exec(text)[0] };
 }
 
-/** An identity in a file of a folder: { text, recipient, path }. */
+/** Makes an identity and writes it to a file in a folder: { text, recipient, path }. */
 function identityIn(folder, name = "identity") {
   const identity = newIdentity();
   const path = join(folder, name);
@@ -18,7 +18,7 @@ function identityIn(folder, name = "identity") {
   return { ...identity, path };
 }
 
-/** What an age file holds, opened by age with the identity in a file. */
+/** Decrypts an age file with the identity in another file. Returns the text. */
 function decrypt(path, identity) {
   return execFileSync("age", ["--decrypt", "--identity", identity, path], {
     encoding: "utf8",

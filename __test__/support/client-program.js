@@ -1,10 +1,10 @@
-// The program behind client.js: a line of standard input is a call, a line of output its outcome.
+// The program behind client.js: each line of standard input is a call, each line of output its outcome.
 
 const { createInterface } = require("node:readline");
 
 const implementation = process.argv[2] === "bun" ? { secrets: globalThis.Bun.secrets } : require("../..");
 
-/** Signals cannot be written as JSON, so the name of a method may ask for one. */
+/** Makes a signal. JSON cannot hold signals, so the prefix of a method's name chooses one. */
 function signal(kind) {
   if (kind === "aborted") return AbortSignal.abort("the reason");
   const controller = new AbortController();

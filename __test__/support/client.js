@@ -1,4 +1,4 @@
-// `secrets` in another process: a program that lives in a session and makes the calls it is told.
+// `secrets` in another process: a program in a session that makes the calls it is sent.
 
 const { once } = require("node:events");
 const { join } = require("node:path");
@@ -6,7 +6,7 @@ const { createInterface } = require("node:readline");
 
 const program = join(__dirname, "client-program.js");
 
-/** The methods of one implementation ("bun" or "os-secrets") under one runtime, in one session. */
+/** Starts one implementation ("bun" or "os-secrets") under one runtime in a session. Returns its methods. */
 function secretsIn(session, [command, ...args], implementation, { env = {} } = {}) {
   const options = { env: { ...session.env, ...env } };
   const child = session.start(command, [...args, program, implementation], options);
@@ -41,7 +41,7 @@ function secretsIn(session, [command, ...args], implementation, { env = {} } = {
   );
   return {
     ...Object.fromEntries(["get", "set", "delete", ...signaled].map(method)),
-    /** Ends the program, as a program ends that has nothing left to do. */
+    /** Closes the program's input, so that it ends by itself. */
     async close() {
       const closed = once(child, "close");
       child.stdin.end();

@@ -1,22 +1,23 @@
-// Windows' Credential Manager, seen and filled by a client that is neither ours nor Bun's.
+// Reads and fills Windows' Credential Manager with a client that is neither ours nor Bun's.
 //
-// A person has one, whatever the environment says. So it must be told that the one here may be emptied.
+// Each user has one store, and the environment cannot choose another. So a variable must allow the tests to
+// empty it.
 
 const { spawnSync } = require("node:child_process");
 const { join } = require("node:path");
 
-/** Runs a command of crates/os-secrets/tests/programs/credentials.rs with this input: what it prints. */
+/** Runs a command of crates/os-secrets/tests/programs/credentials.rs with this input. Returns its output. */
 function ask(command, input) {
   const { OS_SECRETS_TEST_DISPOSABLE: disposable, OS_SECRETS_TEST_PROGRAMS: folder } = process.env;
   if (disposable !== "1") {
     throw new Error(
-      "The tests delete all credentials of whoever runs them. Where there is nothing to lose, " +
-        "as on a machine for tests, set OS_SECRETS_TEST_DISPOSABLE=1",
+      "The tests delete all credentials of the user who runs them. " +
+        "If this machine has none to lose, set OS_SECRETS_TEST_DISPOSABLE=1",
     );
   }
   const program = join(folder, "examples", "credentials.exe");
   const options = { encoding: "utf8", maxBuffer: 1 << 28 };
-  // Who reads nothing must be sent nothing.
+  // A command that reads no input must not get any.
   if (input === undefined) options.stdio = ["ignore", "pipe", "pipe"];
   else options.input = JSON.stringify(input);
   const { status, stdout, stderr, error } = spawnSync(program, [command], options);
@@ -24,7 +25,7 @@ function ask(command, input) {
   return stdout;
 }
 
-/** Every generic credential: { label, user, persist, blob, comment, alias, attributes, secret }. */
+/** Lists every generic credential: { label, user, persist, blob, comment, alias, attributes, secret }. */
 function listCredentials() {
   const listed = JSON.parse(ask("list")).map(({ target, blob, ...others }) => {
     const bytes = Buffer.from(blob, "base64");
@@ -33,12 +34,12 @@ function listCredentials() {
   return listed.sort((a, b) => (a.label < b.label ? -1 : 1));
 }
 
-/** Stores one: its target name as `label`, whose it is, and its text, or bytes. */
+/** Stores a credential. `label` is its target name, and `secret` its text or bytes. */
 function writeCredential({ label, user = null, persist = 3, secret }) {
   ask("write", { target: label, user, persist, blob: Buffer.from(secret).toString("base64") });
 }
 
-/** Deletes all of them. */
+/** Deletes all credentials. */
 function clearCredentials() {
   const targets = listCredentials().map(({ label }) => label);
   if (targets.length > 0) ask("delete", targets);

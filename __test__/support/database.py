@@ -1,5 +1,4 @@
-"""Makes a KeePass database, at the path and with the password given, whose root group KeePassXC
-serves on the bus."""
+"""Makes a KeePass database with this path and password. KeePassXC serves its root group on the bus."""
 
 import sys
 

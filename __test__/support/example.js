@@ -9,7 +9,9 @@ function printedBy(source) {
   return [...source.matchAll(/^console\.log\(.*\);(?: \/\/ (.*))?$/gm)].map(([, line]) => line);
 }
 
-/** Writes the first example of README.md into a project, as main.mjs: what it has to print. */
+/**
+ * Writes the first example of README.md into a project, as main.mjs. Returns the output that it must have.
+ */
 function writeExample(folder) {
   const [source] = examples("README.md", "js");
   writeFileSync(join(folder, "main.mjs"), source);

@@ -1,12 +1,12 @@
-// An encrypted file for a test, in a session of its own.
-
 const { mkdirSync } = require("node:fs");
 const { join } = require("node:path");
 const { openStore } = require("../..");
 const { identityIn } = require("./age.js");
 const { startSession } = require("./session.js");
 
-/** A session without a bus, with an identity and a folder for the file, which end with the test. */
+/**
+ * Starts a session without a bus, with an identity and an encrypted file store. It stops when the test ends.
+ */
 async function prepareFileStore(t) {
   const session = await startSession({ bus: false });
   t.after(() => session.stop());

@@ -1,13 +1,13 @@
-// Credential helpers: what Docker's need, and some of the tests' own.
+// Credential helpers: sets up what Docker's helpers need, and writes helpers for tests.
 
 const assert = require("node:assert/strict");
 const { writeFileSync } = require("node:fs");
 const { join } = require("node:path");
 const { isWindows } = require("./platform.js");
 
-/** Makes a password store of `pass` in a session, with a key of gpg's that has no passphrase. */
+/** Makes a password store for `pass` in a session, with a gpg key that has no passphrase. */
 async function passwordStoreIn(session) {
-  // Sockets have short paths; gpg's agent makes its own there.
+  // gpg's agent makes a socket here, and the path of a socket must be short.
   session.env.GNUPGHOME = join(session.env.XDG_RUNTIME_DIR, "gnupg");
   session.env.PASSWORD_STORE_DIR = join(session.directory, "password-store");
   const run = async (command, ...args) => {
@@ -26,7 +26,7 @@ async function passwordStoreIn(session) {
   ];
   await run("gpg", ...key);
   await run("pass", "init", "test@example.com");
-  // Ends the agent, which would stay.
+  // The agent does not end by itself.
   const stop = session.stop.bind(session);
   session.stop = async () => {
     await session.run("gpgconf", ["--kill", "all"]);
@@ -34,7 +34,7 @@ async function passwordStoreIn(session) {
   };
 }
 
-/** What helpers of the tests' own have at hand. */
+/** The functions that the scripts of `helperIn` can use. */
 const PRELUDE = `
   const { spawn } = require("node:child_process");
   const { existsSync, readFileSync, renameSync, rmSync, writeFileSync, writeSync } = require("node:fs");
@@ -52,14 +52,15 @@ const PRELUDE = `
 `;
 
 /**
- * The options of openStore for a helper that runs this script of JavaScript. It has the `operation` and its
- * `input`, `answer` ends it, `beside` names files of its own, `wait` never ends, and `start` runs a script.
+ * Writes a helper that runs a JavaScript, and returns the options of openStore for it. The script has the
+ * `operation` and its `input`. `answer` prints and ends the helper, `beside` names a file beside the helper,
+ * `wait` waits for ever, and `start` runs another script.
  */
 function helperIn(folder, script) {
   const path = join(folder, "helper");
   writeFileSync(path, `#!${process.execPath}\n${PRELUDE}\n${script}\nprocess.exit();\n`, { mode: 0o700 });
   if (!isWindows) return { provider: "exec", command: path };
-  // Only programs run there: this one does what it loads first.
+  // Windows runs no scripts as programs. So the program is Node, which loads the script first.
   const env = { NODE_OPTIONS: `--require ${JSON.stringify(path)}` };
   return { provider: "exec", command: process.execPath, env };
 }

@@ -1,13 +1,13 @@
-// The session's store, seen and filled by a client that is neither ours nor Bun's.
+// Reads and fills the session's store with a client that is neither ours nor Bun's.
 
 const assert = require("node:assert/strict");
 const { join } = require("node:path");
 const { listCredentials, writeCredential } = require("./credentials.js");
 const { isWindows } = require("./platform.js");
 
-/** Runs one of the Python programs beside this file. */
+/** Runs a Python program in this folder. Returns its JSON output. */
 async function python(session, program, input) {
-  // Debian's own Python, because Debian's packages serve no other.
+  // Debian's own Python, because only that has Debian's packages.
   const { code, stdout, stderr } = await session.run("/usr/bin/python3", ["-B", join(__dirname, program)], {
     input,
   });
@@ -16,16 +16,16 @@ async function python(session, program, input) {
 }
 
 /**
- * Every item: { collection, path, label, attributes, contentType, secret }, null where locked; on Windows as
- * credentials.js lists them.
+ * Lists every item: { collection, path, label, attributes, contentType, secret }. The last two are null if it
+ * is locked. On Windows the items are those of `listCredentials`.
  */
 async function items(session) {
   return isWindows ? listCredentials() : python(session, "items.py");
 }
 
 /**
- * Stores { collection, attributes, label, secret } as a new item, and gives its path; on Windows what
- * credentials.js takes.
+ * Stores { collection, attributes, label, secret } as a new item and returns its path. On Windows the item is
+ * that of `writeCredential`.
  */
 async function storeItem(session, item) {
   return isWindows ? writeCredential(item) : python(session, "store.py", JSON.stringify(item));

@@ -1,4 +1,4 @@
-"""Prints every item of the session's Secret Service as JSON, read by a client of its own."""
+"""Prints every item of the session's Secret Service as JSON."""
 
 import json
 

@@ -1,7 +1,8 @@
-// A keychain for tests, seen by the system's own program `security`.
+// Makes a keychain for tests with the system's own program `security`.
 //
-// The system keeps which keychain is the default one under the home directory, so that one of the tests' own is
-// enough. Should that ever not hold, the person's is not to be touched: it must be told that there is none to lose.
+// The system stores the path of the default keychain under the home directory, so the tests use another home
+// directory. If that should ever fail, the user's own keychain must stay as it is. So a variable must allow
+// the tests to run.
 
 const { spawnSync } = require("node:child_process");
 const { mkdirSync, mkdtempSync, realpathSync, rmSync } = require("node:fs");
@@ -9,7 +10,7 @@ const { tmpdir } = require("node:os");
 const { join } = require("node:path");
 
 const PASSWORD = "of the tests";
-/** Nothing here waits for a person, whom a prompt would ask. */
+/** After this many milliseconds a program is killed: it may be waiting for a prompt. */
 const TIMEOUT = 60_000;
 
 /** Runs a program without input: { status, stdout, stderr }. */
@@ -20,12 +21,12 @@ function run(command, args, env) {
   return { status, stdout, stderr };
 }
 
-/** Makes a home directory with a default keychain, which is unlocked. */
+/** Makes a home directory with a default keychain that is unlocked. */
 function makeKeychain() {
   if (process.env.OS_SECRETS_TEST_DISPOSABLE !== "1") {
     throw new Error(
-      "The tests make another keychain the default one, in a home directory of their own. Where there is " +
-        "nothing to lose, as on a machine for tests, set OS_SECRETS_TEST_DISPOSABLE=1",
+      "The tests make another keychain the default one, in another home directory. " +
+        "If this machine has no keychain to lose, set OS_SECRETS_TEST_DISPOSABLE=1",
     );
   }
   const home = realpathSync(mkdtempSync(join(tmpdir(), "os-secrets-")));
@@ -34,7 +35,7 @@ function makeKeychain() {
   const env = { ...process.env, HOME: home };
   const path = join(home, "Library", "Keychains", "test.keychain-db");
 
-  /** Runs `security`, which must succeed: what it prints. */
+  /** Runs `security`, which must succeed. Returns its output. */
   const security = (...args) => {
     const { status, stdout, stderr } = run("security", args, env);
     if (status !== 0) throw new Error(`security ${args[0]} ended with ${status}: ${stderr}`);
@@ -43,7 +44,7 @@ function makeKeychain() {
   security("create-keychain", "-p", PASSWORD, path);
   security("list-keychains", "-d", "user", "-s", path);
   security("default-keychain", "-d", "user", "-s", path);
-  // Without options it is locked neither after a while nor with the machine.
+  // Without options, the keychain is locked neither after a time nor when the machine sleeps.
   security("set-keychain-settings", path);
   const found = security("default-keychain", "-d", "user");
   if (!found.includes(path)) throw new Error(`the default keychain is not the tests' own: ${found}`);
@@ -55,13 +56,15 @@ function makeKeychain() {
     security,
     lock: () => security("lock-keychain", path),
     unlock: () => security("unlock-keychain", "-p", PASSWORD, path),
-    /** An item as `security` shows it, by the names of its attributes. */
+    /** Reads the attributes of an item, as `security` prints them. */
     item({ service, name }) {
       const shown = security("find-generic-password", "-s", service, "-a", name, path);
       const lines = shown.matchAll(/^ {4}(?:"(\w+)"|(0x\w+)) ?<\w+>=(.*)$/gm);
       return Object.fromEntries([...lines].map(([, known, number, value]) => [known ?? number, value]));
     },
-    /** Has programs of the system itself be among those that may have the item, as far as its access list lets them. */
+    /**
+     * Adds the system's own programs to the partition list of an item. Its access list still applies to them.
+     */
     admitSystem({ service, name }) {
       const list = ["-S", "apple-tool:,apple:", "-s", service, "-a", name, "-k", PASSWORD];
       security("set-generic-password-partition-list", ...list, path);

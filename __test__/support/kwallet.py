@@ -1,7 +1,7 @@
-"""Becomes kwalletd5, its wallet opened as PAM opens it when somebody logs in: without a dialog.
+"""Starts kwalletd5 with its wallet unlocked, as PAM does at login: without a dialog.
 
-pam_kwallet hands over a key that it made of the password, on a pipe, and the session's environment,
-on a socket. Both fit into the kernel's buffers, so all of it is written before kwalletd5 runs.
+pam_kwallet sends a key made from the password over a pipe, and the session's environment over a socket. Both fit
+into the kernel's buffers, so this program writes them before it becomes kwalletd5.
 """
 
 import os

@@ -1,5 +1,4 @@
-// The package managers: how each installs os-secrets into a project, from the registry of a session, and what
-// is there then.
+// The package managers: how each installs os-secrets into a project, from the registry of a session.
 
 const { mkdirSync, readFileSync, readdirSync, writeFileSync } = require("node:fs");
 const { basename, dirname, join } = require("node:path");
@@ -7,16 +6,18 @@ const { version } = require("../../package.json");
 const { succeed } = require("./registry.js");
 const { bun, root, runtimes } = require("./runtimes.js");
 
-// pnpm by the program of its platform: not every mirror of the registry has those of all the others.
+// pnpm is the program in its platform package: not every mirror of the registry has the packages of all
+// platforms.
 const tools = join(root, "__test__", "install", "node_modules");
 const yarn4 = [process.execPath, join(tools, "@yarnpkg", "cli-dist", "bin", "yarn.js")];
 const noScripts = "--ignore-scripts";
 const young = "--minimum-dependency-age=0";
 
 /**
- * Each by its name: how it adds a package to a project, installs what the lock file says and nothing else, and
- * leaves optional dependencies out (`omit`), and the command that brings them (`mend`); how it installs for a
- * machine with another processor (`cpu`). What is absent it cannot do.
+ * The package managers by their names. The arguments are those that add a package to a project (`add`),
+ * install exactly what the lock file says (`frozen`), leave optional dependencies out (`omit`), and install
+ * for another processor (`cpu`). `fix` is the command that installs missing optional dependencies. If a
+ * manager cannot do one of these, the property is missing.
  */
 const managers = {
   npm: {
@@ -25,7 +26,7 @@ const managers = {
     frozen: ["ci", noScripts],
     lock: "package-lock.json",
     omit: "--omit=optional",
-    mend: "npm install --include=optional --force os-secrets",
+    fix: "npm install --include=optional --force os-secrets",
     cpu: (name) => `--cpu=${name}`,
   },
   pnpm: {
@@ -34,7 +35,7 @@ const managers = {
     frozen: ["install", noScripts, "--frozen-lockfile"],
     lock: "pnpm-lock.yaml",
     omit: "--no-optional",
-    mend: "pnpm install --force",
+    fix: "pnpm install --force",
     cpu: (name) => `--cpu=${name}`,
   },
   "Yarn 1": {
@@ -43,10 +44,10 @@ const managers = {
     frozen: ["install", noScripts, "--frozen-lockfile"],
     lock: "yarn.lock",
     omit: "--ignore-optional",
-    mend: "yarn install --force",
+    fix: "yarn install --force",
     ignoresLibc: true,
   },
-  // Here and below, the session's configuration says that no scripts are run.
+  // For Yarn 4, the session's configuration disables scripts.
   "Yarn 4": {
     command: yarn4,
     add: ["add"],
@@ -67,10 +68,10 @@ const managers = {
     frozen: ["install", noScripts, "--frozen-lockfile"],
     lock: "bun.lock",
     omit: "--omit=optional",
-    mend: "bun install --force",
+    fix: "bun install --force",
     cpu: (name) => `--cpu=${name}`,
   },
-  // Runs no scripts unless told to.
+  // By default, Deno runs no scripts.
   Deno: {
     command: [runtimes.Deno[0]],
     add: ["add", young],
@@ -81,25 +82,27 @@ const managers = {
   },
 };
 
-/** Runs a package manager in a project: what it prints. */
+/** Runs a package manager in a project. Returns its output. */
 function manage(session, name, folder, args) {
   const { command, env } = managers[name];
   const [program, ...first] = command;
   return succeed(session, program, [...first, ...args], { cwd: folder, env });
 }
 
-/** Makes a project and has a package manager install os-secrets into it, with further arguments. */
+/**
+ * Makes a project and installs os-secrets into it with a package manager. `args` are added to its arguments.
+ */
 async function installInto(session, name, folder, args = []) {
   const { add, prefix = "" } = managers[name];
   mkdirSync(folder);
   const project = { name: basename(folder), private: true, type: "module" };
   writeFileSync(join(folder, "package.json"), JSON.stringify(project));
-  // Yarn takes the first folder above that has one for the project.
+  // Without a lock file here, Yarn takes a folder above for the project.
   if (name.startsWith("Yarn")) writeFileSync(join(folder, "yarn.lock"), "");
   await manage(session, name, folder, [...add, ...args, `${prefix}os-secrets@${version}`]);
 }
 
-/** The platform packages that are installed in a project, wherever package managers put them. */
+/** Lists the platform packages in a project, in any folder. */
 function installed(folder) {
   const all = readdirSync(folder, { recursive: true, withFileTypes: true });
   return all
@@ -108,10 +111,10 @@ function installed(folder) {
     .sort();
 }
 
-/** Runs a file of a project in the session, with a runtime as `runtimes` has them. */
+/** Runs a file of a project in the session, with the command of a runtime from `runtimes`. */
 function runIn(session, name, folder, [command, ...args], file) {
   if (!managers[name].hasNoFolder) return session.run(command, [...args, file], { cwd: folder });
-  // Node finds the packages with Yarn's help alone.
+  // Without a node_modules folder, Node finds the packages only with Yarn's help.
   const PATH = `${dirname(command)}:${session.env.PATH}`;
   const [program, yarn] = managers[name].command;
   return session.run(program, [yarn, "node", ...args, file], { cwd: folder, env: { PATH } });

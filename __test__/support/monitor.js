@@ -1,12 +1,15 @@
-// What a program says on a session's bus.
+// Records the method calls of a program on a session's bus.
 
 const { createInterface } = require("node:readline");
 
-/** Starts to listen; `callsDuring` gives the methods that the client of the service calls meanwhile. */
+/**
+ * Starts a monitor. Its `callsDuring(work)` returns the methods that the service's client calls during
+ * `work`.
+ */
 async function startMonitor(session) {
   const monitor = session.start("dbus-monitor", ["--profile"]);
   const lines = createInterface(monitor.stdout)[Symbol.asyncIterator]();
-  /** The method calls up to one that ends with this: [{ sender, method }]. */
+  /** Returns the method calls before the first call of `last`: [{ sender, method }]. */
   const callsUntil = async (last) => {
     const calls = [];
     for (;;) {
@@ -17,14 +20,14 @@ async function startMonitor(session) {
       if (type === "mc") calls.push({ sender, method });
     }
   };
-  // The bus takes away its name, and then it sees all.
+  // The bus takes the monitor's name away. After that, the monitor sees all messages.
   await callsUntil("NameLost");
 
   let client;
   return {
     async callsDuring(work) {
       await work();
-      // The bus keeps the order, so everything before this has been seen with it.
+      // The bus keeps the order, so the monitor has seen all earlier calls when it sees this one.
       const ping = ["org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus.Peer.Ping"];
       const [calls] = await Promise.all([callsUntil("Ping"), session.call(...ping)]);
       client ??= calls.find(({ method }) => method === "OpenSession")?.sender;

@@ -1,14 +1,14 @@
-"""A session of secretstorage's in which values are not encrypted.
+"""Opens sessions of secretstorage that do not encrypt values.
 
-Its encrypted ones fail with KWallet one time in 128: it sends its number without leading zeros, which KWallet
-refuses, and the two disagree on the key where the shared number begins with a zero.
+With KWallet, one in 128 of its encrypted sessions fails: secretstorage sends its public number without leading zeros,
+which KWallet refuses, and the two derive different keys if the shared number begins with a zero.
 """
 
 from secretstorage import dhcrypto, util
 
 
 def open_session(connection):
-    """Opens one."""
+    """Opens a session that does not encrypt values."""
     service = util.DBusAddressWrapper(util.SS_PATH, util.SERVICE_IFACE, connection)
     session = dhcrypto.Session()
     session.encrypted = False

@@ -1,4 +1,4 @@
-// What the tests of one system cannot have on another, and why. docs/platforms.md names every reason.
+// The reasons why a test is skipped on a platform. docs/platforms.md names every one of them.
 
 const { existsSync } = require("node:fs");
 const { join } = require("node:path");
@@ -6,10 +6,10 @@ const { join } = require("node:path");
 const isWindows = process.platform === "win32";
 const isMac = process.platform === "darwin";
 
-/** Wine stands in for Windows, where there is none. */
+/** Whether the tests run under Wine, in place of Windows. */
 const isWine = isWindows && existsSync(join(process.env.SystemRoot, "system32", "winecfg.exe"));
 
-/** What only Linux has, of what tests need. */
+/** What tests need and only Linux has. */
 const onLinuxAlone = [
   "a bus",
   "a file system of its own",
@@ -30,13 +30,13 @@ const onLinuxAlone = [
   "two C libraries",
 ];
 
-/** What only Windows has. */
+/** What tests need and only Windows has. */
 const onWindowsAlone = ["Credential Manager", "scripts of cmd"];
 
-/** What only macOS has. */
+/** What tests need and only macOS has. */
 const onMacAlone = ["Keychain"];
 
-/** What Wine has not. */
+/** What tests need and Wine does not have. */
 const notOnWine = [
   "a Bun that finds .env files",
   "a fetch in Node",
@@ -49,16 +49,16 @@ function options(skips, reasons, reason) {
   return { skip: skips && `it needs ${reason}` };
 }
 
-/** The options of a test that needs what only Linux has. */
+/** Returns the options of a test that runs on Linux only. */
 const linuxOnly = (reason) => options(isWindows || isMac, onLinuxAlone, reason);
 
-/** The options of a test that needs what only Windows has. */
+/** Returns the options of a test that runs on Windows only. */
 const windowsOnly = (reason) => options(!isWindows, onWindowsAlone, reason);
 
-/** The options of a test that needs what only macOS has. */
+/** Returns the options of a test that runs on macOS only. */
 const macOnly = (reason) => options(!isMac, onMacAlone, reason);
 
-/** The options of a test that needs what Wine does not have. */
+/** Returns the options of a test that does not run under Wine. */
 const exceptOnWine = (reason) => options(isWine, notOnWine, reason);
 
 const reasons = [...onLinuxAlone, ...onWindowsAlone, ...onMacAlone, ...notOnWine];

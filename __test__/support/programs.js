@@ -1,4 +1,4 @@
-// The ways in which the programs are reached; all of them must do and say the same.
+// The ways to start the programs. All of them must do and print the same.
 
 const { existsSync } = require("node:fs");
 const { join } = require("node:path");
@@ -6,17 +6,17 @@ const tools = require("../../scripts/tools.js");
 const { isWindows } = require("./platform.js");
 const { bun, node, root } = require("./runtimes.js");
 
-/** The folder of the native programs; on Windows OS_SECRETS_TEST_PROGRAMS names it. */
+/** The folder of the native programs. On Windows, OS_SECRETS_TEST_PROGRAMS names it. */
 const folder = isWindows ? process.env.OS_SECRETS_TEST_PROGRAMS : tools.programs();
 
-/** The path of a native program. */
+/** Returns the path of a native program. */
 const native = (program) => join(folder, isWindows ? `${program}.exe` : program);
 if (!folder || !existsSync(native("secrets"))) throw new Error("The programs are not built: run npm test");
 
-/** Each way, as a function from the program's name to the command that runs it. */
+/** For each way, a function from the program's name to the command that runs it. */
 const ways = {
   native: (program) => [native(program)],
-  // As its first line says.
+  // The command in the file's first line.
   Node: (program) => [...node(22), "--", join(root, "bin", `${program}.js`)],
   Bun: (program) => [bun, join(root, "bin", `${program}.js`)],
 };
@@ -27,7 +27,7 @@ function runProgram(session, way, program, args, options) {
   return session.run(command, [...first, ...args], options);
 }
 
-/** Runs a script in bash, where "$@" is `secrets`. */
+/** Runs a bash script in which "$@" is the command of `secrets`. */
 function runInBash(session, way, script, options) {
   return session.run("bash", ["-c", script, "bash", ...ways[way]("secrets")], options);
 }

@@ -1,7 +1,7 @@
-"""Answers gnome-keyring's prompts as it is told, through libgcr's own mock prompter.
+"""Answers gnome-keyring's prompts with libgcr's mock prompter.
 
-Prints its bus name, then reads a line a prompt: "password TEXT", "cancel", "confirm" or "delay MS",
-and prints "expecting" for each. At "shown" it waits until a prompt is on the screen.
+Prints its bus name, then reads one line per answer: "password TEXT", "cancel" or "confirm". "delay MS" delays the
+answers, and "shown" waits until a prompt is shown. It prints "expecting" after each line.
 """
 
 import ctypes

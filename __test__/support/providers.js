@@ -1,19 +1,19 @@
-// Secret Services beside gnome-keyring, each started in a session as a desktop would start it, but
-// without a screen and with its store open.
+// Secret Services other than gnome-keyring. Each is started in a session as a desktop starts it, but without
+// a screen and with its store unlocked.
 
 const { mkdirSync, writeFileSync } = require("node:fs");
 const { homedir } = require("node:os");
 const { join } = require("node:path");
 
-/** Where scripts/test-services.js puts what Debian does not have. */
+/** The folder for programs that Debian does not have. scripts/test-services.js installs them. */
 const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "os-secrets");
 const python = join(cache, "python", "bin", "python");
 const oo7 = join(cache, "oo7", "bin", "oo7-daemon");
 
-/** Services may take their time to start. */
+/** The number of tries to wait for a service. Some start slowly. */
 const PATIENCE = 1200;
 
-/** The question whether the default collection is locked. */
+/** The D-Bus call that asks whether the default collection is locked. */
 const defaultLocked = [
   "org.freedesktop.secrets",
   "/org/freedesktop/secrets/aliases/default",
@@ -23,14 +23,14 @@ const defaultLocked = [
 ];
 
 /**
- * Waits until there is a default collection, and it is open; a provider's alias and its name on the
- * bus can be there before. KWallet's says always that it is locked, see services/kwallet.test.js.
+ * Waits until there is a default collection and it is unlocked. A provider may own its name on the bus before
+ * that. KWallet's collection always says that it is locked: see services/kwallet.test.js.
  */
 function ready(session, { alwaysLocked = false }) {
   return session.answered(defaultLocked, alwaysLocked ? /boolean true/ : /boolean false/, PATIENCE);
 }
 
-/** Starts a program whose output nobody reads. */
+/** Starts a program and discards its output. */
 function startQuietly(session, command, args, env = {}) {
   const child = session.start(command, args, {
     env: { ...session.env, QT_QPA_PLATFORM: "offscreen", ...env },
@@ -47,7 +47,9 @@ const kwallet = {
   collection: "/org/freedesktop/secrets/collection/kdewallet",
   alwaysLocked: true,
 
-  /** Makes the wallet. kwalletd5 serves as a collection only a wallet that it found when it started. */
+  /**
+   * Makes the wallet. kwalletd5 serves a wallet as a collection only if it finds the wallet when it starts.
+   */
   async prepare(session) {
     writeFileSync(
       join(session.env.XDG_CONFIG_HOME, "kwalletrc"),
@@ -75,19 +77,22 @@ apiEnabled=true
     return startQuietly(session, "/usr/bin/python3", [join(__dirname, "kwallet.py")], env);
   },
 
-  /** Writes the wallet. kwalletd5 does so some seconds after a change, and not when it is ended. */
+  /**
+   * Writes the wallet to its file. kwalletd5 does this some seconds after a change, but not when it is
+   * killed.
+   */
   settle: (session) =>
     session.answered([...wallet, "org.kde.KWallet.closeAllWallets"], /method return/, PATIENCE),
 };
 
 const keepassxc = {
-  /** Over the bus it locks only through a prompt. */
+  /** A lock over the bus would need a prompt. */
   lock: (session) => keepassxc.settle(session),
 
   async prepare(session) {
     const folder = join(session.env.XDG_CONFIG_HOME, "keepassxc");
-    // Saving after every change, KeePassXC 2.7.4 writes its database in a thread of its own while
-    // another call changes it, and crashes there now and then. It saves when it locks all the same.
+    // If KeePassXC 2.7.4 saves after every change, one thread writes the database while another call changes
+    // it, which sometimes crashes it. It also saves when it locks.
     mkdirSync(folder, { recursive: true });
     writeFileSync(
       join(folder, "keepassxc.ini"),
@@ -106,20 +111,21 @@ CheckForUpdates=false
     const database = [join(session.directory, "database.kdbx"), "password"];
     const { code, stderr } = await session.run(python, [join(__dirname, "database.py"), ...database]);
     if (code !== 0) throw new Error(`the database cannot be made: ${stderr}`);
-    // It asks on a real screen, where a test answers.
+    // Its dialogs need a real screen, so that a test can answer them.
     await session.startDisplay();
   },
 
   run(session) {
     const args = ["--pw-stdin", join(session.directory, "database.kdbx")];
-    // The runtime folder is where it looks for another instance, to hand the database over to.
+    // Its temporary folder must be private: there it looks for another instance and would send it the
+    // database.
     const env = { QT_QPA_PLATFORM: "xcb", TMPDIR: session.env.XDG_RUNTIME_DIR };
     const child = startQuietly(session, "keepassxc", args, env);
     child.stdin.end("password\n");
     return child;
   },
 
-  /** Writes and locks the database. */
+  /** Saves and locks the database. */
   async settle(session) {
     const locking = ["org.keepassxc.KeePassXC.MainWindow", "/keepassxc"];
     await session.answered(
@@ -130,7 +136,7 @@ CheckForUpdates=false
     await session.answered(defaultLocked, /boolean true/, PATIENCE);
   },
 
-  /** Allows whatever one program asks to do with what another has stored, until the session stops. */
+  /** Allows all access of one program to the items of another, until the session stops. */
   async agree(session) {
     while (!session.stopped) {
       // A dialog may go before its key is pressed.
@@ -151,7 +157,7 @@ const oo7Daemon = {
   },
 };
 
-/** Starts a provider in a session; gives { start(), stop(), lock() } for what comes after. */
+/** Starts a provider in a session. Returns { start(), stop(), lock() }. */
 async function startProvider(session, provider) {
   await provider.prepare(session);
   let child;

@@ -1,5 +1,5 @@
-// A registry for a session, with everything published to it: what is built here, and of the other platform
-// packages all but the binary, so that package managers have the choice that they will have.
+// A registry for a session that has all packages, so that package managers have the same choice as after a
+// release. Platform packages that are not built here contain a placeholder for the binary.
 
 const assert = require("node:assert/strict");
 const { cpSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } = require("node:fs");
@@ -7,14 +7,14 @@ const { join } = require("node:path");
 const { platforms } = require("../../scripts/platforms.js");
 const { root } = require("./runtimes.js");
 
-/** Runs a program in the session that has to succeed: what it prints. */
+/** Runs a program in the session, which must succeed. Returns its output. */
 async function succeed(session, command, args, options) {
   const { code, stdout, stderr } = await session.run(command, args, options);
   assert.equal(code, 0, `${command} ${args.join(" ")}\n${stdout}\n${stderr}`);
   return stdout;
 }
 
-/** Starts the registry, which ends with the session, and has the session's package managers use it: its URL. */
+/** Starts the registry and configures the session's package managers to use it. Returns its URL. */
 async function startRegistry(session) {
   const folder = join(session.directory, "registry");
   mkdirSync(folder);
@@ -37,7 +37,7 @@ async function startRegistry(session) {
   return url;
 }
 
-/** Tells the package managers of the registry, and that what is published was meant to be just now. */
+/** Configures the package managers: they use the registry, and accept packages that were just published. */
 function configure(session, url) {
   const npm = [`registry=${url}/`, `${url.slice("http:".length)}/:_authToken=anybody`, "fund=false"];
   npm.push("audit=false", "update-notifier=false");
@@ -48,7 +48,7 @@ function configure(session, url) {
   session.env.pnpm_config_minimum_release_age = "0";
 }
 
-/** Packs everything, and publishes it. */
+/** Packs all packages and publishes them. */
 async function publish(session, folder) {
   await succeed(session, process.execPath, [join(root, "scripts", "pack.js"), "--built", folder]);
   const main = /^os-secrets-\d[^/]*\.tgz$/;
@@ -63,7 +63,7 @@ async function publish(session, folder) {
   }
   const send = (path) => succeed(session, "npm", ["publish", path]);
   await Promise.all(others.map(send));
-  // As a release has to: whoever installs it then finds what it depends on.
+  // The main package comes last, as in a release, so that its dependencies are there when it is installed.
   await send(
     join(
       folder,

@@ -1,8 +1,8 @@
-// Where the runtimes lie that the tests run under.
+// Finds the runtimes that the tests run under.
 //
-// On Windows and macOS it is the Node that runs the tests, and not several. OS_SECRETS_TEST_BUN names a Bun to be taken
-// instead of the installed one.
-// OS_SECRETS_TEST_NODE is the command of a Node to be tested instead of all others: an array, as JSON.
+// On Windows and macOS the only Node is the one that runs the tests. OS_SECRETS_TEST_BUN is the path of a Bun
+// to use instead of the installed one. OS_SECRETS_TEST_NODE is the command of a Node, as a JSON array. If it
+// is set, the tests use no other runtime.
 
 const { execFileSync } = require("node:child_process");
 const { existsSync, readdirSync } = require("node:fs");
@@ -11,7 +11,7 @@ const { isMac, isWindows } = require("./platform.js");
 
 const root = join(__dirname, "..", "..");
 
-/** The first of several places that holds a program which runs. */
+/** Finds the first place that has a program that runs. */
 function find(name, places) {
   for (const path of places.map((place) => join(root, place))) {
     if (!existsSync(path)) continue;
@@ -19,37 +19,40 @@ function find(name, places) {
       execFileSync(path, ["--version"], { stdio: "ignore" });
       return path;
     } catch {
-      // npm leaves a placeholder where it does not let a package's script put the program in place.
+      // If npm does not run a package's install script, a placeholder stays in place of the program.
     }
   }
-  throw new Error(`${name} is not installed: run npm test, which installs it`);
+  throw new Error(`${name} is not installed. Run npm test, which installs it`);
 }
 
-/** The command of the one Node that is tested, if only one is. */
+/** The command of the only Node to test, if the environment names one. */
 const only = process.env.OS_SECRETS_TEST_NODE && JSON.parse(process.env.OS_SECRETS_TEST_NODE);
 
-/** Node of a major version; on Windows and macOS the one that runs the tests. */
+/**
+ * Returns the command of a Node by its major version. On Windows and macOS it is the Node that runs the
+ * tests.
+ */
 function node(version) {
   if (only) return only;
   if (isWindows || isMac) return [process.execPath];
   return [find(`Node ${version}`, [`__test__/runtimes/node_modules/node${version}/bin/node`])];
 }
 
-/** Where a program may lie in a scope's packages, of which npm chooses those for the platform. */
+/** Lists the possible paths of a program in a scope's packages. npm installs those for the platform. */
 function inScope(scope, program) {
   const folder = join("node_modules", scope);
   const packages = existsSync(join(root, folder)) ? readdirSync(join(root, folder)) : [];
   return packages.flatMap((name) => ["", ".exe"].map((end) => join(folder, name, program + end)));
 }
 
-/** Real Bun. Its package's script moves it to the first place, where npm lets that run. */
+/** The path of the real Bun. If npm runs the package's install script, that moves Bun to the first place. */
 const bun =
   process.env.OS_SECRETS_TEST_BUN ??
   find("Bun", ["node_modules/bun/bin/bun.exe", ...inScope("@oven", "bin/bun")]);
 
 const findDeno = () => find("Deno", inScope("@deno", "deno"));
 
-/** Each runtime: its command, and what comes before the file to run. */
+/** Returns each runtime's command: the program, and the arguments before the file to run. */
 function findRuntimes() {
   if (only) return { Node: only };
   if (isWindows || isMac) return { [`Node ${process.versions.node.split(".")[0]}`]: node(), Bun: [bun] };
@@ -67,7 +70,7 @@ module.exports = {
   findDeno,
   node,
   root,
-  // Looked for when asked for: the quick start has no other runtime than Bun.
+  // Found only on first use, because the quick start installs no runtime but Bun.
   get runtimes() {
     return findRuntimes();
   },

@@ -1,7 +1,7 @@
-// A private session: its own bus, home and keyring, so that no test touches the store of whoever
-// runs it. Stopped at the end of the test; processes are ended by their id.
+// A private session: its own bus, home and keyring, so that no test touches the store of the user who runs
+// it. A test stops its session at the end. Processes are ended by their id.
 //
-// On Windows there is neither bus nor keyring, and one store, which is emptied: see credentials.js.
+// Windows has neither a bus nor a keyring, and only one store, which the tests empty: see credentials.js.
 
 const { spawn } = require("node:child_process");
 const { once } = require("node:events");
@@ -12,7 +12,7 @@ const { createInterface } = require("node:readline");
 const { clearCredentials } = require("./credentials.js");
 const { isWindows, isWine } = require("./platform.js");
 
-/** Lists no service directories but a test's own: nothing else can be activated. */
+/** The only service directory is the test's own, so that the bus can start no other service. */
 const BUS_CONFIGURATION = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
   "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig>
@@ -30,7 +30,7 @@ const BUS_CONFIGURATION = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus
 
 const SERVICE = "org.freedesktop.secrets";
 
-/** What programs need of the environment of Windows. */
+/** The variables of Windows that programs need. */
 const OF_WINDOWS = [
   "ComSpec",
   "PATH",
@@ -42,16 +42,16 @@ const OF_WINDOWS = [
   "windir",
 ];
 
-/** What Bun says, under Wine alone, of every package.json that it finds. */
+/** The warning that Bun prints under Wine for every package.json that it finds. */
 const NOISE = /Internal error: directory mismatch for directory .*\n/g;
 
-/** A question to the bus about the Secret Service's name. */
+/** Returns a call to the bus about the owner of the Secret Service's name. */
 function ownership(method) {
   const name = "org.freedesktop.DBus";
   return [name, "/org/freedesktop/DBus", `${name}.${method}`, `string:${SERVICE}`];
 }
 
-/** Waits for a process to print a line that matches, and gives the match. */
+/** Waits for a process to print a text that matches. Returns the match. */
 async function printed(child, stream, pattern) {
   let text = "";
   const ended = once(child, "exit").then(([code]) => {
@@ -70,17 +70,17 @@ async function printed(child, stream, pattern) {
 
 class Session {
   #children = new Set();
-  // By the name that programs give it as well, which on Windows may be a longer one.
+  // Programs print the long form of a Windows path, so this is the long form as well.
   #directory = mkdtempSync(join(realpathSync.native(tmpdir()), "os-secrets-test-"));
-  /** The environment for whatever runs in the session. */
+  /** The environment of programs in the session. */
   env;
-  /** Where programs look for the person's own files. */
+  /** The user's home directory. */
   home;
-  /** Where they keep their configuration. */
+  /** The directory for the configuration of programs. */
   configuration;
-  /** Where they keep their data. */
+  /** The directory for the data of programs. */
   data;
-  /** Whether it is over. */
+  /** Whether the session was stopped. */
   stopped = false;
 
   constructor() {
@@ -120,12 +120,12 @@ class Session {
     };
   }
 
-  /** The session's own folder. */
+  /** The folder that contains all files of the session. */
   get directory() {
     return this.#directory;
   }
 
-  /** Starts a program in the session; it is killed when the session stops. */
+  /** Starts a program in the session. It is killed when the session stops. */
   start(command, args, options = {}) {
     const child = spawn(command, args, { env: this.env, stdio: "pipe", ...options });
     this.#children.add(child);
@@ -133,7 +133,7 @@ class Session {
     return child;
   }
 
-  /** Runs a program in the session to its end: { code, signal, stdout, stderr }. */
+  /** Runs a program in the session until it ends: { code, signal, stdout, stderr }. */
   async run(command, args, { input = "", env = {}, cwd } = {}) {
     const child = this.start(command, args, { env: { ...this.env, ...env }, cwd });
     const texts = { stdout: "", stderr: "" };
@@ -142,7 +142,7 @@ class Session {
         texts[name] += text;
       });
     }
-    // A program may end without reading what it was given.
+    // A program may end without reading its input.
     child.stdin.on("error", () => {});
     child.stdin.end(input);
     const [code, signal] = await once(child, "close");
@@ -151,10 +151,9 @@ class Session {
   }
 
   /**
-   * Starts the bus, on a socket of this name in the session's folder. Where it `activates`, it starts
-   * gnome-keyring by itself, unlocked, as soon as somebody calls the Secret Service. Its `limits` are
-   * dbus-daemon's own, which are stricter than a desktop's, unless told otherwise. `policy` is more rules of its
-   * default policy, as XML.
+   * Starts the bus on a socket of this name in the session's folder. If `activates` is true, the bus starts
+   * an unlocked gnome-keyring when a program calls the Secret Service. The default `limits` are dbus-daemon's
+   * own, which are stricter than a desktop's. `policy` adds rules to the default policy, as XML.
    */
   async startBus(socket = "bus", { activates = false, limits = {}, policy = "" } = {}) {
     const at = (name) => join(this.#directory, name);
@@ -180,8 +179,8 @@ class Session {
   }
 
   /**
-   * Starts gnome-keyring with its login keyring unlocked, and made where it is not there yet; with
-   * `password` null it starts without unlocking one. `prompter` is who answers its prompts.
+   * Starts gnome-keyring and unlocks its login keyring, which it creates if it does not exist yet. If
+   * `password` is null, it unlocks nothing. `prompter` answers its prompts.
    */
   async startKeyring({ password = "", prompter } = {}) {
     const unlock = password === null ? [] : ["--unlock"];
@@ -195,7 +194,7 @@ class Session {
     return keyring;
   }
 
-  /** Starts a prompter for gnome-keyring: it answers what `expect` told it, prompt by prompt. */
+  /** Starts a prompter for gnome-keyring. `expect` tells it how to answer the next prompts. */
   async startPrompter() {
     const child = this.start("/usr/bin/python3", [join(__dirname, "prompter.py")]);
     const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
@@ -211,7 +210,7 @@ class Session {
     };
   }
 
-  /** Starts a screen that nobody sees, for programs that show dialogs. */
+  /** Starts a virtual screen for programs that show dialogs. */
   async startDisplay() {
     const display = this.start("Xvfb", [
       "-displayfd",
@@ -227,12 +226,12 @@ class Session {
     this.env.DISPLAY = `:${number.trim()}`;
   }
 
-  /** Waits for a dialog on the screen, which is given the keyboard. */
+  /** Waits for a dialog on the screen and gives it the keyboard focus. */
   shown(title) {
     return this.#xdotool("search", "--sync", "--onlyvisible", "--name", title, "windowfocus", "--sync");
   }
 
-  /** Waits for a dialog on the screen, and presses a key in it; before that it may type a text. */
+  /** Waits for a dialog on the screen, types a text if there is one, and presses a key. */
   async answer(title, key, text = "") {
     await this.shown(title);
     if (text !== "") await this.#xdotool("type", text);
@@ -244,13 +243,13 @@ class Session {
     if (code !== 0) throw new Error(`xdotool ${args.join(" ")} failed: ${stderr}`);
   }
 
-  /** Calls a method over the bus, with arguments as dbus-send takes them: { code, stdout, stderr }. */
+  /** Calls a method over the bus. The arguments are those of dbus-send. Returns { code, stdout, stderr }. */
   call(destination, path, method, ...args) {
     const message = [`--dest=${destination}`, path, method, ...args];
     return this.run("dbus-send", ["--session", "--print-reply", ...message]);
   }
 
-  /** Asks a question over the bus, in the form of `call`, until the answer matches. */
+  /** Repeats a call over the bus until its answer matches. `question` holds the arguments of `call`. */
   async answered(question, pattern, tries = 200) {
     for (let left = tries; left > 0; left--) {
       const { stdout } = await this.call(...question);
@@ -260,7 +259,7 @@ class Session {
     throw new Error(`${question.join(" ")} is not answered with ${pattern}`);
   }
 
-  /** Locks a collection, gnome-keyring's login keyring unless told otherwise. */
+  /** Locks a collection. The default is gnome-keyring's login keyring. */
   async lock(collection = "/org/freedesktop/secrets/collection/login") {
     const method = "org.freedesktop.Secret.Service.Lock";
     const objects = `array:objpath:${collection}`;
@@ -268,19 +267,19 @@ class Session {
     if (!stdout.includes(`"${collection}"`)) throw new Error(`${collection} cannot be locked: ${stderr}`);
   }
 
-  /** Waits until somebody provides the Secret Service. */
+  /** Waits until a process owns the Secret Service's name. */
   async waitForOwner() {
     await this.answered(ownership("NameHasOwner"), /boolean true/);
   }
 
-  /** Ends whatever process provides the Secret Service. */
+  /** Kills the process that owns the Secret Service's name. */
   async endOwner() {
     const { stdout } = await this.call(...ownership("GetConnectionUnixProcessID"));
     process.kill(Number(/uint32 (\d+)/.exec(stdout)[1]), "SIGKILL");
     await this.answered(ownership("NameHasOwner"), /boolean false/);
   }
 
-  /** Ends a program and waits until it is gone. */
+  /** Kills a program and waits until it has ended. */
   async end(child, signal = "SIGKILL") {
     if (child.exitCode !== null || child.signalCode !== null) return;
     const gone = once(child, "exit");
@@ -296,7 +295,9 @@ class Session {
   }
 }
 
-/** A session with a bus and an unlocked gnome-keyring, unless told otherwise; on Windows with an empty store. */
+/**
+ * Starts a session. By default it has a bus and an unlocked gnome-keyring. On Windows it has an empty store.
+ */
 async function startSession({ bus = true, keyring = bus } = {}) {
   if (isWindows) clearCredentials();
   const session = new Session();

@@ -1,6 +1,6 @@
 """Stores an item from standard input, as JSON: {collection, attributes, label, secret}.
 
-Always as a new item, also where one with the same attributes is there already.
+It is always a new item, even if one with the same attributes exists.
 """
 
 import json

@@ -1,13 +1,11 @@
-// Programs on a terminal of their own.
-
 const assert = require("node:assert/strict");
 const { join } = require("node:path");
 
 const program = join(__dirname, "terminal.py");
 
 /**
- * Runs a command in a session where somebody types, in steps of [what to wait for, what to type then]: how it
- * ended, what the terminal showed, and whether it was left as it was found.
+ * Runs a command on a terminal in a session and types into it. Each step is [text to wait for, text to type].
+ * Returns how the command ended, what the terminal showed, and whether its settings are unchanged.
  */
 async function runOnTerminal(session, command, steps, env = {}) {
   const task = { command, steps, env: { ...session.env, ...env }, cwd: session.directory };
@@ -16,7 +14,7 @@ async function runOnTerminal(session, command, steps, env = {}) {
   assert.equal(code, 0, stderr);
   const { shown, untyped, ...ended } = JSON.parse(stdout);
   assert.equal(untyped, 0, shown);
-  // The newline that let the command start is shown as well.
+  // terminal.py types a newline to start the command, which the terminal also shows.
   return { ...ended, shown: shown.replace(/^\r?\n/, "").replaceAll("\r\n", "\n") };
 }
 

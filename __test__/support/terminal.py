@@ -1,6 +1,8 @@
-"""Runs a command on a terminal of its own, where somebody types: on standard input, as JSON, the command,
-its environment and directory, and steps [what to wait for, what to type then]. Prints as JSON what the
-terminal showed, how the command ended, and whether it left the terminal as it found it."""
+"""Runs a command on its own terminal and types into it.
+
+Standard input is JSON: the command, its environment and directory, and steps [text to wait for, text to type]. Prints
+JSON: what the terminal showed, how the command ended, and whether the terminal's settings are unchanged.
+"""
 
 import json
 import os
@@ -14,7 +16,7 @@ task = json.load(sys.stdin)
 pid, terminal = pty.fork()
 if pid == 0:
     os.chdir(task["cwd"])
-    # Not before the terminal was looked at.
+    # Waits until the parent has read the terminal's settings.
     os.read(0, 1)
     os.execvpe(task["command"][0], task["command"], task["env"])
 

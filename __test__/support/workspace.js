@@ -1,4 +1,4 @@
-// A workspace to run a program in: a folder with a datapackage.json, in a session of its own.
+// A workspace for a program: a folder with a datapackage.json, in its own session.
 
 const assert = require("node:assert/strict");
 const { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } = require("node:fs");
@@ -7,13 +7,13 @@ const { isWindows } = require("./platform.js");
 const { runProgram } = require("./programs.js");
 const { startSession } = require("./session.js");
 
-/** What the program says of itself and of files, without what differs from session to session. */
+/** Removes the parts of a program's output that differ between sessions. */
 function anywhere(text, session) {
   return text.replaceAll(session.directory, "<session>");
 }
 
 class Workspace {
-  /** What was asked for, and what came of it. */
+  /** The arguments and the result of each run. */
   said = [];
 
   constructor(session, way, program) {
@@ -26,7 +26,7 @@ class Workspace {
     mkdirSync(this.directory);
   }
 
-  /** Writes a file, and the folders it is in. */
+  /** Writes a file, and creates its folder. */
   write(path, text, mode = 0o600) {
     mkdirSync(join(path, ".."), { recursive: true });
     writeFileSync(path, text, { mode });
@@ -45,13 +45,13 @@ class Workspace {
     return result;
   }
 
-  /** Runs what succeeds and says nothing on standard error; prints just this. */
+  /** Runs the program, which must succeed, print exactly this, and print nothing on standard error. */
   async gives(args, expected = "", options = undefined) {
     const { code, stdout, stderr } = await this.run(args, options);
     assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: expected, stderr: "" });
   }
 
-  /** Runs what fails with this exit code, prints nothing, and says why in one line, which is given. */
+  /** Runs the program, which must fail with this exit code and print one line of error. Returns that line. */
   async fails(args, expected, why = /./, options = undefined) {
     const { code, stdout, stderr } = await this.run(args, options);
     assert.deepEqual({ code, stdout }, { code: expected, stdout: "" }, stderr);
@@ -60,7 +60,7 @@ class Workspace {
     return stderr;
   }
 
-  /** Stores a secret in the repository, of which the program warns. */
+  /** Stores a secret in the repository. The program must print a warning. */
   async setInRepository(name, value, options) {
     const args = ["set", "--scope", "repo", "--", name, value];
     const { code, stdout, stderr } = await this.run(args, options);
@@ -69,7 +69,7 @@ class Workspace {
   }
 }
 
-/** Starts one, which ends with the test. Without `datapackage` it has no such file. */
+/** Starts a workspace, which is removed when the test ends. If `datapackage` is null, it has no such file. */
 async function startWorkspace(t, options = {}) {
   const { way = "native", program = "bus-secrets", datapackage = "{}\n", bus = false } = options;
   const session = await startSession({ bus });
@@ -79,15 +79,14 @@ async function startWorkspace(t, options = {}) {
   return workspace;
 }
 
-/** A file's text. */
 const text = (path) => readFileSync(path, "utf8");
 
-/** Fails where a file has other permissions. Windows has none of this kind. */
+/** Asserts the permissions of a file. Does nothing on Windows, which has no modes. */
 function assertMode(path, expected) {
   if (!isWindows) assert.equal(statSync(path).mode & 0o7777, expected, path);
 }
 
-/** The names of all files under a folder, sorted, but for those that Bun makes of the scripts it runs. */
+/** Lists the paths of all files under a folder, sorted. Leaves out the files that Bun creates for scripts. */
 function filesUnder(folder) {
   const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
   return entries
@@ -97,7 +96,7 @@ function filesUnder(folder) {
     .sort();
 }
 
-/** The preferences file that holds these secrets, given in its order. */
+/** Returns the text of a preferences file with these secrets. They must be in the file's order. */
 function preferencesOf(secrets) {
   const values = Object.fromEntries(
     Object.entries(secrets).map(([name, value]) => [`secrets.${name}`, value]),
@@ -105,7 +104,7 @@ function preferencesOf(secrets) {
   return `${JSON.stringify({ version: 1, values }, null, 2)}\n`;
 }
 
-/** The datapackage.json that holds these secrets, given in its order, and nothing else. */
+/** Returns the text of a datapackage.json with only these secrets. They must be in the file's order. */
 function datapackageOf(secrets) {
   return `${JSON.stringify({ busdk: { secrets } }, null, 2)}\n`;
 }

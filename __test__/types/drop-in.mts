@@ -1,4 +1,4 @@
-// Ours goes wherever the type of Bun's own is asked for.
+// Our `secrets` has the type of Bun's own.
 
 /// <reference types="bun-types" />
 

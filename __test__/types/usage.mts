@@ -1,4 +1,4 @@
-// What must compile, and, marked with @ts-expect-error, what must not. Never run.
+// Code that must compile, and lines marked with @ts-expect-error that must not. It is never run.
 
 import osSecrets, {
   type ErrorCode,
@@ -24,7 +24,7 @@ await secrets.set({ service: "s", name: "n" }, "v");
 await secrets.set({ service: "s", name: "n", persist: "local", allowUnrestrictedAccess: true, value: "v" });
 await secrets.set({ service: "s", name: "n", persist: undefined, value: "v" });
 
-// As in Bun's documentation: options that carry more than the method needs.
+// As in Bun's documentation, options may have more than the method needs.
 const options: SetOptions = { service: "s", name: "n", value: "v" };
 await secrets.delete(options);
 
@@ -60,9 +60,9 @@ await secrets.get({ service: "s" });
 await secrets.get("s");
 // @ts-expect-error values are text
 await secrets.set("s", "n", new Uint8Array());
-// @ts-expect-error no such word
+// @ts-expect-error persist has no such value
 await secrets.set({ service: "s", name: "n", value: "v", persist: "session" });
-// @ts-expect-error text needs no encoding of its own
+// @ts-expect-error the encoding utf8 gives a string
 const wrong: Buffer | null = await store.get({ service: "s", name: "n", encoding: "utf8" });
 openStore({ provider: "file" });
 openStore({ provider: "file", path: "/x/secrets.age", identity: "AGE-SECRET-KEY-1" });
@@ -71,13 +71,13 @@ openStore({ provider: "exec", command: "/usr/bin/docker-credential-pass", env: {
 const stores: StoreOptions[] = [{}, { provider: "file", passphrase: process.env.P }];
 // @ts-expect-error no such provider
 openStore({ provider: "cloud" });
-// @ts-expect-error a path is of a file
+// @ts-expect-error only the provider file has a path
 openStore({ path: "/x/secrets.age" });
-// @ts-expect-error a helper has a command
+// @ts-expect-error the provider exec needs a command
 openStore({ provider: "exec" });
-// @ts-expect-error a listing never asks
+// @ts-expect-error list never asks the user
 await store.list({ interactive: true });
-// @ts-expect-error the methods stay what they are
+// @ts-expect-error the methods are read-only
 secrets.get = same.get;
 // @ts-expect-error it may be null
 const certain: string = await secrets.get("s", "n");
