@@ -29,7 +29,7 @@ use super::{
     acl::{self, Other},
     hidden, symbolic_link,
 };
-use crate::error::{Code, Error};
+use crate::error::Error;
 
 /// How long others may hold open what is replaced: virus scanners and indexers look at each new file.
 const HELD: Duration = Duration::from_secs(5);
@@ -286,6 +286,7 @@ mod tests {
     use std::io::Write;
 
     use super::*;
+    use crate::error::Code;
 
     /// A directory of its own, which goes with it.
     struct Place(PathBuf);

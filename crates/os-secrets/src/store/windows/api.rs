@@ -30,8 +30,8 @@ impl Text {
         Self(text.encode_utf16().chain([0]).collect())
     }
 
-    /// How many units it has.
-    pub fn len(&self) -> usize {
+    /// The number of UTF-16 units.
+    pub fn units(&self) -> usize {
         self.0.len() - 1
     }
 
@@ -60,7 +60,7 @@ impl Text {
 
 impl fmt::Display for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&String::from_utf16_lossy(&self.0[..self.len()]))
+        f.write_str(&String::from_utf16_lossy(&self.0[..self.units()]))
     }
 }
 

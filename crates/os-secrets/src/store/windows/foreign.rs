@@ -44,7 +44,7 @@ impl CredentialManager {
     ) -> Result<Vec<Foreign>, Error> {
         let service = service.to_owned();
         LANE.run(move || {
-            check_length("a service", Text::new(&service).len(), MAX_TARGET - 2)?;
+            check_length("a service", Text::new(&service).units(), MAX_TARGET - 2)?;
             let items = api::enumerate(None)?;
             let found = items.into_iter().filter_map(|item| {
                 let name = match package {
@@ -116,7 +116,7 @@ impl CredentialManager {
 
 /// The text of a value in UTF-16 (little-endian), in UTF-8; `None` where it is none, or has NULs in it.
 pub fn from_utf16(bytes: &[u8]) -> Option<Secret> {
-    if bytes.len() % 2 != 0 {
+    if !bytes.len().is_multiple_of(2) {
         return None;
     }
     // No unit needs more than three bytes.

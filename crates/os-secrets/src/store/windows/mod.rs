@@ -16,7 +16,7 @@ use std::sync::{LazyLock, Mutex};
 use super::{Call, Persist, SetOptions, Store, check_key, settings::Settings};
 use crate::{
     credential::{Key, Secret, is_valid_part},
-    error::{Code, Error},
+    error::Error,
     executor::Lane,
     progress::Progress,
     sync::lock,
@@ -71,8 +71,8 @@ impl Target {
     fn of(key: &Key) -> Result<Self, Error> {
         check_key(key)?;
         let (target, user) = (Text::new(&key.label()), Text::new(&key.name));
-        check_length("service and name", target.len(), MAX_TARGET)?;
-        check_length("a name", user.len(), MAX_USER)?;
+        check_length("service and name", target.units(), MAX_TARGET)?;
+        check_length("a name", user.units(), MAX_USER)?;
         Ok(Self { target, user })
     }
 
@@ -150,7 +150,7 @@ fn list(service: &str) -> Result<Vec<Key>, Error> {
     let literal = service.split('*').next().unwrap_or_default();
     let filter = if literal.len() == service.len() { format!("{service}/*") } else { format!("{literal}*") };
     let filter = Text::new(&filter);
-    check_length("a service", filter.len(), MAX_TARGET)?;
+    check_length("a service", filter.units(), MAX_TARGET)?;
     let keys = api::enumerate(Some(&filter))?.into_iter().filter_map(|item| key(service, &item));
     let mut keys: Vec<_> = keys.collect();
     keys.sort();
@@ -162,7 +162,7 @@ fn list(service: &str) -> Result<Vec<Key>, Error> {
 fn key(service: &str, item: &Item) -> Option<Key> {
     let target = item.target().to_string();
     // Windows folds the case of each unit by itself, so that the lengths are the same.
-    let units = Text::new(service).len();
+    let units = Text::new(service).units();
     let end = target
         .char_indices()
         .scan(0, |before, (index, c)| {
@@ -239,6 +239,7 @@ impl Store for CredentialManager {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Code;
 
     fn secret(size: usize) -> Secret {
         Secret::new(vec![b'x'; size])
