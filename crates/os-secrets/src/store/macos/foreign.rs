@@ -1,6 +1,6 @@
 //! Credentials that other packages have stored.
 
-use super::keychain::{Keychain, SILENT, list, read};
+use super::keychain::{Keychain, LOOKUP, list, read};
 use crate::{
     credential::{Key, Secret},
     error::Error,
@@ -34,7 +34,7 @@ impl Keychain {
     /// As the store's own calls.
     pub async fn foreign(&self, _: Package, service: &str, _: &Progress) -> Result<Vec<Foreign>, Error> {
         let service = service.to_owned();
-        let keys = SILENT.run(move || list(&service)).await?;
+        let keys = LOOKUP.run(move || list(&service)).await?;
         Ok(keys.into_iter().map(|key| Foreign { name: key.name.clone(), key }).collect())
     }
 

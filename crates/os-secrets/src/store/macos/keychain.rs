@@ -21,8 +21,12 @@ static TURNS: Turns = Turns::new(api::allow_interaction);
 
 /// The calls that may ask the user, and then wait for as long as the user takes to answer.
 static ASKING: LazyLock<Lane> = LazyLock::new(|| Lane::new(3));
-/// The calls that ask nobody.
+/// The calls that never ask the user, other than those in [`LOOKUP`].
 pub(super) static SILENT: LazyLock<Lane> = LazyLock::new(|| Lane::new(3));
+/// `has` and `list`, which never ask the user. The system makes them wait while it asks the user about an item that
+/// they look up, so they have a lane of their own: in [`SILENT`], they would hold up calls that must not wait for
+/// the user.
+pub(super) static LOOKUP: LazyLock<Lane> = LazyLock::new(|| Lane::new(3));
 
 /// The keychains of the person: the default one for what is new, and all that are searched for what is there.
 pub struct Keychain(());
@@ -175,7 +179,7 @@ impl Store for Keychain {
         Box::pin(async move {
             check_key(key)?;
             let key = key.clone();
-            SILENT.run(move || is_there(&key)).await
+            LOOKUP.run(move || is_there(&key)).await
         })
     }
 
@@ -187,7 +191,7 @@ impl Store for Keychain {
         Box::pin(async move {
             // What others keep there is nobody's business.
             let service = service.ok_or(Error::NeedsService)?.to_owned();
-            SILENT.run(move || list(&service)).await
+            LOOKUP.run(move || list(&service)).await
         })
     }
 }
