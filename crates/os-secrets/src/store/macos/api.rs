@@ -32,7 +32,6 @@ use security_framework_sys::{
 use zeroize::Zeroize;
 
 use super::{
-    diagnosis::State,
     query::{Names, Term},
     status::{self, DUPLICATE_ITEM, INTERNAL_COMPONENT, ITEM_NOT_FOUND},
 };
@@ -313,6 +312,13 @@ pub fn allow_interaction(allowed: bool) -> bool {
     before != 0
 }
 
+/// The state of a keychain.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct KeychainState {
+    /// Whether it is unlocked.
+    pub unlocked: bool,
+}
+
 /// The keychain where new items go.
 pub struct DefaultKeychain(CFType);
 
@@ -343,11 +349,11 @@ impl DefaultKeychain {
     }
 
     /// Its state.
-    pub fn state(&self) -> Result<State, Error> {
+    pub fn state(&self) -> Result<KeychainState, Error> {
         let mut status = 0;
         // SAFETY: the place can be written to.
         check("SecKeychainGetStatus", unsafe { SecKeychainGetStatus(self.as_ref(), &mut status) })?;
-        Ok(State { unlocked: status & UNLOCKED != 0 })
+        Ok(KeychainState { unlocked: status & UNLOCKED != 0 })
     }
 }
 

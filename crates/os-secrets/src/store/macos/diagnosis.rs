@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{
-    api,
+    api::{self, KeychainState},
     keychain::{Keychain, SILENT},
 };
 use crate::error::Error;
@@ -14,16 +14,9 @@ pub struct Diagnosis {
     /// The file of the default keychain, where new items go; otherwise why there is none.
     pub keychain: Result<PathBuf, Error>,
     /// Its state; otherwise why it cannot be told.
-    pub state: Result<State, Error>,
+    pub state: Result<KeychainState, Error>,
     /// Whether the person can be asked, on a desktop.
     pub has_desktop: bool,
-}
-
-/// The state of a keychain.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct State {
-    /// Whether it is unlocked.
-    pub unlocked: bool,
 }
 
 impl Keychain {
