@@ -1,4 +1,4 @@
-//! Programs that end with us, or when we say so, with all that they have started: Windows' job objects.
+//! Job objects of Windows: child processes that end with this process, together with everything that they started.
 
 use std::{
     io,
@@ -16,46 +16,47 @@ use windows_sys::Win32::{
     },
 };
 
-/// A job that ends with its last handle, which is ours, as where somebody ends our process by force. The child is
-/// in it, and so is what it starts, unless that is started to be in none, or in the moment before the job was there.
+/// A job that holds a child process and everything that the child starts. The system ends it with its last handle, which
+/// is ours, so it ends even if our process is killed. A process that the child starts is not in the job if it was
+/// started outside of any job, or before the job was made.
 ///
-/// We are not in it ourselves, and a job that we are in already stays what it is: this one is within it.
+/// Our own process is not in the job. If it is in another job, this one is nested in that.
 pub struct Job(OwnedHandle);
 
 impl Job {
-    /// The job of this child.
+    /// Puts a child into a job.
     ///
     /// # Errors
     ///
-    /// A job that we are in allows no other, or the child has ended.
+    /// Fails if a job that our process is in allows no nested job, or if the child has ended.
     pub fn of(child: &Child) -> io::Result<Self> {
         let job = Self::new()?;
-        job.limit(JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE | JOB_OBJECT_LIMIT_BREAKAWAY_OK)?;
+        job.set_limits(JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE | JOB_OBJECT_LIMIT_BREAKAWAY_OK)?;
         // SAFETY: both handles are open.
         let result = unsafe { AssignProcessToJobObject(job.0.as_raw_handle(), child.as_raw_handle()) };
         if result == FALSE { Err(io::Error::last_os_error()) } else { Ok(job) }
     }
 
-    /// Ends what is in it.
+    /// Ends all processes in the job.
     pub fn kill(&self) {
-        // SAFETY: the handle is open. Nothing else can be done about a failure.
+        // SAFETY: the handle is open. If this fails, nothing else can be done.
         unsafe { TerminateJobObject(self.0.as_raw_handle(), 1) };
     }
 
     fn new() -> io::Result<Self> {
-        // SAFETY: without attributes and a name it has no preconditions. No child inherits the handle.
+        // SAFETY: without attributes and a name, there are no preconditions. Children do not inherit the handle.
         let job = unsafe { CreateJobObjectW(ptr::null(), ptr::null()) };
         if job.is_null() {
             return Err(io::Error::last_os_error());
         }
-        // SAFETY: the handle is new, open and nobody else's.
+        // SAFETY: the handle is new and open, and nothing else owns it.
         Ok(Self(unsafe { OwnedHandle::from_raw_handle(job) }))
     }
 
-    fn limit(&self, flags: JOB_OBJECT_LIMIT) -> io::Result<()> {
+    fn set_limits(&self, flags: JOB_OBJECT_LIMIT) -> io::Result<()> {
         let mut limits = JOBOBJECT_EXTENDED_LIMIT_INFORMATION::default();
         limits.BasicLimitInformation.LimitFlags = flags;
-        // SAFETY: the handle is open, and the information is of the class and the size that are said.
+        // SAFETY: the handle is open, and the information has the class and the size that are passed.
         let result = unsafe {
             SetInformationJobObject(
                 self.0.as_raw_handle(),
@@ -70,7 +71,8 @@ impl Job {
 
 impl Drop for Job {
     fn drop(&mut self) {
-        // The child has ended, and what it has left running goes on. Nothing else can be done about a failure.
-        let _ = self.limit(0);
+        // The child has ended, and the processes that it has left behind keep running. If this fails, nothing else can be
+        // done.
+        let _ = self.set_limits(0);
     }
 }

@@ -6,7 +6,7 @@ use super::{Problem, Report, works};
 use crate::Failure;
 use os_secrets::{
     executor::block_on,
-    store::{self, macos::diagnosis::State},
+    store::{self, macos::api::KeychainState},
 };
 
 const UNLOCK: &str = "security unlock-keychain";
@@ -25,13 +25,13 @@ pub fn examine() -> Result<Report, Failure> {
     };
     match (&diagnosis.keychain, diagnosis.state.as_ref()) {
         (Err(error), _) | (Ok(_), Err(error)) => fail(error.to_string(), DEFAULT),
-        (Ok(_), Ok(State { unlocked: false })) if !diagnosis.has_desktop => fail(
+        (Ok(_), Ok(KeychainState { unlocked: false })) if !diagnosis.has_desktop => fail(
             "The default keychain is locked, and this session (over SSH, or of a service) has no desktop to ask \
              for its password on"
                 .into(),
             UNLOCK,
         ),
-        (Ok(_), Ok(State { unlocked: false })) => problems.push(Problem {
+        (Ok(_), Ok(KeychainState { unlocked: false })) => problems.push(Problem {
             what: "The default keychain is locked; the first call will ask for its password".into(),
             mend: UNLOCK.into(),
             fatal: false,

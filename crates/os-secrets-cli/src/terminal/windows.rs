@@ -4,7 +4,7 @@ use std::{
     fs::{File, OpenOptions},
     io::{self, IsTerminal, stderr, stdin, stdout},
     os::windows::io::AsHandle,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard},
 };
 
 use windows_sys::{

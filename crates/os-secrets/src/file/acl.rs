@@ -1,4 +1,4 @@
-//! Who may use a file on Windows, by its access control list, and which file it is.
+//! Who may use a file on Windows, by its access control list, and the identity of a file.
 
 use std::{
     ffi::c_void,
@@ -27,58 +27,61 @@ use windows_sys::Win32::{
     System::Threading::{GetCurrentProcess, OpenProcessToken},
 };
 
-/// What lets somebody read a file.
-pub const READING: u32 = FILE_READ_DATA | GENERIC_READ;
-/// What lets somebody write a file, or come to be allowed to.
-pub const WRITING: u32 =
+/// The rights to read a file.
+pub const READ_RIGHTS: u32 = FILE_READ_DATA | GENERIC_READ;
+/// The rights to write a file, or to gain that right.
+pub const WRITE_RIGHTS: u32 =
     FILE_WRITE_DATA | FILE_APPEND_DATA | DELETE | WRITE_DAC | WRITE_OWNER | GENERIC_WRITE | GENERIC_ALL;
-/// What lets somebody put something into a directory, or take it away.
-pub const WRITING_IN: u32 = WRITING | FILE_DELETE_CHILD;
+/// The rights to create or delete files in a directory, or to gain those rights.
+pub const DIRECTORY_WRITE_RIGHTS: u32 = WRITE_RIGHTS | FILE_DELETE_CHILD;
 
-/// The kinds of entries: what is allowed, and what is denied (`winnt.h`).
+/// The type of an entry that allows something without conditions (`winnt.h`).
 const ACCESS_ALLOWED: u8 = 0;
-const DENIALS: [u8; 4] = [1, 6, 10, 12];
+/// The types of entries that deny something.
+const ACCESS_DENIED_KINDS: [u8; 4] = [1, 6, 10, 12];
 
-/// The system, and its administrators.
-const SYSTEM: [&str; 2] = ["S-1-5-18", "S-1-5-32-544"];
-/// Whoever owns the file, and who has made it.
-const OWNERS: [&str; 2] = ["S-1-3-4", "S-1-3-0"];
-const EVERYBODY: &str = "S-1-1-0";
+/// The identifiers (SIDs) of the system and of its administrators.
+const SYSTEM_SIDS: [&str; 2] = ["S-1-5-18", "S-1-5-32-544"];
+/// The identifiers that stand for the file's owner and its creator.
+const OWNER_SIDS: [&str; 2] = ["S-1-3-4", "S-1-3-0"];
+/// The identifier that stands for all users.
+const EVERYBODY_SID: &str = "S-1-1-0";
 
-/// What the system has allocated, and is to be freed so.
-struct Local(NonNull<c_void>);
+/// Memory that the system has allocated with `LocalAlloc`. It is freed when this is dropped.
+struct LocalAllocation(NonNull<c_void>);
 
-impl Local {
+impl LocalAllocation {
     fn new(pointer: *mut c_void) -> io::Result<Self> {
         NonNull::new(pointer).map(Self).ok_or_else(io::Error::last_os_error)
     }
 }
 
-impl Drop for Local {
+impl Drop for LocalAllocation {
     fn drop(&mut self) {
-        // SAFETY: it came from a call that says to free it so, and nothing refers to it any more.
+        // SAFETY: it came from a call whose results are freed with `LocalFree`, and nothing refers to it any more.
         unsafe { LocalFree(self.0.as_ptr()) };
     }
 }
 
-/// Lets nobody but us, the system and its administrators use a file or directory, and what is made in that.
+/// Lets only this user, the system and its administrators use a file. If it is a directory, files that are made in it
+/// inherit this.
 pub fn make_private(file: BorrowedHandle<'_>) -> io::Result<()> {
-    let own = own_user()?;
-    describe(file, &format!("D:P(A;OICI;FA;;;{own})(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)"))
+    let own = own_sid()?;
+    set_list_from_text(file, &format!("D:P(A;OICI;FA;;;{own})(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)"))
 }
 
-/// Lets everybody read a file besides.
+/// Also lets everybody read a file.
 #[cfg(test)]
 pub fn allow_everyone_to_read(file: BorrowedHandle<'_>) -> io::Result<()> {
-    let own = own_user()?;
-    describe(file, &format!("D:P(A;;FA;;;{own})(A;;FR;;;WD)"))
+    let own = own_sid()?;
+    set_list_from_text(file, &format!("D:P(A;;FA;;;{own})(A;;FR;;;WD)"))
 }
 
-/// Sets a file's list from its text, in the security descriptor definition language.
-fn describe(file: BorrowedHandle<'_>, text: &str) -> io::Result<()> {
+/// Sets a file's access control list from a text in the security descriptor definition language (SDDL).
+fn set_list_from_text(file: BorrowedHandle<'_>, text: &str) -> io::Result<()> {
     let text: Vec<u16> = text.encode_utf16().chain([0]).collect();
     let mut descriptor: PSECURITY_DESCRIPTOR = ptr::null_mut();
-    // SAFETY: the text ends with a NUL, and the place can be written to.
+    // SAFETY: the text ends with a NUL, and the descriptor can be written.
     check(unsafe {
         ConvertStringSecurityDescriptorToSecurityDescriptorW(
             text.as_ptr(),
@@ -87,40 +90,40 @@ fn describe(file: BorrowedHandle<'_>, text: &str) -> io::Result<()> {
             ptr::null_mut(),
         )
     })?;
-    set(file, &Local::new(descriptor)?)
+    set_list(file, &LocalAllocation::new(descriptor)?)
 }
 
-/// Gives a file the list of another.
-pub fn copy(from: BorrowedHandle<'_>, to: BorrowedHandle<'_>) -> io::Result<()> {
-    let (descriptor, ..) = security_of(from)?;
-    set(to, &descriptor)
+/// Copies the access control list of a file to another file.
+pub fn copy_list(from: BorrowedHandle<'_>, to: BorrowedHandle<'_>) -> io::Result<()> {
+    let (descriptor, ..) = read_security(from)?;
+    set_list(to, &descriptor)
 }
 
-/// Sets a file's list to that of a descriptor, just as it is there: what else there is for that adds what the
-/// directory hands down.
-fn set(file: BorrowedHandle<'_>, descriptor: &Local) -> io::Result<()> {
-    // SAFETY: the handle is open, and the descriptor came whole from the system.
+/// Sets a file's access control list to exactly that of a descriptor. `SetSecurityInfo` would add the entries that the
+/// file inherits from its directory.
+fn set_list(file: BorrowedHandle<'_>, descriptor: &LocalAllocation) -> io::Result<()> {
+    // SAFETY: the handle is open, and the descriptor comes unchanged from the system.
     check(unsafe {
         SetKernelObjectSecurity(file.as_raw_handle(), DACL_SECURITY_INFORMATION, descriptor.0.as_ptr())
     })
 }
 
-/// Somebody who may use a file besides us, the system and its administrators.
+/// A user who may use a file, other than this user, the system and its administrators.
 #[derive(Debug)]
-pub enum Other {
-    /// Whom it belongs to, and who can change its list: an identifier in its textual form.
+pub enum OtherUser {
+    /// The owner of the file, who can change its list. Holds the identifier (SID) as text.
     Owner(String),
-    /// Whom its list allows that.
+    /// Somebody whom the list allows to use the file. Holds the identifier, or a description.
     Allowed(String),
-    /// It has no list.
+    /// All users, because the file has no list.
     Everybody,
 }
 
-impl fmt::Display for Other {
+impl fmt::Display for OtherUser {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Owner(user) => write!(f, "it belongs to {user}"),
-            Self::Allowed(user) if user == EVERYBODY => {
+            Self::Allowed(user) if user == EVERYBODY_SID => {
                 f.write_str("its access control list allows everybody")
             }
             Self::Allowed(user) => write!(f, "its access control list allows {user}"),
@@ -129,51 +132,55 @@ impl fmt::Display for Other {
     }
 }
 
-/// Who may do one of these things to a file besides us, the system and its administrators.
-pub fn other_user(file: BorrowedHandle<'_>, rights: u32) -> io::Result<Option<Other>> {
-    let own = own_user()?;
-    let (_descriptor, list, owner) = security_of(file)?;
-    // SAFETY: the identifier is part of the descriptor, which is there until the end.
-    let owner = unsafe { text_of(owner) }?;
-    if owner != *own && !SYSTEM.contains(&owner.as_str()) {
-        return Ok(Some(Other::Owner(owner)));
+/// Finds a user who has one of the rights to a file, other than this user, the system and its administrators.
+pub fn find_other_user(file: BorrowedHandle<'_>, rights: u32) -> io::Result<Option<OtherUser>> {
+    let own = own_sid()?;
+    let (_descriptor, list, owner) = read_security(file)?;
+    // SAFETY: the identifier is part of the descriptor, which lives until the end of this function.
+    let owner = unsafe { sid_to_text(owner) }?;
+    if owner != *own && !SYSTEM_SIDS.contains(&owner.as_str()) {
+        return Ok(Some(OtherUser::Owner(owner)));
     }
     if list.is_null() {
-        return Ok(Some(Other::Everybody));
+        return Ok(Some(OtherUser::Everybody));
     }
-    // SAFETY: the list is part of the descriptor, which is there until the end.
+    // SAFETY: the list is part of the descriptor, which lives until the end of this function.
     let count = unsafe { (&raw const (*list).AceCount).read_unaligned() };
-    // SAFETY: the entries follow the list's head.
+    // SAFETY: the entries follow the list's header.
     let mut entry = unsafe { list.add(1).cast::<ACE_HEADER>() };
     for _ in 0..count {
-        // SAFETY: the list has so many entries, each with a head that tells its size.
-        let head = unsafe { entry.read_unaligned() };
-        let applies = u32::from(head.AceFlags) & INHERIT_ONLY_ACE == 0 && !DENIALS.contains(&head.AceType);
+        // SAFETY: the list has `count` entries, each with a header.
+        let header = unsafe { entry.read_unaligned() };
+        let applies = u32::from(header.AceFlags) & INHERIT_ONLY_ACE == 0
+            && !ACCESS_DENIED_KINDS.contains(&header.AceType);
         if applies {
             let allowed = entry.cast::<ACCESS_ALLOWED_ACE>();
-            // SAFETY: all kinds of entries that allow something begin with the mask.
+            // SAFETY: in every type of entry that allows something, the mask follows the header.
             let mask = unsafe { (&raw const (*allowed).Mask).read_unaligned() };
             if mask & rights != 0 {
-                if head.AceType != ACCESS_ALLOWED {
-                    return Ok(Some(Other::Allowed("somebody under conditions".into())));
+                if header.AceType != ACCESS_ALLOWED {
+                    return Ok(Some(OtherUser::Allowed("somebody under conditions".into())));
                 }
-                // SAFETY: in this kind of entry the identifier follows the mask.
-                let user = unsafe { text_of((&raw const (*allowed).SidStart).cast_mut().cast()) }?;
-                if user != *own && !SYSTEM.contains(&user.as_str()) && !OWNERS.contains(&user.as_str()) {
-                    return Ok(Some(Other::Allowed(user)));
+                // SAFETY: in this type of entry, the identifier follows the mask.
+                let user = unsafe { sid_to_text((&raw const (*allowed).SidStart).cast_mut().cast()) }?;
+                if user != *own
+                    && !SYSTEM_SIDS.contains(&user.as_str())
+                    && !OWNER_SIDS.contains(&user.as_str())
+                {
+                    return Ok(Some(OtherUser::Allowed(user)));
                 }
             }
         }
-        // SAFETY: the next one begins where this one ends; behind the last one nothing is read.
-        entry = unsafe { entry.byte_add(head.AceSize.into()) };
+        // SAFETY: the next entry begins at the end of this one. After the last entry, nothing is read.
+        entry = unsafe { entry.byte_add(header.AceSize.into()) };
     }
     Ok(None)
 }
 
-/// A file's list and owner, in the descriptor that holds both.
-fn security_of(file: BorrowedHandle<'_>) -> io::Result<(Local, *const ACL, PSID)> {
+/// Reads a file's access control list and owner. They are parts of the returned descriptor.
+fn read_security(file: BorrowedHandle<'_>) -> io::Result<(LocalAllocation, *const ACL, PSID)> {
     let (mut list, mut owner, mut descriptor) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
-    // SAFETY: the handle is open, and the places can be written to; what is null is not asked for.
+    // SAFETY: the handle is open, and the results can be written. Null results are not wanted.
     let error = unsafe {
         GetSecurityInfo(
             file.as_raw_handle(),
@@ -189,24 +196,24 @@ fn security_of(file: BorrowedHandle<'_>) -> io::Result<(Local, *const ACL, PSID)
     if error != 0 {
         return Err(io::Error::from_raw_os_error(error as i32));
     }
-    Ok((Local::new(descriptor)?, list, owner))
+    Ok((LocalAllocation::new(descriptor)?, list, owner))
 }
 
-/// The identifier of the user that the process runs as, in its textual form.
-pub fn own_user() -> io::Result<&'static String> {
+/// The identifier (SID) of the user that the process runs as, as text.
+pub fn own_sid() -> io::Result<&'static String> {
     static OWN: OnceLock<String> = OnceLock::new();
     if let Some(own) = OWN.get() {
         return Ok(own);
     }
     let mut token: HANDLE = ptr::null_mut();
-    // SAFETY: the handle stands for this process, and the place can be written to.
+    // SAFETY: the handle stands for this process, and the token can be written.
     check(unsafe { OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &mut token) })?;
-    // SAFETY: the token was opened, and nobody else closes it.
+    // SAFETY: the token is open, and nothing else closes it.
     let token = unsafe { OwnedHandle::from_raw_handle(token) };
-    // Words, so that it is aligned; an identifier has 68 bytes at most.
+    // An array of words is aligned. An identifier has at most 68 bytes.
     let mut user = [0_u64; 16];
     let mut size = 0;
-    // SAFETY: the buffer has so many bytes, which can be written to.
+    // SAFETY: the buffer has the given size and can be written.
     check(unsafe {
         GetTokenInformation(
             token.as_raw_handle(),
@@ -216,19 +223,21 @@ pub fn own_user() -> io::Result<&'static String> {
             &mut size,
         )
     })?;
-    // SAFETY: the system has written such a structure, whose identifier is in the same buffer.
-    let text = unsafe { text_of((*user.as_ptr().cast::<TOKEN_USER>()).User.Sid) }?;
+    // SAFETY: the system has written this structure, and its identifier is in the same buffer.
+    let text = unsafe { sid_to_text((*user.as_ptr().cast::<TOKEN_USER>()).User.Sid) }?;
     Ok(OWN.get_or_init(|| text))
 }
 
+/// Converts an identifier (SID) to text.
+///
 /// # Safety
 ///
-/// It is a valid identifier.
-unsafe fn text_of(user: PSID) -> io::Result<String> {
+/// The identifier must be valid.
+unsafe fn sid_to_text(sid: PSID) -> io::Result<String> {
     let mut text = ptr::null_mut();
-    // SAFETY: the identifier is valid by this function's contract, and the place can be written to.
-    check(unsafe { ConvertSidToStringSidW(user, &mut text) })?;
-    let text = Local::new(text.cast())?;
+    // SAFETY: the identifier is valid by this function's contract, and the text can be written.
+    check(unsafe { ConvertSidToStringSidW(sid, &mut text) })?;
+    let text = LocalAllocation::new(text.cast())?;
     let units = text.0.as_ptr().cast::<u16>().cast_const();
     let mut length = 0;
     // SAFETY: the system ends its texts with a NUL.
@@ -241,15 +250,15 @@ unsafe fn text_of(user: PSID) -> io::Result<String> {
     Ok(String::from_utf16_lossy(units))
 }
 
-/// The volume that a file is on, and its index there.
-pub fn identity(file: BorrowedHandle<'_>) -> io::Result<(u64, u64)> {
-    let mut found = BY_HANDLE_FILE_INFORMATION::default();
-    // SAFETY: the handle is open, and the place can be written to.
-    check(unsafe { GetFileInformationByHandle(file.as_raw_handle(), &mut found) })?;
-    let index = u64::from(found.nFileIndexHigh) << 32 | u64::from(found.nFileIndexLow);
-    Ok((found.dwVolumeSerialNumber.into(), index))
+/// Reads the volume that a file is on, and the file's index on that volume.
+pub fn read_identity(file: BorrowedHandle<'_>) -> io::Result<(u64, u64)> {
+    let mut information = BY_HANDLE_FILE_INFORMATION::default();
+    // SAFETY: the handle is open, and the information can be written.
+    check(unsafe { GetFileInformationByHandle(file.as_raw_handle(), &mut information) })?;
+    let index = u64::from(information.nFileIndexHigh) << 32 | u64::from(information.nFileIndexLow);
+    Ok((information.dwVolumeSerialNumber.into(), index))
 }
 
-fn check(done: i32) -> io::Result<()> {
-    if done != 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+fn check(result: i32) -> io::Result<()> {
+    if result != 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

@@ -1,4 +1,4 @@
-//! Files on Windows: access control lists, a lock file, and names that others hold open.
+//! Files on Windows: access control lists, a lock file, and files that other programs hold open.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -26,22 +26,23 @@ use windows_sys::Win32::{
 
 use super::{
     Access, PAUSE,
-    acl::{self, Other},
+    acl::{self, OtherUser},
     hidden, symbolic_link,
 };
-use crate::error::{Code, Error};
+use crate::error::Error;
 
-/// How long others may hold open what is replaced: virus scanners and indexers look at each new file.
-const HELD: Duration = Duration::from_secs(5);
-/// How long a file that was deleted or replaced may still be there, as what denies access.
-const DELETED: Duration = Duration::from_secs(1);
+/// How long to wait while another program holds a file open. Virus scanners and indexers open each new file.
+const HELD_PATIENCE: Duration = Duration::from_secs(5);
+/// How long to wait for a deleted or replaced file to disappear. Until then, the system denies access to it.
+const DELETED_PATIENCE: Duration = Duration::from_secs(1);
 
-/// A file beside the file that nobody else can open meanwhile: directories cannot be locked. It goes with
-/// its last handle, also where the process is killed.
-pub struct Lock(#[expect(dead_code, reason = "it is the open handle that counts")] File);
+/// A lock on a file: another file beside it that nothing else can open. Windows cannot lock directories. The system
+/// deletes the lock file with its last handle, even if the process is killed.
+pub struct Lock(#[expect(dead_code, reason = "the open handle is the lock")] File);
 
 impl Lock {
-    /// Takes the lock of a file; `None` where another has it. `start` is when it was first tried.
+    /// Takes the lock of a file. Returns `None` if another process or thread has it. `start` is the time of the first
+    /// attempt.
     pub fn try_take(file: &Path, start: Instant) -> io::Result<Option<Self>> {
         let opened = OpenOptions::new()
             .write(true)
@@ -49,31 +50,34 @@ impl Lock {
             .truncate(false)
             .access_mode(GENERIC_WRITE | DELETE)
             .share_mode(0)
-            // A link that somebody has laid there goes, and not what it leads to.
+            // If somebody has put a link there, this opens and deletes the link and not the file that it leads to.
             .custom_flags(FILE_FLAG_DELETE_ON_CLOSE | FILE_FLAG_OPEN_REPARSE_POINT)
             .open(hidden(file, "lock")?);
         match opened {
             Ok(file) => Ok(Some(Self(file))),
-            Err(error) if is(&error, ERROR_SHARING_VIOLATION) => Ok(None),
-            Err(error) if is(&error, ERROR_ACCESS_DENIED) && start.elapsed() < DELETED => Ok(None),
+            Err(error) if has_number(&error, ERROR_SHARING_VIOLATION) => Ok(None),
+            Err(error) if has_number(&error, ERROR_ACCESS_DENIED) && start.elapsed() < DELETED_PATIENCE => {
+                Ok(None)
+            }
             Err(error) => Err(error),
         }
     }
 
-    /// Nothing is to be done here: names are in the file system's journal.
+    /// Does nothing: the file system's journal makes names durable.
     pub fn sync(&self) -> io::Result<()> {
         Ok(())
     }
 }
 
-fn is(error: &io::Error, number: u32) -> bool {
+/// Whether an error has this number of the system.
+fn has_number(error: &io::Error, number: u32) -> bool {
     error.raw_os_error() == Some(number as i32)
 }
 
-/// Nothing is to be done here: names are in the file system's journal.
+/// Does nothing: the file system's journal makes names durable.
 pub fn sync_directory(_: &Path) {}
 
-/// Makes a private directory, and those it is in as the system makes them.
+/// Makes a private directory. Missing parent directories get the permissions that the system gives them.
 pub fn make_directory(path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
@@ -92,38 +96,38 @@ pub fn make_directory(path: &Path) -> io::Result<()> {
     acl::make_private(directory.as_handle())
 }
 
-/// Makes a private file, which is not there yet.
+/// Makes a private file. Fails if the file exists.
 pub fn create(path: &Path) -> io::Result<File> {
-    // Nobody else opens it before its list says who may.
+    // Nothing else can open the file before its access control list is set.
     let access = GENERIC_READ | GENERIC_WRITE | READ_CONTROL | WRITE_DAC;
     let new = OpenOptions::new().write(true).create_new(true).access_mode(access).share_mode(0).open(path)?;
     acl::make_private(new.as_handle())?;
     Ok(new)
 }
 
-/// Gives a new file to who has the old one.
+/// Lets the users of an old file use the new one, if `access` says so.
 pub fn give(new: &File, old: &Path, access: Access) -> io::Result<()> {
     match access {
         Access::Private => Ok(()),
         Access::AsBefore => {
             let old = OpenOptions::new().access_mode(READ_CONTROL).open(old)?;
-            acl::copy(old.as_handle(), new.as_handle())
+            acl::copy_list(old.as_handle(), new.as_handle())
         }
     }
 }
 
-/// Gives a file another name, in place of what has that.
+/// Renames a file, and replaces an existing file of the new name.
 pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
-    patiently(to, HELD, || fs::rename(from, to))
+    retry_while_held(to, HELD_PATIENCE, || fs::rename(from, to))
 }
 
 /// Removes a file.
 pub fn remove(path: &Path) -> io::Result<()> {
-    patiently(path, HELD, || fs::remove_file(path))
+    retry_while_held(path, HELD_PATIENCE, || fs::remove_file(path))
 }
 
-/// Does something to a file, again and again while another program's handle is in the way.
-fn patiently<T>(path: &Path, patience: Duration, work: impl Fn() -> io::Result<T>) -> io::Result<T> {
+/// Does work on a file, and retries it while another program holds the file open.
+fn retry_while_held<T>(path: &Path, patience: Duration, work: impl Fn() -> io::Result<T>) -> io::Result<T> {
     let start = Instant::now();
     loop {
         match work() {
@@ -133,50 +137,52 @@ fn patiently<T>(path: &Path, patience: Duration, work: impl Fn() -> io::Result<T
     }
 }
 
-/// Whether it may be another program's handle that keeps a file from being opened or replaced.
+/// Whether a file may have failed to be opened or replaced because another program holds it open.
 fn is_held(path: &Path, error: &io::Error) -> bool {
-    // What is about to be deleted denies access, as do directories and what is read-only.
-    let is_plain = || match fs::symlink_metadata(path) {
+    // A file that is about to be deleted denies access. So do directories and read-only files, but retrying does not
+    // help with those.
+    let is_writable_file = || match fs::symlink_metadata(path) {
         Ok(found) => !found.is_dir() && !found.permissions().readonly(),
         Err(_) => true,
     };
-    is(error, ERROR_SHARING_VIOLATION) || (is(error, ERROR_ACCESS_DENIED) && is_plain())
+    has_number(error, ERROR_SHARING_VIOLATION)
+        || (has_number(error, ERROR_ACCESS_DENIED) && is_writable_file())
 }
 
-/// Whether something is there that is written to and not replaced: a device or a pipe, or a directory,
-/// which refuses.
+/// Whether a path leads to something that is written to instead of replaced: a device or a pipe, or a directory, which
+/// refuses to be written.
 pub fn is_special(path: &Path) -> bool {
     match fs::symlink_metadata(path) {
         Ok(found) => !found.is_file() && !found.file_type().is_symlink_file(),
-        // A device, such as NUL or CON, has no metadata, and can be opened.
+        // A device such as NUL or CON has no metadata, but can be opened.
         Err(error) => {
             error.kind() != io::ErrorKind::NotFound && OpenOptions::new().write(true).open(path).is_ok()
         }
     }
 }
 
-/// Opens a file for reading; a symbolic link is an error.
+/// Opens a file for reading. Fails for a symbolic link.
 pub fn open(path: &Path) -> io::Result<File> {
-    // Asked of the path and not of the opened file: what keeps the files of a cloud fetches them only for who
-    // opens them in the usual way.
+    // This examines the path and not an opened file. If a file were opened without following links, the system would
+    // not fetch it from the cloud that keeps it.
     match fs::symlink_metadata(path) {
         Ok(found) if found.is_symlink() => Err(symbolic_link()),
         Ok(found) if found.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
-        _ => patiently(path, DELETED, || File::open(path)),
+        _ => retry_while_held(path, DELETED_PATIENCE, || File::open(path)),
     }
 }
 
-/// Where a path leads in the end, in the form in which people write it where that is long enough.
+/// The file that a path finally leads to. The result has the form that people write, if that form can name the file.
 pub fn canonical(path: &Path) -> io::Result<PathBuf> {
     let found = fs::canonicalize(path)?;
     let plain = found.to_str().and_then(|text| text.strip_prefix(r"\\?\")).filter(|plain| {
-        // Another form names servers, and short ones are all that every program takes.
+        // Only a path on a drive has this form, and only a path shorter than MAX_PATH works in every program.
         plain.as_bytes().get(1) == Some(&b':') && plain.encode_utf16().count() < MAX_PATH as usize
     });
     Ok(plain.map(PathBuf::from).unwrap_or(found))
 }
 
-/// Reads a file's first bytes, as many as there is room for; where it is read on stays as it was.
+/// Fills `bytes` with a file's first bytes, and keeps the position from which the file is read next.
 pub fn read_start(mut file: &File, bytes: &mut [u8]) -> io::Result<()> {
     let before = file.stream_position()?;
     file.seek(SeekFrom::Start(0))?;
@@ -184,99 +190,103 @@ pub fn read_start(mut file: &File, bytes: &mut [u8]) -> io::Result<()> {
     file.seek(SeekFrom::Start(before)).map(drop)
 }
 
-/// Numbers that change with a file: volume, index, size, and when it was made and modified.
+/// Numbers that change if a file is changed or replaced: volume, index, size, and the times of its creation and last
+/// modification.
 pub fn fingerprint(file: &File) -> io::Result<[u64; 5]> {
-    let (volume, index) = acl::identity(file.as_handle())?;
-    let of = file.metadata()?;
-    Ok([volume, index, of.file_size(), of.creation_time(), of.last_write_time()])
+    let (volume, index) = acl::read_identity(file.as_handle())?;
+    let metadata = file.metadata()?;
+    Ok([volume, index, metadata.file_size(), metadata.creation_time(), metadata.last_write_time()])
 }
 
-/// What tells the file at a path from all others; `None` where there is none.
+/// Numbers that identify the file at a path. Returns `None` if it cannot be opened.
 pub fn identity(path: &Path) -> Option<(u64, u64)> {
-    identity_with(path, FILE_FLAG_BACKUP_SEMANTICS)
+    open_identity(path, FILE_FLAG_BACKUP_SEMANTICS)
 }
 
-/// As [`identity`], of a symbolic link itself.
+/// As [`identity`], but of a symbolic link itself.
 pub fn own_identity(path: &Path) -> Option<(u64, u64)> {
-    identity_with(path, FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT)
+    open_identity(path, FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT)
 }
 
-fn identity_with(path: &Path, flags: u32) -> Option<(u64, u64)> {
+fn open_identity(path: &Path, flags: u32) -> Option<(u64, u64)> {
     let opened = OpenOptions::new().access_mode(0).custom_flags(flags).open(path).ok()?;
-    acl::identity(opened.as_handle()).ok()
+    acl::read_identity(opened.as_handle()).ok()
 }
 
-/// Whether an error says that the file system has no hard links.
+/// Whether an error means that the file system has no hard links.
 pub fn has_no_links(error: &io::Error) -> bool {
     let numbers = [ERROR_INVALID_FUNCTION, ERROR_NOT_SUPPORTED];
-    error.kind() == io::ErrorKind::Unsupported || numbers.iter().any(|number| is(error, *number))
+    error.kind() == io::ErrorKind::Unsupported || numbers.iter().any(|number| has_number(error, *number))
 }
 
-/// A file's name, in the form in which the same names are equal: Windows does not regard case.
+/// A file's name in lower case. Windows ignores case, so names of one file are equal in this form.
 pub fn folded(name: &OsStr) -> OsString {
     name.to_string_lossy().to_lowercase().into()
 }
 
-/// Makes sure that nobody but us, the system and its administrators can get at a file; for a directory, that
-/// nobody else can put something there.
+/// Checks that only this user, the system and its administrators can read or write a file. For a directory, checks
+/// that nobody else can create or delete files in it.
 ///
 /// # Errors
 ///
 /// [`Error::NotPrivate`].
 pub fn check_private(path: &Path, metadata: &Metadata) -> Result<(), Error> {
-    match others(path, metadata, !metadata.is_dir()) {
+    match find_other_users(path, metadata, !metadata.is_dir()) {
         None => Ok(()),
-        Some((what, mend)) => Err(Error::NotPrivate { path: path.into(), what, fix: mend }),
+        Some((what, fix)) => Err(Error::NotPrivate { path: path.into(), what, fix }),
     }
 }
 
-/// What is wrong with who else may use a file: may write it, or where `strict` read it. To follow its name.
+/// Finds out whether other users may write a file, or read it if `strict`. Returns text to follow the file's name: what
+/// is wrong and how to fix it.
 pub fn writable_by_others(path: &Path, metadata: &Metadata, strict: bool) -> Option<String> {
-    others(path, metadata, strict).map(|(what, mend)| format!("{what}. {mend}"))
+    find_other_users(path, metadata, strict).map(|(what, fix)| format!("{what}. {fix}"))
 }
 
-/// Who else may use a file, to follow its name, and what to do about that.
-fn others(path: &Path, metadata: &Metadata, also_reading: bool) -> Option<(String, String)> {
+/// Finds out whether other users may write a file, or read it if `strict`. Returns what is wrong, to follow the file's
+/// name, and how to fix it.
+fn find_other_users(path: &Path, metadata: &Metadata, strict: bool) -> Option<(String, String)> {
     let mut options = OpenOptions::new();
     options.access_mode(READ_CONTROL).custom_flags(FILE_FLAG_BACKUP_SEMANTICS);
-    let writing = if metadata.is_dir() { acl::WRITING_IN } else { acl::WRITING };
-    let rights = if also_reading { writing | acl::READING } else { writing };
-    let other = patiently(path, DELETED, || options.open(path))
-        .and_then(|file| acl::other_user(file.as_handle(), rights));
+    let write_rights = if metadata.is_dir() { acl::DIRECTORY_WRITE_RIGHTS } else { acl::WRITE_RIGHTS };
+    let rights = if strict { write_rights | acl::READ_RIGHTS } else { write_rights };
+    let other = retry_while_held(path, DELETED_PATIENCE, || options.open(path))
+        .and_then(|file| acl::find_other_user(file.as_handle(), rights));
     match other {
         Ok(None) => None,
         Ok(Some(other)) => {
             let what = format!("can be used by others ({other})");
-            Some((what, mend(path, metadata.is_dir(), &other)))
+            Some((what, fix_command(path, metadata.is_dir(), &other)))
         }
         Err(error) => Some((
-            format!("does not tell who can use it: {error}"),
-            "Use another file, on a disk of this machine".into(),
+            format!("has permissions that cannot be read: {error}"),
+            "Use another file, on a local disk".into(),
         )),
     }
 }
 
-fn mend(path: &Path, is_directory: bool, other: &Other) -> String {
-    let own = acl::own_user().map_or("%USERNAME%", String::as_str);
-    // What is in a directory gets its list from there.
+/// How to take a file away from another user: a command to run.
+fn fix_command(path: &Path, is_directory: bool, other: &OtherUser) -> String {
+    let own = acl::own_sid().map_or("%USERNAME%", String::as_str);
+    // Files in a directory inherit these rights.
     let inherited = if is_directory { "(OI)(CI)" } else { "" };
     let path = shell_word(path);
     match other {
-        Other::Owner(_) => format!("Run: icacls {path} /setowner *{own}"),
-        Other::Allowed(user) => {
+        OtherUser::Owner(_) => format!("Run: icacls {path} /setowner *{own}"),
+        OtherUser::Allowed(user) => {
             format!("Run: icacls {path} /inheritance:r /grant:r \"*{own}:{inherited}F\" /remove:g *{user}")
         }
-        Other::Everybody => format!("Run: icacls {path} /inheritance:r /grant:r \"*{own}:{inherited}F\""),
+        OtherUser::Everybody => format!("Run: icacls {path} /inheritance:r /grant:r \"*{own}:{inherited}F\""),
     }
 }
 
-/// A path as a word of a command line, to be pasted.
+/// A path as a word of a command line that can be pasted.
 pub fn shell_word(path: &Path) -> String {
-    // A name cannot hold the quote itself.
+    // A name cannot contain a quote.
     format!("\"{}\"", path.display())
 }
 
-/// The path that a text names, which is UTF-8.
+/// The path that a UTF-8 text names.
 pub fn path_of(text: &[u8]) -> PathBuf {
     String::from_utf8_lossy(text).into_owned().into()
 }
@@ -286,11 +296,12 @@ mod tests {
     use std::io::Write;
 
     use super::*;
+    use crate::error::Code;
 
-    /// A directory of its own, which goes with it.
-    struct Place(PathBuf);
+    /// A directory that is removed when this is dropped.
+    struct TemporaryDirectory(PathBuf);
 
-    impl Place {
+    impl TemporaryDirectory {
         fn new(name: &str) -> Self {
             let path = std::env::temp_dir().join(format!("os-secrets-{name}-{}", std::process::id()));
             make_directory(&path).unwrap();
@@ -298,7 +309,7 @@ mod tests {
         }
     }
 
-    impl Drop for Place {
+    impl Drop for TemporaryDirectory {
         fn drop(&mut self) {
             let _ = fs::remove_dir_all(&self.0);
         }
@@ -311,10 +322,10 @@ mod tests {
 
     #[test]
     fn what_is_made_is_private_until_somebody_else_is_let_in() {
-        let place = Place::new("private");
-        let file = place.0.join("file");
+        let directory = TemporaryDirectory::new("private");
+        let file = directory.0.join("file");
         drop(create(&file).unwrap());
-        for path in [&place.0, &file] {
+        for path in [&directory.0, &file] {
             assert_eq!(check_private(path, &fs::metadata(path).unwrap()), Ok(()));
         }
         let open = OpenOptions::new().access_mode(READ_CONTROL | WRITE_DAC).open(&file).unwrap();
@@ -328,17 +339,17 @@ mod tests {
 
     #[test]
     fn a_file_has_one_lock() {
-        let place = Place::new("lock");
-        let take = || Lock::try_take(&place.0.join("file"), Instant::now()).unwrap();
+        let directory = TemporaryDirectory::new("lock");
+        let take = || Lock::try_take(&directory.0.join("file"), Instant::now()).unwrap();
         let lock = take();
         assert!(lock.is_some() && take().is_none());
         drop(lock);
         assert!(take().is_some());
-        assert_eq!(fs::read_dir(&place.0).unwrap().count(), 0);
+        assert_eq!(fs::read_dir(&directory.0).unwrap().count(), 0);
         // Wine, and administrators on Windows, may make links.
-        let kept = place.0.join("kept");
+        let kept = directory.0.join("kept");
         fs::write(&kept, "kept").unwrap();
-        if std::os::windows::fs::symlink_file(&kept, place.0.join(".file.os-secrets.lock")).is_ok() {
+        if std::os::windows::fs::symlink_file(&kept, directory.0.join(".file.os-secrets.lock")).is_ok() {
             drop(take());
             assert_eq!(fs::read(&kept).unwrap(), b"kept");
         }
@@ -346,14 +357,14 @@ mod tests {
 
     #[test]
     fn a_file_that_others_hold_for_a_moment_is_replaced() {
-        let place = Place::new("held");
-        let (old, new) = (place.0.join("old"), place.0.join("new"));
+        let directory = TemporaryDirectory::new("held");
+        let (old, new) = (directory.0.join("old"), directory.0.join("new"));
         fs::write(&old, "old").unwrap();
         create(&new).unwrap().write_all(b"new").unwrap();
-        // As a virus scanner does: nobody may delete it meanwhile.
+        // A virus scanner opens files in this way, and nobody can delete them until it is done.
         let held = OpenOptions::new().read(true).share_mode(1).open(&old).unwrap();
-        let (at, to) = (new.clone(), old.clone());
-        let renaming = thread::spawn(move || rename(&at, &to));
+        let (from, to) = (new.clone(), old.clone());
+        let renaming = thread::spawn(move || rename(&from, &to));
         thread::sleep(Duration::from_millis(200));
         assert!(!renaming.is_finished());
         assert_eq!(fs::read(&old).unwrap(), b"old");

@@ -47,7 +47,7 @@ pub use macos::{foreign::Foreign, keychain::Keychain as OsStore};
 pub use windows::{CredentialManager as OsStore, foreign::Foreign};
 
 pub use sizes::{MAX_KEY, MAX_VALUE};
-#[cfg_attr(target_os = "linux", allow(unused_imports, reason = "for the stores of other systems"))]
+#[cfg_attr(not(target_os = "macos"), allow(unused_imports, reason = "only Keychain needs all of them"))]
 use sizes::{check_credential, check_key, check_size};
 
 static SETTINGS: OnceLock<Settings> = OnceLock::new();

@@ -1,8 +1,7 @@
-//! The generic credentials of a Windows logon session, as a client sees them that is neither this crate nor
-//! Bun; for the tests.
+//! A client of Credential Manager for the tests, which is neither this crate nor Bun.
 //!
-//! `list` prints all of them as JSON. `write` stores the one that standard input describes, and `delete` removes
-//! those whose target names standard input lists, also as JSON.
+//! `list` prints all generic credentials of the logon session as JSON. `write` stores the credential that standard
+//! input describes as JSON. `delete` removes the credentials whose target names standard input lists as JSON.
 
 #[cfg(not(windows))]
 fn main() {
@@ -34,31 +33,33 @@ mod manager {
         },
     };
 
-    /// Every generic credential, in no order.
+    /// Lists all generic credentials, in no particular order.
     pub fn list() -> Result<Value, Box<dyn Error>> {
-        let (mut count, mut given) = (0, ptr::null_mut());
-        // SAFETY: no filter is given, and the places can be written to.
-        if unsafe { CredEnumerateW(ptr::null(), 0, &mut count, &mut given) } == 0 {
+        let (mut count, mut credentials) = (0, ptr::null_mut());
+        // SAFETY: the filter may be null, and the results can be written.
+        if unsafe { CredEnumerateW(ptr::null(), 0, &mut count, &mut credentials) } == 0 {
             let error = io::Error::last_os_error();
             let is_empty = error.raw_os_error() == Some(ERROR_NOT_FOUND as i32);
             return if is_empty { Ok(json!([])) } else { Err(error.into()) };
         }
-        // SAFETY: the system gave so many pointers.
-        let pointers = unsafe { slice::from_raw_parts(given, count as usize) };
-        // SAFETY: each leads to a credential, which stays until all are freed. Wine does not align them.
-        let credentials = pointers.iter().map(|pointer| unsafe { pointer.read_unaligned() });
-        let listed = credentials
+        // SAFETY: the system returned `count` pointers.
+        let pointers = unsafe { slice::from_raw_parts(credentials, count as usize) };
+        // Wine does not align the credentials.
+        // SAFETY: each pointer leads to a credential, which lives until all are freed.
+        let listed = pointers
+            .iter()
+            .map(|pointer| unsafe { pointer.read_unaligned() })
             .filter(|credential| credential.Type == CRED_TYPE_GENERIC)
             .map(|credential| {
                 let blob = match credential.CredentialBlobSize {
                     0 => &[],
-                    // SAFETY: the blob has so many bytes.
+                    // SAFETY: the blob has `size` bytes.
                     size => unsafe { slice::from_raw_parts(credential.CredentialBlob, size as usize) },
                 };
                 // SAFETY: the system ends its texts with NULs.
                 let [target, user, comment, alias] = unsafe {
                     [credential.TargetName, credential.UserName, credential.Comment, credential.TargetAlias]
-                        .map(|pointer| text(pointer))
+                        .map(|pointer| copy_text(pointer))
                 };
                 json!({
                     "target": target,
@@ -71,58 +72,60 @@ mod manager {
                 })
             })
             .collect();
-        // SAFETY: nothing refers to it any more.
-        unsafe { CredFree(given.cast()) };
+        // SAFETY: nothing refers to the credentials any more.
+        unsafe { CredFree(credentials.cast()) };
         Ok(listed)
     }
 
-    /// Stores `{ target, user, persist, blob }`, of which the user may be null.
-    pub fn write(of: &Value) -> Result<(), Box<dyn Error>> {
-        let target = utf16(of["target"].as_str().ok_or("no target")?);
-        let user = of["user"].as_str().map(utf16);
-        let blob = BASE64_STANDARD.decode(of["blob"].as_str().ok_or("no blob")?);
+    /// Stores the credential `{ target, user, persist, blob }`, whose user may be null.
+    pub fn write(credential: &Value) -> Result<(), Box<dyn Error>> {
+        let target = utf16(credential["target"].as_str().ok_or("no target")?);
+        let user = credential["user"].as_str().map(utf16);
+        let blob = BASE64_STANDARD.decode(credential["blob"].as_str().ok_or("no blob")?);
         let blob = blob.map_err(|error| error.to_string())?;
+        let persist = credential["persist"].as_u64().ok_or("no persist")? as u32;
         let credential = CREDENTIALW {
             Type: CRED_TYPE_GENERIC,
             TargetName: target.as_ptr().cast_mut(),
             UserName: user.as_ref().map_or(ptr::null_mut(), |user| user.as_ptr().cast_mut()),
             CredentialBlobSize: blob.len() as u32,
             CredentialBlob: blob.as_ptr().cast_mut(),
-            Persist: of["persist"].as_u64().ok_or("no persist")? as u32,
+            Persist: persist,
             ..CREDENTIALW::default()
         };
-        // SAFETY: all that it points to outlives the call; texts end with NULs, and the blob has its size.
-        succeeded(unsafe { CredWriteW(&credential, 0) })
+        // SAFETY: everything that the credential points to outlives the call. Texts end with NULs, and the blob has the
+        // given size.
+        check(unsafe { CredWriteW(&credential, 0) })
     }
 
-    /// Deletes those with these target names.
+    /// Deletes the credentials with these target names.
     pub fn delete(targets: &Value) -> Result<(), Box<dyn Error>> {
         for target in targets.as_array().ok_or("no list of target names")? {
-            let target = utf16(target.as_str().ok_or("a target name that is no text")?);
+            let target = utf16(target.as_str().ok_or("a target name that is not text")?);
             // SAFETY: the name ends with a NUL.
-            succeeded(unsafe { CredDeleteW(target.as_ptr(), CRED_TYPE_GENERIC, 0) })?;
+            check(unsafe { CredDeleteW(target.as_ptr(), CRED_TYPE_GENERIC, 0) })?;
         }
         Ok(())
     }
 
-    fn succeeded(done: i32) -> Result<(), Box<dyn Error>> {
-        if done == 0 { Err(io::Error::last_os_error().into()) } else { Ok(()) }
+    fn check(result: i32) -> Result<(), Box<dyn Error>> {
+        if result == 0 { Err(io::Error::last_os_error().into()) } else { Ok(()) }
     }
 
     fn utf16(text: &str) -> Vec<u16> {
         text.encode_utf16().chain([0]).collect()
     }
 
-    /// The text at a pointer; `None` where there is none.
+    /// Copies the text at a pointer. Returns `None` if the pointer is null.
     ///
     /// # Safety
     ///
-    /// The pointer is null or leads to a text that ends with a NUL.
-    unsafe fn text(pointer: *const u16) -> Option<String> {
+    /// The pointer must be null, or point to a text that ends with a NUL.
+    unsafe fn copy_text(pointer: *const u16) -> Option<String> {
         if pointer.is_null() {
             return None;
         }
-        // SAFETY: by this function's contract, all up to the NUL can be read.
+        // SAFETY: by this function's contract, everything up to the NUL can be read.
         let units = (0..).map(|index| unsafe { pointer.add(index).read_unaligned() });
         let units: Vec<u16> = units.take_while(|&unit| unit != 0).collect();
         Some(String::from_utf16_lossy(&units))

@@ -4,7 +4,7 @@ use std::{
     ffi::{OsStr, OsString},
     path::Path,
     process::{Command, ExitStatus, exit},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard},
 };
 
 use windows_sys::{

@@ -1,4 +1,4 @@
-//! The calls of the Security framework, and what can go wrong with one.
+//! The calls of the Security framework, and the errors that they return.
 
 use std::{
     ffi::{OsStr, c_char, c_void},
@@ -32,15 +32,14 @@ use security_framework_sys::{
 use zeroize::Zeroize;
 
 use super::{
-    diagnosis::State,
-    query::{Names, Term},
+    query::{ItemNames, QueryTerm},
     status::{self, DUPLICATE_ITEM, INTERNAL_COMPONENT, ITEM_NOT_FOUND},
 };
 use crate::{credential::Secret, error::Error};
 
-/// An entry of an access control list (`SecACLRef`).
+/// A reference to an entry of an access control list (`SecACLRef`).
 type AclRef = *const c_void;
-/// When the person is asked for a password (`SecKeychainPromptSelector`).
+/// When the user is asked for a password (`SecKeychainPromptSelector`).
 type PromptSelector = u16;
 
 /// `kSecUnlockStateStatus`.
@@ -50,7 +49,7 @@ const OWN_SESSION: u32 = u32::MAX;
 /// `sessionHasGraphicAccess`.
 const HAS_DESKTOP: u32 = 0x10;
 
-// What the bindings do not have.
+// The bindings lack these.
 #[link(name = "Security", kind = "framework")]
 unsafe extern "C" {
     static kSecAttrAccess: CFStringRef;
@@ -76,31 +75,32 @@ unsafe extern "C" {
     fn SessionGetInfo(session: u32, id: *mut u32, attributes: *mut u32) -> OSStatus;
 }
 
-/// A value on its way to Keychain, which is wiped afterwards.
-struct Value(CFMutableDataRef);
+/// A value on its way to Keychain. It is wiped when this is dropped.
+struct ValueBuffer(CFMutableDataRef);
 
-impl Value {
+impl ValueBuffer {
     fn new(secret: &Secret) -> Result<Self, Error> {
         let bytes = secret.expose();
-        // SAFETY: it has no preconditions. With a capacity it does not grow, and leaves no copies behind.
+        // SAFETY: there are no preconditions. With a capacity, the buffer never grows, so growing leaves no copies of
+        // the value behind.
         let data = unsafe { CFDataCreateMutable(kCFAllocatorDefault, bytes.len() as CFIndex) };
         if data.is_null() {
-            return Err(failure("CFDataCreateMutable", INTERNAL_COMPONENT));
+            return Err(status_error("CFDataCreateMutable", INTERNAL_COMPONENT));
         }
-        // SAFETY: the bytes can be read, and there is room for so many.
+        // SAFETY: the pointer and the length are those of a slice, and the buffer has room for that many bytes.
         unsafe { CFDataAppendBytes(data, bytes.as_ptr(), bytes.len() as CFIndex) };
         Ok(Self(data))
     }
 
     fn as_type(&self) -> CFType {
-        // SAFETY: it is an object of Core Foundation, which the other refers to as well from here on.
+        // SAFETY: this is a live object of Core Foundation, which the wrapper retains.
         unsafe { CFType::wrap_under_get_rule(self.0.cast_const().cast()) }
     }
 }
 
-impl Drop for Value {
+impl Drop for ValueBuffer {
     fn drop(&mut self) {
-        // SAFETY: the object is ours, made to be written to, and the bytes are as many as it says.
+        // SAFETY: we own the object, it is mutable, and it has as many bytes as it says.
         unsafe {
             let size = CFDataGetLength(self.0) as usize;
             if size > 0 {
@@ -111,33 +111,39 @@ impl Drop for Value {
     }
 }
 
-/// A query as the system takes it.
-struct Prepared {
-    // Dropped first, so that nothing refers to the value when that is wiped.
+/// A query in the system's types.
+struct PreparedQuery {
+    // Dropped first, so that nothing refers to the value when it is wiped.
     dictionary: CFMutableDictionary<CFString, CFType>,
-    _value: Option<Value>,
+    _value: Option<ValueBuffer>,
 }
 
-impl Prepared {
-    fn new(query: &[Term]) -> Result<Self, Error> {
+impl PreparedQuery {
+    fn new(query: &[QueryTerm]) -> Result<Self, Error> {
         let mut dictionary = CFMutableDictionary::new();
         let mut held = None;
         for term in query {
             // SAFETY: these are constants of the framework, which live as long as the process.
             let (key, value) = unsafe {
                 match term {
-                    Term::GenericPassword => (kSecClass, constant(kSecClassGenericPassword)),
-                    Term::Service(service) => (kSecAttrService, CFString::new(service).into_CFType()),
-                    Term::Account(account) => (kSecAttrAccount, CFString::new(account).into_CFType()),
-                    Term::Value(secret) => (kSecValueData, held.insert(Value::new(secret)?).as_type()),
-                    Term::TrustsAll(description) => (kSecAttrAccess, open_access(description)?),
-                    Term::ReturnData => (kSecReturnData, CFBoolean::true_value().into_CFType()),
-                    Term::ReturnAttributes => (kSecReturnAttributes, CFBoolean::true_value().into_CFType()),
-                    Term::MatchAll => (kSecMatchLimit, constant(kSecMatchLimitAll)),
-                    Term::NeverAsk => (kSecUseAuthenticationUI, constant(kSecUseAuthenticationUIFail)),
+                    QueryTerm::GenericPassword => (kSecClass, wrap_constant(kSecClassGenericPassword)),
+                    QueryTerm::Service(service) => (kSecAttrService, CFString::new(service).into_CFType()),
+                    QueryTerm::Account(account) => (kSecAttrAccount, CFString::new(account).into_CFType()),
+                    QueryTerm::Value(secret) => {
+                        (kSecValueData, held.insert(ValueBuffer::new(secret)?).as_type())
+                    }
+                    QueryTerm::TrustsAll(description) => (kSecAttrAccess, create_open_access(description)?),
+                    QueryTerm::ReturnData => (kSecReturnData, CFBoolean::true_value().into_CFType()),
+                    QueryTerm::ReturnAttributes => {
+                        (kSecReturnAttributes, CFBoolean::true_value().into_CFType())
+                    }
+                    QueryTerm::MatchAll => (kSecMatchLimit, wrap_constant(kSecMatchLimitAll)),
+                    QueryTerm::NeverAsk => {
+                        (kSecUseAuthenticationUI, wrap_constant(kSecUseAuthenticationUIFail))
+                    }
                 }
             };
-            // SAFETY: as above.
+            // SAFETY: `key` is such a constant, too.
             dictionary.set(unsafe { CFString::wrap_under_get_rule(key) }, value);
         }
         Ok(Self { dictionary, _value: held })
@@ -148,96 +154,98 @@ impl Prepared {
     }
 }
 
-/// A constant of the framework.
+/// Wraps a text constant of the framework.
 ///
 /// # Safety
 ///
-/// It is one.
-unsafe fn constant(text: CFStringRef) -> CFType {
-    // SAFETY: by this function's contract, it is a text that lives.
+/// `text` must be such a constant.
+unsafe fn wrap_constant(text: CFStringRef) -> CFType {
+    // SAFETY: by this function's contract, it is a text that lives as long as the process.
     unsafe { CFString::wrap_under_get_rule(text) }.into_CFType()
 }
 
-/// An access control that trusts every application with the value.
+/// Creates an access control object that lets every application read the value.
 ///
-/// `SecAccessCreate` without a list of applications makes one that trusts the application that calls it and no
-/// other. What it says of decrypting is opened here, as `security add-generic-password -A` does it.
-fn open_access(description: &str) -> Result<CFType, Error> {
+/// Without a list of applications, `SecAccessCreate` makes one that trusts the calling application only. This opens
+/// its entries about decrypting to all applications, as `security add-generic-password -A` does.
+fn create_open_access(description: &str) -> Result<CFType, Error> {
     let description = CFString::new(description);
     let mut access = ptr::null_mut();
-    // SAFETY: the text is one, no list is needed, and the place can be written to.
+    // SAFETY: the text is live, the list may be null, and the result can be written.
     let status = unsafe { SecAccessCreate(description.as_concrete_TypeRef(), ptr::null(), &mut access) };
     check("SecAccessCreate", status)?;
-    // SAFETY: it has made an object, which is ours.
+    // SAFETY: the call has created this object for us.
     let owned = unsafe { CFType::wrap_under_create_rule(access.cast_const().cast()) };
-    // SAFETY: both are objects of the kinds that it takes.
+    // SAFETY: both are live objects of the types that the call takes.
     let list = unsafe { SecAccessCopyMatchingACLList(access, kSecACLAuthorizationDecrypt.cast()) };
     if list.is_null() {
-        return Err(Error::Malformed("a new access control without entries".into()));
+        return Err(Error::Malformed("with a new access control object that has no entries".into()));
     }
-    // SAFETY: it has copied a list, which is ours.
+    // SAFETY: the call has copied this list for us.
     let list: CFArray<*const c_void> = unsafe { CFArray::wrap_under_create_rule(list) };
     for acl in &list {
-        open(*acl)?;
+        trust_all_applications(*acl)?;
     }
     Ok(owned)
 }
 
-/// Has an entry of an access control list let every application do what it is about.
-fn open(acl: AclRef) -> Result<(), Error> {
+/// Opens an entry of an access control list to every application.
+fn trust_all_applications(acl: AclRef) -> Result<(), Error> {
     let (mut applications, mut description, mut prompt) = (ptr::null(), ptr::null(), 0);
-    // SAFETY: the list that it is from lives, and the places can be written to.
+    // SAFETY: the list that holds the entry is live, and the results can be written.
     let status = unsafe { SecACLCopyContents(acl, &mut applications, &mut description, &mut prompt) };
-    // SAFETY: what it has copied is ours, and is null where there is none.
-    let (_applications, described) = unsafe { (owned(applications.cast()), owned(description.cast())) };
+    // SAFETY: each result is null or was copied for us.
+    let (_applications, described) =
+        unsafe { (take_ownership(applications.cast()), take_ownership(description.cast())) };
     check("SecACLCopyContents", status)?;
     let empty = CFString::new("");
     let description = if described.is_some() { description } else { empty.as_concrete_TypeRef() };
-    // SAFETY: as above; no list of applications means all of them.
+    // SAFETY: the entry and the description are live. A null list means all applications.
     check("SecACLSetContents", unsafe { SecACLSetContents(acl, ptr::null(), description, prompt) })
 }
 
-/// Takes over what the system has given; `None` where that is nothing.
+/// Takes over an object that the system has created for us. Returns `None` if it is null.
 ///
 /// # Safety
 ///
-/// It is null, or an object that is ours to release.
-unsafe fn owned(given: CFTypeRef) -> Option<CFType> {
-    // SAFETY: by this function's contract.
-    (!given.is_null()).then(|| unsafe { CFType::wrap_under_create_rule(given) })
+/// The object must be null, or ours to release.
+unsafe fn take_ownership(object: CFTypeRef) -> Option<CFType> {
+    // SAFETY: by this function's contract, the object is ours to release.
+    (!object.is_null()).then(|| unsafe { CFType::wrap_under_create_rule(object) })
 }
 
-/// What a query finds; `None` where there is nothing.
-fn find(query: &[Term]) -> Result<Option<CFType>, Error> {
-    let prepared = Prepared::new(query)?;
-    let mut given = ptr::null();
-    // SAFETY: the dictionary lives, and the place can be written to.
-    let status = unsafe { SecItemCopyMatching(prepared.as_ref(), &mut given) };
-    // SAFETY: what it has copied is ours.
-    let found = unsafe { owned(given) };
+/// Returns what a query finds, or `None` if it finds nothing.
+fn copy_matching(query: &[QueryTerm]) -> Result<Option<CFType>, Error> {
+    let prepared = PreparedQuery::new(query)?;
+    let mut result = ptr::null();
+    // SAFETY: the dictionary is live, and the result can be written.
+    let status = unsafe { SecItemCopyMatching(prepared.as_ref(), &mut result) };
+    // SAFETY: the result is null or was copied for us.
+    let found = unsafe { take_ownership(result) };
     match status {
         ITEM_NOT_FOUND => Ok(None),
         _ => check("SecItemCopyMatching", status)
-            .and_then(|()| found.ok_or(Error::Malformed("without what it has found".into())).map(Some)),
+            .and_then(|()| found.ok_or(Error::Malformed("without the item that it found".into())).map(Some)),
     }
 }
 
-/// The value of the item that a query finds; `None` where there is none.
-pub fn value(query: &[Term]) -> Result<Option<Secret>, Error> {
-    let Some(found) = find(query)? else { return Ok(None) };
-    let data = found.downcast_into::<CFData>().ok_or(Error::Malformed("a value that is no data".into()))?;
-    Ok(Some(take(data)))
+/// Reads the value of the item that a query finds. Returns `None` if it finds none.
+pub fn read_value(query: &[QueryTerm]) -> Result<Option<Secret>, Error> {
+    let Some(found) = copy_matching(query)? else { return Ok(None) };
+    let data =
+        found.downcast_into::<CFData>().ok_or(Error::Malformed("with a value that is not data".into()))?;
+    Ok(Some(take_secret(data)))
 }
 
-/// Copies data that was made for us, and wipes it there.
-fn take(data: CFData) -> Secret {
+/// Copies data that was made for us, and wipes the original.
+fn take_secret(data: CFData) -> Secret {
     let size = data.len() as usize;
     if size == 0 {
         return Secret::new(Vec::new());
     }
     let secret = Secret::new(data.bytes().to_vec());
-    // SAFETY: the object lives. Its bytes are on the heap, because the framework makes it by copying what it has
-    // decrypted, and where nobody else refers to it, nobody else reads them.
+    // SAFETY: the object is live. Its bytes are on the heap, because the framework creates it by copying what it has
+    // decrypted. If nothing else refers to the object, nothing else reads the bytes.
     unsafe {
         if CFGetRetainCount(data.as_CFTypeRef()) == 1 {
             slice::from_raw_parts_mut(CFDataGetBytePtr(data.as_concrete_TypeRef()).cast_mut(), size)
@@ -247,65 +255,66 @@ fn take(data: CFData) -> Secret {
     secret
 }
 
-/// What each item that a query finds is called.
-pub fn attributes(query: &[Term]) -> Result<Vec<Names>, Error> {
-    let Some(found) = find(query)? else { return Ok(Vec::new()) };
+/// Reads the service and account of each item that a query finds.
+pub fn read_names(query: &[QueryTerm]) -> Result<Vec<ItemNames>, Error> {
+    let Some(found) = copy_matching(query)? else { return Ok(Vec::new()) };
     if let Some(items) = found.downcast::<CFArray>() {
-        // SAFETY: what is in the array is an object of Core Foundation, which lives as long as that.
+        // SAFETY: the array holds objects of Core Foundation, which live as long as the array.
         let items = items.iter().map(|item| unsafe { CFType::wrap_under_get_rule(*item) });
         return Ok(items
             .filter_map(|item| item.downcast::<CFDictionary>())
-            .map(|item| names(&item))
+            .map(|item| read_item_names(&item))
             .collect());
     }
-    // Where one is wanted, there is no array.
-    Ok(found.downcast::<CFDictionary>().iter().map(names).collect())
+    // A query for a single item returns the item without an array.
+    Ok(found.downcast::<CFDictionary>().iter().map(read_item_names).collect())
 }
 
-fn names(item: &CFDictionary) -> Names {
+fn read_item_names(item: &CFDictionary) -> ItemNames {
     // SAFETY: these are constants of the framework.
     let (service, account) = unsafe { (kSecAttrService, kSecAttrAccount) };
-    Names { service: text(item, service), account: text(item, account) }
+    ItemNames { service: read_text(item, service), account: read_text(item, account) }
 }
 
-fn text(item: &CFDictionary, key: CFStringRef) -> Option<String> {
+/// Reads an attribute of an item. Returns `None` if the item lacks it, or if it is not text without NUL.
+fn read_text(item: &CFDictionary, key: CFStringRef) -> Option<String> {
     let value = *item.find(key.cast::<c_void>())?;
-    // SAFETY: what is in the dictionary is an object of Core Foundation, which lives as long as that.
+    // SAFETY: the dictionary holds objects of Core Foundation, which live as long as the dictionary.
     let value = unsafe { CFType::wrap_under_get_rule(value) };
     let text = value.downcast::<CFString>()?;
     let copied = text.to_string();
-    // Copied as a text of C, it ends at its first NUL.
+    // `to_string` copies a C string, which ends at the first NUL.
     (copied.encode_utf16().count() == text.char_len() as usize).then_some(copied)
 }
 
-/// Adds an item; whether there was none yet.
-pub fn add(query: &[Term]) -> Result<bool, Error> {
-    let prepared = Prepared::new(query)?;
-    // SAFETY: the dictionary lives, and no result is wanted.
+/// Adds an item. Returns `false` if it exists already.
+pub fn add_item(query: &[QueryTerm]) -> Result<bool, Error> {
+    let prepared = PreparedQuery::new(query)?;
+    // SAFETY: the dictionary is live, and the result may be null.
     match unsafe { SecItemAdd(prepared.as_ref(), ptr::null_mut()) } {
         DUPLICATE_ITEM => Ok(false),
         status => check("SecItemAdd", status).map(|()| true),
     }
 }
 
-/// Changes the item that a query finds; whether there is one.
-pub fn update(query: &[Term], change: &[Term]) -> Result<bool, Error> {
-    let (query, change) = (Prepared::new(query)?, Prepared::new(change)?);
-    // SAFETY: the dictionaries live.
-    found("SecItemUpdate", unsafe { SecItemUpdate(query.as_ref(), change.as_ref()) })
+/// Changes the item that a query finds. Returns `false` if it finds none.
+pub fn update_item(query: &[QueryTerm], change: &[QueryTerm]) -> Result<bool, Error> {
+    let (query, change) = (PreparedQuery::new(query)?, PreparedQuery::new(change)?);
+    // SAFETY: the dictionaries are live.
+    check_found("SecItemUpdate", unsafe { SecItemUpdate(query.as_ref(), change.as_ref()) })
 }
 
-/// Deletes the item that a query finds; whether there was one.
-pub fn delete(query: &[Term]) -> Result<bool, Error> {
-    let prepared = Prepared::new(query)?;
-    // SAFETY: the dictionary lives.
-    found("SecItemDelete", unsafe { SecItemDelete(prepared.as_ref()) })
+/// Deletes the item that a query finds. Returns `false` if it finds none.
+pub fn delete_item(query: &[QueryTerm]) -> Result<bool, Error> {
+    let prepared = PreparedQuery::new(query)?;
+    // SAFETY: the dictionary is live.
+    check_found("SecItemDelete", unsafe { SecItemDelete(prepared.as_ref()) })
 }
 
-/// Sets whether keychains may ask the person, for the whole process; whether they might before.
+/// Sets whether keychains may ask the user, for the whole process. Returns whether they could before.
 pub fn allow_interaction(allowed: bool) -> bool {
     let mut before = 1;
-    // SAFETY: the place can be written to, and there are no other preconditions. They cannot fail with that.
+    // SAFETY: the result can be written, and there are no other preconditions. With that, the calls cannot fail.
     unsafe {
         SecKeychainGetUserInteractionAllowed(&mut before);
         SecKeychainSetUserInteractionAllowed(allowed.into());
@@ -313,17 +322,24 @@ pub fn allow_interaction(allowed: bool) -> bool {
     before != 0
 }
 
-/// The keychain where new items go.
+/// The state of a keychain.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct KeychainState {
+    /// Whether it is unlocked.
+    pub unlocked: bool,
+}
+
+/// The user's default keychain, where new items go.
 pub struct DefaultKeychain(CFType);
 
 impl DefaultKeychain {
-    /// That of the person.
+    /// Opens the default keychain.
     pub fn open() -> Result<Self, Error> {
         let mut keychain = ptr::null_mut();
-        // SAFETY: the place can be written to.
+        // SAFETY: the result can be written.
         let status = unsafe { SecKeychainCopyDefault(&mut keychain) };
-        // SAFETY: what it has copied is ours.
-        let keychain = unsafe { owned(keychain.cast_const().cast()) };
+        // SAFETY: the result is null or was copied for us.
+        let keychain = unsafe { take_ownership(keychain.cast_const().cast()) };
         check("SecKeychainCopyDefault", status)?;
         keychain.map(Self).ok_or(Error::Malformed("without a default keychain".into()))
     }
@@ -332,36 +348,36 @@ impl DefaultKeychain {
         self.0.as_CFTypeRef().cast_mut().cast()
     }
 
-    /// Its file.
-    pub fn path(&self) -> Result<PathBuf, Error> {
+    /// Reads the path of the keychain's file.
+    pub fn read_path(&self) -> Result<PathBuf, Error> {
         let mut path = [0_u8; libc::PATH_MAX as usize];
         let mut length = path.len() as u32;
-        // SAFETY: there is room for so many bytes.
+        // SAFETY: the buffer has room for `length` bytes.
         let status = unsafe { SecKeychainGetPath(self.as_ref(), &mut length, path.as_mut_ptr().cast()) };
         check("SecKeychainGetPath", status)?;
         Ok(OsStr::from_bytes(path.get(..length as usize).unwrap_or_default()).into())
     }
 
-    /// Its state.
-    pub fn state(&self) -> Result<State, Error> {
+    /// Reads the keychain's state.
+    pub fn read_state(&self) -> Result<KeychainState, Error> {
         let mut status = 0;
-        // SAFETY: the place can be written to.
+        // SAFETY: the keychain is live, and the result can be written.
         check("SecKeychainGetStatus", unsafe { SecKeychainGetStatus(self.as_ref(), &mut status) })?;
-        Ok(State { unlocked: status & UNLOCKED != 0 })
+        Ok(KeychainState { unlocked: status & UNLOCKED != 0 })
     }
 }
 
-/// Whether the process belongs to a session with a desktop, on which the person can be asked.
+/// Whether the session of the process has a desktop on which the user can be asked.
 pub fn has_desktop() -> bool {
     let (mut id, mut attributes) = (0, 0);
-    // SAFETY: the places can be written to.
+    // SAFETY: the results can be written.
     unsafe {
         SessionGetInfo(OWN_SESSION, &mut id, &mut attributes) == errSecSuccess
             && attributes & HAS_DESKTOP != 0
     }
 }
 
-fn found(operation: &'static str, status: OSStatus) -> Result<bool, Error> {
+fn check_found(operation: &'static str, status: OSStatus) -> Result<bool, Error> {
     match status {
         ITEM_NOT_FOUND => Ok(false),
         _ => check(operation, status).map(|()| true),
@@ -369,14 +385,14 @@ fn found(operation: &'static str, status: OSStatus) -> Result<bool, Error> {
 }
 
 fn check(operation: &'static str, status: OSStatus) -> Result<(), Error> {
-    if status == errSecSuccess { Ok(()) } else { Err(failure(operation, status)) }
+    if status == errSecSuccess { Ok(()) } else { Err(status_error(operation, status)) }
 }
 
-/// The error that a result code stands for, in the system's own words.
-pub fn failure(operation: &'static str, status: OSStatus) -> Error {
-    // SAFETY: the second argument is reserved and has to be null; what it has copied is ours.
-    let words = unsafe { owned(SecCopyErrorMessageString(status, ptr::null_mut()).cast()) };
-    let words = words.and_then(|words| words.downcast::<CFString>()).map(|words| words.to_string());
-    let message = words.unwrap_or_else(|| "the system has no words for it".into());
+/// The error for a result code, with the system's own message.
+pub fn status_error(operation: &'static str, status: OSStatus) -> Error {
+    // SAFETY: the second argument is reserved and must be null. The result is null or was copied for us.
+    let text = unsafe { take_ownership(SecCopyErrorMessageString(status, ptr::null_mut()).cast()) };
+    let text = text.and_then(|text| text.downcast::<CFString>()).map(|text| text.to_string());
+    let message = text.unwrap_or_else(|| "the system has no message for it".into());
     status::error(operation, status, message.trim_end_matches(['.', ' ']).to_owned())
 }

@@ -1,29 +1,22 @@
-//! What state the store is in, found out without changing anything.
+//! Finds out the state of the store without changing anything.
 
 use std::path::PathBuf;
 
 use super::{
-    api,
+    api::{self, KeychainState},
     keychain::{Keychain, SILENT},
 };
 use crate::error::Error;
 
-/// What there is to say of the store.
+/// The state of the store.
 #[derive(Debug)]
 pub struct Diagnosis {
-    /// The file of the default keychain, where new items go; otherwise why there is none.
+    /// The file of the default keychain, where new items go, or why there is none.
     pub keychain: Result<PathBuf, Error>,
-    /// Its state; otherwise why it cannot be told.
-    pub state: Result<State, Error>,
-    /// Whether the person can be asked, on a desktop.
+    /// The state of the default keychain, or why it is unknown.
+    pub state: Result<KeychainState, Error>,
+    /// Whether the process has a desktop on which the user can be asked.
     pub has_desktop: bool,
-}
-
-/// The state of a keychain.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct State {
-    /// Whether it is unlocked.
-    pub unlocked: bool,
 }
 
 impl Keychain {
@@ -36,8 +29,8 @@ impl Keychain {
         let examine = || {
             let default = api::DefaultKeychain::open();
             Ok(Diagnosis {
-                keychain: default.as_ref().map_err(Error::clone).and_then(api::DefaultKeychain::path),
-                state: default.and_then(|keychain| keychain.state()),
+                keychain: default.as_ref().map_err(Error::clone).and_then(api::DefaultKeychain::read_path),
+                state: default.and_then(|keychain| keychain.read_state()),
                 has_desktop: api::has_desktop(),
             })
         };

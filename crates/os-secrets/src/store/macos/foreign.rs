@@ -1,6 +1,6 @@
-//! Credentials that other packages have stored.
+//! Credentials that other packages have stored, to copy them.
 
-use super::keychain::{Keychain, SILENT, list, read};
+use super::keychain::{Keychain, LOOKUP, list_keys, read_item};
 use crate::{
     credential::{Key, Secret},
     error::Error,
@@ -11,48 +11,48 @@ use crate::{
 /// A credential that another package has stored.
 #[derive(Clone)]
 pub struct Foreign {
-    /// The account, or user name.
+    /// The item's account.
     pub name: String,
     key: Key,
 }
 
 impl Foreign {
-    /// Whether it is the very item of a key.
+    /// Whether this is the item of a key.
     pub fn is_of(&self, key: &Key) -> bool {
         self.key == *key
     }
 }
 
 impl Keychain {
-    /// The credentials that a package has stored for a service, by their names.
+    /// Lists the credentials that a package has stored for a service, sorted by name.
     ///
-    /// `keytar` and `@napi-rs/keyring` both have generic passwords with service and account, and nothing tells them
-    /// from those of `Bun.secrets`: they are the same items.
+    /// `keytar` and `@napi-rs/keyring` both store generic passwords with service and account. These are the same items
+    /// as those of `Bun.secrets`, and nothing tells who stored one.
     ///
     /// # Errors
     ///
-    /// As the store's own calls.
+    /// The same as for the store's own calls.
     pub async fn foreign(&self, _: Package, service: &str, _: &Progress) -> Result<Vec<Foreign>, Error> {
         let service = service.to_owned();
-        let keys = SILENT.run(move || list(&service)).await?;
+        let keys = LOOKUP.run(move || list_keys(&service)).await?;
         Ok(keys.into_iter().map(|key| Foreign { name: key.name.clone(), key }).collect())
     }
 
-    /// Reads one of them.
+    /// Reads a credential of another package.
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`] where it is gone, and those of the store's own calls.
+    /// [`Error::NotFound`] if it no longer exists, and the same as for the store's own calls.
     pub async fn get_foreign(&self, foreign: &Foreign, progress: &Progress) -> Result<Secret, Error> {
         let gone = || Error::NotFound { name: foreign.name.clone(), place: "Keychain" };
-        read(&foreign.key, progress).await?.ok_or_else(gone)
+        read_item(&foreign.key, progress).await?.ok_or_else(gone)
     }
 
-    /// Deletes one of them, when it has been copied to `key`.
+    /// Deletes a credential of another package, after it has been copied to `key`.
     ///
     /// # Errors
     ///
-    /// As the store's own calls.
+    /// The same as for the store's own calls.
     pub async fn delete_foreign(&self, foreign: &Foreign, _: &Key, progress: &Progress) -> Result<(), Error> {
         self.delete(&foreign.key, progress).await.map(drop)
     }

@@ -1,20 +1,20 @@
-//! macOS: Keychain, in the items of `Bun.secrets`.
+//! macOS: Keychain, with the same items as `Bun.secrets`.
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `keychain.rs` | what get, set, delete and list mean |
-//! | `query.rs` | what is asked for each of them |
-//! | `turns.rs` | how a call keeps from asking the person |
+//! | `keychain.rs` | what get, set, delete, has and list do |
+//! | `query.rs` | the query of each of them |
+//! | `interaction.rs` | how a call is kept from asking the user |
 //! | `status.rs` | what the system's result codes mean |
-//! | `api.rs` | the system's calls, and what can go wrong with one |
+//! | `api.rs` | the calls of the Security framework |
 //! | `foreign.rs` | the items of other packages |
-//! | `diagnosis.rs` | what state the store is in |
+//! | `diagnosis.rs` | what `secrets doctor` reports |
 //!
-//! A credential is a generic password, with the service and the name as its account, in the default keychain,
-//! which is the login keychain unless the person has chosen another. Keychain guards each item for the executable
-//! that has made it, and asks the person before another one reads it.
+//! A credential is a generic password whose service and account are the key's service and name. New items go to the
+//! default keychain, which is the login keychain unless the user has chosen another. Keychain protects each item for
+//! the executable that made it, and asks the user before another executable reads it.
 //!
-//! What needs nothing of macOS is built for the tests of every system.
+//! Modules that need nothing of macOS are also compiled for the tests on other systems.
 
 #[cfg(target_os = "macos")]
 pub mod api;
@@ -24,6 +24,8 @@ pub mod diagnosis;
 #[cfg(target_os = "macos")]
 #[forbid(unsafe_code)]
 pub mod foreign;
+#[forbid(unsafe_code)]
+pub mod interaction;
 #[cfg(target_os = "macos")]
 #[forbid(unsafe_code)]
 pub mod keychain;
@@ -31,5 +33,3 @@ pub mod keychain;
 pub mod query;
 #[forbid(unsafe_code)]
 pub mod status;
-#[forbid(unsafe_code)]
-pub mod turns;

@@ -1,11 +1,11 @@
-//! What Keychain is asked, apart from how: each query's contents, without the system's types.
+//! The queries of Keychain, without the system's types.
 
 use crate::credential::{Key, Secret, is_valid_part};
 
-/// An entry of a query's dictionary, and under which of the system's names it stands there.
+/// An entry of a query's dictionary.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Term<'a> {
-    /// `kSecClass`: a generic password, always.
+pub enum QueryTerm<'a> {
+    /// `kSecClass`, which is always a generic password.
     GenericPassword,
     /// `kSecAttrService`.
     Service(&'a str),
@@ -13,83 +13,83 @@ pub enum Term<'a> {
     Account(&'a str),
     /// `kSecValueData`.
     Value(&'a Secret),
-    /// `kSecAttrAccess`: every application may use the item without the person being asked. Holds what it is
-    /// called where they are asked all the same.
+    /// `kSecAttrAccess`: every application may use the item without asking the user. Holds the name that the system
+    /// shows if it asks nevertheless.
     TrustsAll(&'a str),
-    /// `kSecReturnData`: its value is wanted.
+    /// `kSecReturnData`: the item's value is wanted.
     ReturnData,
-    /// `kSecReturnAttributes`: all but its value is wanted.
+    /// `kSecReturnAttributes`: everything but the item's value is wanted.
     ReturnAttributes,
-    /// `kSecMatchLimit`: as many as there are. Otherwise it is the first one.
+    /// `kSecMatchLimit`: all items are wanted. Without this, only the first one is.
     MatchAll,
-    /// `kSecUseAuthenticationUI`: fail where the person would have to be asked.
+    /// `kSecUseAuthenticationUI`: fail if the user must be asked.
     NeverAsk,
 }
 
-/// A query, for one of the calls `SecItem…`.
-pub type Query<'a> = Vec<Term<'a>>;
+/// A query for one of the `SecItem…` calls.
+pub type Query<'a> = Vec<QueryTerm<'a>>;
 
-/// The item of a key, to update it or to delete it. Service and account are what tells a generic password from
-/// all others of its keychain; nothing else is said of it, so that it is the item of `Bun.secrets`.
-pub fn item(key: &Key, interactive: bool) -> Query<'_> {
-    let never = (!interactive).then_some(Term::NeverAsk);
-    [Term::GenericPassword, Term::Service(&key.service), Term::Account(&key.name)]
+/// Finds the item of a key, to update or delete it. Service and account tell a generic password from all others of
+/// its keychain. The query says nothing else about the item, so that it is the same item as that of `Bun.secrets`.
+pub fn for_item(key: &Key, interactive: bool) -> Query<'_> {
+    let never_ask = (!interactive).then_some(QueryTerm::NeverAsk);
+    [QueryTerm::GenericPassword, QueryTerm::Service(&key.service), QueryTerm::Account(&key.name)]
         .into_iter()
-        .chain(never)
+        .chain(never_ask)
         .collect()
 }
 
-/// Its value.
-pub fn value(key: &Key, interactive: bool) -> Query<'_> {
-    with(item(key, interactive), [Term::ReturnData])
+/// Finds the value of a key's item.
+pub fn for_value(key: &Key, interactive: bool) -> Query<'_> {
+    extend(for_item(key, interactive), [QueryTerm::ReturnData])
 }
 
-/// A new item. `unrestricted` has it trust every application, instead of the one that makes it.
-pub fn new<'a>(key: &'a Key, value: &'a Secret, unrestricted: bool, interactive: bool) -> Query<'a> {
-    // As Keychain calls an item for which nothing else is said.
-    let access = unrestricted.then_some(Term::TrustsAll(&key.service));
-    with(item(key, interactive), [Term::Value(value)].into_iter().chain(access))
+/// Describes a new item. If `unrestricted`, it trusts every application instead of only the one that makes it.
+pub fn for_new_item<'a>(key: &'a Key, value: &'a Secret, unrestricted: bool, interactive: bool) -> Query<'a> {
+    // Keychain gives an item this name if the query has no other.
+    let access = unrestricted.then_some(QueryTerm::TrustsAll(&key.service));
+    extend(for_item(key, interactive), [QueryTerm::Value(value)].into_iter().chain(access))
 }
 
-/// What an update changes: the value and nothing else, as in `Bun.secrets`. Who may use the item is up to who
-/// made it.
-pub fn change(value: &Secret) -> Query<'_> {
-    vec![Term::Value(value)]
+/// Describes what an update changes: the value and nothing else, as in `Bun.secrets`. Whoever made the item decides
+/// who may use it.
+pub fn for_update(value: &Secret) -> Query<'_> {
+    vec![QueryTerm::Value(value)]
 }
 
-/// Whether there is such an item. What is not secret is not encrypted, so that nobody is asked.
-pub fn presence(key: &Key) -> Query<'_> {
-    with(item(key, false), [Term::ReturnAttributes])
+/// Finds the attributes of a key's item. They are not encrypted, so the system does not ask the user.
+pub fn for_presence(key: &Key) -> Query<'_> {
+    extend(for_item(key, false), [QueryTerm::ReturnAttributes])
 }
 
-/// All items of a service.
-pub fn of_service(service: &str) -> Query<'_> {
+/// Finds the attributes of all items of a service.
+pub fn for_service(service: &str) -> Query<'_> {
     vec![
-        Term::GenericPassword,
-        Term::Service(service),
-        Term::NeverAsk,
-        Term::ReturnAttributes,
-        Term::MatchAll,
+        QueryTerm::GenericPassword,
+        QueryTerm::Service(service),
+        QueryTerm::NeverAsk,
+        QueryTerm::ReturnAttributes,
+        QueryTerm::MatchAll,
     ]
 }
 
-fn with<'a>(mut query: Query<'a>, terms: impl IntoIterator<Item = Term<'a>>) -> Query<'a> {
+fn extend<'a>(mut query: Query<'a>, terms: impl IntoIterator<Item = QueryTerm<'a>>) -> Query<'a> {
     query.extend(terms);
     query
 }
 
-/// What an item is called, where that is text.
-pub struct Names {
-    /// Its service.
+/// The service and account of an item that was found. Each is `None` if it is missing or not text.
+pub struct ItemNames {
+    /// The item's service.
     pub service: Option<String>,
-    /// Its account.
+    /// The item's account.
     pub account: Option<String>,
 }
 
-/// The keys of a service's items, from all that were found: sorted, and each once, though several keychains may
-/// hold it. What has no account, or one that no call could name, is left out.
-pub fn keys(service: &str, found: Vec<Names>) -> Vec<Key> {
-    // Asked for one service, the system gives no other; this is for what might be normalized on the way.
+/// Turns the items that were found for a service into sorted keys. A key that several keychains hold appears once.
+/// Items are left out if they have no account, or one that is not valid in a key.
+pub fn keys_of_service(service: &str, found: Vec<ItemNames>) -> Vec<Key> {
+    // The system gives items of this service only, unless it treats two spellings as equal.
     let of_service = found.into_iter().filter(|names| names.service.as_deref() == Some(service));
     let mut keys: Vec<_> = of_service
         .filter_map(|names| names.account.filter(|account| is_valid_part(account)))
@@ -103,7 +103,7 @@ pub fn keys(service: &str, found: Vec<Names>) -> Vec<Key> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Term::*;
+    use QueryTerm::*;
 
     fn key() -> Key {
         Key { service: "my-cli".into(), name: "token".into() }
@@ -113,25 +113,25 @@ mod tests {
     fn items_are_those_of_bun() {
         let (key, secret) = (key(), Secret::new(b"value".to_vec()));
         let item = [GenericPassword, Service("my-cli"), Account("token")];
-        assert_eq!(super::item(&key, true), item);
-        assert_eq!(value(&key, true), with(item.to_vec(), [ReturnData]));
-        assert_eq!(new(&key, &secret, false, true), with(item.to_vec(), [Value(&secret)]));
+        assert_eq!(for_item(&key, true), item);
+        assert_eq!(for_value(&key, true), extend(item.to_vec(), [ReturnData]));
+        assert_eq!(for_new_item(&key, &secret, false, true), extend(item.to_vec(), [Value(&secret)]));
         assert_eq!(
-            new(&key, &secret, true, true),
-            with(item.to_vec(), [Value(&secret), TrustsAll("my-cli")])
+            for_new_item(&key, &secret, true, true),
+            extend(item.to_vec(), [Value(&secret), TrustsAll("my-cli")])
         );
-        assert_eq!(change(&secret), [Value(&secret)]);
+        assert_eq!(for_update(&secret), [Value(&secret)]);
     }
 
     #[test]
     fn who_must_not_ask_says_so_in_every_query() {
         let (key, secret) = (key(), Secret::new(b"value".to_vec()));
         let item = [GenericPassword, Service("my-cli"), Account("token"), NeverAsk];
-        assert_eq!(super::item(&key, false), item);
-        assert_eq!(value(&key, false), with(item.to_vec(), [ReturnData]));
+        assert_eq!(for_item(&key, false), item);
+        assert_eq!(for_value(&key, false), extend(item.to_vec(), [ReturnData]));
         assert_eq!(
-            new(&key, &secret, true, false),
-            with(item.to_vec(), [Value(&secret), TrustsAll("my-cli")])
+            for_new_item(&key, &secret, true, false),
+            extend(item.to_vec(), [Value(&secret), TrustsAll("my-cli")])
         );
     }
 
@@ -139,11 +139,11 @@ mod tests {
     fn has_and_list_ask_nobody_and_read_no_value() {
         let key = key();
         assert_eq!(
-            presence(&key),
+            for_presence(&key),
             [GenericPassword, Service("my-cli"), Account("token"), NeverAsk, ReturnAttributes]
         );
         assert_eq!(
-            of_service("my-cli"),
+            for_service("my-cli"),
             [GenericPassword, Service("my-cli"), NeverAsk, ReturnAttributes, MatchAll]
         );
     }
@@ -151,27 +151,28 @@ mod tests {
     #[test]
     fn a_query_shows_no_value() {
         let (key, secret) = (key(), Secret::new(b"hunter2".to_vec()));
-        let shown = format!("{:?}", new(&key, &secret, false, true));
+        let shown = format!("{:?}", for_new_item(&key, &secret, false, true));
         assert_eq!(shown, r#"[GenericPassword, Service("my-cli"), Account("token"), Value(Secret(…))]"#);
     }
 
     #[test]
     fn names_are_sorted_and_each_once() {
-        let of = |service: &str, account: &str| Names {
+        let item = |service: &str, account: &str| ItemNames {
             service: Some(service.to_owned()),
             account: Some(account.to_owned()),
         };
         let found = vec![
-            of("a", "y"),
-            of("a", "x"),
-            of("b", "z"),
-            of("a", "y"),
-            of("a", ""),
-            of("a", "n\0ul"),
-            Names { account: None, ..of("a", "") },
-            Names { service: None, ..of("", "x") },
+            item("a", "y"),
+            item("a", "x"),
+            item("b", "z"),
+            item("a", "y"),
+            item("a", ""),
+            item("a", "n\0ul"),
+            ItemNames { account: None, ..item("a", "") },
+            ItemNames { service: None, ..item("", "x") },
         ];
-        let names: Vec<_> = keys("a", found).into_iter().map(|key| (key.service, key.name)).collect();
+        let names: Vec<_> =
+            keys_of_service("a", found).into_iter().map(|key| (key.service, key.name)).collect();
         assert_eq!(names, [("a".into(), "x".into()), ("a".into(), "y".into())]);
     }
 }

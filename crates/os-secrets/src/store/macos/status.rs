@@ -1,18 +1,18 @@
-//! What Keychain's result codes (`OSStatus`, of `SecBase.h`) mean.
+//! What Keychain's result codes (`OSStatus` in `SecBase.h`) mean.
 
 use crate::error::{Code, Error};
 
-/// There is no such item.
+/// The item does not exist.
 pub const ITEM_NOT_FOUND: i32 = -25300;
-/// There is such an item already.
+/// The item exists already.
 pub const DUPLICATE_ITEM: i32 = -25299;
-/// Some memory could not be had, or an answer was not of the kind that was asked for.
+/// Memory could not be allocated, or an answer was not of the kind that was asked for.
 pub const INTERNAL_COMPONENT: i32 = -2070;
 
-/// The password was wrong, or an item is not for this program; also where the person would have to be asked
-/// whether it is, and the process has asking switched off.
+/// The password was wrong, or this program may not use the item. The system also gives this code if it must ask the
+/// user whether the program may, and asking is switched off for the process.
 pub const AUTH_FAILED: i32 = -25293;
-/// The person would have to be asked, and must not.
+/// The system must ask the user, but is not allowed to.
 pub const INTERACTION_NOT_ALLOWED: i32 = -25308;
 
 const USER_CANCELED: i32 = -128;
@@ -28,7 +28,7 @@ const INTERACTION_REQUIRED: i32 = -25315;
 const IN_DARK_WAKE: i32 = -25320;
 const MISSING_ENTITLEMENT: i32 = -34018;
 
-/// The `code` of the JavaScript error: the one that `Bun.secrets` documents for it, where there is one.
+/// The code of a result: the one that `Bun.secrets` documents for it, if any.
 pub fn code(status: i32) -> Code {
     match status {
         INTERACTION_NOT_ALLOWED => Code::InteractionNotAllowed,
@@ -42,47 +42,52 @@ pub fn code(status: i32) -> Code {
     }
 }
 
-/// What a result means, and what to do, to follow the system's words.
+/// What a result means and what to do. It follows the system's own message.
 pub fn advice(status: i32) -> &'static str {
     match status {
         INTERACTION_NOT_ALLOWED => {
-            " It must ask the person, and this call never asks (as with interactive: false), or the process has no \
-             desktop to ask on (SSH, a service of launchd, cron). Unlock the keychain first (security \
-             unlock-keychain), or store the credential with allowUnrestrictedAccess"
+            " Keychain must ask the user, but this call never asks (as with interactive: false), or the process has no \
+             desktop to ask on (SSH, a launchd service, cron). Unlock the keychain first (security unlock-keychain), \
+             or store the credential with allowUnrestrictedAccess"
         }
         INTERACTION_REQUIRED => {
-            " It must ask the person, and could not. Log in on the desktop, or unlock the keychain first (security \
+            " Keychain must ask the user, but cannot. Log in on the desktop, or unlock the keychain first (security \
              unlock-keychain)"
         }
-        IN_DARK_WAKE => " The machine is half asleep and can ask nobody. Wake it up, then try again",
-        AUTH_FAILED => {
-            " The password was wrong, or this program was not allowed to use the item. Make a call that may ask, and \
-             allow it there; or see the item's access control in Keychain Access"
+        IN_DARK_WAKE => {
+            " Keychain cannot ask the user while the machine is asleep (dark wake). Wake it up, then try again"
         }
-        USER_CANCELED => " Nothing was changed. Try again, and answer what is asked",
+        AUTH_FAILED => {
+            " The password was wrong, or this program may not use the item. Make a call that may ask the user and \
+             allow access then, or change the item's access control in Keychain Access"
+        }
+        USER_CANCELED => " Nothing was changed. Try again, and answer the prompt",
         NO_ACCESS_FOR_ITEM | INVALID_OWNER_EDIT => {
-            " See the item's access control in Keychain Access, or delete the item there"
+            " This program may not use the item. Change the item's access control in Keychain Access, or delete the \
+             item there"
         }
         READ_ONLY | WRITE_PERMISSION => {
-            " The keychain can only be read. See its file's permissions and which one is the default (security \
-             default-keychain)"
+            " The keychain is read-only. Check the permissions of its file, and which keychain is the default \
+             (security default-keychain)"
         }
         MISSING_ENTITLEMENT => {
-            " This program is signed in a way that keeps it from keychains. Run another build of it"
+            " The code signature of this program does not let it use keychains. Use another build of the program"
         }
         NO_DEFAULT_KEYCHAIN | NO_SUCH_KEYCHAIN | INVALID_KEYCHAIN => {
-            " See which keychain is the default (security default-keychain), and whether its file is there: a user \
-             who has never logged in on the desktop has none (security create-keychain, security default-keychain -s)"
+            " Check which keychain is the default (security default-keychain), and whether its file exists. A user who \
+             has never logged in on the desktop has no keychain yet (security create-keychain, security \
+             default-keychain -s)"
         }
         NOT_AVAILABLE => {
-            " No keychain can be reached from here, as in a service of launchd outside of the user's session. Run the \
-             program as the user whose keychain it is, or use an encrypted file (OS_SECRETS_PROVIDER=file)"
+            " This process can reach no keychain, for example because it is a launchd service outside the user's \
+             session. Run the program as the user who owns the keychain, or use an encrypted file \
+             (OS_SECRETS_PROVIDER=file)"
         }
-        _ => " See what the number means (security error <number>), then try again",
+        _ => " Look up what the number means (security error <number>), then try again",
     }
 }
 
-/// The error of a call that answered with a result code, for which the system has these words.
+/// The error of a call that gave this result code, with the system's own message for it.
 pub fn error(operation: &'static str, status: i32, message: String) -> Error {
     Error::Keychain { operation, status, message, code: code(status), advice: advice(status) }
 }
@@ -98,7 +103,7 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "Keychain failed at SecItemUpdate: The specified item could not be found in the keychain (OSStatus \
-             -25300). See what the number means (security error <number>), then try again"
+             -25300). Look up what the number means (security error <number>), then try again"
         );
         assert_eq!(error.code(), Code::PlatformError);
     }
@@ -136,7 +141,7 @@ mod tests {
         ] {
             assert!(advice(status).contains(command), "{status}");
         }
-        // It follows a full stop, and ends without one.
+        // Advice follows a full stop, and ends without one.
         for status in (-25320..=-25240).chain([-128, -61, -34018]) {
             assert!(advice(status).starts_with(' ') && !advice(status).ends_with(['.', ' ']), "{status}");
         }

@@ -1,14 +1,14 @@
-//! What state the store is in, found out without changing anything.
+//! Finds out the state of the store without changing anything.
 
 use super::{CredentialManager, LANE, api};
 use crate::error::Error;
 
-/// What there is to say of the store.
+/// The state of the store.
 #[derive(Debug)]
 pub struct Diagnosis {
-    /// Whether credentials can be read; otherwise why not.
+    /// Whether credentials can be read, or why not.
     pub reachable: Result<(), Error>,
-    /// Whether the logon session can keep credentials: `None` for not at all, and whether beyond its own end.
+    /// Whether the logon session can keep credentials beyond its own end. `None` if it cannot keep any.
     pub keeps: Result<Option<bool>, Error>,
 }
 
@@ -20,8 +20,8 @@ impl CredentialManager {
     /// [`Error::Internal`].
     pub async fn diagnose(&self) -> Result<Diagnosis, Error> {
         LANE.run(|| {
-            let reachable = api::read(&api::Text::new("os-secrets/doctor")).map(drop);
-            Ok(Diagnosis { reachable, keeps: api::longest() })
+            let reachable = api::read_item(&api::WideString::new("os-secrets/doctor")).map(drop);
+            Ok(Diagnosis { reachable, keeps: api::read_session_persistence() })
         })
         .await
     }

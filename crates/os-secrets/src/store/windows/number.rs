@@ -1,4 +1,4 @@
-//! What Windows' error numbers (`winerror.h`) mean for credentials.
+//! What the error numbers of Windows (`winerror.h`) mean for credentials.
 
 use crate::error::{Code, Error};
 
@@ -8,7 +8,7 @@ const NO_SUCH_LOGON_SESSION: u32 = 1312;
 const SERVICE_DISABLED: u32 = 1058;
 const RPC_SERVER_UNAVAILABLE: u32 = 1722;
 
-/// The code that an error number stands for.
+/// The code of an error number.
 fn code(number: u32) -> Code {
     match number {
         ACCESS_DENIED => Code::AccessDenied,
@@ -17,27 +17,27 @@ fn code(number: u32) -> Code {
     }
 }
 
-/// What an error number of Windows means, and what to do, to follow the system's words.
+/// What an error number means and what to do. It follows the system's own message.
 fn advice(number: u32) -> &'static str {
     match number {
         ACCESS_DENIED => {
-            " The system lets this process have no credentials. Run it as the user whose they are, outside of a \
+            " Windows does not let this process use credentials. Run it as the user who owns them, outside of a \
              sandbox"
         }
-        CANCELLED => " Try again, and answer what is asked",
+        CANCELLED => " Try again, and answer the prompt",
         NO_SUCH_LOGON_SESSION => {
-            " This logon session has no credentials: sessions over the network have none (SSH with a key, remote \
-             PowerShell), nor have service accounts. Log on with a password, run the program as a task that is \
-             allowed to store it, or use an encrypted file (OS_SECRETS_PROVIDER=file)"
+            " This logon session has no credentials: network sessions (SSH with a key, remote PowerShell) and service \
+             accounts have none. Log on with a password, run the program as a scheduled task that stores its password, \
+             or use an encrypted file (OS_SECRETS_PROVIDER=file)"
         }
         SERVICE_DISABLED | RPC_SERVER_UNAVAILABLE => {
-            " Its service does not run. Start it (sc start VaultSvc), then try again"
+            " The service of Credential Manager is not running. Start it (sc start VaultSvc), then try again"
         }
-        _ => " See what the number means (net helpmsg <number>), then try again",
+        _ => " Look up what the number means (net helpmsg <number>), then try again",
     }
 }
 
-/// The error of a call that failed with a number, for which the system has these words.
+/// The error of a call that failed with this number, with the system's own message for it.
 pub fn error(operation: &'static str, number: u32, message: String) -> Error {
     Error::Windows { operation, number, message, code: code(number), advice: advice(number) }
 }
@@ -66,7 +66,7 @@ mod tests {
     fn messages_name_the_cause_and_what_to_do() {
         assert_eq!(
             failed(87).to_string(),
-            "Credential Manager failed at CredRead: some words (error 87). See what the number means (net \
+            "Credential Manager failed at CredRead: some words (error 87). Look up what the number means (net \
              helpmsg <number>), then try again"
         );
         assert!(failed(1312).to_string().contains("SSH with a key"));
