@@ -17,6 +17,7 @@
 //! | [`scope`] | named secrets, references to them, and where they lie |
 //! | [`store`] | the [`Store`](store::Store) trait, and one implementation per operating system |
 //! | [`sync`] | locks, and values that are shared between threads |
+//! | [`wiped`] | a buffer that is wiped from memory, however large it grows |
 //!
 //! Dependencies point one way: scope → store → credential, bounds, file,
 //! json, error.
@@ -52,3 +53,5 @@ pub mod scope;
 pub mod store;
 #[forbid(unsafe_code)]
 pub mod sync;
+#[forbid(unsafe_code)]
+pub mod wiped;

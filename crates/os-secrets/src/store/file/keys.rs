@@ -19,6 +19,7 @@ use crate::{
     environment::{Variables, configuration_directory, fixed},
     error::Error,
     file::{path_of, writable_by_others},
+    wiped::WipedBuffer,
 };
 
 /// The name of the identity's file, where systemd and containers lay secrets.
@@ -152,11 +153,11 @@ pub fn generate() -> (Zeroizing<Vec<u8>>, String) {
     let identity = x25519::Identity::generate();
     let recipient = identity.to_public().to_string();
     let key = identity.to_string();
-    let mut text = Zeroizing::new(Vec::with_capacity(256));
+    let mut text = WipedBuffer::default();
     for part in ["# public key: ", &recipient, "\n", key.expose_secret(), "\n"] {
         text.extend_from_slice(part.as_bytes());
     }
-    (text, recipient)
+    (text.into_bytes(), recipient)
 }
 
 fn is_absent(error: &io::Error) -> bool {
@@ -249,9 +250,9 @@ fn read_identity(path: &Path, strict: bool) -> Result<Zeroizing<Vec<u8>>, String
     if metadata.len() > MAX_IDENTITY {
         return Err("is too large to be an identity".into());
     }
-    let mut bytes = Zeroizing::new(Vec::with_capacity(metadata.len() as usize + 1));
-    File::open(path).map_err(fail)?.take(MAX_IDENTITY).read_to_end(&mut bytes).map_err(fail)?;
-    Ok(bytes)
+    let mut text = WipedBuffer::default();
+    text.read_to_end(File::open(path).map_err(fail)?.take(MAX_IDENTITY)).map_err(fail)?;
+    Ok(text.into_bytes())
 }
 
 /// Reads identities: one a line, beside comments.

@@ -21,6 +21,7 @@ use crate::{
     executor::{Lane, Purpose},
     progress::Progress,
     store::MAX_VALUE,
+    wiped::WipedBuffer,
 };
 
 #[cfg(unix)]
@@ -209,31 +210,24 @@ async fn finish(mut running: Running, input: &[u8]) -> io::Result<(ExitStatus, Z
     let child = running.child.as_mut().ok_or_else(gone)?;
     let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
     let (Some(stdin), Some(stdout)) = (stdin, stdout) else { return Err(gone()) };
-    let mut output = Zeroizing::new(Vec::with_capacity(1 << 12));
+    let mut output = WipedBuffer::default();
     os::talk(child, stdin, input, stdout, &mut output).await?;
-    Ok((child.wait()?, output))
+    Ok((child.wait()?, output.into_bytes()))
 }
 
-/// Reads what there is: how many bytes, of which 0 mean the end; `None` where nothing is there yet.
+/// Appends what there is to read to `output`, and returns the number of bytes: 0 at the end, `None` if nothing has
+/// arrived yet.
 fn fill(
     read: impl FnOnce(&mut [u8]) -> io::Result<usize>,
-    output: &mut Zeroizing<Vec<u8>>,
+    output: &mut WipedBuffer,
 ) -> io::Result<Option<usize>> {
-    let mut chunk = Zeroizing::new([0; 1 << 12]);
-    let count = match read(&mut *chunk) {
+    let count = match output.read_chunk(read) {
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
         count => count?,
     };
-    if output.len() + count > MAX_ANSWER {
+    if output.len() > MAX_ANSWER {
         return Err(io::Error::other("its answer is too long"));
     }
-    if output.len() + count > output.capacity() {
-        // Grown by hand, so that no copy is left behind.
-        let mut larger = Zeroizing::new(Vec::with_capacity(2 * output.capacity()));
-        larger.extend_from_slice(output);
-        *output = larger;
-    }
-    output.extend_from_slice(&chunk[..count]);
     Ok(Some(count))
 }
 
