@@ -14,7 +14,7 @@ use tokio::{
 };
 use zeroize::Zeroizing;
 
-use super::{DEFAULT_TIMEOUT, NOT_FOUND, Options};
+use super::{DEFAULT_TIMEOUT, ExecOptions, NOT_FOUND};
 use crate::{
     environment::Variables,
     error::{Effect, Error},
@@ -95,7 +95,7 @@ pub fn environment(variables: &impl Variables) -> Vec<(String, OsString)> {
 }
 
 /// How a run ended.
-pub enum Answer {
+pub enum RunOutcome {
     /// As it should; with what was printed.
     Done(Zeroizing<Vec<u8>>),
     /// Not as it should; with what the program said of that.
@@ -104,15 +104,15 @@ pub enum Answer {
 
 /// The program.
 pub struct Helper {
-    options: Options,
+    options: ExecOptions,
     environment: Vec<(String, OsString)>,
     turns: Semaphore,
     starting: Lane,
 }
 
 impl Helper {
-    pub fn new(options: Options, environment: Vec<(String, OsString)>) -> Self {
-        let starting = Lane::of(&options.command, Purpose::Start);
+    pub fn new(options: ExecOptions, environment: Vec<(String, OsString)>) -> Self {
+        let starting = Lane::for_file(&options.command, Purpose::Start);
         Self { options, environment, turns: Semaphore::new(MAX_RUNNING), starting }
     }
 
@@ -133,7 +133,7 @@ impl Helper {
         operation: &'static str,
         input: &[u8],
         progress: &Progress,
-    ) -> Result<Answer, Error> {
+    ) -> Result<RunOutcome, Error> {
         // It is never closed.
         let _turn = self.turns.acquire().await.map_err(|_| Error::Closed)?;
         let after = self.options.timeout.unwrap_or(DEFAULT_TIMEOUT);
@@ -158,8 +158,8 @@ impl Helper {
             let child = child.inspect_err(|_| progress.refused()).map_err(fail)?;
             let (status, output) = finish(child, input).await.map_err(fail)?;
             Ok(match status.success() {
-                true => Answer::Done(output),
-                false => Answer::Failed(told(operation, status, &output)),
+                true => RunOutcome::Done(output),
+                false => RunOutcome::Failed(told(operation, status, &output)),
             })
         };
         // A program on a disk that does not answer may take for ever to start.
