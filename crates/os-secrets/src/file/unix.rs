@@ -34,13 +34,21 @@ impl Lock {
         }
     }
 
-    /// Makes sure that the directory's names are on the disk.
+    /// Makes sure that the names in the directory are on the disk.
     pub fn sync(&self) -> io::Result<()> {
         self.0.sync_all()
     }
 }
 
-/// Makes sure that the names in a file's directory are on the disk, where that can be done.
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing the file is not enough: a child process that has not reached its exec yet has a copy of the
+        // descriptor, and the lock would last until that is closed as well.
+        let _ = self.0.unlock();
+    }
+}
+
+/// Makes sure that the names in a file's directory are on the disk, if the file system can do that.
 pub fn sync_directory(file: &Path) {
     if let Ok(directory) = File::open(directory(file)) {
         let _ = directory.sync_all();
@@ -185,6 +193,21 @@ pub fn path_of(text: &[u8]) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The copy stands for that of a child between fork and exec.
+    #[test]
+    fn a_lock_ends_although_a_copy_of_its_descriptor_is_open() {
+        let path = std::env::temp_dir().join(format!("os-secrets-lock-{:016x}", getrandom::u64().unwrap()));
+        make_directory(&path).unwrap();
+        let take = || Lock::try_take(&path.join("file"), Instant::now()).unwrap();
+        let lock = take().unwrap();
+        let copy = lock.0.try_clone().unwrap();
+        assert!(take().is_none());
+        drop(lock);
+        assert!(take().is_some());
+        drop(copy);
+        fs::remove_dir(path).unwrap();
+    }
 
     #[test]
     fn paths_can_be_pasted() {
