@@ -267,7 +267,7 @@ for (const way of Object.keys(ways)) {
         assert.ok(read.code === 0 && read.shown.includes("value"), read.shown);
         assert.ok(!read.shown.includes("horse"));
         const wrong = await type(["--store", "file", "get", "name"], [[prompt, "battery\r"]]);
-        assert.match(wrong.shown, /the passphrase is not the right one/);
+        assert.match(wrong.shown, /the passphrase is wrong/);
         // It asks on the terminal even if standard input is a pipe.
         const shell = `echo piped | ${ways[way]("secrets").join(" ")} --store file set piped`;
         const piped = await type(["bash", "-c", shell], [[prompt, "correct horse\r"]], []);

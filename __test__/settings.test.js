@@ -197,7 +197,7 @@ describe("what unlocks the encrypted file", () => {
       [{ OS_SECRETS_IDENTITY: "/dev/null" }, /not a regular file/],
     ];
     for (const [env, why] of [
-      [{}, /There is nothing to unlock the file store with: .*secrets init/],
+      [{}, /There is nothing to unlock the file store with\. .*secrets init/],
       [{ OS_SECRETS_IDENTITY: identity.path, OS_SECRETS_PASSPHRASE: "p" }, /are both set/],
       [
         { OS_SECRETS_IDENTITY: "/none" },
@@ -206,8 +206,8 @@ describe("what unlocks the encrypted file", () => {
       // A damaged identity may be taken for something else, and must not be shown.
       [{ OS_SECRETS_IDENTITY: secret.slice(1) }, /is neither an identity/],
       [{ OS_SECRETS_IDENTITY: Buffer.from(secret).toString("base64") }, /is neither an identity/],
-      [{ OS_SECRETS_IDENTITY: `${secret}X` }, /OS_SECRETS_IDENTITY holds in line 1 what is no identity/],
-      [{ OS_SECRETS_IDENTITY: file("empty", "# nothing\n", 0o600) }, /holds no identity/],
+      [{ OS_SECRETS_IDENTITY: `${secret}X` }, /OS_SECRETS_IDENTITY has something in line 1 that is not an identity/],
+      [{ OS_SECRETS_IDENTITY: file("empty", "# nothing\n", 0o600) }, /contains no identity/],
       [{ OS_SECRETS_IDENTITY: session.directory }, isWindows ? /OS_SECRETS_IDENTITY/ : /not a regular file/],
       ...(isWindows ? [] : ofLinux),
     ]) {

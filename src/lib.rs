@@ -27,8 +27,8 @@ use os_secrets::{
     scope::{Resolution, Scope, Scopes},
     store::{
         self, Call, Choice, Persist, SetOptions, Store,
-        exec::{self, ExecStore},
-        file::{self, FileStore, keys::Unlock},
+        exec::{ExecOptions, ExecStore},
+        file::{FileOptions, FileStore, keys::Unlock},
         memory::MemoryStore,
     },
 };
@@ -111,7 +111,7 @@ pub fn open_file(
 ) -> External<Choice> {
     let identity = identity.map(|identity| Unlock::Identity(identity.0));
     let unlock = identity.or(passphrase.map(|passphrase| Unlock::Passphrase(passphrase.0)));
-    let options = file::Options { path: path.map(Into::into), unlock, ask: None };
+    let options = FileOptions { path: path.map(Into::into), unlock, ask: None };
     External::new(Choice::Own(Arc::new(FileStore::new(options, store::settings().file.clone()))))
 }
 
@@ -126,7 +126,7 @@ pub fn open_exec(
 ) -> napi::Result<External<Choice>> {
     let pairs = variables.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone()));
     let timeout = (timeout > 0).then(|| Duration::from_millis(timeout.into()));
-    let options = exec::Options { command: command.into(), env: pairs.collect(), timeout };
+    let options = ExecOptions { command: command.into(), env: pairs.collect(), timeout };
     match ExecStore::new(options, store::settings().helpers.clone()) {
         Ok(store) => Ok(External::new(Choice::Own(Arc::new(store)))),
         Err(error) => Err(throw(env, &error)),

@@ -10,7 +10,7 @@ use os_secrets::{
     environment::Process,
     error::Error,
     file,
-    store::file::keys::{generate, own_identity},
+    store::file::keys::{default_identity_path, generate_identity},
 };
 
 pub fn init(context: &Context, path: Option<PathBuf>) -> Result<(), Failure> {
@@ -18,12 +18,12 @@ pub fn init(context: &Context, path: Option<PathBuf>) -> Result<(), Failure> {
     context.without_store("init")?;
     let path = match path {
         Some(path) => context.at(&path),
-        None => own_identity(&Process).ok_or_else(|| {
+        None => default_identity_path(&Process).ok_or_else(|| {
             Error::InvalidSetting("There is no place for an identity: name its file, or set HOME".into())
         })?,
     };
     context.keep_from_output(&[&path])?;
-    let (identity, recipient) = generate();
+    let (identity, recipient) = generate_identity();
     write(&path, &identity)?;
     context.note(&format!(
         "the identity is {}; whoever has it can read what is encrypted for it, and without it nobody can",

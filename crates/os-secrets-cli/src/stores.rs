@@ -14,7 +14,7 @@ use os_secrets::{
     file,
     store::{
         self, Choice,
-        file::{Ask, FileStore, Options},
+        file::{AskPassphrase, FileOptions, FileStore},
         settings::StoreKind,
     },
 };
@@ -54,8 +54,8 @@ impl Selected {
     }
 
     fn file(path: Option<&Path>) -> Self {
-        let ask = terminal::keyboard().is_ok().then(|| Arc::new(ask) as Ask);
-        let options = Options { path: path.map(absolute_path), unlock: None, ask };
+        let ask = terminal::keyboard().is_ok().then(|| Arc::new(ask) as AskPassphrase);
+        let options = FileOptions { path: path.map(absolute_path), unlock: None, ask };
         Self::File(Arc::new(FileStore::new(options, store::settings().file.clone())))
     }
 

@@ -54,6 +54,7 @@
 //! | [`scope`] | named secrets, references to them, and where they lie |
 //! | [`store`] | the [`Store`](store::Store) trait and its implementations |
 //! | [`sync`] | locks, and values that threads share |
+//! | [`wiped`] | a buffer that is wiped from memory, however large it grows |
 //!
 //! Dependencies point one way: scope → store → credential, bounds, progress, file, json, environment, error.
 
@@ -88,3 +89,5 @@ pub mod scope;
 pub mod store;
 #[forbid(unsafe_code)]
 pub mod sync;
+#[forbid(unsafe_code)]
+pub mod wiped;

@@ -19,11 +19,11 @@ use os_secrets::{
     bounds::Bounds,
     credential::{Key, Secret},
     error::{Code, Effect, Error},
-    file::{Directory, check_private, make_directory},
+    file::{LockedDirectory, check_private, make_directory},
     progress::Progress,
     store::{
         SetOptions, Store,
-        file::{Defaults, FileStore, Options, keys::Unlock},
+        file::{Defaults, FileOptions, FileStore, keys::Unlock},
     },
 };
 
@@ -57,7 +57,7 @@ fn key(name: &str) -> Key {
 }
 
 fn store(path: &Path, unlock: Unlock) -> FileStore {
-    let options = Options { path: Some(path.into()), unlock: Some(unlock), ask: None };
+    let options = FileOptions { path: Some(path.into()), unlock: Some(unlock), ask: None };
     FileStore::new(options, Defaults::read(&|_: &str| None))
 }
 
@@ -152,9 +152,17 @@ async fn errors_tell_what_is_wrong() {
         (&|path| encrypt("{}", path, &["--recipient", &other]), "AUTH_FAILED", "other recipients"),
         (&encrypted("no JSON"), "INVALID_DATA", "is not valid JSON at line 1"),
         (&encrypted("{}"), "INVALID_DATA", "holds no store of os-secrets"),
-        (&encrypted(r#"{"version": 2}"#), "INVALID_DATA", "version that is not known"),
-        (&encrypted(r#"{"version": 1, "credentials": []}"#), "INVALID_DATA", "what is not an object"),
-        (&encrypted(r#"{"version": 1, "credentials": {"": {}}}"#), "INVALID_DATA", "service that cannot be"),
+        (&encrypted(r#"{"version": 2}"#), "INVALID_DATA", "version that this os-secrets does not know"),
+        (
+            &encrypted(r#"{"version": 1, "credentials": []}"#),
+            "INVALID_DATA",
+            "something that is not an object",
+        ),
+        (
+            &encrypted(r#"{"version": 1, "credentials": {"": {}}}"#),
+            "INVALID_DATA",
+            "service that is not valid",
+        ),
         (&encrypted(r#"{"version": 1, "credentials": {"a": {"b": 1}}}"#), "INVALID_DATA", "neither a text"),
         (
             &encrypted(r#"{"version": 1, "credentials": {"a": {"b": {"base64": "?"}}}}"#),
@@ -196,7 +204,7 @@ async fn only_its_owner_can_get_at_the_file() {
     assert!(error().await.to_string().ends_with("a directory of its own (mkdir -m 700 …)"));
     fs::remove_file(&foreign).unwrap();
     fs::set_permissions(&folder.0, fs::Permissions::from_mode(0o700)).unwrap();
-    for (path, wrong, right, mend) in [
+    for (path, wrong, right, fix) in [
         (&file, 0o640, 0o600, "chmod 600"),
         (&file, 0o604, 0o600, "chmod 600"),
         (&folder.0, 0o755, 0o700, "chmod 700"),
@@ -204,7 +212,7 @@ async fn only_its_owner_can_get_at_the_file() {
         fs::set_permissions(path, fs::Permissions::from_mode(wrong)).unwrap();
         let told = error().await;
         assert_eq!(told.code(), Code::AccessDenied);
-        assert!(told.to_string().contains(&format!("{mend} {}", path.display())), "{told}");
+        assert!(told.to_string().contains(&format!("{fix} {}", path.display())), "{told}");
         fs::set_permissions(path, fs::Permissions::from_mode(right)).unwrap();
     }
     let moved = folder.0.join("moved");
@@ -352,7 +360,7 @@ async fn who_can_read_a_file_still_can_when_it_is_written() {
     let of = |identity: &x25519::Identity| store(&folder.file(), text_of(identity));
     assert_eq!(get(&of(&alice), "name").await, Ok(None));
     let error = set(&of(&alice), "name", "value").await.unwrap_err();
-    assert!(error.to_string().contains("1 of them it does not list"), "{error}");
+    assert!(error.to_string().contains("does not list 1 of them"), "{error}");
     let told = of(&alice).diagnose().await.unwrap();
     assert_eq!((told.credentials, told.unwritable), (Ok(0), Some(error)));
     // Named, and nobody else with them, they are listed from then on.
@@ -407,7 +415,7 @@ async fn who_gives_up_learns_whether_it_was_too_late() {
     let identity = x25519::Identity::generate();
     let store = Arc::new(store(&folder.file(), text_of(&identity)));
     set(&store, "name", "one").await.unwrap();
-    let other = Directory::lock(&folder.file()).unwrap();
+    let other = LockedDirectory::lock(&folder.file()).unwrap();
     let progress = Progress::changing(true);
     let bounds = Bounds { timeout: Some(Duration::from_millis(50)), ..Bounds::default() };
     let (name, value) = (key("name"), secret("two"));
@@ -494,4 +502,28 @@ async fn nothing_is_made_before_it_is_needed() {
     assert!(store.has(&key("name"), &read).await.unwrap());
     let made = fs::metadata(path.parent().unwrap()).unwrap();
     assert_eq!(check_private(path.parent().unwrap(), &made), Ok(()));
+}
+
+/// One of them sees a directory that is missing and only a delete to make; the other makes and locks the directory
+/// before a set comes to the first.
+#[tokio::test]
+async fn stores_of_one_file_whose_directory_is_missing_do_not_wait_for_each_other() {
+    let folder = Folder::new();
+    let identity = x25519::Identity::generate();
+    for round in 0..200 {
+        let path = folder.0.join(round.to_string()).join("secrets.age");
+        let (one, other) = (store(&path, text_of(&identity)), store(&path, text_of(&identity)));
+        let change = Progress::changing(true);
+        let (name, late) = (key("deleted"), async {
+            for _ in 0..round {
+                tokio::task::yield_now().await;
+            }
+            set(&one, "late", "value").await
+        });
+        let calls = async { tokio::join!(one.delete(&name, &change), set(&other, "name", "value"), late) };
+        let outcomes = tokio::time::timeout(Duration::from_secs(10), calls).await;
+        let (deleted, set, late) = outcomes.unwrap_or_else(|_| panic!("they wait in round {round}"));
+        assert_eq!((deleted, set, late), (Ok(false), Ok(()), Ok(())));
+        assert_eq!(get(&one, "name").await, Ok(Some(secret("value"))));
+    }
 }

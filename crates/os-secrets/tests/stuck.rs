@@ -24,8 +24,8 @@ use os_secrets::{
     scope::{Name, Repository, Scope, Scopes, User},
     store::{
         Choice, SetOptions, Store,
-        exec::{self, ExecStore},
-        file::{Defaults, FileStore, Options, keys::Unlock},
+        exec::{ExecOptions, ExecStore},
+        file::{Defaults, FileOptions, FileStore, keys::Unlock},
         memory::MemoryStore,
     },
 };
@@ -105,11 +105,11 @@ fn identity() -> String {
 
 fn file_store(path: PathBuf, identity: &str) -> FileStore {
     let unlock = Some(Unlock::Identity(Secret::new(identity.into())));
-    FileStore::new(Options { path: Some(path), unlock, ask: None }, Defaults::read(&|_: &str| None))
+    FileStore::new(FileOptions { path: Some(path), unlock, ask: None }, Defaults::read(&|_: &str| None))
 }
 
 fn exec_store(command: PathBuf, timeout: Duration) -> ExecStore {
-    let options = exec::Options { command, env: Vec::new(), timeout: Some(timeout) };
+    let options = ExecOptions { command, env: Vec::new(), timeout: Some(timeout) };
     ExecStore::new(options, vec![("PATH".into(), "/usr/bin:/bin".into())]).unwrap()
 }
 
@@ -170,6 +170,26 @@ fn an_identity_that_cannot_be_read_holds_up_no_other_store() {
         drop(stuck);
         // What was given up had begun, or not.
         timeout(PROMPTLY, set(&bad)).await.expect("the disk answers again").unwrap();
+    });
+}
+
+#[test]
+fn an_identity_that_cannot_be_read_holds_up_no_other_store_of_its_file() {
+    run(async {
+        let folder = Folder::new();
+        let text = identity();
+        let path = folder.0.join("secrets.age");
+        let identity = folder.write("identity", &text, 0o600);
+        let stuck = Stuck::file(&identity);
+        let bad = file_store(path.clone(), identity.to_str().unwrap());
+        give_up(get(&bad)).await;
+        give_up(set(&bad)).await;
+        let good = file_store(path, &text);
+        timeout(PROMPTLY, set(&good)).await.expect("a set is held up by another store's identity").unwrap();
+        let value =
+            timeout(PROMPTLY, get(&good)).await.expect("a get is held up by another store's identity");
+        assert_eq!(value, Ok(Some(Secret::new(b"value".to_vec()))));
+        drop(stuck);
     });
 }
 

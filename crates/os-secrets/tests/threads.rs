@@ -1,7 +1,11 @@
 //! Where the system gives no more threads. By itself, because it changes what its process may have.
 #![cfg(target_os = "linux")]
 
-use std::{fs, sync::Arc};
+use std::{
+    fs,
+    sync::{Arc, mpsc},
+    thread,
+};
 
 use age::secrecy::ExposeSecret;
 use os_secrets::{
@@ -13,7 +17,7 @@ use os_secrets::{
     progress::Progress,
     store::{
         SetOptions, Store,
-        file::{Defaults, FileStore, Options, keys::Unlock},
+        file::{Defaults, FileOptions, FileStore, keys::Unlock},
     },
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -37,6 +41,22 @@ fn without_threads<T>(work: impl FnOnce() -> T) -> T {
     done
 }
 
+/// Blocks a thread of the pool until the sender goes away, and returns when that has begun.
+fn block_in_lane(ended: mpsc::Receiver<()>) -> thread::JoinHandle<Result<(), Error>> {
+    let (begin, begun) = mpsc::channel();
+    let call = async move {
+        let work = move || {
+            begin.send(()).unwrap();
+            let _ = ended.recv();
+            Ok(())
+        };
+        Lane::new(1).run(work).await
+    };
+    let blocked = thread::spawn(|| block_on(call).unwrap());
+    begun.recv().unwrap();
+    blocked
+}
+
 // One test: threads that were started once are used by whatever comes next.
 #[test]
 fn a_call_that_gets_no_thread_fails_alone() {
@@ -44,7 +64,7 @@ fn a_call_that_gets_no_thread_fails_alone() {
     make_directory(&folder).unwrap();
     let identity = age::x25519::Identity::generate().to_string();
     let unlock = Unlock::Identity(Secret::new(identity.expose_secret().as_bytes().to_vec()));
-    let options = Options { path: Some(folder.join("secrets.age")), unlock: Some(unlock), ask: None };
+    let options = FileOptions { path: Some(folder.join("secrets.age")), unlock: Some(unlock), ask: None };
     let store = Arc::new(FileStore::new(options, Defaults::read(&|_: &str| None)));
     let set = || {
         let store = Arc::clone(&store);
@@ -66,5 +86,17 @@ fn a_call_that_gets_no_thread_fails_alone() {
     }
     assert_eq!(block_on(async { Lane::new(1).run(|| Ok("later")).await }).unwrap(), Ok("later"));
     assert_eq!(set().unwrap(), Ok(()));
+
+    // Nor does a call wait for threads that may never be free again. There are fewer of them than there is work here.
+    let (ends, work): (Vec<_>, Vec<_>) = (0..8).map(|_| mpsc::channel::<()>()).unzip();
+    let blocked: Vec<_> = work.into_iter().map(block_in_lane).collect();
+    let refused = without_threads(|| block_on(async { Lane::new(1).run(|| Ok(())).await }));
+    let Err(Error::Internal(why)) = refused.unwrap() else { panic!("it has found a thread") };
+    assert!(why.starts_with("no thread can be started for it: "), "{why}");
+    drop(ends);
+    for outcome in blocked {
+        outcome.join().unwrap().unwrap();
+    }
+    assert_eq!(block_on(async { Lane::new(1).run(|| Ok("later")).await }).unwrap(), Ok("later"));
     fs::remove_dir_all(folder).unwrap();
 }

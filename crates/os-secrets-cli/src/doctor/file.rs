@@ -10,7 +10,7 @@ use os_secrets::{
     error::Error,
     executor::block_on,
     file::shell_word,
-    store::file::{FileStore, keys::Source},
+    store::file::{FileStore, keys::KeySource},
 };
 
 /// Examines an encrypted file.
@@ -56,9 +56,9 @@ pub fn examine(store: Arc<FileStore>) -> Result<Report, Failure> {
         });
     }
     let key = diagnosis.key.as_ref().ok().map(|source| match source {
-        Source::Given => "terminal".to_owned(),
-        Source::Variable(name) => (*name).to_owned(),
-        Source::File(path) | Source::Own(path) => path.display().to_string(),
+        KeySource::Given => "terminal".to_owned(),
+        KeySource::Variable(name) => (*name).to_owned(),
+        KeySource::File(path) | KeySource::Own(path) => path.display().to_string(),
     });
     let facts = vec![
         ("works", json!(works(&problems))),

@@ -8,7 +8,7 @@ use std::{
 use zeroize::Zeroizing;
 
 use super::Failure;
-use os_secrets::{error::Error, file, store::MAX_VALUE};
+use os_secrets::{error::Error, file, store::MAX_VALUE, wiped::WipedBuffer};
 
 #[cfg(unix)]
 mod unix;
@@ -47,27 +47,16 @@ impl Output {
     }
 }
 
-/// Reads a stream to its end, into memory that is wiped, also where it had to grow.
-pub fn read_all(mut stream: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
-    let mut bytes = Zeroizing::new(Vec::with_capacity(1 << 12));
-    let mut chunk = Zeroizing::new([0; 1 << 12]);
-    loop {
-        let count = match stream.read(&mut *chunk) {
-            Ok(0) => return Ok(bytes),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            count => count?,
-        };
-        // One newline at the end does not count.
-        if bytes.len() + count > MAX_VALUE + 2 {
-            return Err(io::Error::other(format!("it has more than {MAX_VALUE} bytes")));
-        }
-        if bytes.len() + count > bytes.capacity() {
-            let mut larger = Zeroizing::new(Vec::with_capacity(2 * bytes.capacity()));
-            larger.extend_from_slice(&bytes);
-            bytes = larger;
-        }
-        bytes.extend_from_slice(&chunk[..count]);
+/// Reads a stream to its end, into memory that is wiped.
+pub fn read_all(stream: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
+    // One newline at the end does not count.
+    let max = MAX_VALUE + 2;
+    let mut bytes = WipedBuffer::default();
+    bytes.read_to_end(stream.take(max as u64 + 1))?;
+    if bytes.len() > max {
+        return Err(io::Error::other(format!("it has more than {MAX_VALUE} bytes")));
     }
+    Ok(bytes.into_bytes())
 }
 
 /// Reads a file, or standard input where none is named.

@@ -4,12 +4,10 @@ use std::mem;
 
 use zeroize::Zeroizing;
 
-use os_secrets::credential::Secret;
+use os_secrets::{credential::Secret, wiped::WipedBuffer};
 
 /// What one read can hold: more than the terminal keeps.
 const INPUT: usize = 8192;
-/// What a line can hold before it must grow.
-const LINE: usize = 512;
 
 const BACKSPACE: u8 = 0x08;
 const DELETE: u8 = 0x7f;
@@ -81,7 +79,7 @@ pub enum Step {
 /// A line while it is typed.
 #[derive(Default)]
 pub struct Line {
-    bytes: Zeroizing<Vec<u8>>,
+    bytes: WipedBuffer,
     quoted: bool,
 }
 
@@ -111,17 +109,11 @@ impl Line {
     }
 
     /// The line as a secret.
-    pub fn into_secret(mut self) -> Secret {
-        Secret::new(mem::take(&mut *self.bytes))
+    pub fn into_secret(self) -> Secret {
+        Secret::new(mem::take(&mut *self.bytes.into_bytes()))
     }
 
     fn push(&mut self, byte: u8) {
-        if self.bytes.len() == self.bytes.capacity() {
-            // Growing in place could leave a copy behind.
-            let mut larger = Zeroizing::new(Vec::with_capacity(LINE.max(2 * self.bytes.len())));
-            larger.extend_from_slice(&self.bytes);
-            self.bytes = larger;
-        }
         self.bytes.push(byte);
     }
 

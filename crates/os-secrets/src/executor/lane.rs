@@ -11,7 +11,7 @@ use super::pool;
 use crate::{error::Error, progress::Progress, sync::SharedByKey};
 
 /// The lanes that are in use, by what their work waits for.
-static LANES: SharedByKey<(PathBuf, Purpose), Semaphore> = SharedByKey::new();
+static LANES: SharedByKey<(Vec<PathBuf>, Purpose), Semaphore> = SharedByKey::new();
 
 /// What work does with a file.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,8 +31,14 @@ pub struct Lane(Arc<Semaphore>);
 
 impl Lane {
     /// The lane of all work of the process that has a purpose with a file. It has one thread.
-    pub fn of(path: &Path, purpose: Purpose) -> Self {
-        Self(LANES.get((path.to_owned(), purpose), || Semaphore::new(1)))
+    pub fn for_file(path: &Path, purpose: Purpose) -> Self {
+        Self::for_files(vec![path.to_owned()], purpose)
+    }
+
+    /// The lane of all work of the process that has a purpose with the same files and may have to wait for each of
+    /// them. It has one thread.
+    pub fn for_files(paths: Vec<PathBuf>, purpose: Purpose) -> Self {
+        Self(LANES.get((paths, purpose), || Semaphore::new(1)))
     }
 
     /// A lane of its own, of a number of threads.
@@ -128,16 +134,16 @@ mod tests {
     async fn a_place_is_kept_until_the_work_ends() {
         let (path, reading) = (Path::new("/a/file"), &Progress::reading(true));
         let (end, begun, work) = stuck();
-        give_up(reading, Some(begun), Lane::of(path, Purpose::Read).run(work)).await;
+        give_up(reading, Some(begun), Lane::for_file(path, Purpose::Read).run(work)).await;
         // Nobody holds the lane any more but the work.
         for _ in 0..100 {
-            give_up(reading, None, Lane::of(path, Purpose::Read).run(|| Ok(()))).await;
+            give_up(reading, None, Lane::for_file(path, Purpose::Read).run(|| Ok(()))).await;
         }
         for (path, purpose) in [(path, Purpose::Write), (Path::new("/another/file"), Purpose::Read)] {
-            assert_eq!(Lane::of(path, purpose).run(|| Ok(1)).await, Ok(1));
+            assert_eq!(Lane::for_file(path, purpose).run(|| Ok(1)).await, Ok(1));
         }
         drop(end);
-        assert_eq!(Lane::of(path, Purpose::Read).run(|| Ok(2)).await, Ok(2));
+        assert_eq!(Lane::for_file(path, Purpose::Read).run(|| Ok(2)).await, Ok(2));
     }
 
     #[tokio::test]

@@ -31,7 +31,8 @@ static POOL: Pool = Pool::new(MAX_THREADS);
 ///
 /// # Errors
 ///
-/// That of the system, where there is none and none can be started.
+/// The system's error if no thread is idle and none can be started. The work is not queued then: the threads that exist
+/// may all be stuck, and the call would never end. Work is queued only if the maximum number of threads exists.
 pub fn submit(work: Work) -> io::Result<()> {
     POOL.submit(work)
 }
@@ -59,9 +60,7 @@ impl Pool {
         if state.waiting.len() >= state.idle && state.threads < self.max_threads {
             match thread::Builder::new().name("os-secrets-pool".into()).spawn(|| self.serve()) {
                 Ok(_) => state.threads += 1,
-                Err(error) if state.threads == 0 => return Err(error),
-                // Those that are there do it later.
-                Err(_) => {}
+                Err(error) => return Err(error),
             }
         }
         state.waiting.push_back(work);

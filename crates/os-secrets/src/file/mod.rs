@@ -83,11 +83,11 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 /// The directory of a file that is to be replaced, locked against other writers until it is dropped.
 ///
 /// One on the file that is replaced would be lost with it.
-pub struct Directory {
+pub struct LockedDirectory {
     lock: os::Lock,
 }
 
-impl Directory {
+impl LockedDirectory {
     /// Waits for its turn.
     ///
     /// # Errors

@@ -34,13 +34,21 @@ impl Lock {
         }
     }
 
-    /// Makes sure that the directory's names are on the disk.
+    /// Makes sure that the names in the directory are on the disk.
     pub fn sync(&self) -> io::Result<()> {
         self.0.sync_all()
     }
 }
 
-/// Makes sure that the names in a file's directory are on the disk, where that can be done.
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing the file is not enough: a child process that has not reached its exec yet has a copy of the
+        // descriptor, and the lock would last until that is closed as well.
+        let _ = self.0.unlock();
+    }
+}
+
+/// Makes sure that the names in a file's directory are on the disk, if the file system can do that.
 pub fn sync_directory(file: &Path) {
     if let Ok(directory) = File::open(directory(file)) {
         let _ = directory.sync_all();
@@ -143,7 +151,7 @@ pub fn folded(name: &OsStr) -> OsString {
 ///
 /// [`Error::NotPrivate`].
 pub fn check_private(path: &Path, metadata: &Metadata) -> Result<(), Error> {
-    let not_private = |what, mend| Err(Error::NotPrivate { path: path.into(), what, fix: mend });
+    let not_private = |what, fix| Err(Error::NotPrivate { path: path.into(), what, fix });
     let own = rustix::process::geteuid().as_raw();
     if metadata.uid() != own {
         let what = format!("belongs to the user {}, and this process runs as {own}", metadata.uid());
@@ -163,8 +171,8 @@ pub fn writable_by_others(path: &Path, metadata: &Metadata, strict: bool) -> Opt
     if mode & 0o022 == 0 && !(strict && mode & 0o077 != 0) {
         return None;
     }
-    let (who, mend) = if strict { ("read", "600") } else { ("written", "go-w") };
-    Some(format!("can be {who} by other users. Run: chmod {mend} {}", shell_word(path)))
+    let (who, mode) = if strict { ("read", "600") } else { ("written", "go-w") };
+    Some(format!("can be {who} by other users. Run: chmod {mode} {}", shell_word(path)))
 }
 
 /// A path as a word of a shell's command line, to be pasted.
@@ -185,6 +193,21 @@ pub fn path_of(text: &[u8]) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The copy stands for that of a child between fork and exec.
+    #[test]
+    fn a_lock_ends_although_a_copy_of_its_descriptor_is_open() {
+        let path = std::env::temp_dir().join(format!("os-secrets-lock-{:016x}", getrandom::u64().unwrap()));
+        make_directory(&path).unwrap();
+        let take = || Lock::try_take(&path.join("file"), Instant::now()).unwrap();
+        let lock = take().unwrap();
+        let copy = lock.0.try_clone().unwrap();
+        assert!(take().is_none());
+        drop(lock);
+        assert!(take().is_some());
+        drop(copy);
+        fs::remove_dir(path).unwrap();
+    }
 
     #[test]
     fn paths_can_be_pasted() {

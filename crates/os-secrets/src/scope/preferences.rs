@@ -11,7 +11,7 @@ use crate::{
     environment::{Process, Variables, configuration_directory},
     error::Error,
     executor::{Lane, Purpose},
-    file::{Access, Directory, failure, make_directory, read},
+    file::{Access, LockedDirectory, failure, make_directory, read},
     json::Document,
 };
 
@@ -60,7 +60,7 @@ impl Preferences {
 
     /// The lane of work with the file.
     pub fn lane(&self, purpose: Purpose) -> Lane {
-        Lane::of(&self.path, purpose)
+        Lane::for_file(&self.path, purpose)
     }
 
     /// Reads secrets; those that there are none of are absent from the answer.
@@ -88,7 +88,7 @@ impl Preferences {
         if let Some(parent) = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
             make_directory(parent).map_err(|error| failure("Cannot make", parent, error))?;
         }
-        let directory = Directory::lock(&self.path)?;
+        let directory = LockedDirectory::lock(&self.path)?;
         let bytes = read(&self.path)?;
         let mut document = self.parse(bytes.as_ref().map_or(EMPTY, |bytes| bytes))?;
         document.set(&VALUES, &member(name), text)?;
@@ -101,7 +101,7 @@ impl Preferences {
         if read(&self.path)?.is_none() {
             return Ok(false);
         }
-        let directory = Directory::lock(&self.path)?;
+        let directory = LockedDirectory::lock(&self.path)?;
         let Some(bytes) = read(&self.path)? else { return Ok(false) };
         let mut document = self.parse(&bytes)?;
         if !document.remove(&VALUES, &member(name))? {

@@ -11,7 +11,7 @@ use crate::{
     credential::Secret,
     error::Error,
     executor::{Lane, Purpose},
-    file::{Access, Directory, canonical, failure, read},
+    file::{Access, LockedDirectory, canonical, failure, read},
     json::Document,
 };
 
@@ -34,7 +34,7 @@ impl Repository {
 
     /// The lane of work with the file.
     pub fn lane(&self, purpose: Purpose) -> Lane {
-        Lane::of(&self.directory, purpose)
+        Lane::for_file(&self.directory, purpose)
     }
 
     /// Reads secrets; those that there are none of are absent from the answer.
@@ -95,7 +95,7 @@ impl Repository {
         work: impl FnOnce(&mut Document<'_>) -> Result<bool, Error>,
     ) -> Result<Option<bool>, Error> {
         let Some(path) = self.path()? else { return Ok(None) };
-        let directory = Directory::lock(&path)?;
+        let directory = LockedDirectory::lock(&path)?;
         let Some(bytes) = read(&path)? else { return Ok(None) };
         let mut document = Document::parse(&path, &bytes)?;
         let changed = work(&mut document)?;

@@ -74,7 +74,7 @@ pub fn chosen() -> Result<&'static dyn Store, Error> {
 
 /// The encrypted file that the environment describes.
 pub fn file() -> &'static FileStore {
-    FILE_STORE.get_or_init(|| FileStore::new(file::Options::default(), settings().file.clone()))
+    FILE_STORE.get_or_init(|| FileStore::new(file::FileOptions::default(), settings().file.clone()))
 }
 
 /// The operating system's store, with the settings of the process.

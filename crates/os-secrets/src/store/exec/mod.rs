@@ -18,7 +18,7 @@ use crate::{
 mod helper;
 
 pub use helper::environment;
-use helper::{Answer, Helper};
+use helper::{Helper, RunOutcome};
 
 const SCHEME: &str = "os-secrets://";
 /// What helpers say of what they do not have; Docker compares the same words.
@@ -29,7 +29,7 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(25);
 
 /// The program, and how it is run.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct ExecOptions {
     /// The program, by an absolute path.
     pub command: PathBuf,
     /// Variables of its environment, besides those of [`environment`], or in their place.
@@ -51,7 +51,7 @@ impl ExecStore {
     /// # Errors
     ///
     /// [`Error::InvalidSetting`] where its path is not absolute.
-    pub fn new(options: Options, environment: Vec<(String, std::ffi::OsString)>) -> Result<Self, Error> {
+    pub fn new(options: ExecOptions, environment: Vec<(String, std::ffi::OsString)>) -> Result<Self, Error> {
         if !options.command.is_absolute() {
             return Err(Error::InvalidSetting(format!(
                 "The option command must be the absolute path of a program, and is {:?}",
@@ -64,9 +64,9 @@ impl ExecStore {
     async fn read(&self, key: &Key, progress: &Progress) -> Result<Option<Secret>, Error> {
         let server = server(key);
         let output = match self.helper.run("get", server.as_bytes(), progress).await? {
-            Answer::Done(output) => output,
-            Answer::Failed(why) if why == NOT_FOUND => return Ok(None),
-            Answer::Failed(why) => return Err(self.helper.failed("get", &why)),
+            RunOutcome::Done(output) => output,
+            RunOutcome::Failed(why) if why == NOT_FOUND => return Ok(None),
+            RunOutcome::Failed(why) => return Err(self.helper.failed("get", &why)),
         };
         let answer = self.parse("get", &output)?;
         let text = |member| answer.field(member).and_then(|field| field.text());
@@ -122,8 +122,8 @@ impl ExecStore {
         progress: &Progress,
     ) -> Result<bool, Error> {
         match self.helper.run(operation, input, progress).await? {
-            Answer::Done(_) => Ok(true),
-            Answer::Failed(why) => {
+            RunOutcome::Done(_) => Ok(true),
+            RunOutcome::Failed(why) => {
                 progress.refused();
                 if why == NOT_FOUND {
                     return Ok(false);
@@ -135,8 +135,8 @@ impl ExecStore {
 
     async fn all(&self, service: Option<&str>, progress: &Progress) -> Result<Vec<Key>, Error> {
         let output = match self.helper.run("list", b"", progress).await? {
-            Answer::Done(output) => output,
-            Answer::Failed(why) => return Err(self.helper.failed("list", &why)),
+            RunOutcome::Done(output) => output,
+            RunOutcome::Failed(why) => return Err(self.helper.failed("list", &why)),
         };
         let answer = self.parse("list", &output)?;
         let found = answer

@@ -1,4 +1,4 @@
-//! The credentials of the file as they are kept in memory: their names, and their values sealed.
+//! The credentials of the file in memory: their names, and their encrypted values.
 
 use std::{
     collections::BTreeMap,
@@ -16,56 +16,56 @@ use crate::{
     error::Error,
 };
 
-/// Credentials whose values are in clear only while they are used.
+/// Credentials whose values are encrypted while nobody uses them.
 #[derive(Default)]
-pub struct Entries(BTreeMap<Key, Sealed>);
+pub struct Entries(BTreeMap<Key, EncryptedValue>);
 
-struct Sealed {
+struct EncryptedValue {
     nonce: u64,
     bytes: Box<[u8]>,
 }
 
 impl Entries {
-    /// Adds one, in place of one of its name.
+    /// Adds a credential, or replaces the one with the same key.
     pub fn insert(&mut self, key: Key, value: &Secret) -> Result<(), Error> {
         let nonce = next_nonce();
         let mut bytes = Vec::with_capacity(value.expose().len() + 16);
         bytes.extend_from_slice(value.expose());
         cipher()?
-            .encrypt_in_place(&spread(nonce), &[], &mut bytes)
-            .map_err(|_| Error::Internal("a value cannot be sealed".into()))?;
-        self.0.insert(key, Sealed { nonce, bytes: bytes.into_boxed_slice() });
+            .encrypt_in_place(&widen(nonce), &[], &mut bytes)
+            .map_err(|_| Error::Internal("a value cannot be encrypted in memory".into()))?;
+        self.0.insert(key, EncryptedValue { nonce, bytes: bytes.into_boxed_slice() });
         Ok(())
     }
 
-    /// The value of one.
+    /// The value of a credential; `None` if it does not exist.
     pub fn get(&self, key: &Key) -> Result<Option<Secret>, Error> {
-        let Some(sealed) = self.0.get(key) else { return Ok(None) };
-        let mut bytes = Zeroizing::new(sealed.bytes.to_vec());
+        let Some(encrypted) = self.0.get(key) else { return Ok(None) };
+        let mut bytes = Zeroizing::new(encrypted.bytes.to_vec());
         cipher()?
-            .decrypt_in_place(&spread(sealed.nonce), &[], &mut *bytes)
-            .map_err(|_| Error::Internal("a sealed value has changed in memory".into()))?;
+            .decrypt_in_place(&widen(encrypted.nonce), &[], &mut *bytes)
+            .map_err(|_| Error::Internal("an encrypted value has changed in memory".into()))?;
         Ok(Some(Secret::new(std::mem::take(&mut *bytes))))
     }
 
-    /// Whether there is one of this name.
+    /// Whether a credential exists.
     pub fn has(&self, key: &Key) -> bool {
         self.0.contains_key(key)
     }
 
-    /// The names of all, or of one service's.
+    /// The keys of all credentials, or of those of one service.
     pub fn list(&self, service: Option<&str>) -> Vec<Key> {
-        let of_service = |key: &&Key| service.is_none_or(|service| key.service == service);
-        self.0.keys().filter(of_service).cloned().collect()
+        let is_wanted = |key: &&Key| service.is_none_or(|service| key.service == service);
+        self.0.keys().filter(is_wanted).cloned().collect()
     }
 
-    /// How many there are.
+    /// The number of credentials.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 }
 
-/// The cipher under the key of this process, which is made when it is first needed and kept nowhere else.
+/// The cipher with the key of this process. The key is created when it is first needed, and stored nowhere else.
 fn cipher() -> Result<&'static ChaCha20Poly1305, Error> {
     static CIPHER: OnceLock<Option<ChaCha20Poly1305>> = OnceLock::new();
     let cipher = CIPHER.get_or_init(|| {
@@ -81,7 +81,8 @@ fn next_nonce() -> u64 {
     LAST.fetch_add(1, Ordering::Relaxed)
 }
 
-fn spread(nonce: u64) -> chacha20poly1305::Nonce {
+/// A nonce in the cipher's own size.
+fn widen(nonce: u64) -> chacha20poly1305::Nonce {
     let mut bytes = [0; 12];
     bytes[..8].copy_from_slice(&nonce.to_le_bytes());
     bytes.into()

@@ -1,4 +1,4 @@
-//! What unlocks the store: an identity or a passphrase, and where they are found.
+//! What unlocks the store: identities and passphrases, and the places that they come from.
 
 use std::{
     fs::File,
@@ -13,24 +13,25 @@ use age::{
 };
 use zeroize::Zeroizing;
 
-use super::envelope::Keys;
+use super::envelope::StoreKeys;
 use crate::{
     credential::Secret,
     environment::{Variables, absolute_path, configuration_directory},
     error::Error,
     file::{path_of, writable_by_others},
+    wiped::WipedBuffer,
 };
 
-/// The name of the identity's file, where systemd and containers lay secrets.
+/// The name of the identity's file among the secrets that systemd or a container provides.
 const PROVIDED: &str = "os-secrets.identity";
-/// Where containers lay them.
+/// The directory with the secrets of a container.
 const CONTAINER: &str = "/run/secrets";
-/// What secret keys begin with.
+/// The start of every secret key.
 const SECRET_KEY: &str = "AGE-SECRET-KEY-1";
-/// Identities are short.
+/// The maximum size of an identity's file, in bytes.
 const MAX_IDENTITY: u64 = 1 << 20;
 
-/// What unlocks a store, as a program or the user names it.
+/// What unlocks a store, as the program or the user names it.
 #[derive(Clone, Debug)]
 pub enum Unlock {
     /// An X25519 identity, in the form of `age-keygen`: its text, or the path of its file.
@@ -39,36 +40,36 @@ pub enum Unlock {
     Passphrase(Secret),
 }
 
-/// Where keys may be, as the process's environment says.
+/// What the environment says of the keys.
 #[derive(Clone, Debug)]
-pub struct Places {
+pub struct KeySettings {
     identity: Option<Secret>,
     passphrase: Option<Secret>,
-    /// Where systemd lays credentials.
+    /// The directory with the credentials that systemd provides.
     credentials: Option<PathBuf>,
-    /// Where `secrets init` makes one.
+    /// The file in which `secrets init` creates an identity.
     own: Option<PathBuf>,
 }
 
-/// Where the key in use was found.
+/// The place that the key in use comes from.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Source {
+pub enum KeySource {
     /// The program gave it.
     Given,
     /// A variable of the environment.
     Variable(&'static str),
-    /// A file that somebody has provided, in one of the usual places.
+    /// A file that systemd or a container provides.
     File(PathBuf),
     /// The file of the user's own identity.
     Own(PathBuf),
 }
 
-impl Places {
-    /// Those of an environment.
+impl KeySettings {
+    /// Reads them from an environment.
     pub fn read(variables: &impl Variables) -> Self {
         let secret = |name| variables.get(name).map(|text| Secret::new(text.into_encoded_bytes()));
-        // As it is now: the program may change its directory before the first call.
-        let identity = secret("OS_SECRETS_IDENTITY").map(|named| match path(named.expose()) {
+        // A relative path is resolved now: the program may change its directory before the first call.
+        let identity = secret("OS_SECRETS_IDENTITY").map(|named| match path_in(named.expose()) {
             Some(path) => Secret::new(absolute_path(&path).into_os_string().into_encoded_bytes()),
             None => named,
         });
@@ -76,45 +77,58 @@ impl Places {
             identity,
             passphrase: secret("OS_SECRETS_PASSPHRASE"),
             credentials: variables.directory("CREDENTIALS_DIRECTORY"),
-            own: own_identity(variables),
+            own: default_identity_path(variables),
         }
     }
 
-    /// Finds what unlocks the store; `None` where there is nothing.
+    /// The path of the file that the identity is read from, if it is read from one, without a look at the disk. If
+    /// nothing names a key, the path of the user's own identity stands for all usual places.
+    pub fn identity_path(&self, given: Option<&Unlock>) -> Option<PathBuf> {
+        match (given, &self.identity, &self.passphrase) {
+            (Some(unlock), _, _) => unlock.path(),
+            (None, Some(identity), _) => path_in(identity.expose()),
+            (None, None, Some(_)) => None,
+            (None, None, None) => self.own.clone(),
+        }
+    }
+
+    /// Finds what unlocks the store; `None` if there is nothing.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidSetting`] where two exclude each other.
-    pub fn find(&self, given: Option<&Unlock>) -> Result<Option<(Unlock, Source)>, Error> {
+    /// [`Error::InvalidSetting`] if settings contradict each other.
+    pub fn find_key(&self, given: Option<&Unlock>) -> Result<Option<(Unlock, KeySource)>, Error> {
         if let Some(given) = given {
-            return Ok(Some((given.clone(), Source::Given)));
+            return Ok(Some((given.clone(), KeySource::Given)));
         }
         match (&self.identity, &self.passphrase) {
             (Some(_), Some(_)) => {
                 return Err(Error::InvalidSetting(
-                    "OS_SECRETS_IDENTITY and OS_SECRETS_PASSPHRASE are both set; the file store is unlocked by one"
+                    "OS_SECRETS_IDENTITY and OS_SECRETS_PASSPHRASE are both set. Unset one of them: only one can unlock the \
+                     file store"
                         .into(),
                 ));
             }
             (Some(identity), None) => {
                 return Ok(Some((
                     Unlock::Identity(identity.clone()),
-                    Source::Variable("OS_SECRETS_IDENTITY"),
+                    KeySource::Variable("OS_SECRETS_IDENTITY"),
                 )));
             }
             (None, Some(passphrase)) => {
-                let source = Source::Variable("OS_SECRETS_PASSPHRASE");
+                let source = KeySource::Variable("OS_SECRETS_PASSPHRASE");
                 return Ok(Some((Unlock::Passphrase(passphrase.clone()), source)));
             }
             (None, None) => {}
         }
-        // On Windows anybody could make that directory.
+        // On Windows every user could create that directory.
         let container = cfg!(unix).then(|| Path::new(CONTAINER));
         let provided = [self.credentials.as_deref(), container];
-        let provided = provided.into_iter().flatten().map(|directory| Source::File(directory.join(PROVIDED)));
-        for source in provided.chain(self.own.clone().map(Source::Own)) {
-            let (Source::File(path) | Source::Own(path)) = &source else { continue };
-            // What is there and cannot be read is told, not passed over.
+        let provided =
+            provided.into_iter().flatten().map(|directory| KeySource::File(directory.join(PROVIDED)));
+        for source in provided.chain(self.own.clone().map(KeySource::Own)) {
+            let (KeySource::File(path) | KeySource::Own(path)) = &source else { continue };
+            // A file that exists and cannot be read is not skipped: the user must learn of it.
             match std::fs::symlink_metadata(path) {
                 Err(error) if is_absent(&error) => {}
                 _ => {
@@ -127,36 +141,35 @@ impl Places {
     }
 }
 
-/// Whether neither a program nor the environment has said what unlocks the file, so that the person may.
-pub fn is_left_open(found: &Option<(Unlock, Source)>) -> bool {
-    matches!(found, None | Some((_, Source::File(_) | Source::Own(_))))
+/// Whether the user may be asked for a passphrase, because neither the program nor the environment names a key.
+pub fn may_ask_user(found: &Option<(Unlock, KeySource)>) -> bool {
+    matches!(found, None | Some((_, KeySource::File(_) | KeySource::Own(_))))
 }
 
-/// The error that there is no key.
-pub fn nothing_found() -> Error {
+/// The error if nothing unlocks the store.
+pub fn no_key_error() -> Error {
     Error::InvalidSetting(
-        "There is nothing to unlock the file store with: make an identity with `secrets init`, or set \
-             OS_SECRETS_IDENTITY to one (its text, or the path of its file) or OS_SECRETS_PASSPHRASE to a \
-             passphrase"
+        "There is nothing to unlock the file store with. Create an identity with `secrets init`, set \
+         OS_SECRETS_IDENTITY to an identity (its text or the path of its file), or set OS_SECRETS_PASSPHRASE"
             .into(),
     )
 }
 
-/// Where `secrets init` puts an identity: `os-secrets/identity` in the directory of configurations.
-pub fn own_identity(variables: &impl Variables) -> Option<PathBuf> {
+/// The path at which `secrets init` creates an identity: `os-secrets/identity` in the configuration directory.
+pub fn default_identity_path(variables: &impl Variables) -> Option<PathBuf> {
     Some(configuration_directory(variables)?.join("os-secrets").join("identity"))
 }
 
-/// Makes an identity: its file, as `age-keygen` makes it, and its recipient.
-pub fn generate() -> (Zeroizing<Vec<u8>>, String) {
+/// Creates an identity, and returns the content of its file, as `age-keygen` writes it, and its recipient.
+pub fn generate_identity() -> (Zeroizing<Vec<u8>>, String) {
     let identity = x25519::Identity::generate();
     let recipient = identity.to_public().to_string();
     let key = identity.to_string();
-    let mut text = Zeroizing::new(Vec::with_capacity(256));
+    let mut text = WipedBuffer::default();
     for part in ["# public key: ", &recipient, "\n", key.expose_secret(), "\n"] {
         text.extend_from_slice(part.as_bytes());
     }
-    (text, recipient)
+    (text.into_bytes(), recipient)
 }
 
 fn is_absent(error: &io::Error) -> bool {
@@ -164,69 +177,69 @@ fn is_absent(error: &io::Error) -> bool {
 }
 
 impl Unlock {
-    /// The file of an identity that is named by it.
+    /// The path of the identity's file, if this names one.
     pub fn path(&self) -> Option<PathBuf> {
         match self {
-            Self::Identity(named) => path(named.expose()),
+            Self::Identity(named) => path_in(named.expose()),
             Self::Passphrase(_) => None,
         }
     }
 
-    /// The keys themselves.
+    /// Reads the keys.
     ///
     /// # Errors
     ///
     /// [`Error::InvalidSetting`], which names `source`.
-    pub fn keys(&self, source: &Source) -> Result<Keys, Error> {
-        let wrong = |setting: &str, reason: String| Error::InvalidSetting(format!("{setting} {reason}"));
+    pub fn read_keys(&self, source: &KeySource) -> Result<StoreKeys, Error> {
+        let invalid = |setting: &str, reason: String| Error::InvalidSetting(format!("{setting} {reason}"));
         match self {
             Self::Passphrase(passphrase) => {
                 let setting = match source {
-                    Source::Variable(name) => name,
+                    KeySource::Variable(name) => name,
                     _ => "The option passphrase",
                 };
                 match str::from_utf8(passphrase.expose()) {
-                    Ok("") => Err(wrong(setting, "is empty".into())),
-                    Ok(text) => Ok(Keys::Passphrase(SecretString::from(text))),
-                    Err(_) => Err(wrong(setting, "is not UTF-8 text".into())),
+                    Ok("") => Err(invalid(setting, "is empty".into())),
+                    Ok(text) => Ok(StoreKeys::Passphrase(SecretString::from(text))),
+                    Err(_) => Err(invalid(setting, "is not UTF-8 text".into())),
                 }
             }
             Self::Identity(named) => {
                 let setting = match source {
-                    Source::Variable(name) => (*name).to_owned(),
-                    Source::File(path) | Source::Own(path) => path.display().to_string(),
-                    Source::Given => "The option identity".into(),
+                    KeySource::Variable(name) => (*name).to_owned(),
+                    KeySource::File(path) | KeySource::Own(path) => path.display().to_string(),
+                    KeySource::Given => "The option identity".into(),
                 };
                 let read;
-                let text = match path(named.expose()) {
+                let text = match path_in(named.expose()) {
                     None => named.expose(),
                     Some(path) => {
-                        let strict = matches!(source, Source::Own(_));
+                        let strict = matches!(source, KeySource::Own(_));
                         read = read_identity(&path, strict).map_err(|reason| match source {
-                            Source::File(_) | Source::Own(_) => wrong(&setting, reason),
-                            // What cannot be looked for is there, as far as is known.
+                            KeySource::File(_) | KeySource::Own(_) => invalid(&setting, reason),
+                            // If it is not known whether the file exists, the setting is taken for a path.
                             _ if path.try_exists().unwrap_or(true) => {
-                                wrong(&setting, format!("leads to {}, which {reason}", path.display()))
+                                invalid(&setting, format!("names {}, which {reason}", path.display()))
                             }
-                            // It is not shown: it may be an identity that was cut, or a passphrase.
-                            _ => wrong(
+                            // The text is not shown: it may be a truncated identity, or a passphrase.
+                            _ => invalid(
                                 &setting,
                                 format!(
-                                    "is neither an identity ({SECRET_KEY}…) nor the path of a file that is there"
+                                    "is neither an identity ({SECRET_KEY}…) nor the path of a file that exists"
                                 ),
                             ),
                         })?;
                         &*read
                     }
                 };
-                parse(text).map(Keys::Identities).map_err(|reason| wrong(&setting, reason))
+                parse_identities(text).map(StoreKeys::Identities).map_err(|reason| invalid(&setting, reason))
             }
         }
     }
 }
 
-/// The path that an identity is named by; `None` where this is its text.
-fn path(named: &[u8]) -> Option<PathBuf> {
+/// The path in a text that names an identity; `None` if the text is the identity itself.
+fn path_in(named: &[u8]) -> Option<PathBuf> {
     let is_text =
         named.windows(SECRET_KEY.len()).any(|part| part.eq_ignore_ascii_case(SECRET_KEY.as_bytes()));
     if is_text || named.contains(&b'\n') {
@@ -235,13 +248,13 @@ fn path(named: &[u8]) -> Option<PathBuf> {
     Some(path_of(named))
 }
 
-/// Reads the file of an identity. Links lead to it where Kubernetes lays it, and everybody may read it where
-/// Docker does; but who else could write it could have us encrypt for them.
+/// Reads the file of an identity. It may be a symbolic link, as with Kubernetes, and unless `strict` every user may
+/// read it, as with Docker. But nobody else may write it: they could make us encrypt for an identity of theirs.
 fn read_identity(path: &Path, strict: bool) -> Result<Zeroizing<Vec<u8>>, String> {
     let fail = |error: io::Error| format!("cannot be read: {error}");
     let metadata = std::fs::metadata(path).map_err(fail)?;
     if !metadata.is_file() {
-        return Err("is not a regular file; put the text of the identity there instead".into());
+        return Err("is not a regular file. Give the text of the identity instead".into());
     }
     if let Some(why) = writable_by_others(path, &metadata, strict) {
         return Err(why);
@@ -249,20 +262,25 @@ fn read_identity(path: &Path, strict: bool) -> Result<Zeroizing<Vec<u8>>, String
     if metadata.len() > MAX_IDENTITY {
         return Err("is too large to be an identity".into());
     }
-    let mut bytes = Zeroizing::new(Vec::with_capacity(metadata.len() as usize + 1));
-    File::open(path).map_err(fail)?.take(MAX_IDENTITY).read_to_end(&mut bytes).map_err(fail)?;
-    Ok(bytes)
+    let mut text = WipedBuffer::default();
+    text.read_to_end(File::open(path).map_err(fail)?.take(MAX_IDENTITY)).map_err(fail)?;
+    Ok(text.into_bytes())
 }
 
-/// Reads identities: one a line, beside comments.
-fn parse(text: &[u8]) -> Result<Vec<x25519::Identity>, String> {
+/// Parses identities: one per line, and comments.
+fn parse_identities(text: &[u8]) -> Result<Vec<x25519::Identity>, String> {
     let text = str::from_utf8(text).map_err(|_| "is not UTF-8 text")?.trim_start_matches('\u{feff}');
     let lines = text.lines().map(str::trim).enumerate();
     let identities =
         lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#')).map(|(index, line)| {
-            x25519::Identity::from_str(line)
-                .map_err(|_| format!("holds in line {} what is no identity ({SECRET_KEY}…)", index + 1))
+            x25519::Identity::from_str(line).map_err(|_| {
+                format!("has something in line {} that is not an identity ({SECRET_KEY}…)", index + 1)
+            })
         });
     let identities: Vec<_> = identities.collect::<Result<_, _>>()?;
-    if identities.is_empty() { Err(format!("holds no identity ({SECRET_KEY}…)")) } else { Ok(identities) }
+    if identities.is_empty() {
+        Err(format!("contains no identity ({SECRET_KEY}…)"))
+    } else {
+        Ok(identities)
+    }
 }

@@ -1,153 +1,118 @@
-//! Examining the file, and changing who can read it.
+//! Examining the file, and changing its recipients.
 
 use std::path::PathBuf;
 
 use age::x25519;
 
 use super::{
-    FileStore, Inner, Keys, Options, Source,
-    envelope::{self, Lock},
-    keys,
+    envelope::{self, Protection, StoreKeys},
+    keys::KeySource,
+    vault::Vault,
 };
-use crate::{error::Error, file::Directory};
+use crate::{error::Error, file::LockedDirectory};
 
-/// What there is to say of a store.
+/// What an examination of a store has found.
 #[derive(Debug)]
-pub struct Diagnosis {
-    /// The file.
+pub struct FileDiagnosis {
+    /// The path of the file.
     pub path: PathBuf,
-    /// Whether it is there.
+    /// Whether the file exists.
     pub exists: bool,
-    /// Where its key is from.
-    pub key: Result<Source, Error>,
-    /// The recipients it is encrypted for, which are none where it has a passphrase; `None` where it cannot be
-    /// read.
+    /// The place that its key comes from.
+    pub key: Result<KeySource, Error>,
+    /// The recipients of the file; empty if it has a passphrase, `None` if it cannot be read.
     pub recipients: Option<Vec<String>>,
-    /// How many credentials it holds, or why it cannot be read.
+    /// The number of credentials in it, or why it cannot be read.
     pub credentials: Result<usize, Error>,
-    /// Why it cannot be written, where it can be read.
+    /// Why the file cannot be written although it can be read.
     pub unwritable: Option<Error>,
-    /// Whether it has a passphrase that the person would be asked for.
+    /// Whether the file has a passphrase that the user would be asked for.
     pub asks: bool,
-    /// The version before, where it is there.
+    /// The previous version of the file, if it exists.
     pub backup: Option<PathBuf>,
 }
 
-impl FileStore {
-    /// Examines the store, without asking or changing anything.
-    ///
-    /// # Errors
-    ///
-    /// As [`path`](Self::path).
-    pub async fn diagnose(&self) -> Result<Diagnosis, Error> {
-        let of = &self.0;
-        let options = Options { path: Some(self.path()?.into()), unlock: of.given.clone(), ask: None };
-        let silent = Self::new(options, of.defaults.clone());
-        let can_ask = of.ask.is_some();
-        silent.with(move |inner| inner.diagnose(can_ask)).await
-    }
-
-    /// The files that hold what is the store's: itself, the version before, and its identity.
-    pub fn files(&self) -> Vec<PathBuf> {
-        let own = self.0.place().into_iter().flat_map(|place| [place.path.clone(), place.backup()]);
-        let found = self.0.defaults.keys.find(self.0.given.as_ref()).ok().flatten();
-        own.chain(found.and_then(|(unlock, _)| unlock.path())).collect()
-    }
-
-    /// Encrypts the file for other recipients, too, or for some no more: who they are then.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidSetting`] where the file has a passphrase or is not there, or where it would not be
-    /// ours any more; else as all calls.
-    pub async fn rekey(
-        &self,
-        add: Vec<x25519::Recipient>,
-        remove: Vec<x25519::Recipient>,
-    ) -> Result<Vec<String>, Error> {
-        self.with(move |inner| inner.rekey(&add, &remove)).await
-    }
+/// Examines a store through a vault that does not ask the user. `can_ask` tells whether the store itself could.
+pub fn diagnose(vault: &Vault, can_ask: bool) -> Result<FileDiagnosis, Error> {
+    let file = vault.file()?;
+    let credentials = file.open().and_then(|_| Ok(vault.read_entries()?.len()));
+    let recipients = list_recipients(vault);
+    let has_passphrase = || {
+        let bytes = vault.read_bytes(&file.open().ok()??).ok()?;
+        Some(envelope::has_passphrase(&bytes))
+    };
+    Ok(FileDiagnosis {
+        path: file.path.clone(),
+        exists: file.path.symlink_metadata().is_ok(),
+        key: vault.find_key(false).map(|(_, source)| source),
+        asks: can_ask && credentials.is_err() && vault.may_ask_user() && has_passphrase() == Some(true),
+        unwritable: if credentials.is_ok() { recipients.as_ref().err().cloned() } else { None },
+        recipients: recipients.ok(),
+        credentials,
+        backup: file.existing_backup(),
+    })
 }
 
-impl Inner {
-    fn diagnose(&self, can_ask: bool) -> Result<Diagnosis, Error> {
-        let place = self.place()?;
-        let credentials = place.open().and_then(|_| Ok(self.entries()?.len()));
-        let recipients = self.current_recipients();
-        let is_left_open =
-            self.defaults.keys.find(self.given.as_ref()).is_ok_and(|found| keys::is_left_open(&found));
-        let has_passphrase = || {
-            let file = self.bytes(&place.open().ok()??).ok()?;
-            Some(envelope::has_passphrase(&file))
-        };
-        Ok(Diagnosis {
-            path: place.path.clone(),
-            exists: place.path.symlink_metadata().is_ok(),
-            key: self.find_key(false).map(|(_, source)| source),
-            asks: can_ask && credentials.is_err() && is_left_open && has_passphrase() == Some(true),
-            unwritable: if credentials.is_ok() { recipients.as_ref().err().cloned() } else { None },
-            recipients: recipients.ok(),
-            credentials,
-            backup: Some(place.backup()).filter(|backup| backup.exists()),
-        })
-    }
+fn list_recipients(vault: &Vault) -> Result<Vec<String>, Error> {
+    let keys = vault.read_keys(false)?;
+    let StoreKeys::Identities(identities) = &*keys else { return Ok(Vec::new()) };
+    let contents = vault.read_contents(&keys)?;
+    let payload = vault.parse_valid_payload(&contents)?;
+    let recipients = vault.current_recipients(&payload, &contents, &identities[0])?;
+    Ok(recipients.iter().map(ToString::to_string).collect())
+}
 
-    fn current_recipients(&self) -> Result<Vec<String>, Error> {
-        let keys = self.keys(false)?;
-        let Keys::Identities(identities) = &*keys else { return Ok(Vec::new()) };
-        let contents = self.contents(&keys)?;
-        let payload = self.whole_payload(&contents)?;
-        let recipients = self.recipients(&payload, &contents, &identities[0])?;
-        Ok(recipients.iter().map(ToString::to_string).collect())
+/// Adds and removes recipients, and returns those that the file has then.
+pub fn rekey(
+    vault: &Vault,
+    add: &[x25519::Recipient],
+    remove: &[x25519::Recipient],
+) -> Result<Vec<String>, Error> {
+    let refuse = |reason: &str| Error::InvalidSetting(format!("The recipients cannot be changed: {reason}"));
+    let file = vault.file()?;
+    if file.open()?.is_none() {
+        return Err(refuse(&format!(
+            "the file {} does not exist yet. The first set creates it",
+            file.path.display()
+        )));
     }
-
-    fn rekey(&self, add: &[x25519::Recipient], remove: &[x25519::Recipient]) -> Result<Vec<String>, Error> {
-        let wrong =
-            |reason: &str| Error::InvalidSetting(format!("The recipients cannot be changed: {reason}"));
-        let place = self.place()?;
-        if place.open()?.is_none() {
-            return Err(wrong(&format!(
-                "there is no file {} yet; the first set makes it",
-                place.path.display()
-            )));
-        }
-        let keys = self.keys(false)?;
-        let directory = Directory::lock(&place.path)?;
-        let contents = self.contents(&keys)?;
-        let Some(Lock::Recipients { own, count, all_known }) =
-            contents.header.as_ref().map(|header| &header.lock)
-        else {
-            return Err(wrong("the file is locked with a passphrase, which allows none beside it"));
-        };
-        let payload = self.whole_payload(&contents)?;
-        let mut recipients = payload.recipients().map_err(|error| self.damaged(error))?;
-        if !recipients.contains(own) {
-            recipients.insert(0, own.clone());
-        }
-        let listed = recipients.clone();
-        recipients.extend(add.iter().filter(|added| !listed.contains(added)).cloned());
-        if !all_known {
-            return Err(wrong("the file is also encrypted for recipients of another kind than age1…"));
-        }
-        // Who they are, a file does not tell. As many as it does not list must be named, and nobody else with them.
-        let unlisted = count.saturating_sub(listed.len());
-        if unlisted > 0 && recipients.len() != listed.len() + unlisted {
-            return Err(wrong(&format!(
-                "the file does not list {unlisted} of its {count} recipients, who could not read it any more; \
-                 --add those first, and no others"
-            )));
-        }
-        if remove.contains(own) {
-            return Err(wrong("the identity in use could not read the file any more; use another one"));
-        }
-        if let Some(unknown) = remove.iter().find(|recipient| !recipients.contains(recipient)) {
-            return Err(wrong(&format!("{unknown} is none of them")));
-        }
-        recipients.retain(|recipient| !remove.contains(recipient));
-        let texts = recipients.iter().map(ToString::to_string).collect();
-        if recipients != listed {
-            self.write(&directory, &keys, payload, &contents, Some(recipients))?;
-        }
-        Ok(texts)
+    let keys = vault.read_keys(false)?;
+    let directory = LockedDirectory::lock(&file.path)?;
+    let contents = vault.read_contents(&keys)?;
+    let Some(Protection::Recipients { own, count, all_known }) =
+        contents.header.as_ref().map(|header| &header.protection)
+    else {
+        return Err(refuse("the file is locked with a passphrase, and cannot have recipients as well"));
+    };
+    let payload = vault.parse_valid_payload(&contents)?;
+    let mut recipients = payload.recipients().map_err(|error| vault.payload_error(error))?;
+    if !recipients.contains(own) {
+        recipients.insert(0, own.clone());
     }
+    let listed = recipients.clone();
+    recipients.extend(add.iter().filter(|added| !listed.contains(added)).cloned());
+    if !all_known {
+        return Err(refuse("the file is also encrypted for recipients of another kind than age1…"));
+    }
+    // The header of an age file tells the number of its recipients, but not who they are. Exactly those that the
+    // payload does not list must be added.
+    let unlisted = count.saturating_sub(listed.len());
+    if unlisted > 0 && recipients.len() != listed.len() + unlisted {
+        return Err(refuse(&format!(
+            "the file has {count} recipients and does not list {unlisted} of them, who could not read it any more. \
+             First add these with --add, and no others"
+        )));
+    }
+    if remove.contains(own) {
+        return Err(refuse("your own identity could not read the file any more. Use another identity"));
+    }
+    if let Some(unknown) = remove.iter().find(|recipient| !recipients.contains(recipient)) {
+        return Err(refuse(&format!("{unknown} is not one of them")));
+    }
+    recipients.retain(|recipient| !remove.contains(recipient));
+    let texts = recipients.iter().map(ToString::to_string).collect();
+    if recipients != listed {
+        vault.write(&directory, &keys, payload, &contents, Some(recipients))?;
+    }
+    Ok(texts)
 }

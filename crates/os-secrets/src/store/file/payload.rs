@@ -1,4 +1,4 @@
-//! What the age file holds: JSON, as `docs/file-store.md` describes it.
+//! The payload of the age file: JSON, as `docs/file-store.md` describes it.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -16,7 +16,7 @@ use crate::{
     json::{Document, Field},
 };
 
-/// What a new file holds.
+/// The payload of a new file.
 pub const EMPTY: &[u8] = br#"{"version":1,"recipients":[],"credentials":{}}"#;
 
 const CREDENTIALS: &str = "credentials";
@@ -29,65 +29,69 @@ pub struct Payload<'a> {
 }
 
 impl<'a> Payload<'a> {
-    /// Reads a payload; `path` is the file's, for errors.
+    /// Parses a payload. Errors name the file at `path`.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidFile`], which holds no part of a value.
+    /// [`Error::InvalidFile`], which contains no part of a value.
     pub fn parse(path: &'a Path, bytes: &'a [u8]) -> Result<Self, Error> {
         let document = Document::parse(path, bytes)?;
         match document.is_number("version", 1.0)? {
             Some(true) => Ok(Self { document }),
-            Some(false) => Err(document.error("holds a store of a version that is not known here; 1 is")),
-            None => Err(document.error("holds no store of os-secrets: there is no \"version\" in it")),
+            Some(false) => {
+                Err(document.error("is of a version that this os-secrets does not know; it knows version 1"))
+            }
+            None => Err(document.error("holds no store of os-secrets, because it has no \"version\"")),
         }
     }
 
-    /// The recipients that it lists, each once.
+    /// The recipients that the payload lists, each once.
     pub fn recipients(&self) -> Result<Vec<x25519::Recipient>, Error> {
         let Some(listed) = self.document.field(RECIPIENTS) else { return Ok(Vec::new()) };
-        let wrong = || self.document.error("lists under \"recipients\" what is none (age1…)");
-        let texts = listed.texts().ok_or_else(wrong)?;
+        let invalid =
+            || self.document.error("has something under \"recipients\" that is not a recipient (age1…)");
+        let texts = listed.texts().ok_or_else(invalid)?;
         let mut recipients: Vec<_> =
-            texts.iter().map(|text| parse_recipient(text).ok_or_else(wrong)).collect::<Result<_, _>>()?;
+            texts.iter().map(|text| parse_recipient(text).ok_or_else(invalid)).collect::<Result<_, _>>()?;
         let mut seen = HashSet::new();
         recipients.retain(|recipient: &x25519::Recipient| seen.insert(recipient.clone()));
         Ok(recipients)
     }
 
-    /// Lists other recipients.
+    /// Replaces the list of recipients.
     pub fn set_recipients(&mut self, recipients: &[x25519::Recipient]) {
         let texts: Vec<_> = recipients.iter().map(ToString::to_string).collect();
         self.document.set_texts(RECIPIENTS, &texts);
     }
 
-    /// Calls `each` with the credentials there are.
-    pub fn each(&self, mut each: impl FnMut(Key, Secret)) -> Result<(), Error> {
+    /// Calls `visit` with every credential.
+    pub fn for_each(&self, mut visit: impl FnMut(Key, Secret)) -> Result<(), Error> {
         let Some(credentials) = self.document.field(CREDENTIALS) else { return Ok(()) };
-        let wrong = |what: &str| self.document.error(format!("holds under \"credentials\" {what}"));
-        let members = credentials.members().ok_or_else(|| wrong("what is not an object"))?;
+        let invalid = |what: &str| self.document.error(format!("has under \"credentials\" {what}"));
+        let members = credentials.members().ok_or_else(|| invalid("something that is not an object"))?;
         let mut services = BTreeMap::new();
         for (service, names) in members {
-            // Of several the last counts, as where one is changed.
-            services.insert(name(service).ok_or_else(|| wrong("a service that cannot be one"))?, names);
+            // If a member occurs several times, the last one counts, here as in a change.
+            let service = valid_part(service).ok_or_else(|| invalid("a service that is not valid"))?;
+            services.insert(service, names);
         }
         for (service, names) in services {
-            let names = names.members().ok_or_else(|| wrong("a service that is not an object"))?;
+            let names = names.members().ok_or_else(|| invalid("a service that is not an object"))?;
             for (field, value) in names {
-                let name = name(field).ok_or_else(|| wrong("a name that cannot be one"))?;
-                let value = secret(&value).ok_or_else(|| {
-                    wrong("a value that is neither a text nor an object with its bytes under \"base64\"")
+                let name = valid_part(field).ok_or_else(|| invalid("a name that is not valid"))?;
+                let value = parse_value(&value).ok_or_else(|| {
+                    invalid("a value that is neither a text nor an object with its bytes under \"base64\"")
                 })?;
-                each(Key { service: service.clone(), name }, value);
+                visit(Key { service: service.clone(), name }, value);
             }
         }
         Ok(())
     }
 
-    /// Stores a credential; whether it replaces one that was there.
+    /// Stores a credential, and returns whether it replaces another.
     pub fn set(&mut self, key: &Key, value: &Secret) -> Result<bool, Error> {
         let service = [CREDENTIALS, key.service.as_str()];
-        // All of its name: those that counted for nothing are not to stay behind.
+        // Removes all members of this name. Those that did not count must not stay in the file.
         let replaced = self.document.remove(&service, &key.name)?;
         if let Ok(text) = str::from_utf8(value.expose()) {
             self.document.set(&service, &key.name, text)?;
@@ -99,7 +103,7 @@ impl<'a> Payload<'a> {
         Ok(replaced)
     }
 
-    /// Removes a credential; whether there was one.
+    /// Removes a credential, and returns whether it existed.
     pub fn remove(&mut self, key: &Key) -> Result<bool, Error> {
         if !self.document.has(&[CREDENTIALS, &key.service], &key.name)? {
             return Ok(false);
@@ -111,18 +115,18 @@ impl<'a> Payload<'a> {
         Ok(true)
     }
 
-    /// The payload.
+    /// The payload as JSON.
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         self.document.to_bytes()
     }
 }
 
-/// A service or a name, as callers may give them.
-fn name(name: Option<String>) -> Option<String> {
-    name.filter(|name| is_valid_part(name))
+/// A service or a name, if it is valid.
+fn valid_part(text: Option<String>) -> Option<String> {
+    text.filter(|text| is_valid_part(text))
 }
 
-fn secret(value: &Field<'_, '_>) -> Option<Secret> {
+fn parse_value(value: &Field<'_, '_>) -> Option<Secret> {
     if let Some(text) = value.text() {
         return Some(text);
     }

@@ -1,4 +1,4 @@
-//! Changes that wait to be written. One writer makes all that have come meanwhile in one go.
+//! Changes that wait to be written. One write makes all changes that have arrived since the last one.
 
 use std::{
     mem,
@@ -11,114 +11,212 @@ use std::{
 
 use tokio::{sync::oneshot, time::sleep};
 
-use super::{Inner, Keys};
+use super::{envelope::StoreKeys, vault::Vault};
 use crate::{
     credential::{Key, Secret},
     error::Error,
-    executor,
-    file::{Directory, PAUSE},
+    executor::{self, Lane},
+    file::{LockedDirectory, PAUSE},
     progress::Progress,
     sync::lock,
 };
 
 /// The changes of one store.
-#[derive(Default)]
-pub struct Queue(Mutex<State>);
+pub struct Queue {
+    vault: Arc<Vault>,
+    lane: Lane,
+    state: Mutex<QueueState>,
+}
 
 #[derive(Default)]
-struct State {
+struct QueueState {
     waiting: Vec<Change>,
-    /// Whether somebody writes.
+    /// Whether a [`Writer`] is running.
     writing: bool,
 }
 
-/// What is to be stored under a key, or that it is to be deleted.
+/// A value to be stored under a key, or `None` to delete the key.
 struct Change {
     key: Key,
     value: Option<Secret>,
-    stage: Arc<Stage>,
+    stage: Arc<ChangeStage>,
     answer: oneshot::Sender<Result<bool, Error>>,
 }
 
 /// How far a change has come.
 #[derive(Default)]
-struct Stage(AtomicU8);
+struct ChangeStage(AtomicU8);
 
-impl Stage {
+impl ChangeStage {
     const WAITING: u8 = 0;
     const TAKEN: u8 = 1;
     const WITHDRAWN: u8 = 2;
 
-    /// Whether it is the first to leave the queue in this way.
+    /// Leaves the queue, and returns whether the change was still in it.
     fn leave(&self, to: u8) -> bool {
         self.0.compare_exchange(Self::WAITING, to, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 }
 
-/// Has a change made, and answers whether something was there under its key before.
-pub async fn change(
-    inner: &Arc<Inner>,
-    key: Key,
-    value: Option<Secret>,
-    progress: &Progress,
-) -> Result<bool, Error> {
-    let (answer, answered) = oneshot::channel();
-    let mut call = Caller { stage: Arc::default(), progress: Some(progress) };
-    let change = Change { key, value, stage: Arc::clone(&call.stage), answer };
-    let starts = {
-        let mut state = lock(&inner.queue.0);
-        state.waiting.push(change);
-        !mem::replace(&mut state.writing, true)
-    };
-    if starts {
-        executor::spawn(write_all(Arc::clone(inner)));
+impl Queue {
+    /// An empty queue, whose changes are made in a lane.
+    pub fn new(vault: Arc<Vault>, lane: Lane) -> Self {
+        Self { vault, lane, state: Mutex::default() }
     }
-    let outcome = answered.await.map_err(|_| Error::Internal("the file's writer ended early".into()))?;
-    // Known: it is done, or it is not.
-    call.progress = None;
-    outcome
+
+    /// Makes a change, and returns whether its key existed before.
+    pub async fn change(
+        self: &Arc<Self>,
+        key: Key,
+        value: Option<Secret>,
+        progress: &Progress,
+    ) -> Result<bool, Error> {
+        let (answer, answered) = oneshot::channel();
+        let mut call = WaitingCall { stage: Arc::default(), progress: Some(progress) };
+        let change = Change { key, value, stage: Arc::clone(&call.stage), answer };
+        let starts = {
+            let mut state = lock(&self.state);
+            state.waiting.push(change);
+            !mem::replace(&mut state.writing, true)
+        };
+        if starts {
+            executor::spawn(Writer { queue: Arc::clone(self), ended: false }.run());
+        }
+        let outcome = answered.await.map_err(|_| Error::Internal("the file's writer ended early".into()))?;
+        // The outcome is known, so that nothing needs to be withdrawn.
+        call.progress = None;
+        outcome
+    }
+
+    /// Tries to make all changes that wait, on a thread that may block. Returns false if another writer has locked the
+    /// directory. The lock is taken and released within one piece of work, so that nobody waits for the lane while
+    /// holding it.
+    ///
+    /// # Errors
+    ///
+    /// Those that concern all changes. None of them was begun then, and all still wait.
+    fn try_write(&self, start: Instant) -> Result<bool, Error> {
+        let keys = self.vault.read_keys(true)?;
+        let file = self.vault.file()?;
+        if !file.has_directory()?
+            && let Some(deletes) = self.take_deletes()
+        {
+            let outcomes = vec![Ok(false); deletes.len()];
+            send_answers(deletes, outcomes);
+            return Ok(true);
+        }
+        file.make_directory()?;
+        let Some(directory) = LockedDirectory::try_lock(&file.path, start)? else { return Ok(false) };
+        let changes = self.take();
+        let outcomes = self.apply_each(&keys, &directory, &changes);
+        // Released first: the lock is free when a caller learns the outcome.
+        drop(directory);
+        send_answers(changes, outcomes);
+        Ok(true)
+    }
+
+    fn take(&self) -> Vec<Change> {
+        take_from(&mut lock(&self.state))
+    }
+
+    /// Takes all changes if they are deletes. A value that waits needs a directory.
+    fn take_deletes(&self) -> Option<Vec<Change>> {
+        let mut state = lock(&self.state);
+        let has_value = state.waiting.iter().any(|change| change.value.is_some());
+        (!has_value).then(|| take_from(&mut state))
+    }
+
+    /// Makes changes with one write. If they are too large together, makes each with a write of its own.
+    fn apply_each(
+        &self,
+        keys: &StoreKeys,
+        directory: &LockedDirectory,
+        changes: &[Change],
+    ) -> Vec<Result<bool, Error>> {
+        let apply = |changes| self.apply(keys, directory, changes);
+        match apply(changes) {
+            Ok(answers) => answers.into_iter().map(Ok).collect(),
+            Err(Error::TooLarge { .. }) if changes.len() > 1 => {
+                changes.chunks(1).map(|change| apply(change).map(|answers| answers[0])).collect()
+            }
+            Err(error) => vec![Err(error); changes.len()],
+        }
+    }
+
+    fn apply(
+        &self,
+        keys: &StoreKeys,
+        directory: &LockedDirectory,
+        changes: &[Change],
+    ) -> Result<Vec<bool>, Error> {
+        let vault = &self.vault;
+        let contents = vault.read_contents(keys)?;
+        let mut payload = vault.parse_valid_payload(&contents)?;
+        let applied = changes.iter().map(|change| match &change.value {
+            Some(value) => payload.set(&change.key, value),
+            None => payload.remove(&change.key),
+        });
+        let existed: Vec<bool> =
+            applied.collect::<Result<_, _>>().map_err(|error| vault.payload_error(error))?;
+        if changes.iter().zip(&existed).any(|(change, existed)| change.value.is_some() || *existed) {
+            vault.write(directory, keys, payload, &contents, None)?;
+        }
+        Ok(existed)
+    }
 }
 
-/// Who waits for a change. Whoever gives up withdraws it, or learns that it is too late for that.
-struct Caller<'a> {
-    stage: Arc<Stage>,
+/// Takes all changes that were not withdrawn. They can no longer be withdrawn then.
+fn take_from(state: &mut QueueState) -> Vec<Change> {
+    let mut taken = mem::take(&mut state.waiting);
+    taken.retain(|change| change.stage.leave(ChangeStage::TAKEN));
+    taken
+}
+
+/// Tells the callers the outcomes of their changes. Nobody listens for a caller that has given up.
+fn send_answers(changes: Vec<Change>, outcomes: Vec<Result<bool, Error>>) {
+    for (change, outcome) in changes.into_iter().zip(outcomes) {
+        let _ = change.answer.send(outcome);
+    }
+}
+
+/// A call that waits for its change. If it is dropped before, it withdraws the change. If it is too late for that, the
+/// progress learns that the change may be made.
+struct WaitingCall<'a> {
+    stage: Arc<ChangeStage>,
     progress: Option<&'a Progress>,
 }
 
-impl Drop for Caller<'_> {
+impl Drop for WaitingCall<'_> {
     fn drop(&mut self) {
         if let Some(progress) = self.progress
-            && !self.stage.leave(Stage::WITHDRAWN)
+            && !self.stage.leave(ChangeStage::WITHDRAWN)
         {
             progress.sending();
         }
     }
 }
 
-/// Writes until nothing waits any more.
-async fn write_all(inner: Arc<Inner>) {
-    Writer { inner: &inner, ended: false }.run().await;
-}
-
-/// Who writes a store: one for all that wait. Those who wait where it ends early are told so.
-struct Writer<'a> {
-    inner: &'a Arc<Inner>,
+/// The task that writes for all callers. If it ends early, the changes that wait are dropped, and their callers get an
+/// error.
+struct Writer {
+    queue: Arc<Queue>,
     ended: bool,
 }
 
-impl Drop for Writer<'_> {
+impl Drop for Writer {
     fn drop(&mut self) {
         if !self.ended {
-            *lock(&self.inner.queue.0) = State::default();
+            *lock(&self.queue.state) = QueueState::default();
         }
     }
 }
 
-impl Writer<'_> {
+impl Writer {
+    /// Writes until no change waits.
     async fn run(mut self) {
         loop {
             {
-                let mut state = lock(&self.inner.queue.0);
+                let mut state = lock(&self.queue.state);
                 if state.waiting.is_empty() {
                     state.writing = false;
                     self.ended = true;
@@ -129,111 +227,21 @@ impl Writer<'_> {
         }
     }
 
-    /// Makes all changes that wait when it is our turn.
+    /// Waits for the directory's lock, and makes all changes that wait by then. Between two attempts no thread is
+    /// blocked, and others can use the lane.
     async fn write(&self) {
-        let inner = Arc::clone(self.inner);
-        let written = match self.prepare().await {
-            Ok(ready) => {
-                let write = move || {
-                    let changes = inner.take();
-                    let outcomes = inner.apply_each(&ready, &changes);
-                    // Whoever is answered finds the lock gone.
-                    drop(ready);
-                    answer(changes, outcomes);
-                    Ok(())
-                };
-                self.inner.writing.run(write).await
-            }
-            Err(error) => Err(error),
-        };
-        if let Err(error) = written {
-            // Nothing was begun, and all of them wait still.
-            let changes = self.inner.take();
-            let outcomes = vec![Err(error); changes.len()];
-            answer(changes, outcomes);
-        }
-    }
-
-    /// Waits for the file's lock. `None` where there is no directory to lock; it is made for what is to be
-    /// stored. Nothing but the looking is done on the pool: others wait there for their disks.
-    async fn prepare(&self) -> Result<Ready, Error> {
         let start = Instant::now();
         loop {
-            let inner = Arc::clone(self.inner);
-            let ready = self.inner.writing.run(move || {
-                let keys = inner.keys(true)?;
-                let place = inner.place()?;
-                if !place.has_directory()? && !inner.has_value_waiting() {
-                    return Ok(Some((keys, None)));
+            let queue = Arc::clone(&self.queue);
+            match self.queue.lane.run(move || queue.try_write(start)).await {
+                Ok(true) => return,
+                Ok(false) => sleep(PAUSE).await,
+                Err(error) => {
+                    let changes = self.queue.take();
+                    let outcomes = vec![Err(error); changes.len()];
+                    return send_answers(changes, outcomes);
                 }
-                place.make_directory()?;
-                Ok(Directory::try_lock(&place.path, start)?.map(|directory| (keys, Some(directory))))
-            });
-            match ready.await? {
-                Some(ready) => return Ok(ready),
-                None => sleep(PAUSE).await,
             }
         }
-    }
-}
-
-/// Tells who waits for them what has become of changes. Who gave up meanwhile does not listen.
-fn answer(changes: Vec<Change>, outcomes: Vec<Result<bool, Error>>) {
-    for (change, outcome) in changes.into_iter().zip(outcomes) {
-        let _ = change.answer.send(outcome);
-    }
-}
-
-/// What unlocks the file, and its directory, locked.
-type Ready = (Arc<Keys>, Option<Directory>);
-
-impl Inner {
-    fn has_value_waiting(&self) -> bool {
-        lock(&self.queue.0).waiting.iter().any(|change| change.value.is_some())
-    }
-
-    fn take(&self) -> Vec<Change> {
-        let mut taken = mem::take(&mut lock(&self.queue.0).waiting);
-        taken.retain(|change| change.stage.leave(Stage::TAKEN));
-        taken
-    }
-
-    /// Makes changes in one go, or one by one where together they are too much.
-    fn apply_each(&self, ready: &Ready, changes: &[Change]) -> Vec<Result<bool, Error>> {
-        match self.apply(ready, changes) {
-            Ok(answers) => answers.into_iter().map(Ok).collect(),
-            Err(Error::TooLarge { .. }) if changes.len() > 1 => {
-                changes.chunks(1).map(|change| self.apply(ready, change).map(|answers| answers[0])).collect()
-            }
-            Err(error) => vec![Err(error); changes.len()],
-        }
-    }
-
-    fn apply(&self, (keys, directory): &Ready, changes: &[Change]) -> Result<Vec<bool>, Error> {
-        let locked;
-        let directory = match directory {
-            Some(directory) => directory,
-            None if changes.iter().all(|change| change.value.is_none()) => {
-                return Ok(vec![false; changes.len()]);
-            }
-            // It has come since it was looked.
-            None => {
-                let place = self.place()?;
-                place.make_directory()?;
-                locked = Directory::lock(&place.path)?;
-                &locked
-            }
-        };
-        let contents = self.contents(keys)?;
-        let mut payload = self.whole_payload(&contents)?;
-        let applied = changes.iter().map(|change| match &change.value {
-            Some(value) => payload.set(&change.key, value),
-            None => payload.remove(&change.key),
-        });
-        let answers: Vec<bool> = applied.collect::<Result<_, _>>().map_err(|error| self.damaged(error))?;
-        if changes.iter().zip(&answers).any(|(change, was_there)| change.value.is_some() || *was_there) {
-            self.write(directory, keys, payload, &contents, None)?;
-        }
-        Ok(answers)
     }
 }

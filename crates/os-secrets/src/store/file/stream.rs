@@ -1,8 +1,7 @@
 //! The payload of an age file: STREAM with ChaCha20-Poly1305, in chunks of 64 KiB.
 //!
-//! Follows <https://age-encryption.org/v1>. The crate `age` has it as well, but what it has encrypted
-//! stays behind in memory that nobody wipes, and it takes a new key for each file, which for a passphrase
-//! costs a second.
+//! Follows <https://age-encryption.org/v1>. The crate `age` implements it as well, but it leaves plaintext in memory
+//! without wiping it, and it creates a new key for each file, which takes a second if the file has a passphrase.
 
 use age_core::{format::FileKey, primitives::hkdf, secrecy::ExposeSecret};
 use chacha20poly1305::{AeadInPlace, ChaCha20Poly1305, Key, KeyInit};
@@ -14,24 +13,24 @@ pub const NONCE: usize = 16;
 const CHUNK: usize = 64 << 10;
 const TAG: usize = 16;
 
-/// Encrypts a payload and appends it. The nonce must not have served this key before.
+/// Encrypts a payload and appends it to `out`. The nonce must be new for this key.
 pub fn seal(key: &FileKey, nonce: &[u8; NONCE], plaintext: &[u8], out: &mut Vec<u8>) {
     let cipher = cipher(key, nonce);
     let chunks = plaintext.len().div_ceil(CHUNK).max(1);
-    // Sized once, so that no plaintext is left behind by growing.
+    // Sized once, because growing could leave a copy of the plaintext behind.
     out.reserve_exact(plaintext.len() + chunks * TAG);
     for index in 0..chunks {
         let chunk = &plaintext[index * CHUNK..plaintext.len().min((index + 1) * CHUNK)];
         let start = out.len();
         out.extend_from_slice(chunk);
         let tag = cipher
-            .encrypt_in_place_detached(&counter(index, index + 1 == chunks), &[], &mut out[start..])
+            .encrypt_in_place_detached(&chunk_nonce(index, index + 1 == chunks), &[], &mut out[start..])
             .expect("a chunk is short enough");
         out.extend_from_slice(&tag);
     }
 }
 
-/// Decrypts a payload; `None` where any of it is not as it was sealed.
+/// Decrypts a payload. Returns `None` if any part of it has changed since it was encrypted.
 pub fn open(key: &FileKey, nonce: &[u8; NONCE], payload: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let cipher = cipher(key, nonce);
     let mut plaintext = Zeroizing::new(Vec::with_capacity(payload.len()));
@@ -44,7 +43,7 @@ pub fn open(key: &FileKey, nonce: &[u8; NONCE], payload: &[u8]) -> Option<Zeroiz
         }
         let start = plaintext.len();
         plaintext.extend_from_slice(chunk);
-        let nonce = counter(index, index + 1 == chunks);
+        let nonce = chunk_nonce(index, index + 1 == chunks);
         cipher.decrypt_in_place_detached(&nonce, &[], &mut plaintext[start..], tag.into()).ok()?;
     }
     Some(plaintext)
@@ -55,8 +54,8 @@ fn cipher(key: &FileKey, nonce: &[u8; NONCE]) -> ChaCha20Poly1305 {
     ChaCha20Poly1305::new(Key::from_slice(&*key))
 }
 
-/// The nonce of a chunk: its number in eleven bytes, the first one first, and whether it is the last.
-fn counter(index: usize, last: bool) -> chacha20poly1305::Nonce {
+/// The nonce of a chunk: its number in eleven bytes, big-endian, and one byte that tells whether it is the last chunk.
+fn chunk_nonce(index: usize, last: bool) -> chacha20poly1305::Nonce {
     let mut nonce = [0; 12];
     nonce[3..11].copy_from_slice(&(index as u64).to_be_bytes());
     nonce[11] = u8::from(last);

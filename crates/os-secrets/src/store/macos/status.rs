@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn advice_names_the_command_that_mends() {
+    fn advice_names_the_command_that_helps() {
         for (status, command) in [
             (-25308, "security unlock-keychain"),
             (-25315, "security unlock-keychain"),

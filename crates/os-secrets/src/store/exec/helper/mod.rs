@@ -14,13 +14,14 @@ use tokio::{
 };
 use zeroize::Zeroizing;
 
-use super::{DEFAULT_TIMEOUT, NOT_FOUND, Options};
+use super::{DEFAULT_TIMEOUT, ExecOptions, NOT_FOUND};
 use crate::{
     environment::Variables,
     error::{Effect, Error},
     executor::{Lane, Purpose},
     progress::Progress,
     store::MAX_VALUE,
+    wiped::WipedBuffer,
 };
 
 #[cfg(unix)]
@@ -94,7 +95,7 @@ pub fn environment(variables: &impl Variables) -> Vec<(String, OsString)> {
 }
 
 /// How a run ended.
-pub enum Answer {
+pub enum RunOutcome {
     /// As it should; with what was printed.
     Done(Zeroizing<Vec<u8>>),
     /// Not as it should; with what the program said of that.
@@ -103,15 +104,15 @@ pub enum Answer {
 
 /// The program.
 pub struct Helper {
-    options: Options,
+    options: ExecOptions,
     environment: Vec<(String, OsString)>,
     turns: Semaphore,
     starting: Lane,
 }
 
 impl Helper {
-    pub fn new(options: Options, environment: Vec<(String, OsString)>) -> Self {
-        let starting = Lane::of(&options.command, Purpose::Start);
+    pub fn new(options: ExecOptions, environment: Vec<(String, OsString)>) -> Self {
+        let starting = Lane::for_file(&options.command, Purpose::Start);
         Self { options, environment, turns: Semaphore::new(MAX_RUNNING), starting }
     }
 
@@ -132,7 +133,7 @@ impl Helper {
         operation: &'static str,
         input: &[u8],
         progress: &Progress,
-    ) -> Result<Answer, Error> {
+    ) -> Result<RunOutcome, Error> {
         // It is never closed.
         let _turn = self.turns.acquire().await.map_err(|_| Error::Closed)?;
         let after = self.options.timeout.unwrap_or(DEFAULT_TIMEOUT);
@@ -157,8 +158,8 @@ impl Helper {
             let child = child.inspect_err(|_| progress.refused()).map_err(fail)?;
             let (status, output) = finish(child, input).await.map_err(fail)?;
             Ok(match status.success() {
-                true => Answer::Done(output),
-                false => Answer::Failed(told(operation, status, &output)),
+                true => RunOutcome::Done(output),
+                false => RunOutcome::Failed(told(operation, status, &output)),
             })
         };
         // A program on a disk that does not answer may take for ever to start.
@@ -209,31 +210,24 @@ async fn finish(mut running: Running, input: &[u8]) -> io::Result<(ExitStatus, Z
     let child = running.child.as_mut().ok_or_else(gone)?;
     let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
     let (Some(stdin), Some(stdout)) = (stdin, stdout) else { return Err(gone()) };
-    let mut output = Zeroizing::new(Vec::with_capacity(1 << 12));
+    let mut output = WipedBuffer::default();
     os::talk(child, stdin, input, stdout, &mut output).await?;
-    Ok((child.wait()?, output))
+    Ok((child.wait()?, output.into_bytes()))
 }
 
-/// Reads what there is: how many bytes, of which 0 mean the end; `None` where nothing is there yet.
+/// Appends what there is to read to `output`, and returns the number of bytes: 0 at the end, `None` if nothing has
+/// arrived yet.
 fn fill(
     read: impl FnOnce(&mut [u8]) -> io::Result<usize>,
-    output: &mut Zeroizing<Vec<u8>>,
+    output: &mut WipedBuffer,
 ) -> io::Result<Option<usize>> {
-    let mut chunk = Zeroizing::new([0; 1 << 12]);
-    let count = match read(&mut *chunk) {
+    let count = match output.read_chunk(read) {
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
         count => count?,
     };
-    if output.len() + count > MAX_ANSWER {
+    if output.len() > MAX_ANSWER {
         return Err(io::Error::other("its answer is too long"));
     }
-    if output.len() + count > output.capacity() {
-        // Grown by hand, so that no copy is left behind.
-        let mut larger = Zeroizing::new(Vec::with_capacity(2 * output.capacity()));
-        larger.extend_from_slice(output);
-        *output = larger;
-    }
-    output.extend_from_slice(&chunk[..count]);
     Ok(Some(count))
 }
 

@@ -8,9 +8,9 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::net::unix::pipe::{Receiver, Sender};
-use zeroize::Zeroizing;
 
 use super::{exited, fill};
+use crate::wiped::WipedBuffer;
 
 /// To be called before the program is started.
 pub fn prepare(command: &mut Command) {
@@ -39,7 +39,7 @@ pub async fn talk(
     stdin: ChildStdin,
     input: &[u8],
     stdout: ChildStdout,
-    output: &mut Zeroizing<Vec<u8>>,
+    output: &mut WipedBuffer,
 ) -> io::Result<()> {
     let sender = Sender::from_owned_fd(OwnedFd::from(stdin))?;
     let receiver = Receiver::from_owned_fd(OwnedFd::from(stdout))?;
@@ -76,7 +76,7 @@ async fn write(sender: Sender, mut input: &[u8]) {
     }
 }
 
-async fn read(receiver: &Receiver, output: &mut Zeroizing<Vec<u8>>) -> io::Result<()> {
+async fn read(receiver: &Receiver, output: &mut WipedBuffer) -> io::Result<()> {
     loop {
         receiver.readable().await?;
         if fill(|chunk| receiver.try_read(chunk), output)? == Some(0) {

@@ -12,7 +12,7 @@ use windows_sys::Win32::System::Threading::CREATE_NO_WINDOW;
 use zeroize::Zeroizing;
 
 use super::{LONGEST_PAUSE, SHORTEST_PAUSE, exited, fill};
-use crate::{job::Job, pipe::available};
+use crate::{job::Job, pipe::available, wiped::WipedBuffer};
 
 /// To be called before the program is started.
 pub fn prepare(command: &mut Command) {
@@ -43,7 +43,7 @@ pub async fn talk(
     mut stdin: ChildStdin,
     input: &[u8],
     mut stdout: ChildStdout,
-    output: &mut Zeroizing<Vec<u8>>,
+    output: &mut WipedBuffer,
 ) -> io::Result<()> {
     let input = Zeroizing::new(input.to_vec());
     // It waits where the program does not read, and ends with the program.

@@ -1,4 +1,4 @@
-//! Where the file lies: whether nobody else can get at it, and how it is replaced.
+//! The file on the disk: whether only its owner has access to it, and how it is replaced.
 
 use std::{
     ffi::OsStr,
@@ -11,28 +11,28 @@ use zeroize::Zeroizing;
 
 use crate::{
     error::Error,
-    file::{self, Access, Directory, failure},
+    file::{self, Access, LockedDirectory, failure},
 };
 
-/// The store's file, as it was at one time.
+/// What tells one version of the file from another.
 pub struct Stamp {
     /// As [`file::fingerprint`].
-    numbers: [u64; 5],
-    /// Its first bytes: the header with its MAC, and the payload's nonce.
+    fingerprint: [u64; 5],
+    /// The first bytes of the file: the header with its MAC, and the payload's nonce.
     head: Vec<u8>,
 }
 
-/// An open file that only we can read and write.
-pub struct Open {
+/// The open file. It was checked that only its owner can read and write it.
+pub struct OpenFile {
     file: File,
     /// As [`file::fingerprint`].
-    numbers: [u64; 5],
+    fingerprint: [u64; 5],
 }
 
-impl Open {
-    /// Whether it is still what a stamp was taken of.
-    pub fn is(&self, stamp: &Stamp) -> io::Result<bool> {
-        if self.numbers != stamp.numbers {
+impl OpenFile {
+    /// Whether the file is the version that a stamp was taken of.
+    pub fn matches(&self, stamp: &Stamp) -> io::Result<bool> {
+        if self.fingerprint != stamp.fingerprint {
             return Ok(false);
         }
         let mut head = vec![0; stamp.head.len()];
@@ -40,31 +40,31 @@ impl Open {
         Ok(head == stamp.head)
     }
 
-    /// A stamp of it, where it begins with `head`.
+    /// The stamp of this version, which starts with `head`.
     pub fn stamp(&self, head: &[u8]) -> Stamp {
-        Stamp { numbers: self.numbers, head: head.to_vec() }
+        Stamp { fingerprint: self.fingerprint, head: head.to_vec() }
     }
 
-    /// All of it.
+    /// Reads the whole file.
     pub fn read(&self) -> io::Result<Zeroizing<Vec<u8>>> {
         file::read_open(&self.file)
     }
 }
 
-/// The path of a store's file.
+/// The file of a store, which need not exist.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Place {
-    /// The file.
+pub struct StoreFile {
+    /// Its path.
     pub path: PathBuf,
 }
 
-impl Place {
-    /// Opens the file; `None` where there is none.
+impl StoreFile {
+    /// Opens the file. Returns `None` if it does not exist.
     ///
     /// # Errors
     ///
-    /// [`Error::NotPrivate`] where others can get at it, and [`Error::File`], also for symbolic links.
-    pub fn open(&self) -> Result<Option<Open>, Error> {
+    /// [`Error::NotPrivate`] if others have access to it, and [`Error::File`], also for a symbolic link.
+    pub fn open(&self) -> Result<Option<OpenFile>, Error> {
         if !self.has_directory()? {
             return Ok(None);
         }
@@ -77,31 +77,32 @@ impl Place {
         if metadata.is_file() {
             file::check_private(&self.path, &metadata)?;
         }
-        let numbers = file::fingerprint(&file).map_err(fail)?;
-        Ok(Some(Open { file, numbers }))
+        let fingerprint = file::fingerprint(&file).map_err(fail)?;
+        Ok(Some(OpenFile { file, fingerprint }))
     }
 
-    /// Makes the directory where it is missing.
+    /// Creates the directory if it is missing.
     pub fn make_directory(&self) -> Result<(), Error> {
         let directory = file::directory(&self.path);
-        file::make_directory(directory).map_err(|error| failure("Cannot make", directory, error))?;
+        file::make_directory(directory).map_err(|error| failure("Cannot create", directory, error))?;
         self.has_directory().map(drop)
     }
 
-    /// Replaces the file. What was there stays as [`backup`](Self::backup), where `keeps` says so.
-    pub fn replace(&self, directory: &Directory, bytes: &[u8], keeps: bool) -> Result<(), Error> {
-        directory.replace_after(
-            &self.path,
-            bytes,
-            Access::Private,
-            || if keeps { self.keep() } else { Ok(()) },
-        )
+    /// Replaces the file. If `keeps_backup`, the version before is kept as [`backup`](Self::backup).
+    pub fn replace(
+        &self,
+        directory: &LockedDirectory,
+        bytes: &[u8],
+        keeps_backup: bool,
+    ) -> Result<(), Error> {
+        let keep_backup = || if keeps_backup { self.make_backup() } else { Ok(()) };
+        directory.replace_after(&self.path, bytes, Access::Private, keep_backup)
     }
 
-    /// Gives the file as it is another name, too, which it keeps when it is replaced.
-    fn keep(&self) -> io::Result<()> {
+    /// Gives the present file a second name, which it keeps when it is replaced.
+    fn make_backup(&self) -> io::Result<()> {
         if file::own_identity(&self.path) == file::own_identity(&self.backup()) {
-            // A writer was killed between the two.
+            // A writer made this backup, and was killed before it replaced the file.
             return Ok(());
         }
         let temporary = file::hidden(&self.path, "backup")?;
@@ -110,14 +111,14 @@ impl Place {
             _ => {}
         }
         match fs::hard_link(&self.path, &temporary) {
-            // Not every file system has links.
+            // Not every file system supports hard links.
             Err(error) if file::has_no_links(&error) => {
                 let bytes = file::read_open(&file::open(&self.path)?)?;
                 file::write_new(&temporary, &bytes)?;
             }
             Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
                 return Err(io::Error::other(
-                    "it is mounted by itself; mount its directory, so that it can be replaced",
+                    "it is a mount point of its own and cannot be replaced. Mount its directory instead",
                 ));
             }
             linked => linked?,
@@ -125,14 +126,19 @@ impl Place {
         file::rename(&temporary, &self.backup())
     }
 
-    /// Where the version before the last one is.
+    /// The path of the previous version.
     pub fn backup(&self) -> PathBuf {
         let mut name = self.path.as_os_str().to_owned();
         name.push(".backup");
         name.into()
     }
 
-    /// Whether there is a directory for it to be in.
+    /// The path of the previous version, if there is one.
+    pub fn existing_backup(&self) -> Option<PathBuf> {
+        Some(self.backup()).filter(|backup| backup.exists())
+    }
+
+    /// Whether the directory of the file exists.
     ///
     /// # Errors
     ///
@@ -151,25 +157,26 @@ impl Place {
             return Err(fail(io::ErrorKind::NotADirectory.into()));
         }
         file::check_private(directory, &metadata).map(|()| true).map_err(|error| match error {
-            Error::NotPrivate { path, what, .. } if !self.is_own(directory) => {
+            Error::NotPrivate { path, what, .. } if !self.is_alone_in(directory) => {
                 let how = if cfg!(windows) { "" } else { " (mkdir -m 700 …)" };
-                let mend = format!("Put the file into a directory of its own{how}");
-                Error::NotPrivate { path, what, fix: mend }
+                let fix = format!("Move the file to a directory of its own{how}");
+                Error::NotPrivate { path, what, fix }
             }
             error => error,
         })
     }
 
-    /// Whether a directory holds nothing but what is the store's. Of others it is not to be taken away.
-    fn is_own(&self, directory: &Path) -> bool {
+    /// Whether a directory holds only files of the store. If it holds others, advice to close it would be wrong:
+    /// somebody else may use them.
+    fn is_alone_in(&self, directory: &Path) -> bool {
         let Some(own) = self.path.file_name().and_then(OsStr::to_str) else { return false };
-        let is_ours = |entry: io::Result<fs::DirEntry>| {
+        let belongs_to_store = |entry: io::Result<fs::DirEntry>| {
             let name = entry.map(|entry| entry.file_name());
             name.is_ok_and(|name| {
                 name.to_str()
                     .is_some_and(|name| name.trim_start_matches('.').starts_with(own.trim_start_matches('.')))
             })
         };
-        fs::read_dir(directory).is_ok_and(|mut entries| entries.all(is_ours))
+        fs::read_dir(directory).is_ok_and(|mut entries| entries.all(belongs_to_store))
     }
 }
