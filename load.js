@@ -4,7 +4,7 @@
 // may choose what code is loaded.
 
 const { platform, arch } = process;
-/** Written by scripts/version.js. */
+/** Written by tools/version.js. */
 const version = "0.1.0";
 
 /** The C library, as far as the runtime tells: "glibc", "musl" or "unknown". */

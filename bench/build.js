@@ -11,7 +11,7 @@ const {
   ensureRust,
   run,
   targetDirectory,
-} = require("../scripts/tools.js");
+} = require("../tools/tools.js");
 
 const modules = join(__dirname, "node_modules");
 

@@ -3,7 +3,7 @@
 // turns. What a process keeps of each call shows as growth in the second half.
 
 const { startSession } = require("../__test__/support/session.js");
-const { build, ensureKeyring, ensureNodeModules, fail } = require("../scripts/tools.js");
+const { build, ensureKeyring, ensureNodeModules, fail } = require("../tools/tools.js");
 
 const DEFAULT_GETS = 1_000_000;
 /** How often the memory is printed: every 50,000 of a million. */

@@ -5,7 +5,7 @@
 const { once } = require("node:events");
 const { join } = require("node:path");
 const { bun, root } = require("../__test__/support/runtimes.js");
-const { build, ensureKeyring, ensureNodeModules, run, targetDirectory } = require("../scripts/tools.js");
+const { build, ensureKeyring, ensureNodeModules, run, targetDirectory } = require("../tools/tools.js");
 const { machine } = require("./machine.js");
 const { services, startService } = require("./services.js");
 const { median, p99 } = require("./statistics.js");

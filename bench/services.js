@@ -1,7 +1,8 @@
 // The Secret Services that the bench runs on, each in a session of its own with so many items.
 
 const { join } = require("node:path");
-const { cache, kwallet, oo7Daemon, startProvider } = require("../__test__/support/providers.js");
+const { kwallet, oo7Daemon, startProvider } = require("../__test__/support/providers.js");
+const { cache } = require("../tools/cache.js");
 const { startSession } = require("../__test__/support/session.js");
 const { writeKeyring } = require("./keyring-file.js");
 const { Participant, SHARED } = require("./participants.js");

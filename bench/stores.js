@@ -15,7 +15,7 @@ const {
 } = require("node:fs");
 const { join } = require("node:path");
 const { passwordStoreIn } = require("../__test__/support/helpers.js");
-const { build, ensureKeyring, ensureNodeModules, root } = require("../scripts/tools.js");
+const { build, ensureKeyring, ensureNodeModules, root } = require("../tools/tools.js");
 const { machine } = require("./machine.js");
 const { services, startService } = require("./services.js");
 const { median } = require("./statistics.js");

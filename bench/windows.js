@@ -4,7 +4,7 @@
 const { spawnSync } = require("node:child_process");
 const { closeSync, openSync, readFileSync } = require("node:fs");
 const { join } = require("node:path");
-const { WINE, ensureWine, makePrefix, wineEnvironment } = require("../scripts/wine.js");
+const { WINE, ensureWine, makePrefix, wineEnvironment } = require("../tools/wine.js");
 
 const { node, bun } = ensureWine();
 const prefix = makePrefix();

@@ -2,11 +2,9 @@
 // without a screen and with its store open.
 
 const { mkdirSync, writeFileSync } = require("node:fs");
-const { homedir } = require("node:os");
 const { join } = require("node:path");
+const { cache } = require("../../tools/cache.js");
 
-/** Where scripts/test-services.js puts what Debian does not have. */
-const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "os-secrets");
 const python = join(cache, "python", "bin", "python");
 const oo7 = join(cache, "oo7", "bin", "oo7-daemon");
 
@@ -170,4 +168,4 @@ async function startProvider(session, provider) {
   return running;
 }
 
-module.exports = { cache, keepassxc, kwallet, oo7Daemon, startProvider };
+module.exports = { keepassxc, kwallet, oo7Daemon, startProvider };

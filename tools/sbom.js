@@ -4,7 +4,7 @@ const { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync }
 const { tmpdir } = require("node:os");
 const { join, resolve } = require("node:path");
 const { license, version } = require("../package.json");
-const { cache } = require("../__test__/support/providers.js");
+const { cache } = require("./cache.js");
 const { ensureCrate } = require("./crates.js");
 const { ensureRust, output, root, run } = require("./tools.js");
 

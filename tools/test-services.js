@@ -4,7 +4,7 @@
 
 const { existsSync } = require("node:fs");
 const { join } = require("node:path");
-const { cache } = require("../__test__/support/providers.js");
+const { cache } = require("./cache.js");
 const { ensureCrate } = require("./crates.js");
 const { build, ensureDebian, ensureNodeModules, root, run, testFiles } = require("./tools.js");
 

@@ -4,11 +4,11 @@
 
 const { existsSync } = require("node:fs");
 const { join } = require("node:path");
-const { makeKeychain } = require("../__test__/support/keychain.js");
-const { bun, findDeno } = require("../__test__/support/runtimes.js");
-const { startSession } = require("../__test__/support/session.js");
-const { ownPlatform } = require("./platforms.js");
-const { fail, root, run } = require("./tools.js");
+const { makeKeychain } = require("../support/keychain.js");
+const { bun, findDeno } = require("../support/runtimes.js");
+const { startSession } = require("../support/session.js");
+const { ownPlatform } = require("../../tools/platforms.js");
+const { fail, root, run } = require("../../tools/tools.js");
 
 /** The store for the round trips: the environment that leads to it, and what ends it. */
 async function makeStore() {
@@ -31,7 +31,7 @@ async function main() {
   // A round trip that fails ends this process.
   process.once("exit", end);
   for (const [command, ...args] of commands) {
-    run(command, [...args, join(root, "scripts", "round-trip.js"), bun], { env });
+    run(command, [...args, join(root, "__test__", "programs", "round-trip.js"), bun], { env });
   }
   process.off("exit", end);
   await end();

@@ -1,9 +1,12 @@
 // What the scripts fetch or make once for all clones: folders in the user's cache.
 
 const { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } = require("node:fs");
+const { homedir } = require("node:os");
 const { join } = require("node:path");
-const { cache } = require("../__test__/support/providers.js");
 const { run } = require("./tools.js");
+
+/** The folder of them all. */
+const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "os-secrets");
 
 /** Makes a folder of the cache by a function that fills it; in one step, so that none is half full. */
 function ensureFolder(name, fill) {

@@ -17,7 +17,7 @@ async function ask(file) {
 }
 
 async function lint(folder) {
-  run(process.execPath, [join(root, "scripts", "pack.js"), "--built", folder]);
+  run(process.execPath, [join(root, "tools", "pack.js"), "--built", folder]);
   const tarballs = readdirSync(folder);
   const said = (await Promise.all(tarballs.map((name) => ask(join(folder, name))))).flat();
   if (said.length > 0) fail(["publint says:", ...said].join("\n"));

@@ -9,7 +9,7 @@ const { createInterface } = require("node:readline");
 const { secretsIn } = require("../__test__/support/client.js");
 const { bun, runtimes } = require("../__test__/support/runtimes.js");
 const { startSession } = require("../__test__/support/session.js");
-const { build, ensureNodeModules, root, run, targetDirectory } = require("./tools.js");
+const { build, ensureNodeModules, root, run, targetDirectory } = require("../tools/tools.js");
 
 const key = { service: "faults", name: "name" };
 /** Longer than any deadline; what has not answered by then hangs. */

@@ -6,7 +6,7 @@ const { spawnSync } = require("node:child_process");
 const { mkdtempSync, rmSync } = require("node:fs");
 const { tmpdir } = require("node:os");
 const { join } = require("node:path");
-const { build, ensureNodeModules, fail, root } = require("./tools.js");
+const { build, ensureNodeModules, fail, root } = require("../../tools/tools.js");
 
 /** The exit code of round-trip.js where no store answers. */
 const NO_STORE = 3;
@@ -14,7 +14,7 @@ const NO_STORE = 3;
 ensureNodeModules();
 build();
 // It exists only now.
-const { bun } = require("../__test__/support/runtimes.js");
+const { bun } = require("../support/runtimes.js");
 
 /** Runs the round trip: its exit code. */
 function roundTrip(...args) {

@@ -2,7 +2,7 @@
 // they are. Arguments name the checks of cargo deny to make instead; that of advisories fetches their database.
 
 const { join } = require("node:path");
-const { cache } = require("../../__test__/support/providers.js");
+const { cache } = require("../cache.js");
 const { ensureCrate } = require("../crates.js");
 const { ensureRust, root, run } = require("../tools.js");
 
@@ -14,4 +14,4 @@ ensureCrate("cargo-deny", CARGO_DENY, folder, ["--debug"]);
 const chosen = process.argv.slice(2);
 const checks = chosen.length > 0 ? chosen : ["licenses", "bans", "sources"];
 run(join(folder, "bin", "cargo-deny"), ["--locked", "check", ...checks]);
-run(process.execPath, [join(root, "scripts", "licences.js"), "--check"]);
+run(process.execPath, [join(root, "tools", "licences.js"), "--check"]);
