@@ -3,7 +3,9 @@
 // turns. What a process keeps of each call shows as growth in the second half.
 
 const { startSession } = require("../__test__/support/session.js");
-const { build, ensureKeyring, ensureNodeModules, fail } = require("../tools/tools.js");
+const { build } = require("../tools/build.js");
+const { fail } = require("../tools/process.js");
+const { provide } = require("../tools/provision.js");
 
 const DEFAULT_GETS = 1_000_000;
 /** How often the memory is printed: every 50,000 of a million. */
@@ -48,8 +50,7 @@ async function measure(secrets, gets) {
 
 async function main(gets) {
   if (!(gets >= STEPS)) fail(`Usage: npm run bench:leak [-- gets], ${STEPS} or more`);
-  ensureKeyring();
-  ensureNodeModules();
+  provide("keyring modules");
   build();
   const session = await startSession();
   try {

@@ -5,7 +5,7 @@ const { readFileSync } = require("node:fs");
 const { cpus, release, totalmem } = require("node:os");
 const { join } = require("node:path");
 const { bun } = require("../__test__/support/runtimes.js");
-const { root } = require("../tools/tools.js");
+const { root } = require("../tools/process.js");
 const { services } = require("./services.js");
 
 /** The version number in what a program prints; `undefined` where it is not there. */

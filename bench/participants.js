@@ -5,7 +5,7 @@ const { once } = require("node:events");
 const { join, resolve } = require("node:path");
 const { createInterface } = require("node:readline");
 const { bun } = require("../__test__/support/runtimes.js");
-const { targetDirectory } = require("../tools/tools.js");
+const { targetDirectory } = require("../tools/build.js");
 
 /** Whose items are those of `Bun.secrets`; the others have their own beside them. */
 const SHARED = "bench";

@@ -1,8 +1,7 @@
 // The Secret Services that the bench runs on, each in a session of its own with so many items.
 
-const { join } = require("node:path");
 const { kwallet, oo7Daemon, startProvider } = require("../__test__/support/providers.js");
-const { cache } = require("../tools/cache.js");
+const { place } = require("../tools/install.js");
 const { startSession } = require("../__test__/support/session.js");
 const { writeKeyring } = require("./keyring-file.js");
 const { Participant, SHARED } = require("./participants.js");
@@ -32,7 +31,7 @@ const services = {
   },
   oo7: {
     title: "oo7-daemon",
-    program: join(cache, "oo7", "bin", "oo7-daemon"),
+    program: place("oo7", "bin", "oo7-daemon"),
     items: [10],
     begin: (session) => startProvider(session, oo7Daemon),
   },

@@ -4,7 +4,7 @@
 const { readdirSync, readFileSync, writeFileSync } = require("node:fs");
 const { dirname, join } = require("node:path");
 const { platforms } = require("./platforms.js");
-const { ensureRust, fail, output, root } = require("./tools.js");
+const { fail, output, root } = require("./process.js");
 
 const FILE = "THIRD-PARTY-LICENSES.md";
 
@@ -106,8 +106,16 @@ listed under the one that is taken. Written by \`npm run licences\`.
 ${sections.join("\n")}`;
 }
 
-ensureRust();
-const text = document();
 const path = join(root, FILE);
-if (!process.argv.includes("--check")) writeFileSync(path, text);
-else if (readFileSync(path, "utf8") !== text) fail(`${FILE} is out of date: npm run licences`);
+
+/** Fails if the committed file is out of date. */
+function checkLicences() {
+  if (readFileSync(path, "utf8") !== document()) fail(`${FILE} is out of date: npm run licences`);
+}
+
+if (require.main === module) {
+  if (process.argv.includes("--check")) checkLicences();
+  else writeFileSync(path, document());
+}
+
+module.exports = { checkLicences };

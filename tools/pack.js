@@ -11,7 +11,7 @@ const { tmpdir } = require("node:os");
 const { dirname, join, resolve } = require("node:path");
 const { parseArgs } = require("node:util");
 const { manifest, platforms } = require("./platforms.js");
-const { fail, root, run } = require("./tools.js");
+const { fail, root, run } = require("./process.js");
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

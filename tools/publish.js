@@ -9,7 +9,7 @@ const { join } = require("node:path");
 const { parseArgs } = require("node:util");
 const { name, repository, version } = require("../package.json");
 const { manifest, platforms } = require("./platforms.js");
-const { fail, root, run } = require("./tools.js");
+const { fail, root, run } = require("./process.js");
 
 /** The first npm with trusted publishing that is brought along by a Node. */
 const NPM = [11, 6];

@@ -4,23 +4,19 @@ const { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync }
 const { tmpdir } = require("node:os");
 const { join, resolve } = require("node:path");
 const { license, version } = require("../package.json");
-const { cache } = require("./cache.js");
-const { ensureCrate } = require("./crates.js");
-const { ensureRust, output, root, run } = require("./tools.js");
-
-const CARGO_CYCLONEDX = "0.5.9";
+const { place } = require("./install.js");
+const { output, root, run } = require("./process.js");
+const { provide } = require("./provision.js");
 
 const destination = resolve(process.argv[2] ?? join(root, "dist"));
 mkdirSync(destination, { recursive: true });
 
 /** What the binaries are made of, on all platforms. */
 function describeBinaries() {
-  ensureRust();
-  const folder = join(cache, "cargo-cyclonedx");
-  ensureCrate("cargo-cyclonedx", CARGO_CYCLONEDX, folder, ["--debug"]);
+  provide("cargo cargo-cyclonedx");
   const name = `os-secrets-${version}-binaries`;
   const args = ["--format=json", "--target=all", "--no-build-deps", "--override-filename", name];
-  run(join(folder, "bin", "cargo-cyclonedx"), ["cyclonedx", ...args]);
+  run(place("cargo-cyclonedx", "bin", "cargo-cyclonedx"), ["cyclonedx", ...args]);
   renameSync(join(root, `${name}.json`), join(destination, `${name}.cdx.json`));
 }
 

@@ -7,7 +7,8 @@ const { join } = require("node:path");
 const { parseArgs } = require("node:util");
 const { gzipSync } = require("node:zlib");
 const { platform, platforms } = require("./platforms.js");
-const { ensureDebian, fail, output, root } = require("./tools.js");
+const { fail, output, root } = require("./process.js");
+const { provide } = require("./provision.js");
 
 /** The most bytes, by platform: 2.5 MiB. */
 const MAX_SIZE = { "linux-x64-gnu": 2_621_440, "linux-x64-musl": 2_621_440 };
@@ -62,7 +63,7 @@ function measure(platform) {
 const chosen = positionals.length > 0 ? positionals.map(platform) : platforms;
 const built = chosen.filter(({ folder }) => existsSync(join(folder, "os-secrets.node")));
 if (built.length === 0) fail("Nothing has been built: npm run build");
-ensureDebian({ readelf: "binutils" });
+provide("binutils");
 const measured = built.map((platform) => [platform.name, measure(platform)]);
 console.table(Object.fromEntries(measured.map(([name, { row }]) => [name, row])));
 const { dependencies = {} } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));

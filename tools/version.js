@@ -9,7 +9,7 @@
 const { readFileSync, writeFileSync } = require("node:fs");
 const { join } = require("node:path");
 const { platforms } = require("./platforms.js");
-const { fail, root } = require("./tools.js");
+const { fail, root } = require("./process.js");
 
 /** Each file that says the version, and what stands before it. */
 const places = [

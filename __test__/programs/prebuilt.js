@@ -8,7 +8,7 @@ const { makeKeychain } = require("../support/keychain.js");
 const { bun, findDeno } = require("../support/runtimes.js");
 const { startSession } = require("../support/session.js");
 const { ownPlatform } = require("../../tools/platforms.js");
-const { fail, root, run } = require("../../tools/tools.js");
+const { fail, root, run } = require("../../tools/process.js");
 
 /** The store for the round trips: the environment that leads to it, and what ends it. */
 async function makeStore() {
@@ -23,7 +23,7 @@ async function makeStore() {
 
 async function main() {
   const platform = ownPlatform();
-  if (!existsSync(join(platform.folder, "os-secrets.node"))) fail(`No binary yet for ${platform.name}.`);
+  if (!existsSync(platform.binary)) fail(`No binary yet for ${platform.name}.`);
   const commands = [[process.execPath], [bun]];
   // There is none for musl.
   if (!platform.name.endsWith("-musl")) commands.push([findDeno(), "run", "--allow-all", "--no-lock"]);

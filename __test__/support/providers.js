@@ -3,10 +3,10 @@
 
 const { mkdirSync, writeFileSync } = require("node:fs");
 const { join } = require("node:path");
-const { cache } = require("../../tools/cache.js");
+const { place } = require("../../tools/install.js");
 
-const python = join(cache, "python", "bin", "python");
-const oo7 = join(cache, "oo7", "bin", "oo7-daemon");
+const python = place("python", "bin", "python");
+const oo7 = place("oo7", "bin", "oo7-daemon");
 
 /** Services may take their time to start. */
 const PATIENCE = 1200;
