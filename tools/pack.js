@@ -1,67 +1,46 @@
-// npm run pack:all [-- [--built] directory]: packs what is published, the package and all platform packages,
-// as tarballs. With --built, of the platform packages only those that have been built here. The committed
-// package.json is private: these are published in its place.
+// npm run pack:all [-- [--built] directory]: packs what is published, the package and all platform packages, as tarballs.
+// With --built, it packs only those platform packages that have been built here.
 //
-// The platform packages become optional dependencies here and not in the committed package.json,
-// where npm ci would look for versions that are not published yet.
+// The committed package.json is private, and this writes the published one. Only there are the platform packages optional
+// dependencies: npm ci would look for versions that are not published yet.
 
-const { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync } = require("node:fs");
-const { readFileSync, rmSync, writeFileSync } = require("node:fs");
-const { tmpdir } = require("node:os");
-const { dirname, join, resolve } = require("node:path");
+const { cpSync, existsSync, mkdirSync, writeFileSync } = require("node:fs");
+const { basename, join, resolve } = require("node:path");
 const { parseArgs } = require("node:util");
+const { name, version, private: _, scripts, devDependencies, ...main } = require("../package.json");
 const { manifest, platforms } = require("./platforms.js");
-const { fail, root, run } = require("./process.js");
+const { fail, root, run, temporaryFolder } = require("./process.js");
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { built: { type: "boolean" } },
-});
+const options = { built: { type: "boolean" } };
+const { values, positionals } = parseArgs({ allowPositionals: true, options });
 const destination = resolve(positionals[0] ?? join(root, "dist"));
-mkdirSync(destination, { recursive: true });
-const staging = mkdtempSync(join(tmpdir(), "os-secrets-pack-"));
 
-const { version, ...main } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-const licences = ["LICENSE", "THIRD-PARTY-LICENSES.md"];
-const isBuilt = ({ folder }) => existsSync(join(folder, "os-secrets.node"));
-const unbuilt = platforms.filter((platform) => !isBuilt(platform)).map(({ name }) => name);
-if (unbuilt.length > 0 && !values.built) fail(`No binary yet for ${unbuilt.join(", ")}.`);
-
-/** Writes the manifest of a folder of the staging area. */
-function write(folder, contents) {
+/** Packs a package.json and files, each a path in the package and its source. */
+function pack(contents, files) {
+  const folder = temporaryFolder();
+  for (const [file, source] of files) cpSync(source, join(folder, file), { recursive: true });
   writeFileSync(join(folder, "package.json"), `${JSON.stringify(contents, null, 2)}\n`);
-}
-
-/** Packs a folder of the staging area. */
-function pack(folder) {
   run("npm", ["pack", "--silent", "--pack-destination", destination], { cwd: folder });
 }
 
-try {
-  const optionalDependencies = {};
-  for (const platform of platforms) {
-    const own = manifest(platform);
-    if (own.version !== version) fail(`${own.name} has version ${own.version}, os-secrets ${version}.`);
-    optionalDependencies[own.name] = version;
-  }
-  for (const platform of platforms.filter(isBuilt)) {
-    const staged = join(staging, platform.name);
-    cpSync(platform.folder, staged, { recursive: true });
-    for (const file of licences) copyFileSync(join(root, file), join(staged, file));
-    // Said once, for all: npm's provenance wants it in each.
-    write(staged, { ...manifest(platform), repository: main.repository });
-    pack(staged);
-  }
+const inRoot = (...files) => files.map((file) => [file, join(root, file)]);
 
-  const folder = join(staging, "os-secrets");
-  mkdirSync(folder);
-  for (const file of [...main.files, "README.md", "LICENSE"]) {
-    mkdirSync(dirname(join(folder, file)), { recursive: true });
-    copyFileSync(join(root, file), join(folder, file));
-  }
-  const { name, private: _, scripts, devDependencies, ...rest } = main;
-  write(folder, { name, version, ...rest, optionalDependencies });
-  pack(folder);
-} finally {
-  rmSync(staging, { recursive: true });
+const unbuilt = platforms.filter(({ binary }) => !existsSync(binary));
+if (unbuilt.length > 0 && !values.built)
+  fail(`No binary yet for ${unbuilt.map((each) => each.name).join(", ")}.`);
+const manifests = platforms.map(manifest);
+for (const own of manifests) {
+  if (own.version !== version) fail(`${own.name} has version ${own.version}, os-secrets ${version}.`);
 }
+
+mkdirSync(destination, { recursive: true });
+for (const platform of platforms.filter((each) => !unbuilt.includes(each))) {
+  const files = [
+    ...inRoot("LICENSE", "THIRD-PARTY-LICENSES.md"),
+    [basename(platform.binary), platform.binary],
+  ];
+  // npm's provenance needs the repository in each package.
+  pack({ ...manifest(platform), repository: main.repository }, files);
+}
+const optionalDependencies = Object.fromEntries(manifests.map((own) => [own.name, version]));
+pack({ name, version, ...main, optionalDependencies }, inRoot(...main.files, "README.md", "LICENSE"));

@@ -1,5 +1,5 @@
-// publish.js npm|crate [--dry-run]: publishes what pack.js has packed to dist/, or the crate. What is there already is
-// left alone, so that a release which has failed half-way can be run again.
+// publish.js npm|crate [--dry-run]: publishes what pack.js has packed to dist/, or the crate. What is already published
+// is left alone, so that a release that failed half-way can be run again.
 
 const { spawnSync } = require("node:child_process");
 const { createHash } = require("node:crypto");
@@ -8,20 +8,18 @@ const { tmpdir } = require("node:os");
 const { join } = require("node:path");
 const { parseArgs } = require("node:util");
 const { name, repository, version } = require("../package.json");
-const { manifest, platforms } = require("./platforms.js");
-const { fail, root, run } = require("./process.js");
+const { manifest, packages, platforms } = require("./platforms.js");
+const { fail, output, root, run } = require("./process.js");
 
-/** The first npm with trusted publishing that is brought along by a Node. */
+/** The first npm with trusted publishing that comes with a Node. */
 const NPM = [11, 6];
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { "dry-run": { type: "boolean" } },
-});
+const options = { "dry-run": { type: "boolean", default: false } };
+const { values, positionals } = parseArgs({ allowPositionals: true, options });
 const dryRun = values["dry-run"] ? ["--dry-run"] : [];
 
-/** What a command prints; undefined where it fails. */
-function output(command, args) {
+/** Returns the answer of a registry, or `undefined` if it has no such version. */
+function ask(command, args) {
   const { status, stdout } = spawnSync(command, args, { cwd: tmpdir(), encoding: "utf8" });
   return status === 0 ? stdout.trim() : undefined;
 }
@@ -35,42 +33,45 @@ function checkRepository() {
   console.log(`::warning::${problem}`);
 }
 
+/** Publishes a tarball to npm, unless it is there already. */
+function publish([published, tarball]) {
+  const integrity = `sha512-${createHash("sha512").update(readFileSync(tarball)).digest("base64")}`;
+  const existing = ask("npm", ["view", `${published}@${version}`, "dist.integrity"]);
+  if (!existing) {
+    const tag = version.includes("-") ? "next" : "latest";
+    run("npm", ["publish", tarball, "--access=public", "--provenance", `--tag=${tag}`, ...dryRun]);
+  } else if (existing === integrity) {
+    console.log(`${published} ${version} is there already.`);
+  } else {
+    const problem = `${published} ${version} is there already, with other contents`;
+    // npm refuses that in a dry run as well, and between two releases it is no mistake.
+    if (!values["dry-run"]) fail(`${problem}: nothing can replace it.`);
+    console.log(`${problem}: nothing to try.`);
+  }
+}
+
 function publishToNpm() {
   const [major, minor] = output("npm", ["--version"]).split(".").map(Number);
   if (major < NPM[0] || (major === NPM[0] && minor < NPM[1]))
-    fail(`This wants npm ${NPM.join(".")} or later.`);
+    fail(`npm ${NPM.join(".")} or later is needed.`);
   checkRepository();
-  // The package last: who installs it wants the others.
+  // The package last, because it depends on the others.
   const tarballs = [...platforms.map((platform) => manifest(platform).name), name].map((published) => [
     published,
     join(root, "dist", `${published.replace("@", "").replace("/", "-")}-${version}.tgz`),
   ]);
   const missing = tarballs.filter(([, tarball]) => !existsSync(tarball)).map(([published]) => published);
   if (missing.length > 0) fail(`Nothing is published, because these were not packed: ${missing.join(", ")}.`);
-  for (const [published, tarball] of tarballs) {
-    const integrity = `sha512-${createHash("sha512").update(readFileSync(tarball)).digest("base64")}`;
-    const there = output("npm", ["view", `${published}@${version}`, "dist.integrity"]);
-    if (there === integrity) {
-      console.log(`${published} ${version} is there already.`);
-      continue;
-    }
-    // npm refuses that in a dry run as well, and between two releases it is no mistake.
-    if (there && values["dry-run"]) {
-      console.log(`${published} ${version} is there already, with other contents: nothing to try.`);
-      continue;
-    }
-    if (there) fail(`${published} ${version} is there already, with other contents: nothing can replace it.`);
-    const tag = version.includes("-") ? "next" : "latest";
-    run("npm", ["publish", tarball, "--access=public", "--provenance", `--tag=${tag}`, ...dryRun]);
-  }
+  for (const tarball of tarballs) publish(tarball);
 }
 
 function publishCrate() {
-  if (output("cargo", ["info", "--registry=crates-io", `${name}@${version}`]) !== undefined) {
-    console.log(`The crate ${name} ${version} is there already.`);
-    return;
+  const crate = packages.published;
+  if (ask("cargo", ["info", "--registry=crates-io", `${crate}@${version}`]) === undefined) {
+    run("cargo", ["publish", "--locked", "--package", crate, ...dryRun]);
+  } else {
+    console.log(`The crate ${crate} ${version} is there already.`);
   }
-  run("cargo", ["publish", "--locked", ...dryRun]);
 }
 
 const [where] = positionals;

@@ -1,19 +1,16 @@
-// npm run sbom [-- directory]: writes what the binaries and the npm package are made of, each as a CycloneDX file.
+// npm run sbom [-- directory]: writes what the binaries and the npm packages are made of, each as a CycloneDX file.
 
-const { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } = require("node:fs");
-const { tmpdir } = require("node:os");
+const { mkdirSync, readdirSync, renameSync, writeFileSync } = require("node:fs");
 const { join, resolve } = require("node:path");
 const { license, version } = require("../package.json");
 const { place } = require("./install.js");
-const { output, root, run } = require("./process.js");
+const { output, root, run, temporaryFolder } = require("./process.js");
 const { provide } = require("./provision.js");
 
 const destination = resolve(process.argv[2] ?? join(root, "dist"));
-mkdirSync(destination, { recursive: true });
 
 /** What the binaries are made of, on all platforms. */
 function describeBinaries() {
-  provide("cargo cargo-cyclonedx");
   const name = `os-secrets-${version}-binaries`;
   const args = ["--format=json", "--target=all", "--no-build-deps", "--override-filename", name];
   run(place("cargo-cyclonedx", "bin", "cargo-cyclonedx"), ["cyclonedx", ...args]);
@@ -24,24 +21,23 @@ function describeBinaries() {
 function describePackages() {
   const end = `-${version}.tgz`;
   const packed = readdirSync(destination).filter((file) => file.endsWith(end) && file !== `os-secrets${end}`);
-  const named = packed.map((file) => [
-    file.replace("os-secrets-", "@os-secrets/").replace(end, ""),
-    join(destination, file),
-  ]);
-  const parent = mkdtempSync(join(tmpdir(), "os-secrets-sbom-"));
-  // npm takes the name from the folder.
-  const project = join(parent, "os-secrets");
-  mkdirSync(project);
-  const manifest = { name: "os-secrets", version, license, optionalDependencies: Object.fromEntries(named) };
-  writeFileSync(join(project, "package.json"), JSON.stringify(manifest));
-  run("npm", ["install", "--package-lock-only", "--no-audit", "--no-fund"], { cwd: project });
-  const args = ["sbom", "--sbom-format=cyclonedx", "--sbom-type=library", "--package-lock-only"];
-  writeFileSync(
-    join(destination, `os-secrets-${version}-npm.cdx.json`),
-    output("npm", args, { cwd: project }),
+  const optionalDependencies = Object.fromEntries(
+    packed.map((file) => [
+      file.replace("os-secrets-", "@os-secrets/").replace(end, ""),
+      join(destination, file),
+    ]),
   );
-  rmSync(parent, { recursive: true });
+  // npm takes the name from the folder.
+  const cwd = join(temporaryFolder(), "os-secrets");
+  mkdirSync(cwd);
+  const manifest = { name: "os-secrets", version, license, optionalDependencies };
+  writeFileSync(join(cwd, "package.json"), JSON.stringify(manifest));
+  run("npm", ["install", "--package-lock-only", "--no-audit", "--no-fund"], { cwd });
+  const args = ["sbom", "--sbom-format=cyclonedx", "--sbom-type=library", "--package-lock-only"];
+  writeFileSync(join(destination, `os-secrets-${version}-npm.cdx.json`), output("npm", args, { cwd }));
 }
 
+mkdirSync(destination, { recursive: true });
+provide("cargo cargo-cyclonedx");
 describeBinaries();
 describePackages();

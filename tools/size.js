@@ -1,73 +1,69 @@
-// npm run size [-- --limits] [platform...]: how large the binaries are that have been built here (or the named ones),
-// what glibc they ask for, and on how many packages they are made. With --limits, a binary that breaks one fails the
-// run: that is for releases, because a plain build asks for the glibc of the machine it is made on.
+// npm run size [-- --limits] [platform...]: the sizes of the binaries that were built here (or of the named ones), the
+// glibc that they need, and the number of crates in them. With --limits, it fails if a binary exceeds a limit. That is for
+// releases, because a plain build needs the glibc of the machine that it is made on.
 
 const { existsSync, readFileSync } = require("node:fs");
-const { join } = require("node:path");
 const { parseArgs } = require("node:util");
 const { gzipSync } = require("node:zlib");
-const { platform, platforms } = require("./platforms.js");
-const { fail, output, root } = require("./process.js");
+const { dependencies = {} } = require("../package.json");
+const { packages, platform, platforms } = require("./platforms.js");
+const { fail, output } = require("./process.js");
 const { provide } = require("./provision.js");
 
-/** The most bytes, by platform: 2.5 MiB. */
+/** The maximum number of bytes, by platform: 2.5 MiB. */
 const MAX_SIZE = { "linux-x64-gnu": 2_621_440, "linux-x64-musl": 2_621_440 };
-/** The newest glibc that a binary may ask for: that of RHEL 7, as for Node itself. */
+/** The newest glibc that a binary may need: that of RHEL 7, as for Node itself. */
 const MAX_GLIBC = "2.17";
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { limits: { type: "boolean", default: false } },
-});
+const options = { limits: { type: "boolean", default: false } };
+const { values, positionals } = parseArgs({ allowPositionals: true, options });
 
 const byVersion = new Intl.Collator("en", { numeric: true }).compare;
 
-/** The newest version of glibc's symbols that a library asks for. */
+/** The newest version of glibc's symbols that a binary uses. */
 function glibc(binary) {
   const needs = output("readelf", ["--version-info", "--wide", binary]).matchAll(/Name: GLIBC_(\S+)/g);
-  return [...needs]
-    .map(([, version]) => version)
-    .sort(byVersion)
-    .at(-1);
+  const versions = [...needs].map(([, version]) => version);
+  return versions.sort(byVersion).at(-1);
 }
 
-/** The Rust packages that end up in the library of a platform: none that only builds. */
+/** The number of crates in the binary of a platform, without those that only build it. */
 function crates({ target }) {
-  const args = ["--locked", "--edges", "normal,no-proc-macro", "--prefix", "none", "--target", target];
-  const lines = output("cargo", ["tree", ...args]).split("\n");
-  // The first is os-secrets; what comes up again is marked.
-  return new Set(lines.map((line) => line.split(" ").slice(0, 2).join(" "))).size - 1;
+  const args = ["--locked", "--edges=normal,no-proc-macro", "--prefix=none", "--format={p}"];
+  const tree = output("cargo", ["tree", ...args, "--package", packages.addon, "--target", target]);
+  const names = tree.split("\n").map((line) => line.split(" ").slice(0, 2).join(" "));
+  // The first is the addon itself. A crate that comes up again is marked.
+  return new Set(names).size - 1;
 }
 
-/** A platform's row, and what it breaks. */
+/** A platform's row of the table, and the limits that its binary exceeds. */
 function measure(platform) {
-  const path = join(platform.folder, "os-secrets.node");
-  const binary = readFileSync(path);
-  const asksFor = platform.name.endsWith("-gnu") ? glibc(path) : undefined;
-  const most = MAX_SIZE[platform.name];
-  const broken = [];
-  if (binary.length > most) broken.push(`has ${binary.length} bytes, where ${most} are the most`);
-  if (asksFor && byVersion(asksFor, MAX_GLIBC) > 0) {
-    broken.push(`asks for glibc ${asksFor}, where ${MAX_GLIBC} is the newest`);
-  }
+  const { name, binary } = platform;
+  const bytes = readFileSync(binary);
+  const needed = name.endsWith("-gnu") ? glibc(binary) : "";
+  const exceeded = [];
+  if (bytes.length > MAX_SIZE[name])
+    exceeded.push(`${name} has ${bytes.length} bytes, over ${MAX_SIZE[name]}`);
+  if (needed && byVersion(needed, MAX_GLIBC) > 0)
+    exceeded.push(`${name} needs glibc ${needed}, over ${MAX_GLIBC}`);
+  const megabytes = (length) => (length / 1e6).toFixed(2);
   const row = {
-    bytes: binary.length,
-    MB: (binary.length / 1e6).toFixed(2),
-    "gzip, MB": (gzipSync(binary, { level: 9 }).length / 1e6).toFixed(2),
-    glibc: asksFor ?? "",
+    bytes: bytes.length,
+    MB: megabytes(bytes.length),
+    "gzip, MB": megabytes(gzipSync(bytes, { level: 9 }).length),
+    glibc: needed,
     crates: crates(platform),
   };
-  return { row, broken: broken.map((what) => `${platform.name} ${what}`) };
+  return { name, row, exceeded };
 }
 
 const chosen = positionals.length > 0 ? positionals.map(platform) : platforms;
-const built = chosen.filter(({ folder }) => existsSync(join(folder, "os-secrets.node")));
+const built = chosen.filter(({ binary }) => existsSync(binary));
 if (built.length === 0) fail("Nothing has been built: npm run build");
 provide("binutils");
-const measured = built.map((platform) => [platform.name, measure(platform)]);
-console.table(Object.fromEntries(measured.map(([name, { row }]) => [name, row])));
-const { dependencies = {} } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+const measured = built.map(measure);
+console.table(Object.fromEntries(measured.map(({ name, row }) => [name, row])));
 console.log(`Packages of npm that it needs when it runs: ${Object.keys(dependencies).length}`);
-const broken = measured.flatMap(([, { broken }]) => broken);
-for (const what of broken) console.log(`${values.limits ? "Broken" : "Not for a release"}: ${what}.`);
-if (values.limits && broken.length > 0) process.exit(1);
+const exceeded = measured.flatMap((each) => each.exceeded);
+for (const each of exceeded) console.log(`${values.limits ? "Broken" : "Not for a release"}: ${each}.`);
+if (values.limits && exceeded.length > 0) process.exit(1);
