@@ -4,7 +4,7 @@
 // which code is loaded.
 
 const { platform, arch } = process;
-/** Written by scripts/version.js. */
+/** Written by tools/version.js. */
 const version = "0.1.0";
 
 /** The C library that the runtime reports: "glibc", "musl" or "unknown". */

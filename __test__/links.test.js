@@ -8,7 +8,7 @@ const { files } = require("../package.json");
 const { documents, manual, prose } = require("./support/documents.js");
 const { root } = require("./support/runtimes.js");
 
-/** What scripts/pack.js packs besides the files that package.json names. */
+/** What tools/pack.js packs besides the files that package.json names. */
 const packed = [...files, "README.md", "LICENSE"];
 const isPacked = (path) => packed.some((file) => path === file || path.startsWith(`${file}/`));
 

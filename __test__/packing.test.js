@@ -36,7 +36,7 @@ describe("the packed tarballs", linuxOnly("packages of Linux"), () => {
     project = join(directory, "project");
     mkdirSync(project);
     const tarballs = join(directory, "tarballs");
-    succeed(process.execPath, [join(root, "scripts", "pack.js"), "--built", tarballs]);
+    succeed(process.execPath, [join(root, "tools", "pack.js"), "--built", tarballs]);
     writeFileSync(join(project, "package.json"), JSON.stringify({ name: "project", private: true }));
     const own = ["os-secrets", "os-secrets-linux-x64-gnu"];
     const files = own.map((name) => join(tarballs, `${name}-${version}.tgz`));

@@ -8,7 +8,7 @@ const { linuxOnly } = require("./support/platform.js");
 const { bun, root } = require("./support/runtimes.js");
 const { startSession } = require("./support/session.js");
 
-const program = join(root, "scripts", "round-trip.js");
+const program = join(root, "__test__", "programs", "round-trip.js");
 
 it("the round trip goes through the session's own store, with Bun.secrets", async (t) => {
   const session = await startSession();

@@ -8,7 +8,7 @@ const { join } = require("node:path");
 const { after, before, describe, it } = require("node:test");
 const { root } = require("./support/runtimes.js");
 
-const script = join("scripts", "version.js");
+const script = join("tools", "version.js");
 
 describe("the version", () => {
   let copy;
@@ -26,7 +26,7 @@ describe("the version", () => {
       "npm",
       "package-lock.json",
       "package.json",
-      "scripts",
+      "tools",
     ];
     const filter = (path) => !/node_modules|\.node$/.test(path.slice(root.length));
     for (const file of files) cpSync(join(root, file), join(copy, file), { recursive: true, filter });

@@ -1,63 +1,17 @@
 // Builds or installs what the benchmarks run: the addon, the packages it is compared with, and the floor.
 
-const { execFileSync } = require("node:child_process");
-const { existsSync, mkdirSync } = require("node:fs");
 const { join } = require("node:path");
-const {
-  build,
-  ensureDebian,
-  ensureKeyring,
-  ensureNodeModules,
-  ensureRust,
-  run,
-  targetDirectory,
-} = require("../scripts/tools.js");
+const { build, targetDirectory } = require("../tools/build.js");
+const { run } = require("../tools/process.js");
+const { provide } = require("../tools/provision.js");
 
-const modules = join(__dirname, "node_modules");
-
-/** Compiles keytar as its own build does. Its install script would download a binary instead. */
-function buildKeytar() {
-  const keytar = join(modules, "keytar");
-  const release = join(keytar, "build", "Release");
-  const binary = join(release, "keytar.node");
-  if (existsSync(binary)) return;
-  ensureDebian({
-    "g++": "g++",
-    "pkg-config": "pkg-config",
-    "/usr/include/libsecret-1/libsecret/secret.h": "libsecret-1-dev",
-  });
-  mkdirSync(release, { recursive: true });
-  const libsecret = (what) =>
-    execFileSync("pkg-config", [what, "libsecret-1"], { encoding: "utf8" }).trim().split(" ");
-  run("g++", [
-    ...["-O3", "-std=c++17", "-fPIC", "-shared", "-o", binary],
-    ...["-DNAPI_VERSION=3", "-DNODE_GYP_MODULE_NAME=keytar"],
-    ...["node-addon-api", "node-api-headers/include"].map((folder) => `-I${join(modules, folder)}`),
-    ...libsecret("--cflags"),
-    ...["async", "main", "keytar_posix"].map((name) => join(keytar, "src", `${name}.cc`)),
-    ...libsecret("--libs"),
-  ]);
-}
-
-function buildFloor() {
+/** Installs and builds all that takes part. Without `addon`, the addon stays as it was built. */
+function prepareBench({ addon = true } = {}) {
+  provide("cargo keyring modules peers");
   const manifest = join(__dirname, "floor", "Cargo.toml");
   const target = ["--target-dir", targetDirectory()];
   run("cargo", ["build", "--release", "--locked", "--manifest-path", manifest, ...target]);
-}
-
-/** Installs the packages that os-secrets is compared with. */
-function ensurePeers() {
-  ensureNodeModules(__dirname);
-  buildKeytar();
-}
-
-function prepareBench({ addon = true } = {}) {
-  ensureKeyring();
-  ensureRust();
-  ensureNodeModules();
-  ensurePeers();
-  buildFloor();
   if (addon) build();
 }
 
-module.exports = { ensurePeers, prepareBench };
+module.exports = { prepareBench };

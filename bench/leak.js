@@ -3,7 +3,9 @@
 // shows as growth during the second half of the run.
 
 const { startSession } = require("../__test__/support/session.js");
-const { build, ensureKeyring, ensureNodeModules, fail } = require("../scripts/tools.js");
+const { build } = require("../tools/build.js");
+const { fail } = require("../tools/process.js");
+const { provide } = require("../tools/provision.js");
 
 const DEFAULT_GETS = 1_000_000;
 /** How many times the memory is printed: by default, after every 50,000 gets. */
@@ -48,8 +50,7 @@ async function measureGets(secrets, gets) {
 
 async function main(gets) {
   if (!(gets >= STEPS)) fail(`Usage: npm run bench:leak [-- gets]. gets must be at least ${STEPS}.`);
-  ensureKeyring();
-  ensureNodeModules();
+  provide("keyring modules");
   build();
   const session = await startSession();
   try {

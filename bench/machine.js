@@ -5,7 +5,7 @@ const { readFileSync } = require("node:fs");
 const { cpus, release, totalmem } = require("node:os");
 const { join } = require("node:path");
 const { bun } = require("../__test__/support/runtimes.js");
-const { root } = require("../scripts/tools.js");
+const { root } = require("../tools/process.js");
 const { services } = require("./services.js");
 
 /** Returns the version number in a program's output, or undefined if the program does not run. */

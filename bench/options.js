@@ -2,7 +2,7 @@
 
 const { resolve } = require("node:path");
 const { parseArgs } = require("node:util");
-const { fail } = require("../scripts/tools.js");
+const { fail } = require("../tools/process.js");
 const operations = require("./operations.js");
 const { addOther, kinds } = require("./participants.js");
 const { services } = require("./services.js");

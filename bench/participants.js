@@ -5,7 +5,7 @@ const { once } = require("node:events");
 const { join, resolve } = require("node:path");
 const { createInterface } = require("node:readline");
 const { bun } = require("../__test__/support/runtimes.js");
-const { targetDirectory } = require("../scripts/tools.js");
+const { targetDirectory } = require("../tools/build.js");
 
 /** The service of participants that read the items of `Bun.secrets`. The others have their own items. */
 const SHARED = "bench";

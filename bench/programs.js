@@ -5,7 +5,9 @@
 const { once } = require("node:events");
 const { join } = require("node:path");
 const { bun, root } = require("../__test__/support/runtimes.js");
-const { build, ensureKeyring, ensureNodeModules, run, targetDirectory } = require("../scripts/tools.js");
+const { build, targetDirectory } = require("../tools/build.js");
+const { run } = require("../tools/process.js");
+const { provide } = require("../tools/provision.js");
 const { describeMachine } = require("./machine.js");
 const { services, startService } = require("./services.js");
 const { median, p99 } = require("./statistics.js");
@@ -46,8 +48,7 @@ async function measureProgram(session, [command, ...args]) {
 
 async function main() {
   const rounds = Number(process.argv[2] ?? ROUNDS);
-  ensureKeyring({ "secret-tool": "libsecret-tools" });
-  ensureNodeModules();
+  provide("keyring secret-tool modules");
   build();
   run("cargo", ["build", "--release", "--locked", "--bin", "secrets"]);
   const all = Object.entries(makeCommands());

@@ -4,7 +4,7 @@
 
 const { mkdirSync, writeFileSync } = require("node:fs");
 const { join } = require("node:path");
-const { fail, isInstalled, root } = require("../scripts/tools.js");
+const { fail, isInstalled, root } = require("../tools/process.js");
 const { prepareBench } = require("./build.js");
 const { describeMachine } = require("./machine.js");
 const { readOptions } = require("./options.js");

@@ -1,7 +1,7 @@
 // The Secret Services that the benchmarks run on, each in its own session.
 
-const { join } = require("node:path");
-const { cache, kwallet, oo7Daemon, startProvider } = require("../__test__/support/providers.js");
+const { kwallet, oo7Daemon, startProvider } = require("../__test__/support/providers.js");
+const { place } = require("../tools/install.js");
 const { startSession } = require("../__test__/support/session.js");
 const { writeKeyring } = require("./keyring-file.js");
 const { Participant, SHARED } = require("./participants.js");
@@ -33,7 +33,7 @@ const services = {
   },
   oo7: {
     title: "oo7-daemon",
-    program: join(cache, "oo7", "bin", "oo7-daemon"),
+    program: place("oo7", "bin", "oo7-daemon"),
     items: [10],
     begin: (session) => startProvider(session, oo7Daemon),
   },

@@ -16,7 +16,9 @@ const {
 } = require("node:fs");
 const { join } = require("node:path");
 const { passwordStoreIn } = require("../__test__/support/helpers.js");
-const { build, ensureKeyring, ensureNodeModules, root } = require("../scripts/tools.js");
+const { build } = require("../tools/build.js");
+const { root } = require("../tools/process.js");
+const { provide } = require("../tools/provision.js");
 const { describeMachine } = require("./machine.js");
 const { services, startService } = require("./services.js");
 const { median } = require("./statistics.js");
@@ -73,13 +75,7 @@ async function measureRound({ store, path, open, helper }, number) {
 
 async function main() {
   const rounds = Number(process.argv[2] ?? ROUNDS);
-  ensureKeyring({
-    age: "age",
-    "docker-credential-pass": "golang-docker-credential-helpers",
-    gpg: "gpg gpg-agent",
-    pass: "pass",
-  });
-  ensureNodeModules();
+  provide("keyring age docker pass modules");
   build();
   const session = await startService(services["gnome-keyring"], 10);
   try {

@@ -4,9 +4,12 @@
 const { spawnSync } = require("node:child_process");
 const { closeSync, openSync, readFileSync } = require("node:fs");
 const { join } = require("node:path");
-const { WINE, ensureWine, makePrefix, wineEnvironment } = require("../scripts/wine.js");
+const { place } = require("../tools/install.js");
+const { provide } = require("../tools/provision.js");
+const { WINE, makePrefix, wineEnvironment } = require("../tools/wine.js");
 
-const { node, bun } = ensureWine();
+provide("windows/prefix windows/node windows/bun");
+const [node, bun] = [place("windows/node", "bin", "node.exe"), place("windows/bun", "bin", "bun.exe")];
 const prefix = makePrefix();
 
 function measureCalls(runtime) {

@@ -43,7 +43,7 @@ describe(`the package for ${platform}`, () => {
     project = join(directory, "project");
     mkdirSync(project);
     writeFileSync(join(project, "package.json"), '{ "private": true }');
-    succeed(process.execPath, [join(root, "scripts", "pack.js"), "--built", directory]);
+    succeed(process.execPath, [join(root, "tools", "pack.js"), "--built", directory]);
     const packages = ["os-secrets", `os-secrets-${platform}`];
     const tarballs = packages.map((name) => join(directory, `${name}-${version}.tgz`));
     // --force, because the package is for another platform than this machine.

@@ -2,7 +2,7 @@
 
 const { existsSync } = require("node:fs");
 const { join } = require("node:path");
-const tools = require("../../scripts/tools.js");
+const tools = require("../../tools/build.js");
 const { isWindows } = require("./platform.js");
 const { bun, node, root } = require("./runtimes.js");
 

@@ -2,13 +2,11 @@
 // a screen and with its store unlocked.
 
 const { mkdirSync, writeFileSync } = require("node:fs");
-const { homedir } = require("node:os");
 const { join } = require("node:path");
+const { place } = require("../../tools/install.js");
 
-/** The folder for programs that Debian does not have. scripts/test-services.js installs them. */
-const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "os-secrets");
-const python = join(cache, "python", "bin", "python");
-const oo7 = join(cache, "oo7", "bin", "oo7-daemon");
+const python = place("python", "bin", "python");
+const oo7 = place("oo7", "bin", "oo7-daemon");
 
 /** The number of tries to wait for a service. Some start slowly. */
 const PATIENCE = 1200;
@@ -176,4 +174,4 @@ async function startProvider(session, provider) {
   return running;
 }
 
-module.exports = { cache, keepassxc, kwallet, oo7Daemon, startProvider };
+module.exports = { keepassxc, kwallet, oo7Daemon, startProvider };

@@ -4,7 +4,7 @@
 const assert = require("node:assert/strict");
 const { cpSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } = require("node:fs");
 const { join } = require("node:path");
-const { platforms } = require("../../scripts/platforms.js");
+const { platforms } = require("../../tools/platforms.js");
 const { root } = require("./runtimes.js");
 
 /** Runs a program in the session, which must succeed. Returns its output. */
@@ -50,7 +50,7 @@ function configure(session, url) {
 
 /** Packs all packages and publishes them. */
 async function publish(session, folder) {
-  await succeed(session, process.execPath, [join(root, "scripts", "pack.js"), "--built", folder]);
+  await succeed(session, process.execPath, [join(root, "tools", "pack.js"), "--built", folder]);
   const main = /^os-secrets-\d[^/]*\.tgz$/;
   const tarballs = readdirSync(folder);
   const others = tarballs.filter((name) => !main.test(name)).map((name) => join(folder, name));

@@ -1,17 +1,15 @@
-// Keeps the version the same wherever it stands.
+// Writes the version of package.json into all other files that contain it, and dates what CHANGELOG.md has under
+// Unreleased. `npm version <new>` runs this before it commits and tags the new version.
 //
-// npm runs it on `npm version <new>`, when it has changed package.json and package-lock.json: the rest follows, and
-// what CHANGELOG.md has under Unreleased becomes that version's. npm then commits and tags it.
-//
-//   version.js --check [tag]   fails where a place says another version, or the tag does
-//   version.js --notes         prints what CHANGELOG.md says of the version
+//   version.js --check [tag]   fails if a file or the tag has another version
+//   version.js --notes         prints what CHANGELOG.md says about the version
 
 const { readFileSync, writeFileSync } = require("node:fs");
 const { join } = require("node:path");
 const { platforms } = require("./platforms.js");
-const { fail, root } = require("./tools.js");
+const { fail, root } = require("./process.js");
 
-/** Each file that says the version, and what stands before it. */
+/** Each file that contains the version, and a pattern that finds it there. */
 const places = [
   ["package.json", /(?<=^ {2}"version": ")[^"]+/gm],
   ["load.js", /(?<=^const version = ")[^"]+/gm],
@@ -24,33 +22,28 @@ const places = [
 const read = (file) => readFileSync(join(root, file), "utf8");
 const { version } = JSON.parse(read("package.json"));
 
-/** The places that say another version than package.json, each with what it says. */
-function differing() {
-  return places.flatMap(([file, pattern]) => {
+/** Fails if a file or the tag has another version than package.json. */
+function check(tag = `v${version}`) {
+  const wrong = places.flatMap(([file, pattern]) => {
     const found = read(file).match(pattern) ?? ["none"];
     return found.filter((other) => other !== version).map((other) => `${file} says ${other}`);
   });
-}
-
-function check(tag = `v${version}`) {
-  const wrong = differing();
   if (tag !== `v${version}`) wrong.push(`the tag says ${tag}`);
   if (wrong.length > 0) fail(`package.json says ${version}, but ${wrong.join(", ")}.`);
 }
 
+/** Writes the version everywhere. */
 function set() {
   for (const [file, pattern] of places) {
     writeFileSync(join(root, file), read(file).replaceAll(pattern, version));
   }
-  const today = new Date().toISOString().slice(0, 10);
   const changelog = read("CHANGELOG.md");
-  if (!changelog.includes(`\n## [${version}]`)) {
-    const dated = `## [Unreleased]\n\n## [${version}] - ${today}`;
-    writeFileSync(join(root, "CHANGELOG.md"), changelog.replace("## [Unreleased]", dated));
-  }
+  if (changelog.includes(`\n## [${version}]`)) return;
+  const dated = `## [Unreleased]\n\n## [${version}] - ${new Date().toISOString().slice(0, 10)}`;
+  writeFileSync(join(root, "CHANGELOG.md"), changelog.replace("## [Unreleased]", dated));
 }
 
-/** What CHANGELOG.md says of the version. */
+/** What CHANGELOG.md says about the version. */
 function notes() {
   const sections = read("CHANGELOG.md").split(/^## /m);
   const own = sections.find((section) => section.startsWith(`[${version}]`));

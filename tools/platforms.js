@@ -1,9 +1,20 @@
-// Every platform that there is a package for.
+// The platforms that there is a package for, and what cargo calls what is built for them.
 
 const { readFileSync } = require("node:fs");
 const { join } = require("node:path");
 
-const npm = join(__dirname, "..", "npm");
+/** The cargo packages: that of the addon, that of the programs, and the core. */
+const packages = { addon: "os-secrets-node", programs: "os-secrets-cli", core: "os-secrets" };
+
+/** The file of the addon's library, by operating system. */
+const libraries = {
+  linux: "libos_secrets_node.so",
+  win32: "os_secrets_node.dll",
+  darwin: "libos_secrets_node.dylib",
+};
+
+/** The file of the addon in a platform's package. */
+const BINARY = "os-secrets.node";
 
 /** Rust's name of each platform, by the folder of its package in `npm/`. */
 const targets = {
@@ -17,22 +28,17 @@ const targets = {
   "darwin-arm64": "aarch64-apple-darwin",
 };
 
-/** What cargo calls the library, by the operating system. */
-const libraries = {
-  linux: "libos_secrets_node.so",
-  win32: "os_secrets_node.dll",
-  darwin: "libos_secrets_node.dylib",
-};
-
-/** A platform by its name: its package's folder, Rust's name of it, and what cargo calls the library. */
+/** A platform by its name: its package's folder, its binary, Rust's name of it, and what cargo calls the library. */
 function platform(name) {
-  return { name, folder: join(npm, name), target: targets[name], library: libraries[name.split("-")[0]] };
+  const folder = join(__dirname, "..", "npm", name);
+  const library = libraries[name.split("-")[0]];
+  return { name, folder, binary: join(folder, BINARY), target: targets[name], library };
 }
 
 /** All platforms. */
 const platforms = Object.keys(targets).map(platform);
 
-/** The platform that this process runs on; undefined where there is none for it. */
+/** The platform that this process runs on, or `undefined` if there is no package for it. */
 function ownPlatform() {
   const own = `${process.platform}-${process.arch}`;
   const isMusl = process.platform === "linux" && !process.report.getReport().header.glibcVersionRuntime;
@@ -40,9 +46,9 @@ function ownPlatform() {
   return name in targets ? platform(name) : undefined;
 }
 
-/** A platform package's manifest. */
+/** The package.json of a platform's package. */
 function manifest({ folder }) {
   return JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
 }
 
-module.exports = { manifest, ownPlatform, platform, platforms };
+module.exports = { manifest, ownPlatform, packages, platform, platforms };

@@ -9,7 +9,9 @@ const { createInterface } = require("node:readline");
 const { secretsIn } = require("../__test__/support/client.js");
 const { bun, runtimes } = require("../__test__/support/runtimes.js");
 const { startSession } = require("../__test__/support/session.js");
-const { build, ensureNodeModules, root, run, targetDirectory } = require("./tools.js");
+const { build, targetDirectory } = require("../tools/build.js");
+const { run } = require("../tools/process.js");
+const { provide } = require("../tools/provision.js");
 
 const key = { service: "faults", name: "name" };
 /** Longer than any deadline; what has not answered by then hangs. */
@@ -195,8 +197,7 @@ async function table(measure, faults) {
   }
 }
 
-ensureNodeModules();
-ensureNodeModules(join(root, "__test__", "runtimes"));
+provide("modules runtimes");
 build();
 run("cargo", ["build", "--release", "--locked", "--example", "scripted-service"]);
 const scriptedService = join(targetDirectory(), "release", "examples", "scripted-service");

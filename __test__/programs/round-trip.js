@@ -4,10 +4,10 @@
 const assert = require("node:assert/strict");
 const { execFileSync } = require("node:child_process");
 const { join } = require("node:path");
-const { openStore } = require("..");
+const { openStore } = require("../..");
 
 const key = { service: "os-secrets-quickstart", name: "github-token" };
-const packageFolder = join(__dirname, "..");
+const packageFolder = join(__dirname, "..", "..");
 
 /** The operating system's store, which Bun reads by itself. */
 const os = {

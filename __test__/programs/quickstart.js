@@ -1,20 +1,16 @@
-// npm run quickstart: from a fresh clone to a credential that is stored, read, replaced and deleted, and read
-// under Bun as well. It uses this session's own credential store where one answers, else an encrypted file that
-// lives as long as this script.
+// What npm run quickstart shows when it has built the addon: a credential that is stored, read, replaced and deleted, and
+// read under Bun as well. It uses this session's own credential store if one answers, or else an encrypted file that is
+// removed at the end.
 
 const { spawnSync } = require("node:child_process");
 const { mkdtempSync, rmSync } = require("node:fs");
 const { tmpdir } = require("node:os");
 const { join } = require("node:path");
-const { build, ensureNodeModules, fail, root } = require("./tools.js");
+const { fail, root } = require("../../tools/process.js");
+const { bun } = require("../support/runtimes.js");
 
-/** The exit code of round-trip.js where no store answers. */
+/** The exit code of round-trip.js if no store answers. */
 const NO_STORE = 3;
-
-ensureNodeModules();
-build();
-// It exists only now.
-const { bun } = require("../__test__/support/runtimes.js");
 
 /** Runs the round trip: its exit code. */
 function roundTrip(...args) {

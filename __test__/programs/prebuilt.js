@@ -4,11 +4,11 @@
 
 const { existsSync } = require("node:fs");
 const { join } = require("node:path");
-const { makeKeychain } = require("../__test__/support/keychain.js");
-const { bun, findDeno } = require("../__test__/support/runtimes.js");
-const { startSession } = require("../__test__/support/session.js");
-const { ownPlatform } = require("./platforms.js");
-const { fail, root, run } = require("./tools.js");
+const { makeKeychain } = require("../support/keychain.js");
+const { bun, findDeno } = require("../support/runtimes.js");
+const { startSession } = require("../support/session.js");
+const { ownPlatform } = require("../../tools/platforms.js");
+const { fail, root, run } = require("../../tools/process.js");
 
 /** The store for the round trips: the environment that leads to it, and what ends it. */
 async function makeStore() {
@@ -23,7 +23,7 @@ async function makeStore() {
 
 async function main() {
   const platform = ownPlatform();
-  if (!existsSync(join(platform.folder, "os-secrets.node"))) fail(`No binary yet for ${platform.name}.`);
+  if (!existsSync(platform.binary)) fail(`No binary yet for ${platform.name}.`);
   const commands = [[process.execPath], [bun]];
   // There is none for musl.
   if (!platform.name.endsWith("-musl")) commands.push([findDeno(), "run", "--allow-all", "--no-lock"]);
@@ -31,7 +31,7 @@ async function main() {
   // A round trip that fails ends this process.
   process.once("exit", end);
   for (const [command, ...args] of commands) {
-    run(command, [...args, join(root, "scripts", "round-trip.js"), bun], { env });
+    run(command, [...args, join(root, "__test__", "programs", "round-trip.js"), bun], { env });
   }
   process.off("exit", end);
   await end();

@@ -1,3 +1,0 @@
-// npm run build: builds the native addon for this machine.
-
-require("./tools.js").build();

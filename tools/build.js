@@ -1,0 +1,134 @@
+// npm run build: builds the addon for this machine.
+//
+// npm run build:all [-- platform...]: builds the addon as it is published, with the list of its crates in it, for every
+// platform (or the named ones) that can be built for here, and says which ones remain for the release workflow. On Debian
+// it installs what that needs. macOS and Windows build for themselves. The workflow runs this, too.
+
+const { copyFileSync, mkdirSync, readFileSync, renameSync, writeFileSync } = require("node:fs");
+const { delimiter, join } = require("node:path");
+const { compilerFor, windows } = require("./cross.js");
+const { place } = require("./install.js");
+const { ownPlatform, packages, platform, platforms } = require("./platforms.js");
+const { check, fail, output, run, runAside } = require("./process.js");
+const { provide } = require("./provision.js");
+
+/** The arguments of cargo that build the addon. */
+const ADDON = ["build", "--release", "--locked", "--package", packages.addon];
+/** The oldest glibc that the binaries run on: that of CentOS 7, older than any that Node runs on. */
+const GLIBC = "2.17";
+/** The section of a binary of Linux or Windows that lists its crates. */
+const CRATES = ".dep-v0";
+
+/** The environment in which the compiler builds the addon for a platform. */
+function flags({ name, target }) {
+  if (!name.startsWith("linux")) return {};
+  // Nothing is unwound, see Cargo.toml.
+  const flags = ["-Cforce-unwind-tables=no"];
+  // An addon is no program: it uses the C library of the runtime that loads it.
+  if (name.endsWith("-musl")) flags.push("-Ctarget-feature=-crt-static");
+  // With the target's name in it, it does not change what runs only while the addon is built.
+  return { [`CARGO_TARGET_${target.replaceAll("-", "_").toUpperCase()}_RUSTFLAGS`]: flags.join(" ") };
+}
+
+/** Puts a library that cargo has built where the addon is looked for. */
+function install(library, { folder, binary }) {
+  mkdirSync(folder, { recursive: true });
+  // Replaced in one step: a process that has the old one loaded keeps it whole.
+  copyFileSync(library, `${binary}.new`);
+  renameSync(`${binary}.new`, binary);
+}
+
+/** The folder that cargo builds into, which its configuration and environment may move. */
+function targetDirectory() {
+  const args = ["metadata", "--format-version=1", "--no-deps", "--locked"];
+  return JSON.parse(output("cargo", args)).target_directory;
+}
+
+/** Builds the addon into this platform's package. */
+function build() {
+  provide("cargo");
+  const own = ownPlatform() ?? fail(`There is no os-secrets for ${process.platform} on ${process.arch}.`);
+  run("cargo", [...ADDON, "--target", own.target], { env: { ...process.env, ...flags(own) } });
+  install(join(targetDirectory(), own.target, "release", own.library), own);
+}
+
+/** Builds the native programs for the tests. */
+function buildPrograms() {
+  provide("cargo");
+  run("cargo", ["build", "--locked", "--package", packages.programs, "--bins"]);
+}
+
+/** The folder that {@link buildPrograms} puts them in. */
+function programs() {
+  return join(targetDirectory(), "debug");
+}
+
+/**
+ * Removes what was built of our own packages. Several clones build into the cache, and there cargo takes what is newer
+ * than a clone's files as built from them.
+ */
+function clean(args, options) {
+  const names = new Set(Object.values(packages));
+  run("cargo", ["clean", "--quiet", ...[...names].flatMap((name) => ["--package", name]), ...args], options);
+}
+
+/** Returns whether this machine can build for a platform. Apple's linker and SDK are only on macOS. */
+function isBuildable({ name }) {
+  return process.platform === "linux" ? !name.startsWith("darwin") : name.startsWith(process.platform);
+}
+
+/** The environment in which a binary gets the list of its crates. */
+function withCrates(env) {
+  provide("cargo-auditable");
+  const folder = place("cargo-auditable");
+  const PATH = `${join(folder, "bin")}${delimiter}${env.PATH}`;
+  if (process.platform !== "linux") return { ...env, PATH };
+  // What cargo-zigbuild runs as cargo.
+  const CARGO = join(folder, "cargo");
+  writeFileSync(CARGO, '#!/bin/sh\nexec cargo auditable "$@"\n', { mode: 0o755 });
+  return { ...env, PATH, CARGO };
+}
+
+/**
+ * Builds the addon for a platform into the platform's package, as it is published. `profile` are settings of cargo for a
+ * release, in place of those in Cargo.toml.
+ */
+async function buildFor(platform, profile = {}) {
+  const [os, arch] = platform.name.split("-");
+  const onLinux = process.platform === "linux";
+  const target = onLinux && os === "win32" ? windows[arch] : platform.target;
+  const { env, args } = onLinux ? compilerFor(target) : { env: process.env, args: [] };
+  const CARGO_TARGET_DIR = place("target");
+  const options = { env: { ...withCrates(env), ...flags(platform), ...profile, CARGO_TARGET_DIR } };
+  console.log(`Building ${platform.name}`);
+  clean(["--release", "--target", target], options);
+  // Zig links against any version of glibc.
+  const triple = target.endsWith("linux-gnu") ? `${target}.${GLIBC}` : target;
+  const [program, ...first] = onLinux && target !== windows.x64 ? ["cargo-zigbuild"] : ["cargo", "auditable"];
+  check(program, await runAside(program, [...first, ...ADDON, ...args, "--target", triple], options));
+  const library = join(CARGO_TARGET_DIR, target, "release", platform.library);
+  // A linker that drops the list says nothing.
+  if (process.platform !== "darwin" && !readFileSync(library).includes(CRATES)) {
+    fail(`${library} does not list its crates.`);
+  }
+  install(library, platform);
+}
+
+async function buildAll(names) {
+  const chosen = names.length > 0 ? names.map(platform) : platforms.filter(isBuildable);
+  const others = chosen.filter((each) => !each.target || !isBuildable(each));
+  if (others.length > 0) fail(`Cannot be built here: ${others.map(({ name }) => name).join(", ")}.`);
+  provide("cargo");
+  for (const each of chosen) await buildFor(each);
+  console.log(`\nBuilt: ${chosen.map(({ name }) => name).join(", ")}`);
+  const remaining = platforms.filter((each) => !isBuildable(each)).map(({ name }) => name);
+  console.log(`The release workflow builds the others: ${remaining.join(", ")}.`);
+}
+
+if (require.main === module) {
+  const [option, ...names] = process.argv.slice(2);
+  if (option === "--all") buildAll(names);
+  else build();
+}
+
+module.exports = { build, buildFor, buildPrograms, clean, install, isBuildable, programs, targetDirectory };

