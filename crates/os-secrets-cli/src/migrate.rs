@@ -15,13 +15,13 @@ use os_secrets::{
     error::Error,
     progress::Progress,
     scope::{Name, Preferences, SERVICE, User},
-    store::{self, Foreign, Package},
+    store::{self, ForeignItem, Package},
 };
 
 /// Where a credential comes from.
 #[derive(Clone)]
 enum Origin {
-    Item(Foreign),
+    Item(ForeignItem),
     Preference(User, Name),
 }
 
@@ -55,7 +55,7 @@ pub fn migrate(context: &Context, from: &str, service: Service, delete: bool) ->
 
 fn items(context: &Context, package: Package, service: String) -> Result<Vec<(String, Origin)>, Error> {
     let items = context.call(Progress::reading(true), |progress| async move {
-        store::os()?.foreign(package, &service, &progress).await
+        store::os()?.list_foreign(package, &service, &progress).await
     })?;
     Ok(items.into_iter().map(|item| (item.name.clone(), Origin::Item(item))).collect())
 }
@@ -106,7 +106,7 @@ fn copy(context: &Context, key: Key, origin: Origin, delete: bool) -> Result<&'s
 
 /// Makes UTF-8 of what is the very item of a key.
 #[cfg(windows)]
-async fn keep(item: &Foreign, key: &Key, progress: &Progress) -> Result<(), Error> {
+async fn keep(item: &ForeignItem, key: &Key, progress: &Progress) -> Result<(), Error> {
     let value = store::os()?.get_foreign(item, progress).await?;
     store::os()?.convert_foreign(key, &value, progress).await
 }
@@ -114,7 +114,7 @@ async fn keep(item: &Foreign, key: &Key, progress: &Progress) -> Result<(), Erro
 /// Sees to it that this program may read what is the very item of a key, by reading it: Keychain asks the person
 /// the first time.
 #[cfg(target_os = "macos")]
-async fn keep(item: &Foreign, _: &Key, progress: &Progress) -> Result<(), Error> {
+async fn keep(item: &ForeignItem, _: &Key, progress: &Progress) -> Result<(), Error> {
     store::os()?.get_foreign(item, progress).await.map(drop)
 }
 

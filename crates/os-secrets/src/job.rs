@@ -16,9 +16,9 @@ use windows_sys::Win32::{
     },
 };
 
-/// A job that holds a child process and everything that the child starts. The system ends it with its last handle, which
-/// is ours, so it ends even if our process is killed. A process that the child starts is not in the job if it was
-/// started outside of any job, or before the job was made.
+/// A job that holds a child process and everything that the child starts. The system ends the job with its last handle,
+/// which is ours, so the job ends even if our process is killed. A process that the child starts is not in the job if
+/// it was started outside of any job, or before the job was made.
 ///
 /// Our own process is not in the job. If it is in another job, this one is nested in that.
 pub struct Job(OwnedHandle);
@@ -71,7 +71,7 @@ impl Job {
 
 impl Drop for Job {
     fn drop(&mut self) {
-        // The child has ended, and the processes that it has left behind keep running. If this fails, nothing else can be
+        // The child has ended. The processes that it has left behind keep running. If this fails, nothing else can be
         // done.
         let _ = self.set_limits(0);
     }

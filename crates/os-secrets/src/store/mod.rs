@@ -38,13 +38,13 @@ pub mod windows;
 
 /// The operating system's own store.
 #[cfg(target_os = "linux")]
-pub use linux::{SecretService as OsStore, foreign::Foreign};
+pub use linux::{SecretService as OsStore, foreign::ForeignItem};
 /// The operating system's own store.
 #[cfg(target_os = "macos")]
-pub use macos::{foreign::Foreign, keychain::Keychain as OsStore};
+pub use macos::{foreign::ForeignItem, keychain::Keychain as OsStore};
 /// The operating system's own store.
 #[cfg(windows)]
-pub use windows::{CredentialManager as OsStore, foreign::Foreign};
+pub use windows::{CredentialManager as OsStore, foreign::ForeignItem};
 
 pub use sizes::{MAX_KEY, MAX_VALUE};
 #[cfg_attr(not(target_os = "macos"), allow(unused_imports, reason = "only Keychain needs all of them"))]

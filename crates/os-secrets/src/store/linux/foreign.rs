@@ -39,7 +39,7 @@ impl Package {
 
 /// A credential that another package has stored.
 #[derive(Clone, Debug)]
-pub struct Foreign {
+pub struct ForeignItem {
     /// The account, or user name.
     pub name: String,
     item: OwnedObjectPath,
@@ -47,12 +47,12 @@ pub struct Foreign {
 
 impl SecretService {
     /// The credentials that a package has stored for a service, by their names.
-    pub async fn foreign(
+    pub async fn list_foreign(
         &self,
         package: Package,
         service: &str,
         progress: &Progress,
-    ) -> Result<Vec<Foreign>, Error> {
+    ) -> Result<Vec<ForeignItem>, Error> {
         self.repeat(progress, &|link| {
             Box::pin(async move {
                 let mut found = link.wire.search_any_schema(Some(service), None).await?;
@@ -74,8 +74,8 @@ impl SecretService {
                         attributes => attributes?,
                     };
                     if let Some(name) = package.name(&attributes) {
-                        let after = all.partition_point(|other: &Foreign| other.name <= name);
-                        all.insert(after, Foreign { name, item });
+                        let after = all.partition_point(|other: &ForeignItem| other.name <= name);
+                        all.insert(after, ForeignItem { name, item });
                     }
                 }
                 Ok(all)
@@ -85,7 +85,7 @@ impl SecretService {
     }
 
     /// Reads one of them.
-    pub async fn get_foreign(&self, foreign: &Foreign, progress: &Progress) -> Result<Secret, Error> {
+    pub async fn get_foreign(&self, foreign: &ForeignItem, progress: &Progress) -> Result<Secret, Error> {
         self.repeat(progress, &|link| {
             Box::pin(async move {
                 let secret = link.batch.get_secret(foreign.item.clone()).await?;
@@ -98,7 +98,7 @@ impl SecretService {
     /// Deletes one of them, when it has been copied to `key`.
     pub async fn delete_foreign(
         &self,
-        foreign: &Foreign,
+        foreign: &ForeignItem,
         key: &Key,
         progress: &Progress,
     ) -> Result<(), Error> {

@@ -10,13 +10,13 @@ use crate::{
 
 /// A credential that another package has stored.
 #[derive(Clone)]
-pub struct Foreign {
+pub struct ForeignItem {
     /// The item's account.
     pub name: String,
     key: Key,
 }
 
-impl Foreign {
+impl ForeignItem {
     /// Whether this is the item of a key.
     pub fn is_of(&self, key: &Key) -> bool {
         self.key == *key
@@ -32,10 +32,15 @@ impl Keychain {
     /// # Errors
     ///
     /// The same as for the store's own calls.
-    pub async fn foreign(&self, _: Package, service: &str, _: &Progress) -> Result<Vec<Foreign>, Error> {
+    pub async fn list_foreign(
+        &self,
+        _: Package,
+        service: &str,
+        _: &Progress,
+    ) -> Result<Vec<ForeignItem>, Error> {
         let service = service.to_owned();
         let keys = LOOKUP.run(move || list_keys(&service)).await?;
-        Ok(keys.into_iter().map(|key| Foreign { name: key.name.clone(), key }).collect())
+        Ok(keys.into_iter().map(|key| ForeignItem { name: key.name.clone(), key }).collect())
     }
 
     /// Reads a credential of another package.
@@ -43,7 +48,7 @@ impl Keychain {
     /// # Errors
     ///
     /// [`Error::NotFound`] if it no longer exists, and the same as for the store's own calls.
-    pub async fn get_foreign(&self, foreign: &Foreign, progress: &Progress) -> Result<Secret, Error> {
+    pub async fn get_foreign(&self, foreign: &ForeignItem, progress: &Progress) -> Result<Secret, Error> {
         let gone = || Error::NotFound { name: foreign.name.clone(), place: "Keychain" };
         read_item(&foreign.key, progress).await?.ok_or_else(gone)
     }
@@ -53,7 +58,12 @@ impl Keychain {
     /// # Errors
     ///
     /// The same as for the store's own calls.
-    pub async fn delete_foreign(&self, foreign: &Foreign, _: &Key, progress: &Progress) -> Result<(), Error> {
+    pub async fn delete_foreign(
+        &self,
+        foreign: &ForeignItem,
+        _: &Key,
+        progress: &Progress,
+    ) -> Result<(), Error> {
         self.delete(&foreign.key, progress).await.map(drop)
     }
 }

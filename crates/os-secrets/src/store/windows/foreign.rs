@@ -16,14 +16,14 @@ use crate::{
 
 /// A credential that another package has stored.
 #[derive(Clone)]
-pub struct Foreign {
+pub struct ForeignItem {
     /// The name: keytar's account, or the user name of `@napi-rs/keyring`.
     pub name: String,
     package: Package,
     target: WideString,
 }
 
-impl Foreign {
+impl ForeignItem {
     /// Whether this is the item of a key, although its value may not be UTF-8.
     pub fn is_of(&self, key: &Key) -> bool {
         self.target.is_same(&WideString::new(&key.label()))
@@ -38,12 +38,12 @@ impl CredentialManager {
     /// # Errors
     ///
     /// The same as for the store's own calls.
-    pub async fn foreign(
+    pub async fn list_foreign(
         &self,
         package: Package,
         service: &str,
         _: &Progress,
-    ) -> Result<Vec<Foreign>, Error> {
+    ) -> Result<Vec<ForeignItem>, Error> {
         let service = service.to_owned();
         LANE.run(move || {
             check_length("a service", WideString::new(&service).units(), MAX_TARGET - 2)?;
@@ -57,7 +57,7 @@ impl CredentialManager {
                         item.target().is_same(&target).then_some(user)?
                     }
                 };
-                Some(Foreign { name, package, target: item.target().clone() })
+                Some(ForeignItem { name, package, target: item.target().clone() })
             });
             let mut found: Vec<_> = found.collect();
             found.sort_by(|a, b| a.name.cmp(&b.name));
@@ -71,7 +71,7 @@ impl CredentialManager {
     /// # Errors
     ///
     /// [`Error::NotFound`] if it no longer exists, and the same as for the store's own calls.
-    pub async fn get_foreign(&self, foreign: &Foreign, _: &Progress) -> Result<Secret, Error> {
+    pub async fn get_foreign(&self, foreign: &ForeignItem, _: &Progress) -> Result<Secret, Error> {
         let foreign = foreign.clone();
         LANE.run(move || {
             let Some(item) = api::read_item(&foreign.target)? else {
@@ -94,7 +94,12 @@ impl CredentialManager {
     /// # Errors
     ///
     /// The same as for the store's own calls.
-    pub async fn delete_foreign(&self, foreign: &Foreign, _: &Key, progress: &Progress) -> Result<(), Error> {
+    pub async fn delete_foreign(
+        &self,
+        foreign: &ForeignItem,
+        _: &Key,
+        progress: &Progress,
+    ) -> Result<(), Error> {
         let target = foreign.target.clone();
         LANE.change(progress, move || api::delete_item(&target).map(drop)).await
     }
