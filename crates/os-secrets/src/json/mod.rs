@@ -1,44 +1,41 @@
-//! JSON files that others write as well: what is not ours in them stays as it is.
+//! JSON files that other programs write as well. Everything that is not ours stays as it is.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | this one | [`Document`]: reading and changing a file |
+//! | `node.rs` | the values in it, as they are spelled |
+//! | `text.rs` | texts, in memory that is wiped |
 
-use std::{borrow::Cow, path::Path};
+use std::path::Path;
 
 use serde::de::IgnoredAny;
 use zeroize::Zeroizing;
 
 use crate::{credential::Secret, error::Error};
 
-const BOM: &str = "\u{feff}";
-/// How deep arrays and objects may lie in each other.
-const MAX_DEPTH: usize = 128;
+mod node;
+mod text;
 
-/// A JSON file whose root is an object. It keeps how everything in it is spelled, which a parser's values
-/// do not, and points into the bytes that were read: there are no copies to wipe.
+use node::{Member, Node, find_member, has_name, is_number, write_members};
+pub use text::object_of_texts;
+use text::{quote, spell_name, unquote, unquote_name};
+
+const BOM: &str = "\u{feff}";
+/// A JSON file whose root is an object. In contrast to the values of a parser, it keeps the spelling of everything. It
+/// points into the bytes that were read, so that there are no copies to wipe.
 pub struct Document<'a> {
     path: &'a Path,
     root: Vec<Member<'a>>,
-    /// Whether it began with a byte order mark, which then stays.
+    /// Whether the file starts with a byte order mark. It is then written again.
     has_bom: bool,
 }
 
-enum Node<'a> {
-    /// A text, number or literal, as it is spelled.
-    Scalar(&'a str),
-    /// A text of ours, as it is spelled.
-    Text(Zeroizing<Vec<u8>>),
-    Array(Vec<Self>),
-    Object(Vec<Member<'a>>),
-}
-
-/// A member of an object: its name as it is spelled, and its value. Where a name is there twice, the last
-/// counts, as with most parsers.
-type Member<'a> = (Cow<'a, str>, Node<'a>);
-
 impl<'a> Document<'a> {
-    /// Reads what stands at a path.
+    /// Parses the content of the file at a path.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidFile`], with line and column, where it is not JSON, or not an object.
+    /// [`Error::InvalidFile`], with line and column, if the content is not a JSON object.
     pub fn parse(path: &'a Path, bytes: &'a [u8]) -> Result<Self, Error> {
         let invalid = |line, column, reason: &str| Error::InvalidFile {
             path: path.into(),
@@ -49,16 +46,17 @@ impl<'a> Document<'a> {
             let line = 1 + bytes[..at].iter().filter(|byte| **byte == b'\n').count();
             invalid(line, 1 + at - start, reason)
         };
-        let whole = str::from_utf8(bytes).map_err(|error| invalid_at(error.valid_up_to(), "no UTF-8"))?;
+        let whole =
+            str::from_utf8(bytes).map_err(|error| invalid_at(error.valid_up_to(), "it is not UTF-8"))?;
         let text = whole.strip_prefix(BOM).unwrap_or(whole);
         serde_json::from_str::<IgnoredAny>(text).map_err(|error| {
-            // The parser's own words hold no part of the file.
-            let told = error.to_string();
-            let reason = told.rsplit_once(" at line ").map_or(told.as_str(), |(reason, _)| reason);
+            // The parser's message contains no part of the file.
+            let message = error.to_string();
+            let reason = message.rsplit_once(" at line ").map_or(message.as_str(), |(reason, _)| reason);
             invalid(error.line(), error.column(), reason)
         })?;
         let mut rest = text;
-        match Node::take(&mut rest, 0) {
+        match Node::parse(&mut rest, 0) {
             Some(Node::Object(root)) => Ok(Self { path, root, has_bom: text.len() < whole.len() }),
             Some(_) => {
                 Err(Error::InvalidFile { path: path.into(), reason: "is not a JSON object".to_owned() })
@@ -67,89 +65,93 @@ impl<'a> Document<'a> {
         }
     }
 
-    /// The error that something is wrong with the file.
+    /// An error about the file; the reason follows its path.
     pub fn error(&self, reason: impl Into<String>) -> Error {
         Error::InvalidFile { path: self.path.into(), reason: reason.into() }
     }
 
-    /// The names in the object under these members, one in the other; none where one is missing.
+    /// The names in the object that is reached through `members`, each within the one before. There are none if a member
+    /// is missing.
     pub fn names(&self, members: &[&str]) -> Result<impl Iterator<Item = String>, Error> {
-        Ok(self.object(members)?.iter().filter_map(|(name, _)| unquoted_name(name)))
+        Ok(self.object(members)?.iter().filter_map(|(name, _)| unquote_name(name)))
     }
 
-    /// The text under a member of one of its objects.
+    /// The text under a name in the object that is reached through `members`. `None` if the name is missing.
     pub fn text(&self, members: &[&str], name: &str) -> Result<Option<Secret>, Error> {
-        let text = match find(self.object(members)?, name) {
+        let text = match find_member(self.object(members)?, name) {
             None => return Ok(None),
-            Some(Node::Scalar(spelled)) => unquoted(spelled),
+            Some(Node::Scalar(spelled)) => unquote(spelled),
             Some(_) => None,
         };
         match text {
             Some(mut text) => Ok(Some(Secret::new(std::mem::take(&mut *text)))),
-            None => Err(self.error(format!("holds under {} {name:?} what is not a text", members.join(".")))),
+            None => {
+                Err(self
+                    .error(format!("has under {} {name:?} something that is not a text", members.join("."))))
+            }
         }
     }
 
-    /// All that is in the root, in its order. A name is `None` where it holds half a character.
+    /// The members of the root, in their order. A name is `None` if it contains half a surrogate pair.
     pub fn members(&self) -> impl Iterator<Item = (Option<String>, Field<'_, 'a>)> {
-        self.root.iter().map(|(name, value)| (unquoted_name(name), Field(value)))
+        self.root.iter().map(|(name, value)| (unquote_name(name), Field(value)))
     }
 
-    /// What is under a member of the root.
+    /// The value of a member of the root.
     pub fn field(&self, name: &str) -> Option<Field<'_, 'a>> {
-        find(&self.root, name).map(Field)
+        find_member(&self.root, name).map(Field)
     }
 
-    /// Puts an array of texts under a member of the root.
+    /// Sets a member of the root to an array of texts.
     pub fn set_texts(&mut self, name: &str, texts: &[String]) {
-        let array = Node::Array(texts.iter().map(|text| Node::Text(quoted(text))).collect());
-        match self.root.iter_mut().rfind(|(spelled, _)| is(spelled, name)) {
+        let array = Node::Array(texts.iter().map(|text| Node::Text(quote(text))).collect());
+        match self.root.iter_mut().rfind(|(spelled, _)| has_name(spelled, name)) {
             Some((_, value)) => *value = array,
-            None => self.root.push((name_of(name), array)),
+            None => self.root.push((spell_name(name), array)),
         }
     }
 
-    /// Whether there is something under a member of one of its objects.
+    /// Whether the object that is reached through `members` has a name.
     pub fn has(&self, members: &[&str], name: &str) -> Result<bool, Error> {
-        Ok(find(self.object(members)?, name).is_some())
+        Ok(find_member(self.object(members)?, name).is_some())
     }
 
-    /// Puts a text under a member of one of its objects, which are made where they are missing.
+    /// Sets a name to a text in the object that is reached through `members`. Objects that are missing are created.
     pub fn set(&mut self, members: &[&str], name: &str, text: &str) -> Result<(), Error> {
-        let text = Node::Text(quoted(text));
+        let text = Node::Text(quote(text));
         let object = self.object_mut(members)?;
-        match object.iter_mut().rfind(|(spelled, _)| is(spelled, name)) {
+        match object.iter_mut().rfind(|(spelled, _)| has_name(spelled, name)) {
             Some((_, value)) => *value = text,
-            None => object.push((name_of(name), text)),
+            None => object.push((spell_name(name), text)),
         }
         Ok(())
     }
 
-    /// Removes a member of one of its objects; whether there was one.
+    /// Removes a name from the object that is reached through `members`, and returns whether it existed.
     pub fn remove(&mut self, members: &[&str], name: &str) -> Result<bool, Error> {
         let object = self.object_mut(members)?;
         let before = object.len();
-        object.retain(|(spelled, _)| !is(spelled, name));
+        object.retain(|(spelled, _)| !has_name(spelled, name));
         Ok(object.len() < before)
     }
 
-    /// Sorts the members of one of its objects.
+    /// Sorts the object that is reached through `members` by its names.
     pub fn sort(&mut self, members: &[&str]) -> Result<(), Error> {
-        self.object_mut(members)?.sort_by_cached_key(|(name, _)| unquoted_name(name));
+        self.object_mut(members)?.sort_by_cached_key(|(name, _)| unquote_name(name));
         Ok(())
     }
 
-    /// Whether a member of the root is this number; `None` where it is not there.
+    /// Whether a member of the root is this number. `None` if it is missing.
     pub fn is_number(&self, name: &str, number: f64) -> Result<Option<bool>, Error> {
-        Ok(find(self.object(&[])?, name)
-            .map(|value| matches!(value, Node::Scalar(spelled) if stands_for(spelled, number))))
+        Ok(find_member(self.object(&[])?, name)
+            .map(|value| matches!(value, Node::Scalar(spelled) if is_number(spelled, number))))
     }
 
-    /// The file: two spaces for each level, and a newline at the end.
+    /// The new content of the file, with an indent of two spaces per level and a newline at the end.
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         let mut length = 0;
         self.write(&mut |part| length += part.len());
-        // Sized once, so that growing leaves no copy behind.
+        // Sized once, because growing could leave a copy behind.
         let mut bytes = Zeroizing::new(Vec::with_capacity(length));
         self.write(&mut |part| bytes.extend_from_slice(part));
         bytes
@@ -166,257 +168,64 @@ impl<'a> Document<'a> {
     fn object(&self, members: &[&str]) -> Result<&[Member<'a>], Error> {
         let mut object = &self.root;
         for (index, name) in members.iter().enumerate() {
-            match find(object, name) {
+            match find_member(object, name) {
                 None => return Ok(&[]),
                 Some(Node::Object(inner)) => object = inner,
                 Some(_) => {
-                    let place = members[..=index].join(".");
-                    return Err(self.error(format!("holds under {place:?} what is not an object")));
+                    let path = members[..=index].join(".");
+                    return Err(self.error(format!("has under {path:?} something that is not an object")));
                 }
             }
         }
         Ok(object)
     }
 
-    /// As `object`, but makes what is missing.
+    /// As `object`, but creates the objects that are missing.
     fn object_mut(&mut self, members: &[&str]) -> Result<&mut Vec<Member<'a>>, Error> {
         self.object(members)?;
         let mut object = &mut self.root;
         for name in members {
-            let found = object.iter().rposition(|(spelled, _)| is(spelled, name));
+            let found = object.iter().rposition(|(spelled, _)| has_name(spelled, name));
             let at = found.unwrap_or_else(|| {
-                object.push((name_of(name), Node::Object(Vec::new())));
+                object.push((spell_name(name), Node::Object(Vec::new())));
                 object.len() - 1
             });
-            let Node::Object(inner) = &mut object[at].1 else { unreachable!("each of them is an object") };
+            let Node::Object(inner) = &mut object[at].1 else {
+                unreachable!("it was checked that each is an object")
+            };
             object = inner;
         }
         Ok(object)
     }
 }
 
-/// Something in a document.
+/// A value in a document.
 pub struct Field<'d, 'a>(&'d Node<'a>);
 
 impl<'d, 'a> Field<'d, 'a> {
-    /// Its text, where it is one.
+    /// The text, if the value is one.
     pub fn text(&self) -> Option<Secret> {
         match self.0 {
-            Node::Scalar(spelled) => {
-                unquoted(spelled).map(|mut text| Secret::new(std::mem::take(&mut *text)))
-            }
+            Node::Scalar(spelled) => unquote(spelled).map(|mut text| Secret::new(std::mem::take(&mut *text))),
             _ => None,
         }
     }
 
-    /// Its texts, where it is an array of them. They are not wiped.
+    /// The texts, if the value is an array of texts. They are not wiped.
     pub fn texts(&self) -> Option<Vec<String>> {
         let Node::Array(values) = self.0 else { return None };
         let text = |value: &Node<'_>| match value {
-            Node::Scalar(spelled) => unquoted_name(spelled),
+            Node::Scalar(spelled) => unquote_name(spelled),
             _ => None,
         };
         values.iter().map(text).collect()
     }
 
-    /// Its members, where it is an object, in their order. A name is `None` where it holds half a character.
+    /// The members in their order, if the value is an object. A name is `None` if it contains half a surrogate pair.
     pub fn members(&self) -> Option<impl Iterator<Item = (Option<String>, Field<'d, 'a>)> + use<'d, 'a>> {
         let Node::Object(members) = self.0 else { return None };
-        Some(members.iter().map(|(name, value)| (unquoted_name(name), Field(value))))
+        Some(members.iter().map(|(name, value)| (unquote_name(name), Field(value))))
     }
-}
-
-impl<'a> Node<'a> {
-    /// Takes a value from the front of a text that is JSON; `None` where it is nested too deeply.
-    fn take(rest: &mut &'a str, depth: usize) -> Option<Self> {
-        if depth > MAX_DEPTH {
-            return None;
-        }
-        Some(match peek(rest) {
-            b'[' => {
-                let mut values = Vec::new();
-                while next(rest) != b']' {
-                    // An empty array ends here; another value is in front otherwise.
-                    if peek(rest) != b']' {
-                        values.push(Self::take(rest, depth + 1)?);
-                    }
-                }
-                Self::Array(values)
-            }
-            b'{' => {
-                let mut members = Vec::new();
-                while next(rest) != b'}' {
-                    if peek(rest) != b'}' {
-                        let name = scalar(rest);
-                        next(rest);
-                        members.push((name.into(), Self::take(rest, depth + 1)?));
-                    }
-                }
-                Self::Object(members)
-            }
-            _ => Self::Scalar(scalar(rest)),
-        })
-    }
-
-    fn write(&self, depth: usize, out: &mut impl FnMut(&[u8])) {
-        match self {
-            Self::Scalar(spelled) => out(spelled.as_bytes()),
-            Self::Text(spelled) => out(spelled),
-            Self::Array(values) => {
-                write_all(b"[]", values, depth, out, |value, out| value.write(depth + 1, out));
-            }
-            Self::Object(members) => write_members(members, depth, out),
-        }
-    }
-}
-
-fn write_members(members: &[Member<'_>], depth: usize, out: &mut impl FnMut(&[u8])) {
-    write_all(b"{}", members, depth, out, |(name, value), out| {
-        out(name.as_bytes());
-        out(b": ");
-        value.write(depth + 1, out);
-    });
-}
-
-/// Writes what stands between two brackets, each on a line of its own.
-fn write_all<T, O: FnMut(&[u8])>(
-    brackets: &[u8; 2],
-    items: &[T],
-    depth: usize,
-    out: &mut O,
-    write: impl Fn(&T, &mut O),
-) {
-    let new_line = |out: &mut O, depth| {
-        out(b"\n");
-        (0..depth).for_each(|_| out(b"  "));
-    };
-    out(&brackets[..1]);
-    for (index, item) in items.iter().enumerate() {
-        if index > 0 {
-            out(b",");
-        }
-        new_line(out, depth + 1);
-        write(item, out);
-    }
-    if !items.is_empty() {
-        new_line(out, depth);
-    }
-    out(&brackets[1..]);
-}
-
-/// The next byte that is no space, left where it is.
-fn peek(rest: &mut &str) -> u8 {
-    *rest = rest.trim_start_matches([' ', '\t', '\r', '\n']);
-    rest.as_bytes()[0]
-}
-
-/// The next byte that is no space: a bracket, comma or colon.
-fn next(rest: &mut &str) -> u8 {
-    let byte = peek(rest);
-    *rest = &rest[1..];
-    byte
-}
-
-/// The next text, number or literal.
-fn scalar<'a>(rest: &mut &'a str) -> &'a str {
-    let is_text = peek(rest) == b'"';
-    let mut escaped = false;
-    let ends = |byte: u8| match byte {
-        b'"' if is_text && !escaped => true,
-        _ if is_text => {
-            escaped = byte == b'\\' && !escaped;
-            false
-        }
-        _ => b" \t\r\n,:]}".contains(&byte),
-    };
-    let first = usize::from(is_text);
-    let length = rest.bytes().skip(first).position(ends).map_or(rest.len(), |at| at + 2 * first);
-    let (scalar, left) = rest.split_at(length);
-    *rest = left;
-    scalar
-}
-
-/// Whether a scalar is this number. Not by `str::parse`, which nothing else needs and whose tables are large.
-fn stands_for(spelled: &str, number: f64) -> bool {
-    serde_json::from_str(spelled).is_ok_and(|parsed: f64| parsed == number)
-}
-
-fn find<'n, 'a>(object: &'n [Member<'a>], name: &str) -> Option<&'n Node<'a>> {
-    object.iter().rfind(|(spelled, _)| is(spelled, name)).map(|(_, value)| value)
-}
-
-fn is(spelled: &str, name: &str) -> bool {
-    if !spelled.contains('\\') {
-        return spelled.strip_prefix('"').and_then(|inner| inner.strip_suffix('"')) == Some(name);
-    }
-    unquoted(spelled).is_some_and(|found| *found == name.as_bytes())
-}
-
-fn unquoted_name(spelled: &str) -> Option<String> {
-    unquoted(spelled).and_then(|name| str::from_utf8(&name).ok().map(str::to_owned))
-}
-
-/// What a text says that is spelled in JSON; `None` where it is none, or holds half a character.
-fn unquoted(spelled: &str) -> Option<Zeroizing<Vec<u8>>> {
-    let mut rest = spelled.strip_prefix('"')?.strip_suffix('"')?;
-    // No escape is shorter than what it stands for.
-    let mut text = Zeroizing::new(Vec::with_capacity(rest.len()));
-    while let Some((plain, escape)) = rest.split_once('\\') {
-        text.extend_from_slice(plain.as_bytes());
-        let (character, left) = unescaped(escape)?;
-        text.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-        rest = left;
-    }
-    text.extend_from_slice(rest.as_bytes());
-    Some(text)
-}
-
-/// The character of an escape, without its backslash, and what follows it.
-fn unescaped(escape: &str) -> Option<(char, &str)> {
-    let unit = |escape: &str| u16::from_str_radix(escape.strip_prefix('u')?.get(..4)?, 16).ok();
-    let character = match escape.as_bytes().first()? {
-        b'u' => {
-            let first = unit(escape)?;
-            let second = escape[5..].strip_prefix('\\').and_then(unit);
-            let character = char::decode_utf16([first].into_iter().chain(second)).next()?.ok()?;
-            let length = if character.len_utf16() == 2 { 11 } else { 5 };
-            return Some((character, &escape[length..]));
-        }
-        b'b' => '\u{8}',
-        b'f' => '\u{c}',
-        b'n' => '\n',
-        b'r' => '\r',
-        b't' => '\t',
-        other => char::from(*other),
-    };
-    Some((character, &escape[1..]))
-}
-
-/// A text as JSON, in memory that is wiped and does not grow.
-pub fn quoted(text: &str) -> Zeroizing<Vec<u8>> {
-    // No character takes more than `\u0000` does.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(6 * text.len() + 2));
-    serde_json::to_writer(&mut *bytes, text).expect("a text is written to memory");
-    bytes
-}
-
-/// An object of texts as JSON, in memory that is wiped and does not grow, with as many bytes of `room` left.
-pub fn object_of_texts(members: &[(&str, &str)], room: usize) -> Zeroizing<Vec<u8>> {
-    let parts: Vec<_> = members.iter().map(|(name, text)| (quoted(name), quoted(text))).collect();
-    let length = parts.iter().map(|(name, text)| name.len() + text.len() + 2).sum::<usize>() + 2;
-    let mut object = Zeroizing::new(Vec::with_capacity(length + room));
-    for (index, (name, text)) in parts.iter().enumerate() {
-        object.push(if index == 0 { b'{' } else { b',' });
-        object.extend_from_slice(name);
-        object.push(b':');
-        object.extend_from_slice(text);
-    }
-    object.push(b'}');
-    object
-}
-
-fn name_of(name: &str) -> Cow<'static, str> {
-    serde_json::Value::from(name).to_string().into()
 }
 
 #[cfg(test)]
@@ -435,24 +244,6 @@ mod tests {
         );
         let marked = format!("\u{feff}{text}");
         assert_eq!(&*document(&marked).unwrap().to_bytes(), marked.as_bytes());
-    }
-
-    #[test]
-    fn texts_are_read_as_they_are_meant() {
-        for text in ["", "plain", "a\nb\"c\\d\t/\u{8}\u{c}\r", "é 👋", "\u{1}"] {
-            let spelled = serde_json::Value::from(text).to_string();
-            assert_eq!(unquoted(&spelled).unwrap().as_slice(), text.as_bytes());
-        }
-        assert_eq!(unquoted(r#""\u00e9\/\ud83d\udc4b\u0041""#).unwrap().as_slice(), "é/👋A".as_bytes());
-        for half in ["\\ud83d", "\\ud83dx", "\\ud83d\\n", "\\ud83d\\u0041", "\\udc4b"] {
-            assert_eq!(unquoted(&format!("\"{half}\"")), None, "{half}");
-        }
-        assert_eq!(unquoted("null"), None);
-    }
-
-    #[test]
-    fn texts_are_spelled_in_an_object() {
-        assert_eq!(&*object_of_texts(&[("a", "x\"\n"), ("b", "")], 0), br#"{"a":"x\"\n","b":""}"#);
     }
 
     #[test]
