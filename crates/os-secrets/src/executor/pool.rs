@@ -32,7 +32,8 @@ static POOL: Pool = Pool::new(MAX_THREADS);
 /// # Errors
 ///
 /// The system's error if no thread is idle and none can be started. The work is not queued then: the threads that exist
-/// may all be stuck, and the call would never end. Work is queued only if the maximum number of threads exists.
+/// may all be stuck, and the call would never end. Work waits for busy threads only if the maximum number of threads
+/// exists.
 pub fn submit(work: Work) -> io::Result<()> {
     POOL.submit(work)
 }

@@ -21,6 +21,7 @@ pub use text::object_of_texts;
 use text::{quote, spell_name, unquote, unquote_name};
 
 const BOM: &str = "\u{feff}";
+
 /// A JSON file whose root is an object. In contrast to the values of a parser, it keeps the spelling of everything. It
 /// points into the bytes that were read, so that there are no copies to wipe.
 pub struct Document<'a> {

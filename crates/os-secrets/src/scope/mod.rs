@@ -138,7 +138,9 @@ impl User {
             Self::Store(choice) => {
                 let keys = choice.store()?.list(Some(SERVICE), progress).await?;
                 // Other programs may have stored credentials there whose names are not valid names of secrets.
-                return Ok(sort_names(keys.iter().filter_map(|key| Name::parse(key.name.as_bytes()).ok())));
+                return Ok(collect_names(
+                    keys.iter().filter_map(|key| Name::parse(key.name.as_bytes()).ok()),
+                ));
             }
             Self::Preferences(preferences) => preferences.clone()?,
         };
@@ -268,7 +270,7 @@ async fn get_from_store(
 }
 
 /// A set of names. They are inserted one by one: collecting them would compile in code that sorts them first.
-fn sort_names(names: impl Iterator<Item = Name>) -> BTreeSet<Name> {
+fn collect_names(names: impl Iterator<Item = Name>) -> BTreeSet<Name> {
     let mut set = BTreeSet::new();
     set.extend(names);
     set

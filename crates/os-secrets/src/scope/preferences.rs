@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{FoundSecrets, Name, sort_names};
+use super::{FoundSecrets, Name, collect_names};
 use crate::{
     credential::Secret,
     environment::{Process, Variables, configuration_directory},
@@ -84,7 +84,9 @@ impl Preferences {
         let Some(bytes) = read(&self.path)? else { return Ok(BTreeSet::new()) };
         let document = self.parse(&bytes)?;
         let names = document.names(&VALUES)?;
-        Ok(sort_names(names.filter_map(|member| Name::parse(member.strip_prefix(PREFIX)?.as_bytes()).ok())))
+        Ok(collect_names(
+            names.filter_map(|member| Name::parse(member.strip_prefix(PREFIX)?.as_bytes()).ok()),
+        ))
     }
 
     /// Stores a secret. Creates the file and its directory if they are missing.

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{FoundSecrets, Name, sort_names};
+use super::{FoundSecrets, Name, collect_names};
 use crate::{
     credential::Secret,
     error::Error,
@@ -52,7 +52,7 @@ impl Repository {
     /// The names of all secrets.
     pub fn list(&self) -> Result<BTreeSet<Name>, Error> {
         let names = self.with_document(|document| {
-            Ok(sort_names(document.names(&SECRETS)?.filter_map(|name| Name::parse(name.as_bytes()).ok())))
+            Ok(collect_names(document.names(&SECRETS)?.filter_map(|name| Name::parse(name.as_bytes()).ok())))
         })?;
         Ok(names.unwrap_or_default())
     }

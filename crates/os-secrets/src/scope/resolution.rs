@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Name, Scope, Scopes, parse_reference, sort_names};
+use super::{Name, Scope, Scopes, collect_names, parse_reference};
 use crate::{credential::Secret, error::Error, progress::Progress};
 
 /// Values, some of which refer to secrets.
@@ -35,7 +35,7 @@ impl Resolution {
     ///
     /// As [`Scopes::get`], and [`Error::NotFound`].
     pub async fn finish(&self, scopes: &Scopes, progress: &Arc<Progress>) -> Result<Vec<Secret>, Error> {
-        let names = sort_names(self.values.iter().filter_map(|(_, name)| name.clone()));
+        let names = collect_names(self.values.iter().filter_map(|(_, name)| name.clone()));
         let secrets = scopes.get_all(names, self.scope, progress).await?;
         let resolve = |(index, (value, name)): (usize, &(Secret, Option<Name>))| match name {
             None => Ok(value.clone()),

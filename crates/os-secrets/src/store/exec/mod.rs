@@ -47,7 +47,7 @@ pub struct ExecOptions {
 /// A store that a program keeps.
 pub struct ExecStore {
     helper: Helper,
-    /// Held by the one change that is made: each takes several runs, which the program cannot combine.
+    /// Held during a change. It takes several runs of the program, and no other change must come between them.
     changing: Mutex<()>,
 }
 
