@@ -152,7 +152,7 @@ for (const [file, { of, holding, members, name: nameIn, scope }] of Object.entri
         for (const value of [null, "hunter2", 1, true, ["hunter2"]]) {
           test(`${place} is ${value === null ? "null" : Array.isArray(value) ? "a list" : typeof value}`, async (here) => {
             writeFileSync(here.path, nested(members.slice(0, depth + 1), value));
-            await refused(here, new RegExp(`"${place}" what is not an object`));
+            await refused(here, new RegExp(`"${place}" something that is not an object`));
           });
         }
       }
@@ -162,7 +162,7 @@ for (const [file, { of, holding, members, name: nameIn, scope }] of Object.entri
         for (const value of [null, 1, true, ["hunter2"], { a: "hunter2" }]) {
           const content = nested(members, { [nameIn("a")]: value, [nameIn("b")]: "2" });
           writeFileSync(path, content);
-          const stderr = await workspace.fails(get, 1, /"(secrets\.)?a" what is not a text/);
+          const stderr = await workspace.fails(get, 1, /"(secrets\.)?a" something that is not a text/);
           assert.doesNotMatch(stderr, /hunter/);
           await workspace.gives(list, "a\nb\n");
           await workspace.gives(["get", "b", ...scope], "2\n");
@@ -177,7 +177,7 @@ for (const [file, { of, holding, members, name: nameIn, scope }] of Object.entri
 
       test("a text that is half of a character is not shown", async ({ workspace, path, get }) => {
         writeFileSync(path, nested(members, { [nameIn("a")]: "X" }).replace("X", "\\ud800"));
-        await workspace.fails(get, 1, /what is not a text/);
+        await workspace.fails(get, 1, /something that is not a text/);
       });
     });
 
@@ -464,7 +464,7 @@ describe("preferences.json alone", () => {
     const file = join(workspace.session.directory, "file");
     writeFileSync(file, "");
     const options = { env: { BUS_PREFERENCES_PATH: join(file, "below", "preferences.json") } };
-    await workspace.fails(["set", "a", "hunter2"], 1, /Cannot make .*file/, options);
+    await workspace.fails(["set", "a", "hunter2"], 1, /Cannot create .*file/, options);
     await workspace.fails(["get", "a"], 1, /./, options);
     assert.equal(text(file), "");
   });

@@ -6,7 +6,7 @@ use super::{Context, Failure, Named, args::Service};
 use os_secrets::{
     credential::{Key, Secret},
     error::Error,
-    scope::{Name, reference},
+    scope::{Name, parse_reference},
 };
 
 pub fn import(
@@ -61,7 +61,7 @@ fn not_stored(value: &Secret) -> Option<&'static str> {
     let value = value.expose();
     if value.is_empty() {
         Some("it is empty")
-    } else if !matches!(reference(value), Ok(None)) {
+    } else if !matches!(parse_reference(value), Ok(None)) {
         Some("it is a reference already")
     } else if value.contains(&0) {
         Some("it holds a NUL")

@@ -10,22 +10,22 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use super::pool;
 use crate::{error::Error, progress::Progress, sync::SharedByKey};
 
-/// The lanes that are in use, by what their work waits for.
+/// The lanes that are in use, by the files that their work waits for.
 static LANES: SharedByKey<(Vec<PathBuf>, Purpose), Semaphore> = SharedByKey::new();
 
-/// What work does with a file.
+/// The purpose of work with a file.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Purpose {
-    /// Reads it.
+    /// The file is read.
     Read,
-    /// Replaces it.
+    /// The file is replaced.
     Write,
-    /// Starts it as a program.
+    /// The file is started as a program.
     Start,
 }
 
-/// The work that waits for one thing, such as the disk of a file. It takes few threads of the pool at once, also if
-/// its callers have given up, so that a disk that does not answer holds up nothing else.
+/// All work that waits for one thing, such as the disk of a file. It uses few threads of the pool at once, even if its
+/// callers have given up. So a disk that does not answer delays no other work.
 #[derive(Clone)]
 pub struct Lane(Arc<Semaphore>);
 
@@ -41,26 +41,27 @@ impl Lane {
         Self(LANES.get((paths, purpose), || Semaphore::new(1)))
     }
 
-    /// A lane of its own, of a number of threads.
+    /// A lane that shares nothing with others and uses at most this number of threads.
     pub fn new(threads: usize) -> Self {
         Self(Arc::new(Semaphore::new(threads)))
     }
 
-    /// Does some work on a thread of the pool. Work whose caller gives up is skipped, or done to its end if it has
-    /// begun; it keeps its place in the lane until then.
+    /// Does some work on a thread of the pool. If its caller gives up, work that has not begun is skipped. Work that has
+    /// begun is done to its end, and keeps its place in the lane until then.
     ///
     /// # Errors
     ///
-    /// The work's own, and [`Error::Internal`] if the system gives no thread for it, or it panicked.
+    /// Those of the work, and [`Error::Internal`] if it panicked or the system provides no thread for it.
     pub async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let place = self.place().await;
-        blocking(place, work).await
+        let place = self.acquire_place().await;
+        run_in_pool(place, work).await
     }
 
-    /// As [`run`](Self::run), for work that changes what is stored, unless it fails. The progress is told.
+    /// As [`run`](Self::run), for work that changes what is stored. Work that fails must have changed nothing. The
+    /// progress records both.
     ///
     /// # Errors
     ///
@@ -70,18 +71,19 @@ impl Lane {
         progress: &Progress,
         work: impl FnOnce() -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let place = self.place().await;
+        let place = self.acquire_place().await;
         progress.sending();
-        blocking(place, work).await.inspect_err(|_| progress.refused())
+        run_in_pool(place, work).await.inspect_err(|_| progress.refused())
     }
 
-    async fn place(&self) -> OwnedSemaphorePermit {
+    async fn acquire_place(&self) -> OwnedSemaphorePermit {
         Arc::clone(&self.0).acquire_owned().await.expect("a lane is never closed")
     }
 }
 
-/// Does some work on a thread of the pool, which gives its place back when it ends, and not when the caller gives up.
-async fn blocking<T: Send + 'static>(
+/// Does some work on a thread of the pool. The work gives its place back when it ends, and not when its caller gives
+/// up.
+async fn run_in_pool<T: Send + 'static>(
     place: OwnedSemaphorePermit,
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
@@ -105,7 +107,7 @@ mod tests {
     use super::*;
     use crate::{bounds::Bounds, error::Effect};
 
-    /// Work that blocks its thread until the first sender goes away; the receiver hears when it has begun.
+    /// Work that blocks its thread until the sender is dropped. The receiver gets a message when the work begins.
     fn stuck()
     -> (mpsc::Sender<()>, oneshot::Receiver<()>, impl FnOnce() -> Result<(), Error> + Send + 'static) {
         let ((end, ended), (begin, begun)) = (mpsc::channel::<()>(), oneshot::channel());
@@ -117,7 +119,7 @@ mod tests {
         (end, begun, work)
     }
 
-    /// Gives a call up when the receiver hears of something, or after a moment: what it may have changed.
+    /// Gives a call up when the receiver gets a message, or after a moment. Returns what the call may have changed.
     async fn give_up<T: Send>(
         progress: &Progress,
         when: Option<oneshot::Receiver<()>>,
@@ -135,7 +137,7 @@ mod tests {
         let (path, reading) = (Path::new("/a/file"), &Progress::reading(true));
         let (end, begun, work) = stuck();
         give_up(reading, Some(begun), Lane::for_file(path, Purpose::Read).run(work)).await;
-        // Nobody holds the lane any more but the work.
+        // Only the work still holds the lane.
         for _ in 0..100 {
             give_up(reading, None, Lane::for_file(path, Purpose::Read).run(|| Ok(()))).await;
         }

@@ -1,7 +1,7 @@
 //! The threads for work that blocks.
 //!
-//! The runtime has some of its own, and panics where the system gives it none: in a release that would end the
-//! program that has asked for a secret.
+//! The runtime's own pool is not used: it panics if the system provides no thread, and in a release that would end the
+//! whole program.
 
 use std::{
     collections::VecDeque,
@@ -14,36 +14,37 @@ use std::{
 
 use crate::sync::lock;
 
-/// The maximum number of threads. Each [`Lane`](super::Lane) takes few of them, so only as many disks or programs as
-/// this that do not answer could take all.
+/// The maximum number of threads. Each [`Lane`](super::Lane) uses few of them, so that only about this number of disks
+/// or programs that do not answer could use all.
 const MAX_THREADS: usize = 32;
 
-/// How long one stays for more work.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long an idle thread waits for more work before it ends.
+const IDLE_TIME: Duration = Duration::from_secs(10);
 
-/// What is to be done on one of them.
+/// Work for one of the threads.
 pub type Work = Box<dyn FnOnce() + Send>;
 
-/// Those of the process.
+/// The pool of the process.
 static POOL: Pool = Pool::new(MAX_THREADS);
 
-/// Has one of them do some work, as soon as one is free.
+/// Does some work on one of the threads, as soon as one is free.
 ///
 /// # Errors
 ///
 /// The system's error if no thread is idle and none can be started. The work is not queued then: the threads that exist
-/// may all be stuck, and the call would never end. Work is queued only if the maximum number of threads exists.
+/// may all be stuck, and the call would never end. Work waits for busy threads only if the maximum number of threads
+/// exists.
 pub fn submit(work: Work) -> io::Result<()> {
     POOL.submit(work)
 }
 
 struct Pool {
-    state: Mutex<State>,
+    state: Mutex<PoolState>,
     arrived: Condvar,
     max_threads: usize,
 }
 
-struct State {
+struct PoolState {
     waiting: VecDeque<Work>,
     threads: usize,
     idle: usize,
@@ -51,14 +52,14 @@ struct State {
 
 impl Pool {
     const fn new(max_threads: usize) -> Self {
-        let state = State { waiting: VecDeque::new(), threads: 0, idle: 0 };
+        let state = PoolState { waiting: VecDeque::new(), threads: 0, idle: 0 };
         Self { state: Mutex::new(state), arrived: Condvar::new(), max_threads }
     }
 
     fn submit(&'static self, work: Work) -> io::Result<()> {
-        let mut state = self.state();
+        let mut state = self.lock_state();
         if state.waiting.len() >= state.idle && state.threads < self.max_threads {
-            match thread::Builder::new().name("os-secrets-pool".into()).spawn(|| self.serve()) {
+            match thread::Builder::new().name("os-secrets-pool".into()).spawn(|| self.run_thread()) {
                 Ok(_) => state.threads += 1,
                 Err(error) => return Err(error),
             }
@@ -68,19 +69,20 @@ impl Pool {
         Ok(())
     }
 
-    /// What a thread does from its start to its end.
-    fn serve(&self) {
-        let mut state = self.state();
+    /// Does work from the start of a thread to its end.
+    fn run_thread(&self) {
+        let mut state = self.lock_state();
         loop {
             while let Some(work) = state.waiting.pop_front() {
                 drop(state);
-                // Who waits for it hears that there will be no outcome. In a release, a panic ends the process.
+                // After a panic the caller gets an error, because the sender of the outcome is dropped. In a release, a
+                // panic ends the process.
                 let _ = catch_unwind(AssertUnwindSafe(work));
-                state = self.state();
+                state = self.lock_state();
             }
             state.idle += 1;
             let (woken, waited) =
-                self.arrived.wait_timeout(state, PATIENCE).unwrap_or_else(PoisonError::into_inner);
+                self.arrived.wait_timeout(state, IDLE_TIME).unwrap_or_else(PoisonError::into_inner);
             state = woken;
             state.idle -= 1;
             if waited.timed_out() && state.waiting.is_empty() {
@@ -90,7 +92,7 @@ impl Pool {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn lock_state(&self) -> MutexGuard<'_, PoolState> {
         lock(&self.state)
     }
 }
@@ -107,7 +109,7 @@ mod tests {
         let (both, (sender, done)) = (Arc::new(Barrier::new(2)), mpsc::channel());
         for number in 0..6 {
             let (both, sender) = (Arc::clone(&both), sender.clone());
-            // None of them ends before another one has begun.
+            // No work ends before other work has begun.
             let work = move || {
                 both.wait();
                 sender.send(number).unwrap();
@@ -117,7 +119,7 @@ mod tests {
         let mut all: Vec<_> = done.iter().take(6).collect();
         all.sort_unstable();
         assert_eq!(all, [0, 1, 2, 3, 4, 5]);
-        assert_eq!(POOL.state().threads, 2);
+        assert_eq!(POOL.lock_state().threads, 2);
     }
 
     #[test]
@@ -129,6 +131,6 @@ mod tests {
         }
         POOL.submit(Box::new(move || sender.send(()).unwrap())).unwrap();
         done.recv().unwrap();
-        assert_eq!(POOL.state().threads, 1);
+        assert_eq!(POOL.lock_state().threads, 1);
     }
 }

@@ -3,8 +3,8 @@
 //! | file | what it holds |
 //! |---|---|
 //! | this one | how a file is read and replaced |
-//! | `unix.rs`, `windows.rs` | what each system has for that: permissions, locks, identities |
-//! | `acl.rs` | who may use a file on Windows |
+//! | `unix.rs`, `windows.rs` | the parts that differ by system: permissions, locks, the identity of a file |
+//! | `acl.rs` | access control lists on Windows |
 
 use std::{
     ffi::OsString,
@@ -32,27 +32,27 @@ mod os;
 pub use os::{canonical, check_private, identity, make_directory, path_of, shell_word, writable_by_others};
 pub(crate) use os::{fingerprint, has_no_links, open, own_identity, read_start, remove, rename};
 
-/// How long other writers may keep us waiting.
-const PATIENCE: Duration = Duration::from_secs(25);
-/// How often the lock is tried meanwhile.
+/// How long to wait for other writers.
+const MAX_WAIT: Duration = Duration::from_secs(25);
+/// The pause between two attempts to take the lock.
 pub const PAUSE: Duration = Duration::from_millis(3);
-/// No larger file is read, in bytes: none describes a data package, holds preferences or many credentials.
+/// The maximum size of a file that is read, in bytes. No data package, preferences or credentials need more.
 pub const MAX_FILE: u64 = 256 << 20;
 
-/// Who may use a file that is written.
+/// Who has access to a file that is written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Access {
-    /// Nobody but its owner, and those who may do everything.
+    /// Only its owner, and the system's administrators.
     Private,
-    /// Whoever may use the file that it replaces.
+    /// Everyone who has access to the file that it replaces.
     AsBefore,
 }
 
-/// Reads a file whole; `None` where there is none.
+/// Reads a whole file. Returns `None` if it does not exist.
 ///
 /// # Errors
 ///
-/// [`Error::File`], also for what is not a regular file, and for a symbolic link.
+/// [`Error::File`], also if the path is a symbolic link or not a regular file.
 pub fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
     match open(path) {
         Ok(file) => read_open(&file).map(Some),
@@ -62,14 +62,14 @@ pub fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
     .map_err(|error| failure("Cannot read", path, error))
 }
 
-/// Writes a private file, in place of what was there: whole or not at all.
+/// Writes a private file, in one step. It replaces a file that exists.
 ///
 /// # Errors
 ///
-/// [`Error::File`], also for a symbolic link.
+/// [`Error::File`], also if the path is a symbolic link.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     if os::is_special(path) {
-        // A device or a pipe is written to, not replaced. A directory refuses.
+        // A device or a pipe is written to, not replaced. A directory causes an error.
         let written = OpenOptions::new().write(true).open(path).and_then(|mut file| file.write_all(bytes));
         return written.map_err(|error| failure("Cannot write", path, error));
     }
@@ -80,19 +80,19 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     written.map_err(|error| failure("Cannot write", path, error))
 }
 
-/// The directory of a file that is to be replaced, locked against other writers until it is dropped.
+/// The directory of a file, locked against other writers until this is dropped.
 ///
-/// One on the file that is replaced would be lost with it.
+/// The file itself cannot be locked: the lock would be lost when the file is replaced.
 pub struct LockedDirectory {
     lock: os::Lock,
 }
 
 impl LockedDirectory {
-    /// Waits for its turn.
+    /// Waits for the lock.
     ///
     /// # Errors
     ///
-    /// [`Error::File`] where the directory cannot be read, or another program keeps its lock.
+    /// [`Error::File`] if the directory cannot be read, or another program keeps it locked for too long.
     pub fn lock(file: &Path) -> Result<Self, Error> {
         let start = Instant::now();
         loop {
@@ -103,8 +103,8 @@ impl LockedDirectory {
         }
     }
 
-    /// Takes the lock where it is free; `None` where who has waited since `start` is to try again, in
-    /// [`PAUSE`].
+    /// Takes the lock if it is free. Otherwise returns `None`: the caller, who has waited since `start`, must try again
+    /// after [`PAUSE`].
     ///
     /// # Errors
     ///
@@ -113,33 +113,32 @@ impl LockedDirectory {
         let fail = |error| failure("Cannot write", file, error);
         match os::Lock::try_take(file, start).map_err(fail)? {
             Some(lock) => Ok(Some(Self { lock })),
-            None if start.elapsed() < PATIENCE => Ok(None),
+            None if start.elapsed() < MAX_WAIT => Ok(None),
             None => {
                 let reason = format!(
-                    "another program has kept its directory locked for {} s; end that, then try again",
-                    PATIENCE.as_secs()
+                    "another program has kept its directory locked for {} s. End that program, then try again",
+                    MAX_WAIT.as_secs()
                 );
                 Err(fail(io::Error::other(reason)))
             }
         }
     }
 
-    /// Replaces the file in one step. Owner and group stay as they were, where we may
-    /// give files away.
+    /// Replaces the file in one step. It keeps its owner and group if the process may set them.
     ///
     /// # Errors
     ///
-    /// [`Error::File`]; the file is then as it was. Also for a symbolic link.
+    /// [`Error::File`], also if the path is a symbolic link. The file is then unchanged.
     pub fn replace(&self, file: &Path, bytes: &[u8], access: Access) -> Result<(), Error> {
         self.replace_after(file, bytes, access, || Ok(()))
     }
 
-    /// As [`replace`](Self::replace); `last` is done when the new file is whole and on the disk, and nothing else
-    /// is left to do.
+    /// As [`replace`](Self::replace). `last` is called when the new file is completely on the disk, as the last step
+    /// before it replaces the old one.
     ///
     /// # Errors
     ///
-    /// Those of `last` besides.
+    /// Also those of `last`.
     pub fn replace_after(
         &self,
         file: &Path,
@@ -158,20 +157,20 @@ impl LockedDirectory {
         last: impl FnOnce() -> io::Result<()>,
     ) -> io::Result<()> {
         let temporary = hidden(file, "tmp")?;
-        // Only who holds the lock writes there: what is there was left by one that was killed.
+        // Only the holder of the lock writes this file. If it exists, its writer was killed.
         match remove(&temporary) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
         replace(file, &temporary, bytes, |new| os::give(new, file, access), last)?;
-        // So that the new name outlives a crash of the machine; not every file system can.
+        // The new name must survive a crash of the machine. Not every file system can ensure that.
         match self.lock.sync() {
             Err(error)
                 if !matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) =>
             {
                 Err(io::Error::other(format!(
-                    "it was written, but whether that outlives a crash is unknown, because its directory cannot be \
-                     synced: {error}"
+                    "it was written, but its directory cannot be synced, so that the change may be lost in a crash: \
+                     {error}"
                 )))
             }
             _ => Ok(()),
@@ -179,12 +178,12 @@ impl LockedDirectory {
     }
 }
 
-/// The directory that a file is in.
+/// The directory of a file.
 pub(crate) fn directory(file: &Path) -> &Path {
     file.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."))
 }
 
-/// The path of a file beside another, hidden and ours by its name.
+/// The path of a hidden file beside another, with a name that only os-secrets uses.
 pub(crate) fn hidden(file: &Path, suffix: &str) -> io::Result<PathBuf> {
     let name = file.file_name().ok_or(io::ErrorKind::IsADirectory)?;
     let mut hidden = OsString::from(".");
@@ -194,7 +193,11 @@ pub(crate) fn hidden(file: &Path, suffix: &str) -> io::Result<PathBuf> {
     Ok(file.with_file_name(hidden))
 }
 
-/// Writes a private file that is not there yet, and makes sure that it is on the disk.
+/// Creates a private file, and makes sure that it is on the disk.
+///
+/// # Errors
+///
+/// Those of the system, also if the file exists.
 pub fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut new = os::create(path)?;
     let written = new.write_all(bytes).and_then(|()| new.sync_all());
@@ -206,7 +209,7 @@ pub fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     written
 }
 
-/// Replaces a file by a temporary one, which nobody else can read before `prepare` has said who may.
+/// Replaces a file by a temporary one. Only its owner can read the temporary file until `prepare` sets its permissions.
 fn replace(
     file: &Path,
     temporary: &Path,
@@ -232,7 +235,7 @@ fn replace(
     outcome
 }
 
-/// Reads an open file whole.
+/// Reads a whole open file.
 pub(crate) fn read_open(mut file: &File) -> io::Result<Zeroizing<Vec<u8>>> {
     let found = file.metadata()?;
     if found.is_dir() {
@@ -244,7 +247,7 @@ pub(crate) fn read_open(mut file: &File) -> io::Result<Zeroizing<Vec<u8>>> {
     if found.len() > MAX_FILE {
         return Err(io::Error::other(format!("it has more than {MAX_FILE} bytes")));
     }
-    // Sized once, so that growing leaves no copy behind.
+    // Sized once, because growing could leave a copy behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(found.len() as usize + 1));
     Read::by_ref(&mut file).take(found.len() + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > found.len() {
@@ -254,10 +257,10 @@ pub(crate) fn read_open(mut file: &File) -> io::Result<Zeroizing<Vec<u8>>> {
 }
 
 pub(crate) fn symbolic_link() -> io::Error {
-    io::Error::other("it is a symbolic link, which is not followed here; name the file itself")
+    io::Error::other("it is a symbolic link, which os-secrets does not follow. Name the file itself")
 }
 
-/// Whether two paths lead to the same file, or would.
+/// Whether two paths lead to the same file, or would if it existed.
 pub fn is_same(one: &Path, other: &Path) -> bool {
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let (one, other) = (&*absolute(one), &*absolute(other));
@@ -269,7 +272,7 @@ pub fn is_same(one: &Path, other: &Path) -> bool {
     }
 }
 
-/// The error of a file.
+/// The error for an action on a file that failed.
 pub fn failure(action: &'static str, path: &Path, error: io::Error) -> Error {
     let denied = [io::ErrorKind::PermissionDenied, io::ErrorKind::ReadOnlyFilesystem].contains(&error.kind());
     Error::File { action, path: path.into(), reason: error.to_string().into(), denied }

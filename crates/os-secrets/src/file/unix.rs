@@ -1,4 +1,4 @@
-//! Files on Unix: permissions, `flock`, inodes.
+//! Files on Unix: permissions, `flock` and inodes.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -17,14 +17,14 @@ use rustix::fs::OFlags;
 use super::{Access, directory, symbolic_link};
 use crate::error::Error;
 
-/// The permissions of files that hold secrets: nobody but their owner.
+/// The mode of files that hold secrets: only their owner has access.
 const PRIVATE: u32 = 0o600;
 
-/// A lock on a file's directory itself (flock), because a file of its own would stay behind.
+/// A lock on the directory of a file (flock). The directory itself is locked, because a lock file would stay behind.
 pub struct Lock(File);
 
 impl Lock {
-    /// Takes the lock of a file's directory; `None` where another has it.
+    /// Takes the lock of a file's directory. Returns `None` if somebody else holds it.
     pub fn try_take(file: &Path, _: Instant) -> io::Result<Option<Self>> {
         let handle = File::open(directory(file))?;
         match handle.try_lock() {
@@ -55,17 +55,17 @@ pub fn sync_directory(file: &Path) {
     }
 }
 
-/// Makes a private directory, and those it is in.
+/// Creates a private directory, and the directories above it.
 pub fn make_directory(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
-/// Makes a private file, which is not there yet.
+/// Creates a private file. It must not exist yet.
 pub fn create(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(PRIVATE).open(path)
 }
 
-/// Gives a new file to who has the old one.
+/// Gives a new file the owner, group and, for [`Access::AsBefore`], the mode of the old file.
 pub fn give(new: &File, old: &Path, access: Access) -> io::Result<()> {
     let found = fs::symlink_metadata(old);
     let mut mode = match (&found, access) {
@@ -74,8 +74,8 @@ pub fn give(new: &File, old: &Path, access: Access) -> io::Result<()> {
     };
     if let (Ok(old), Ok(made)) = (found, new.metadata())
         && (made.uid(), made.gid()) != (old.uid(), old.gid())
-        // Only root may; for others the file becomes theirs, as with every editor, and what its group
-        // could do their group must not.
+        // Only root may change the owner. For other users the file becomes their own, as in every editor. Then its group
+        // is another one, which must not get the permissions of the old group.
         && fchown(new, Some(old.uid()), Some(old.gid())).is_err()
     {
         mode &= !0o070;
@@ -83,7 +83,7 @@ pub fn give(new: &File, old: &Path, access: Access) -> io::Result<()> {
     new.set_permissions(fs::Permissions::from_mode(mode))
 }
 
-/// Gives a file another name, in place of what has that.
+/// Renames a file. It replaces a file with the new name.
 pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
     fs::rename(from, to)
 }
@@ -93,59 +93,60 @@ pub fn remove(path: &Path) -> io::Result<()> {
     fs::remove_file(path)
 }
 
-/// Whether something is there that is written to and not replaced: a device or a pipe, or a directory,
-/// which refuses.
+/// Whether a path leads to something that is written to instead of replaced: a device or a pipe. A directory counts as
+/// well, and causes an error when it is written to.
 pub fn is_special(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|found| !found.is_file() && !found.is_symlink())
 }
 
-/// Opens a file for reading; a symbolic link is an error.
+/// Opens a file for reading. A symbolic link is an error.
 pub fn open(path: &Path) -> io::Result<File> {
-    // A pipe in the file's place must not keep us waiting.
+    // If the path leads to a pipe, opening must not block.
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path).map_err(|error| {
         if fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink()) { symbolic_link() } else { error }
     })
 }
 
-/// Where a path leads in the end.
+/// The absolute path that a path leads to, without symbolic links.
 pub fn canonical(path: &Path) -> io::Result<PathBuf> {
     fs::canonicalize(path)
 }
 
-/// Reads a file's first bytes, as many as there is room for; where it is read on stays as it was.
+/// Fills `bytes` from the start of a file. The position of the file does not change.
 pub fn read_start(file: &File, bytes: &mut [u8]) -> io::Result<()> {
     file.read_exact_at(bytes, 0)
 }
 
-/// Numbers that change with a file: device, inode, size, and when it was modified, in seconds and
+/// Numbers that tell versions of a file apart: device, inode, size, and the time of the last change in seconds and
 /// nanoseconds.
 pub fn fingerprint(file: &File) -> io::Result<[u64; 5]> {
-    let of = file.metadata()?;
-    Ok([of.dev(), of.ino(), of.size(), of.mtime() as u64, of.mtime_nsec() as u64])
+    let metadata = file.metadata()?;
+    let [seconds, nanoseconds] = [metadata.mtime() as u64, metadata.mtime_nsec() as u64];
+    Ok([metadata.dev(), metadata.ino(), metadata.size(), seconds, nanoseconds])
 }
 
-/// What tells the file at a path from all others; `None` where there is none.
+/// Two numbers that tell the file at a path from all others. `None` if it does not exist.
 pub fn identity(path: &Path) -> Option<(u64, u64)> {
     fs::metadata(path).map(|found| (found.dev(), found.ino())).ok()
 }
 
-/// As [`identity`], of a symbolic link itself.
+/// As [`identity`], but for a symbolic link itself.
 pub fn own_identity(path: &Path) -> Option<(u64, u64)> {
     fs::symlink_metadata(path).map(|found| (found.dev(), found.ino())).ok()
 }
 
-/// Whether an error says that the file system has no hard links.
+/// Whether an error means that the file system does not support hard links.
 pub fn has_no_links(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied)
 }
 
-/// A file's name, in the form in which the same names are equal.
+/// A file's name in a form in which equal names compare equal.
 pub fn folded(name: &OsStr) -> OsString {
     name.to_owned()
 }
 
-/// Makes sure that nobody but us can get at a file or directory.
+/// Checks that only this user has access to a file or directory.
 ///
 /// # Errors
 ///
@@ -165,7 +166,7 @@ pub fn check_private(path: &Path, metadata: &Metadata) -> Result<(), Error> {
     Ok(())
 }
 
-/// What is wrong with who else may use a file: may write it, or where `strict` read it. To follow its name.
+/// Why a file is not safe from other users: they can write it or, if `strict`, read it. The text follows its name.
 pub fn writable_by_others(path: &Path, metadata: &Metadata, strict: bool) -> Option<String> {
     let mode = metadata.mode();
     if mode & 0o022 == 0 && !(strict && mode & 0o077 != 0) {
@@ -175,7 +176,7 @@ pub fn writable_by_others(path: &Path, metadata: &Metadata, strict: bool) -> Opt
     Some(format!("can be {who} by other users. Run: chmod {mode} {}", shell_word(path)))
 }
 
-/// A path as a word of a shell's command line, to be pasted.
+/// A path as a word of a shell command, ready to be pasted.
 pub fn shell_word(path: &Path) -> String {
     let text = path.display().to_string();
     let is_plain = |c: char| c.is_alphanumeric() || "/._-+,@:%".contains(c);
@@ -185,7 +186,7 @@ pub fn shell_word(path: &Path) -> String {
     }
 }
 
-/// The path that a text names, in whatever encoding.
+/// The path in a text, in any encoding.
 pub fn path_of(text: &[u8]) -> PathBuf {
     OsStr::from_bytes(text).into()
 }

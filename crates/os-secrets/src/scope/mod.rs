@@ -1,7 +1,15 @@
 //! Named secrets and references to them, in the scopes of `bus-secrets`.
 //!
-//! A secret has a [`Name`]. It lies in the repository, plain, for all who work on it, or in the
-//! user's own store. Who looks in [`Scope::Auto`] gets the repository's, else the user's.
+//! A secret has a [`Name`]. It is either in the repository, in plain text, for everybody who works on it, or in the
+//! user's own store. [`Scope::Auto`] looks in the repository first.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | this one | the scopes: reading, storing, deleting and listing secrets in them |
+//! | `name.rs` | names, and references to them |
+//! | `resolution.rs` | replacing many references by their secrets |
+//! | `repository.rs` | the secrets in a workspace's `datapackage.json` |
+//! | `preferences.rs` | the secrets in BusDK's preferences |
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -24,15 +32,15 @@ mod preferences;
 mod repository;
 mod resolution;
 
-pub use name::{Name, REFERENCE, reference};
+pub use name::{Name, REFERENCE, parse_reference};
 pub use preferences::Preferences;
 pub use repository::Repository;
 pub use resolution::Resolution;
 
-/// The service under which the user's secrets lie in a credential store.
+/// The service of the user's secrets in a credential store.
 pub const SERVICE: &str = "os-secrets";
 
-/// Where to look.
+/// Where to look for a secret.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Scope {
     /// In the repository first, then in the user's store.
@@ -44,7 +52,7 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// The scope of this name on the command line and in options.
+    /// The scope with this name on the command line and in options.
     pub fn parse(text: &str) -> Option<Self> {
         match text {
             "auto" => Some(Self::Auto),
@@ -62,7 +70,8 @@ impl Scope {
         self != Self::Repository
     }
 
-    fn place(self) -> &'static str {
+    /// The scope in words.
+    fn description(self) -> &'static str {
         match self {
             Self::Auto => "the repository or the user's store",
             Self::User => "the user's store",
@@ -72,33 +81,40 @@ impl Scope {
 }
 
 /// The secrets that were found, by their names.
-pub type Found = HashMap<Name, Secret>;
+pub type FoundSecrets = HashMap<Name, Secret>;
 
-/// Where the user's secrets lie.
+/// Where the user's secrets are.
 #[derive(Clone)]
 pub enum User {
-    /// In a credential store, as those of [`SERVICE`].
+    /// In a credential store, under [`SERVICE`].
     Store(Choice),
-    /// In BusDK's preferences, or nowhere: who asks for nothing of the user's needs no place for it.
+    /// In BusDK's preferences. An error is returned only by calls that need the user's secrets.
     Preferences(Result<Preferences, Error>),
 }
 
 impl User {
-    /// Reads secrets; those that there are none of are absent from the answer.
-    pub async fn get_all(&self, names: BTreeSet<Name>, progress: &Arc<Progress>) -> Result<Found, Error> {
+    /// Reads secrets. The result has no entry for a name that does not exist.
+    pub async fn get_all(
+        &self,
+        names: BTreeSet<Name>,
+        progress: &Arc<Progress>,
+    ) -> Result<FoundSecrets, Error> {
         let preferences = match self {
-            Self::Store(choice) => return get_all_of(choice, names, progress).await,
+            Self::Store(choice) => return get_from_store(choice, names, progress).await,
             Self::Preferences(preferences) => preferences.clone()?,
         };
         let lane = preferences.lane(Purpose::Read);
         lane.run(move || preferences.get_all(&names)).await
     }
 
-    /// Stores a secret, in place of one that was there.
+    /// Stores a secret, or replaces the one with the same name.
     pub async fn set(&self, name: &Name, value: Secret, progress: &Progress) -> Result<(), Error> {
         let (preferences, name) = match self {
             Self::Store(choice) => {
-                return choice.store()?.set(&key(name), &value, SetOptions::default(), progress).await;
+                return choice
+                    .store()?
+                    .set(&credential_key(name), &value, SetOptions::default(), progress)
+                    .await;
             }
             Self::Preferences(preferences) => (preferences.clone()?, name.clone()),
         };
@@ -106,23 +122,25 @@ impl User {
         lane.change(progress, move || preferences.set(&name, &value)).await
     }
 
-    /// Deletes a secret; whether there was one.
+    /// Deletes a secret, and returns whether it existed.
     pub async fn delete(&self, name: &Name, progress: &Progress) -> Result<bool, Error> {
         let (preferences, name) = match self {
-            Self::Store(choice) => return choice.store()?.delete(&key(name), progress).await,
+            Self::Store(choice) => return choice.store()?.delete(&credential_key(name), progress).await,
             Self::Preferences(preferences) => (preferences.clone()?, name.clone()),
         };
         let lane = preferences.lane(Purpose::Write);
         lane.change(progress, move || preferences.delete(&name)).await
     }
 
-    /// The names of the secrets there are.
+    /// The names of all secrets.
     pub async fn list(&self, progress: &Progress) -> Result<BTreeSet<Name>, Error> {
         let preferences = match self {
             Self::Store(choice) => {
                 let keys = choice.store()?.list(Some(SERVICE), progress).await?;
-                // Others may have stored something there that is no secret of ours.
-                return Ok(sorted(keys.iter().filter_map(|key| Name::parse(key.name.as_bytes()).ok())));
+                // Other programs may have stored credentials there whose names are not valid names of secrets.
+                return Ok(collect_names(
+                    keys.iter().filter_map(|key| Name::parse(key.name.as_bytes()).ok()),
+                ));
             }
             Self::Preferences(preferences) => preferences.clone()?,
         };
@@ -131,17 +149,17 @@ impl User {
     }
 }
 
-/// The places of both scopes.
+/// Both scopes.
 #[derive(Clone)]
 pub struct Scopes {
-    /// The repository's.
+    /// The secrets of the repository.
     pub repository: Repository,
-    /// The user's.
+    /// The secrets of the user.
     pub user: User,
 }
 
 impl Scopes {
-    /// Those of a workspace directory, with the user's secrets in the store that the environment chooses.
+    /// The scopes for a workspace directory, with the user's secrets in the store that the environment chooses.
     pub fn of_workspace(directory: PathBuf) -> Self {
         Self { repository: Repository::new(directory), user: User::Store(Choice::Environment) }
     }
@@ -156,25 +174,24 @@ impl Scopes {
         found.remove(name).ok_or_else(|| Self::not_found(name, scope))
     }
 
-    /// Reads secrets; those that there are none of are absent from the answer. A file is read once.
+    /// Reads secrets. The result has no entry for a name that does not exist. Each file is read once.
     ///
     /// # Errors
     ///
-    /// Those of the store and of the files. Where the repository's file is wrong, the user's store
-    /// does not answer in its place.
+    /// Those of the store and of the files. If the repository's file is invalid, the user's store is not used instead.
     pub async fn get_all(
         &self,
         mut names: BTreeSet<Name>,
         scope: Scope,
         progress: &Arc<Progress>,
-    ) -> Result<Found, Error> {
-        let mut found = Found::new();
+    ) -> Result<FoundSecrets, Error> {
+        let mut found = FoundSecrets::new();
         if names.is_empty() {
             return Ok(found);
         }
         if scope.has_repository() {
-            let (repository, asked) = (self.repository.clone(), names.clone());
-            found = self.repository.lane(Purpose::Read).run(move || repository.get_all(&asked)).await?;
+            let (repository, wanted) = (self.repository.clone(), names.clone());
+            found = self.repository.lane(Purpose::Read).run(move || repository.get_all(&wanted)).await?;
             names.retain(|name| !found.contains_key(name));
         }
         if scope.has_user() && !names.is_empty() {
@@ -183,12 +200,12 @@ impl Scopes {
         Ok(found)
     }
 
-    /// The error for a name that is not there.
+    /// The error for a secret that does not exist.
     pub fn not_found(name: &Name, scope: Scope) -> Error {
-        Error::NotFound { name: name.to_string(), place: scope.place() }
+        Error::NotFound { name: name.to_string(), place: scope.description() }
     }
 
-    /// Stores a secret, in place of one that was there.
+    /// Stores a secret, or replaces the one with the same name.
     pub async fn set(
         &self,
         name: &Name,
@@ -207,7 +224,7 @@ impl Scopes {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`], besides those of the store or the file.
+    /// [`Error::NotFound`], and those of the store or the file.
     pub async fn delete(&self, name: &Name, scope: Scope, progress: &Progress) -> Result<(), Error> {
         let deleted = if scope == Scope::Repository {
             let (repository, name) = (self.repository.clone(), name.clone());
@@ -218,7 +235,7 @@ impl Scopes {
         if deleted { Ok(()) } else { Err(Self::not_found(name, scope)) }
     }
 
-    /// The names of the secrets there are, sorted.
+    /// The names of all secrets, sorted.
     pub async fn list(&self, scope: Scope, progress: &Progress) -> Result<BTreeSet<Name>, Error> {
         let mut names = BTreeSet::new();
         if scope.has_repository() {
@@ -232,33 +249,34 @@ impl Scopes {
     }
 }
 
-async fn get_all_of(
+async fn get_from_store(
     choice: &Choice,
     names: BTreeSet<Name>,
     progress: &Arc<Progress>,
-) -> Result<Found, Error> {
+) -> Result<FoundSecrets, Error> {
     let mut reads: JoinSet<Result<_, Error>> = JoinSet::new();
     for name in names {
         let (choice, progress) = (choice.clone(), Arc::clone(progress));
         reads.spawn(async move {
-            let secret = choice.store()?.get(&key(&name), &progress).await?;
+            let secret = choice.store()?.get(&credential_key(&name), &progress).await?;
             Ok(secret.map(|secret| (name, secret)))
         });
     }
-    let mut found = Found::new();
+    let mut found = FoundSecrets::new();
     while let Some(read) = reads.join_next().await {
         found.extend(ended(read)??);
     }
     Ok(found)
 }
 
-/// A set of names. It takes them in one by one: to collect them would bring code along that sorts them first.
-fn sorted(names: impl Iterator<Item = Name>) -> BTreeSet<Name> {
-    let mut sorted = BTreeSet::new();
-    sorted.extend(names);
-    sorted
+/// A set of names. They are inserted one by one: collecting them would compile in code that sorts them first.
+fn collect_names(names: impl Iterator<Item = Name>) -> BTreeSet<Name> {
+    let mut set = BTreeSet::new();
+    set.extend(names);
+    set
 }
 
-fn key(name: &Name) -> Key {
+/// The key of a secret in a credential store.
+fn credential_key(name: &Name) -> Key {
     Key { service: SERVICE.into(), name: name.to_string() }
 }

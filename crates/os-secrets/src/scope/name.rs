@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::error::Error;
 
-/// What a reference begins with.
+/// The start of every reference.
 pub const REFERENCE: &str = "secret:";
 
 /// The name of a secret: one or more of `a-z`, `0-9`, `.`, `_` and `-`.
@@ -12,11 +12,11 @@ pub const REFERENCE: &str = "secret:";
 pub struct Name(String);
 
 impl Name {
-    /// Takes a text for a name.
+    /// Parses a name.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidName`], which does not show it.
+    /// [`Error::InvalidName`], which does not show the text.
     pub fn parse(text: &[u8]) -> Result<Self, Error> {
         let text = String::from_utf8_lossy(text);
         let allowed = |c: char| matches!(c, 'a'..='z' | '0'..='9' | '.' | '_' | '-');
@@ -39,13 +39,13 @@ impl fmt::Display for Name {
     }
 }
 
-/// The name that a value refers to: `secret:<name>` is a reference, and only where it is all of the
-/// value. `None` where the value stands for itself.
+/// The name that a value refers to. The value is a reference if all of it has the form `secret:<name>`. `None` if the
+/// value is not a reference.
 ///
 /// # Errors
 ///
-/// [`Error::InvalidName`] where something follows `secret:` that names nothing.
-pub fn reference(value: &[u8]) -> Result<Option<Name>, Error> {
+/// [`Error::InvalidName`] if the text after `secret:` is not a valid name.
+pub fn parse_reference(value: &[u8]) -> Result<Option<Name>, Error> {
     value.strip_prefix(REFERENCE.as_bytes()).map(Name::parse).transpose()
 }
 
@@ -66,7 +66,8 @@ mod tests {
 
     #[test]
     fn a_reference_is_the_whole_value() {
-        let name = |value: &str| reference(value.as_bytes()).map(|name| name.map(|name| name.to_string()));
+        let name =
+            |value: &str| parse_reference(value.as_bytes()).map(|name| name.map(|name| name.to_string()));
         assert_eq!(name("secret:a"), Ok(Some("a".into())));
         for plain in ["", "secret", "Secret:a", " secret:a", "x secret:a"] {
             assert_eq!(name(plain), Ok(None), "{plain}");

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Found, Name, sorted};
+use super::{FoundSecrets, Name, collect_names};
 use crate::{
     credential::Secret,
     environment::{Process, Variables, configuration_directory},
@@ -18,28 +18,33 @@ use crate::{
 const FILE: &str = "preferences.json";
 const VALUES: [&str; 1] = ["values"];
 const PREFIX: &str = "secrets.";
-/// What stands in a file that is made.
+/// The content of a new file.
 const EMPTY: &[u8] = br#"{"version":1}"#;
 
-/// BusDK's preferences: `{"version": 1, "values": {"secrets.<name>": "…"}}`, for their owner alone.
+/// BusDK's preferences: `{"version": 1, "values": {"secrets.<name>": "…"}}`, in a private file.
 #[derive(Clone, Debug)]
 pub struct Preferences {
     path: PathBuf,
 }
 
 impl Preferences {
-    /// Those of the user, where BusDK keeps them: `BUS_PREFERENCES_PATH`; else the file in
-    /// `BUS_CONFIG_DIR`; else in `bus` under `XDG_CONFIG_HOME` or `~/.config`, where there is one, as
-    /// newer BusDK has it; else in `busdk` there. On Windows in `Bus` or `BusDK` under `%APPDATA%`.
+    /// The user's preferences, at the path that BusDK uses. That is the first of these:
+    ///
+    /// 1. `BUS_PREFERENCES_PATH`, if it is set;
+    /// 2. `preferences.json` in `BUS_CONFIG_DIR`, if that is set;
+    /// 3. `bus/preferences.json` in `XDG_CONFIG_HOME` or `~/.config`, if that file exists (newer versions of BusDK);
+    /// 4. `busdk/preferences.json` in the same directory.
+    ///
+    /// On Windows the last two are in `Bus` and `BusDK` in `%APPDATA%`.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidSetting`] where the environment says nothing of that.
+    /// [`Error::InvalidSetting`] if the environment names none of these directories.
     pub fn of_user() -> Result<Self, Error> {
-        Self::read(&Process, Path::exists)
+        Self::locate(&Process, Path::exists)
     }
 
-    fn read(variables: &impl Variables, exists: impl Fn(&Path) -> bool) -> Result<Self, Error> {
+    fn locate(variables: &impl Variables, exists: impl Fn(&Path) -> bool) -> Result<Self, Error> {
         if let Some(path) = variables.get("BUS_PREFERENCES_PATH") {
             return Ok(Self { path: path.into() });
         }
@@ -48,7 +53,7 @@ impl Preferences {
         }
         let configuration = configuration_directory(variables).ok_or_else(|| {
             Error::InvalidSetting(format!(
-                "There is no place for the user's secrets: set {} or BUS_PREFERENCES_PATH",
+                "The path of BusDK's preferences is not known. Set {} or BUS_PREFERENCES_PATH",
                 if cfg!(windows) { "APPDATA" } else { "HOME, XDG_CONFIG_HOME" }
             ))
         })?;
@@ -63,40 +68,42 @@ impl Preferences {
         Lane::for_file(&self.path, purpose)
     }
 
-    /// Reads secrets; those that there are none of are absent from the answer.
-    pub fn get_all(&self, names: &BTreeSet<Name>) -> Result<Found, Error> {
-        let mut found = Found::new();
+    /// Reads secrets. The result has no entry for a name that does not exist.
+    pub fn get_all(&self, names: &BTreeSet<Name>) -> Result<FoundSecrets, Error> {
+        let mut found = FoundSecrets::new();
         let Some(bytes) = read(&self.path)? else { return Ok(found) };
         let document = self.parse(&bytes)?;
         for name in names {
-            found.extend(document.text(&VALUES, &member(name))?.map(|secret| (name.clone(), secret)));
+            found.extend(document.text(&VALUES, &member_name(name))?.map(|secret| (name.clone(), secret)));
         }
         Ok(found)
     }
 
-    /// The names there are.
+    /// The names of all secrets.
     pub fn list(&self) -> Result<BTreeSet<Name>, Error> {
         let Some(bytes) = read(&self.path)? else { return Ok(BTreeSet::new()) };
         let document = self.parse(&bytes)?;
         let names = document.names(&VALUES)?;
-        Ok(sorted(names.filter_map(|member| Name::parse(member.strip_prefix(PREFIX)?.as_bytes()).ok())))
+        Ok(collect_names(
+            names.filter_map(|member| Name::parse(member.strip_prefix(PREFIX)?.as_bytes()).ok()),
+        ))
     }
 
-    /// Stores a secret. File and directory are made where they are missing.
+    /// Stores a secret. Creates the file and its directory if they are missing.
     pub fn set(&self, name: &Name, value: &Secret) -> Result<(), Error> {
         let text = str::from_utf8(value.expose()).map_err(|_| Error::InvalidData)?;
         if let Some(parent) = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            make_directory(parent).map_err(|error| failure("Cannot make", parent, error))?;
+            make_directory(parent).map_err(|error| failure("Cannot create", parent, error))?;
         }
         let directory = LockedDirectory::lock(&self.path)?;
         let bytes = read(&self.path)?;
         let mut document = self.parse(bytes.as_ref().map_or(EMPTY, |bytes| bytes))?;
-        document.set(&VALUES, &member(name), text)?;
+        document.set(&VALUES, &member_name(name), text)?;
         document.sort(&VALUES)?;
         directory.replace(&self.path, &document.to_bytes(), Access::Private)
     }
 
-    /// Deletes a secret; whether there was one.
+    /// Deletes a secret, and returns whether it existed.
     pub fn delete(&self, name: &Name) -> Result<bool, Error> {
         if read(&self.path)?.is_none() {
             return Ok(false);
@@ -104,7 +111,7 @@ impl Preferences {
         let directory = LockedDirectory::lock(&self.path)?;
         let Some(bytes) = read(&self.path)? else { return Ok(false) };
         let mut document = self.parse(&bytes)?;
-        if !document.remove(&VALUES, &member(name))? {
+        if !document.remove(&VALUES, &member_name(name))? {
             return Ok(false);
         }
         directory.replace(&self.path, &document.to_bytes(), Access::Private).map(|()| true)
@@ -114,12 +121,15 @@ impl Preferences {
         let document = Document::parse(&self.path, bytes)?;
         match document.is_number("version", 1.0)? {
             None | Some(true) => Ok(document),
-            Some(false) => Err(document.error("is of a version that is not known here; 1 is")),
+            Some(false) => {
+                Err(document.error("is of a version that this os-secrets does not know; it knows version 1"))
+            }
         }
     }
 }
 
-fn member(name: &Name) -> String {
+/// The name of a secret's member in the file.
+fn member_name(name: &Name) -> String {
     format!("{PREFIX}{name}")
 }
 
@@ -129,7 +139,7 @@ mod tests {
 
     fn path(variables: &[(&str, &str)], there: &str) -> Option<String> {
         let variables: std::collections::HashMap<_, _> = variables.iter().copied().collect();
-        let found = Preferences::read(
+        let found = Preferences::locate(
             &|name: &str| variables.get(name).map(std::ffi::OsString::from),
             |path: &Path| path == Path::new(there),
         );

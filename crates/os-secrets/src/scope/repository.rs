@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Found, Name, sorted};
+use super::{FoundSecrets, Name, collect_names};
 use crate::{
     credential::Secret,
     error::Error,
@@ -17,7 +17,7 @@ use crate::{
 
 /// The file's name.
 const FILE: &str = "datapackage.json";
-/// Where the secrets are in it; each name is one member there, dots and all.
+/// The path to the secrets in the file. Each name there is one member, including its dots.
 const SECRETS: [&str; 2] = ["busdk", "secrets"];
 
 /// The secrets of a workspace.
@@ -27,7 +27,7 @@ pub struct Repository {
 }
 
 impl Repository {
-    /// Those of the workspace in a directory. It is not looked for in the directories above.
+    /// The secrets of the workspace in a directory. The directories above it are not searched.
     pub fn new(directory: PathBuf) -> Self {
         Self { directory }
     }
@@ -37,10 +37,10 @@ impl Repository {
         Lane::for_file(&self.directory, purpose)
     }
 
-    /// Reads secrets; those that there are none of are absent from the answer.
-    pub fn get_all(&self, names: &BTreeSet<Name>) -> Result<Found, Error> {
+    /// Reads secrets. The result has no entry for a name that does not exist.
+    pub fn get_all(&self, names: &BTreeSet<Name>) -> Result<FoundSecrets, Error> {
         let found = self.with_document(|document| {
-            let mut found = Found::new();
+            let mut found = FoundSecrets::new();
             for name in names {
                 found.extend(document.text(&SECRETS, name.as_str())?.map(|secret| (name.clone(), secret)));
             }
@@ -49,15 +49,15 @@ impl Repository {
         Ok(found.unwrap_or_default())
     }
 
-    /// The names there are.
+    /// The names of all secrets.
     pub fn list(&self) -> Result<BTreeSet<Name>, Error> {
         let names = self.with_document(|document| {
-            Ok(sorted(document.names(&SECRETS)?.filter_map(|name| Name::parse(name.as_bytes()).ok())))
+            Ok(collect_names(document.names(&SECRETS)?.filter_map(|name| Name::parse(name.as_bytes()).ok())))
         })?;
         Ok(names.unwrap_or_default())
     }
 
-    /// Stores a secret. There must be a file; the rest of it stays as it is.
+    /// Stores a secret. The file must exist, and the rest of it stays as it is.
     pub fn set(&self, name: &Name, value: &Secret) -> Result<(), Error> {
         let text = str::from_utf8(value.expose()).map_err(|_| Error::InvalidData)?;
         self.update(|document| {
@@ -69,12 +69,12 @@ impl Repository {
             failure(
                 "Cannot write",
                 &self.directory.join(FILE),
-                io::Error::other("there is no such file, which makes a directory a workspace"),
+                io::Error::other("the file does not exist, so that the directory is not a workspace"),
             )
         })
     }
 
-    /// Deletes a secret; whether there was one.
+    /// Deletes a secret, and returns whether it existed.
     pub fn delete(&self, name: &Name) -> Result<bool, Error> {
         let deleted = self.update(|document| document.remove(&SECRETS, name.as_str()))?;
         Ok(deleted.unwrap_or(false))
@@ -84,17 +84,18 @@ impl Repository {
         &self,
         work: impl FnOnce(&Document<'_>) -> Result<T, Error>,
     ) -> Result<Option<T>, Error> {
-        let Some(path) = self.path()? else { return Ok(None) };
+        let Some(path) = self.find_file()? else { return Ok(None) };
         let Some(bytes) = read(&path)? else { return Ok(None) };
         work(&Document::parse(&path, &bytes)?).map(Some)
     }
 
-    /// Changes the file where the work says that it changed the document; says the same.
+    /// Changes the document, and writes the file if `work` returns that it has changed something. Returns the same, or
+    /// `None` if the file does not exist.
     fn update(
         &self,
         work: impl FnOnce(&mut Document<'_>) -> Result<bool, Error>,
     ) -> Result<Option<bool>, Error> {
-        let Some(path) = self.path()? else { return Ok(None) };
+        let Some(path) = self.find_file()? else { return Ok(None) };
         let directory = LockedDirectory::lock(&path)?;
         let Some(bytes) = read(&path)? else { return Ok(None) };
         let mut document = Document::parse(&path, &bytes)?;
@@ -105,10 +106,10 @@ impl Repository {
         Ok(Some(changed))
     }
 
-    /// The file itself: where it is a symbolic link, what that leads to. `None` where there is none.
-    fn path(&self) -> Result<Option<PathBuf>, Error> {
+    /// The path of the file, with symbolic links resolved. `None` if it does not exist.
+    fn find_file(&self) -> Result<Option<PathBuf>, Error> {
         let path = self.directory.join(FILE);
-        // A workspace that is not there is an error; one without the file is not.
+        // It is an error if the directory does not exist, but not if the file does not.
         let check = |path: &Path| fs::metadata(path).map_err(|error| failure("Cannot read", path, error));
         if !check(&self.directory)?.is_dir() {
             return Err(failure("Cannot read", &self.directory, io::ErrorKind::NotADirectory.into()));

@@ -1,4 +1,4 @@
-//! A store in the memory of the process, for the tests of programs. It ends with the last who holds it.
+//! A store in the memory of the process, for the tests of programs.
 
 use std::{
     collections::BTreeMap,
@@ -13,7 +13,7 @@ use crate::{
     sync::lock,
 };
 
-/// Credentials in memory.
+/// Credentials in memory. They are wiped when the store is dropped.
 #[derive(Default)]
 pub struct MemoryStore(Mutex<BTreeMap<Key, Secret>>);
 
@@ -47,7 +47,7 @@ impl Store for MemoryStore {
     }
 
     fn list<'a>(&'a self, service: Option<&'a str>, _: &'a Progress) -> Call<'a, Vec<Key>> {
-        let of_service = |key: &&Key| service.is_none_or(|service| key.service == service);
-        Box::pin(ready(Ok(self.lock().keys().filter(of_service).cloned().collect())))
+        let is_wanted = |key: &&Key| service.is_none_or(|service| key.service == service);
+        Box::pin(ready(Ok(self.lock().keys().filter(is_wanted).cloned().collect())))
     }
 }

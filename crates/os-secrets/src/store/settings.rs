@@ -47,7 +47,7 @@ impl Settings {
         let timeout =
             variables.get("OS_SECRETS_TIMEOUT").map_or(Ok(DEFAULT_TIMEOUT), |text| parse_timeout(&text));
         let file = file::Defaults::read(variables);
-        Self { kind, timeout, file, helpers: exec::environment(variables) }
+        Self { kind, timeout, file, helpers: exec::inherited_environment(variables) }
     }
 }
 

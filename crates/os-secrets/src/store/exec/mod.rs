@@ -1,7 +1,13 @@
-//! A program that keeps credentials: one that speaks the protocol of Docker's credential helpers.
+//! A store that another program keeps: a credential helper as Docker uses them.
 //!
-//! The protocol (<https://github.com/docker/docker-credential-helpers>) knows servers and user names. A
-//! credential is the server `os-secrets://<service>/<name>`, both percent-encoded, with the name as its user.
+//! The protocol (<https://github.com/docker/docker-credential-helpers>) has servers and user names. A credential is
+//! stored under the server `os-secrets://<service>/<name>`, both percent-encoded, with the name as user name.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | this one | the requests and answers of the protocol |
+//! | `helper/mod.rs` | running the program |
+//! | `helper/unix.rs`, `helper/windows.rs` | the parts of that which differ by system |
 
 use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
@@ -17,40 +23,40 @@ use crate::{
 
 mod helper;
 
-pub use helper::environment;
+pub use helper::inherited_environment;
 use helper::{Helper, RunOutcome};
 
 const SCHEME: &str = "os-secrets://";
-/// What helpers say of what they do not have; Docker compares the same words.
+/// The output of a helper for a credential that does not exist. Docker compares the same text.
 const NOT_FOUND: &str = "credentials not found in native keychain";
 
-/// How long one run of the program may take where nothing else is said.
+/// The default of [`ExecOptions::timeout`].
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(25);
 
-/// The program, and how it is run.
+/// The program, and how to run it.
 #[derive(Clone, Debug)]
 pub struct ExecOptions {
-    /// The program, by an absolute path.
+    /// The absolute path of the program.
     pub command: PathBuf,
-    /// Variables of its environment, besides those of [`environment`], or in their place.
+    /// Variables for its environment. They are added to those of [`inherited_environment`], or replace them.
     pub env: Vec<(String, String)>,
-    /// How long one run may take; [`DEFAULT_TIMEOUT`] otherwise.
+    /// The time for one run of the program; `None` means [`DEFAULT_TIMEOUT`].
     pub timeout: Option<Duration>,
 }
 
 /// A store that a program keeps.
 pub struct ExecStore {
     helper: Helper,
-    /// One change at a time: each is several runs, and most programs know no other.
+    /// Held during a change. It takes several runs of the program, and no other change must come between them.
     changing: Mutex<()>,
 }
 
 impl ExecStore {
-    /// A store kept by a program. It is run with each call, and not before.
+    /// A store that a program keeps. The program is first run by the first call.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidSetting`] where its path is not absolute.
+    /// [`Error::InvalidSetting`] if the path of the program is not absolute.
     pub fn new(options: ExecOptions, environment: Vec<(String, std::ffi::OsString)>) -> Result<Self, Error> {
         if !options.command.is_absolute() {
             return Err(Error::InvalidSetting(format!(
@@ -61,33 +67,33 @@ impl ExecStore {
         Ok(Self { helper: Helper::new(options, environment), changing: Mutex::default() })
     }
 
-    async fn read(&self, key: &Key, progress: &Progress) -> Result<Option<Secret>, Error> {
-        let server = server(key);
+    async fn read_value(&self, key: &Key, progress: &Progress) -> Result<Option<Secret>, Error> {
+        let server = server_of(key);
         let output = match self.helper.run("get", server.as_bytes(), progress).await? {
-            RunOutcome::Done(output) => output,
+            RunOutcome::Succeeded(output) => output,
             RunOutcome::Failed(why) if why == NOT_FOUND => return Ok(None),
             RunOutcome::Failed(why) => return Err(self.helper.failed("get", &why)),
         };
-        let answer = self.parse("get", &output)?;
+        let answer = self.parse_answer("get", &output)?;
         let text = |member| answer.field(member).and_then(|field| field.text());
         match (text("Username"), text("Secret")) {
             (Some(user), Some(secret)) if user.expose() == key.name.as_bytes() => Ok(Some(secret)),
-            // So docker-credential-pass tells that there is none.
+            // This is how docker-credential-pass reports that the credential does not exist.
             (Some(user), Some(secret)) if user.expose().is_empty() && secret.expose().is_empty() => Ok(None),
-            (Some(_), Some(_)) => {
-                Err(self.helper.failed("get", "it answered with another user name than was stored"))
-            }
-            _ => Err(self.helper.failed("get", "there is no user name and secret in its answer")),
+            (Some(_), Some(_)) => Err(self
+                .helper
+                .failed("get", "its answer has another user name than the one that was stored")),
+            _ => Err(self.helper.failed("get", "its answer has no user name and secret")),
         }
     }
 
-    async fn store(&self, key: &Key, value: &Secret, progress: &Progress) -> Result<(), Error> {
+    async fn store_value(&self, key: &Key, value: &Secret, progress: &Progress) -> Result<(), Error> {
         let text = str::from_utf8(value.expose()).map_err(|_| Error::TextOnly)?;
-        let members = [("ServerURL", &*server(key)), ("Username", &key.name), ("Secret", text)];
+        let members = [("ServerURL", &*server_of(key)), ("Username", &key.name), ("Secret", text)];
         let input = object_of_texts(&members, 0);
-        self.change("store", &input, progress).await?;
-        // Some cut values at their end, or do not find again what has certain names.
-        let kept = match self.read(key, progress).await? {
+        self.run_change("store", &input, progress).await?;
+        // Some programs truncate values, or cannot find credentials with certain names.
+        let kept = match self.read_value(key, progress).await? {
             Some(kept) if kept == *value => return Ok(()),
             kept => kept,
         };
@@ -96,33 +102,35 @@ impl ExecStore {
                 .is_ok_and(|kept| kept.trim() == text.trim() || (!kept.is_empty() && text.starts_with(kept)))
         };
         if kept.as_ref().is_some_and(is_part) {
-            // A wrong value is worse than none.
-            self.change("erase", server(key).as_bytes(), progress).await?;
+            // A wrong value is worse than a missing one.
+            self.run_change("erase", server_of(key).as_bytes(), progress).await?;
             progress.refused();
-            let reason = "it keeps only a part of this value, which was deleted again";
+            let reason = "it keeps only a part of this value. That part was deleted again";
             return Err(self.helper.failed("store", reason));
         }
-        // That of another process, perhaps, which is not ours to delete.
-        Err(self.helper.failed("store", "right afterwards it gives back something else than was stored"))
+        // Another process may have stored this value, so that it must not be deleted.
+        Err(self
+            .helper
+            .failed("store", "right after the value was stored, it returns something else than was stored"))
     }
 
-    async fn erase(&self, key: &Key, progress: &Progress) -> Result<bool, Error> {
-        // It does not tell whether there was anything.
-        if self.read(key, progress).await?.is_none() {
+    async fn erase_value(&self, key: &Key, progress: &Progress) -> Result<bool, Error> {
+        // The program does not report whether the credential existed.
+        if self.read_value(key, progress).await?.is_none() {
             return Ok(false);
         }
-        self.change("erase", server(key).as_bytes(), progress).await
+        self.run_change("erase", server_of(key).as_bytes(), progress).await
     }
 
-    /// Has something changed; whether there was something to change.
-    async fn change(
+    /// Runs an operation that changes something, and returns whether the credential existed.
+    async fn run_change(
         &self,
         operation: &'static str,
         input: &[u8],
         progress: &Progress,
     ) -> Result<bool, Error> {
         match self.helper.run(operation, input, progress).await? {
-            RunOutcome::Done(_) => Ok(true),
+            RunOutcome::Succeeded(_) => Ok(true),
             RunOutcome::Failed(why) => {
                 progress.refused();
                 if why == NOT_FOUND {
@@ -133,17 +141,17 @@ impl ExecStore {
         }
     }
 
-    async fn all(&self, service: Option<&str>, progress: &Progress) -> Result<Vec<Key>, Error> {
+    async fn list_keys(&self, service: Option<&str>, progress: &Progress) -> Result<Vec<Key>, Error> {
         let output = match self.helper.run("list", b"", progress).await? {
-            RunOutcome::Done(output) => output,
+            RunOutcome::Succeeded(output) => output,
             RunOutcome::Failed(why) => return Err(self.helper.failed("list", &why)),
         };
-        let answer = self.parse("list", &output)?;
+        let answer = self.parse_answer("list", &output)?;
         let found = answer
             .members()
             .filter_map(|(server, user)| {
-                let key = key(&server?)?;
-                // Others' credentials are none of ours.
+                let key = key_of(&server?)?;
+                // Credentials of other programs have another user name, or servers of another form.
                 (user.text()?.expose() == key.name.as_bytes()).then_some(key)
             })
             .filter(|key| service.is_none_or(|service| key.service == service));
@@ -152,7 +160,7 @@ impl ExecStore {
         Ok(keys.into_iter().collect())
     }
 
-    fn parse<'a>(&'a self, operation: &'static str, output: &'a [u8]) -> Result<Document<'a>, Error> {
+    fn parse_answer<'a>(&'a self, operation: &'static str, output: &'a [u8]) -> Result<Document<'a>, Error> {
         Document::parse(self.helper.command(), output)
             .map_err(|_| self.helper.failed(operation, "its answer is not a JSON object"))
     }
@@ -160,7 +168,7 @@ impl ExecStore {
 
 impl Store for ExecStore {
     fn get<'a>(&'a self, key: &'a Key, progress: &'a Progress) -> Call<'a, Option<Secret>> {
-        Box::pin(self.read(key, progress))
+        Box::pin(self.read_value(key, progress))
     }
 
     fn set<'a>(
@@ -174,8 +182,8 @@ impl Store for ExecStore {
             let value = check_credential(key, value)?;
             let _turn = self.changing.lock().await;
             match value {
-                Some(value) => self.store(key, value, progress).await,
-                None => self.erase(key, progress).await.map(drop),
+                Some(value) => self.store_value(key, value, progress).await,
+                None => self.erase_value(key, progress).await.map(drop),
             }
         })
     }
@@ -183,32 +191,32 @@ impl Store for ExecStore {
     fn delete<'a>(&'a self, key: &'a Key, progress: &'a Progress) -> Call<'a, bool> {
         Box::pin(async move {
             let _turn = self.changing.lock().await;
-            self.erase(key, progress).await
+            self.erase_value(key, progress).await
         })
     }
 
     fn has<'a>(&'a self, key: &'a Key, progress: &'a Progress) -> Call<'a, bool> {
-        Box::pin(async move { Ok(self.all(Some(&key.service), progress).await?.contains(key)) })
+        Box::pin(async move { Ok(self.list_keys(Some(&key.service), progress).await?.contains(key)) })
     }
 
     fn list<'a>(&'a self, service: Option<&'a str>, progress: &'a Progress) -> Call<'a, Vec<Key>> {
-        Box::pin(self.all(service, progress))
+        Box::pin(self.list_keys(service, progress))
     }
 }
 
-/// The server that a credential is stored under.
-fn server(key: &Key) -> String {
-    format!("{SCHEME}{}/{}", encoded(&key.service), encoded(&key.name))
+/// The server under which a credential is stored.
+fn server_of(key: &Key) -> String {
+    format!("{SCHEME}{}/{}", percent_encode(&key.service), percent_encode(&key.name))
 }
 
 /// The credential that is stored under a server.
-fn key(server: &str) -> Option<Key> {
+fn key_of(server: &str) -> Option<Key> {
     let (service, name) = server.strip_prefix(SCHEME)?.split_once('/')?;
-    Some(Key { service: decoded(service)?, name: decoded(name)? })
+    Some(Key { service: percent_decode(service)?, name: percent_decode(name)? })
 }
 
 /// Percent-encodes all but the unreserved characters of RFC 3986.
-fn encoded(text: &str) -> String {
+fn percent_encode(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).into(),
@@ -217,7 +225,7 @@ fn encoded(text: &str) -> String {
         .collect()
 }
 
-fn decoded(text: &str) -> Option<String> {
+fn percent_decode(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&first, left)) = rest.split_first() {
@@ -246,12 +254,12 @@ mod tests {
             ("é %", "ü@x", "os-secrets://%C3%A9%20%25/%C3%BC%40x"),
         ] {
             let credential = Key { service: service.into(), name: name.into() };
-            assert_eq!(server(&credential), expected);
-            assert_eq!(key(expected), Some(credential));
+            assert_eq!(server_of(&credential), expected);
+            assert_eq!(key_of(expected), Some(credential));
         }
         for other in ["https://index.docker.io/v1/", "os-secrets://a", "os-secrets:///b", "os-secrets://a/%f"]
         {
-            assert_eq!(key(other), None, "{other}");
+            assert_eq!(key_of(other), None, "{other}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Running the program: with its own environment, a deadline, and no end that is not ours to see.
+//! Running the program: with its own environment and a deadline, and without leaving it behind.
 
 use std::{
     ffi::OsString,
@@ -31,18 +31,19 @@ mod os;
 #[path = "windows.rs"]
 mod os;
 
-/// As many run at once at most.
+/// The maximum number of runs at once.
 const MAX_RUNNING: usize = 4;
-/// More than this is no answer: every byte of a value may be spelled with six.
+/// The maximum size of an answer: JSON may need six bytes for each byte of a value.
 const MAX_ANSWER: usize = 6 * MAX_VALUE + (1 << 20);
-/// How often it is looked whether it has ended.
+/// The first pause between two checks whether the program has ended. Each pause is twice as long as the one before.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
+/// The longest pause between two checks whether the program has ended.
 const LONGEST_PAUSE: Duration = Duration::from_millis(32);
 
-/// The variables that the program is given of ours: where it finds its own files, the session's bus and
-/// display, and the person. What else is there is not its business, and may be secret.
+/// The variables of our environment that the program gets. They lead to its own files, the session's bus and display,
+/// and the user. Other variables do not concern it, and may be secret.
 #[cfg(unix)]
-const KEPT: [&str; 18] = [
+const INHERITED: [&str; 18] = [
     "PATH",
     "HOME",
     "USER",
@@ -64,7 +65,7 @@ const KEPT: [&str; 18] = [
 ];
 
 #[cfg(windows)]
-const KEPT: [&str; 19] = [
+const INHERITED: [&str; 19] = [
     "PATH",
     "PATHEXT",
     "SystemRoot",
@@ -86,19 +87,19 @@ const KEPT: [&str; 19] = [
     "PASSWORD_STORE_DIR",
 ];
 
-/// Those of them that lead to the person.
-const PERSON: [&str; 3] = ["DISPLAY", "WAYLAND_DISPLAY", "GPG_TTY"];
+/// The inherited variables that lead to the user.
+const USER_VARIABLES: [&str; 3] = ["DISPLAY", "WAYLAND_DISPLAY", "GPG_TTY"];
 
-/// What of an environment the program is given.
-pub fn environment(variables: &impl Variables) -> Vec<(String, OsString)> {
-    KEPT.iter().filter_map(|name| Some(((*name).to_owned(), variables.get(name)?))).collect()
+/// The part of an environment that the program gets.
+pub fn inherited_environment(variables: &impl Variables) -> Vec<(String, OsString)> {
+    INHERITED.iter().filter_map(|name| Some(((*name).to_owned(), variables.get(name)?))).collect()
 }
 
-/// How a run ended.
+/// The outcome of a run.
 pub enum RunOutcome {
-    /// As it should; with what was printed.
-    Done(Zeroizing<Vec<u8>>),
-    /// Not as it should; with what the program said of that.
+    /// The program succeeded. Holds its output.
+    Succeeded(Zeroizing<Vec<u8>>),
+    /// The program failed. Holds the reason that it printed.
     Failed(String),
 }
 
@@ -127,21 +128,21 @@ impl Helper {
 
     /// Runs the program once, with `input` on its standard input. A run that is given up is killed.
     ///
-    /// Where nobody is to be asked, the program does not learn where the person is.
+    /// If the call must not ask the user, the program does not get the variables that lead to the user.
     pub async fn run(
         &self,
         operation: &'static str,
         input: &[u8],
         progress: &Progress,
     ) -> Result<RunOutcome, Error> {
-        // It is never closed.
+        // The semaphore is never closed.
         let _turn = self.turns.acquire().await.map_err(|_| Error::Closed)?;
         let after = self.options.timeout.unwrap_or(DEFAULT_TIMEOUT);
         let fail = |error: io::Error| self.failed(operation, &format!("it cannot be run: {error}"));
         let mut command = Command::new(&self.options.command);
         command.arg(operation).env_clear().envs(self.environment.iter().cloned());
         if operation == "list" || !progress.is_interactive() {
-            for name in PERSON {
+            for name in USER_VARIABLES {
                 command.env_remove(name);
             }
         }
@@ -150,27 +151,27 @@ impl Helper {
         os::prepare(&mut command);
         let changes = ["store", "erase"].contains(&operation);
         let run = async {
-            let start = move || Ok(command.spawn().map(Running::new));
+            let start = move || Ok(command.spawn().map(RunningHelper::new));
             let child = match changes {
                 true => self.starting.change(progress, start).await?,
                 false => self.starting.run(start).await?,
             };
             let child = child.inspect_err(|_| progress.refused()).map_err(fail)?;
-            let (status, output) = finish(child, input).await.map_err(fail)?;
+            let (status, output) = talk_to(child, input).await.map_err(fail)?;
             Ok(match status.success() {
-                true => RunOutcome::Done(output),
-                false => RunOutcome::Failed(told(operation, status, &output)),
+                true => RunOutcome::Succeeded(output),
+                false => RunOutcome::Failed(failure_reason(operation, status, &output)),
             })
         };
-        // A program on a disk that does not answer may take for ever to start.
+        // The deadline covers the start as well: if a disk does not answer, starting its program may never end.
         let late = |_| Err(Error::Timeout { after, at: Some(operation), effect: Effect::None });
         timeout(after, run).await.unwrap_or_else(late)
     }
 }
 
-/// What a failed program said, on one line. Of one that has been given a secret or was to give one, nothing but
-/// that there is none: it may have said the secret.
-fn told(operation: &str, status: ExitStatus, output: &[u8]) -> String {
+/// The reason that a failed program printed, on one line. If the program got a secret or should have returned one, its
+/// output may be the secret. Then only the message that the credential does not exist is used.
+fn failure_reason(operation: &str, status: ExitStatus, output: &[u8]) -> String {
     let text = String::from_utf8_lossy(output);
     let line = text.trim().lines().next().unwrap_or_default();
     match operation {
@@ -180,19 +181,19 @@ fn told(operation: &str, status: ExitStatus, output: &[u8]) -> String {
     }
 }
 
-/// A program that runs. Dropped before its end, it is killed, with all that it has started.
-struct Running {
+/// A program that runs. If this is dropped before the program ends, it is killed with all that it has started.
+struct RunningHelper {
     child: Option<Child>,
-    group: os::Group,
+    group: os::ProcessGroup,
 }
 
-impl Running {
+impl RunningHelper {
     fn new(child: Child) -> Self {
-        Self { group: os::Group::of(&child), child: Some(child) }
+        Self { group: os::ProcessGroup::of(&child), child: Some(child) }
     }
 }
 
-impl Drop for Running {
+impl Drop for RunningHelper {
     fn drop(&mut self) {
         let Some(mut child) = self.child.take() else { return };
         if let Ok(Some(_)) = child.try_wait() {
@@ -200,12 +201,12 @@ impl Drop for Running {
         }
         self.group.kill();
         let _ = child.kill();
-        // It cannot refuse, but may take its time, and its end must be taken note of.
+        // The program cannot refuse to end, but its end may take a while, and somebody must wait for it.
         let _ = std::thread::Builder::new().spawn(move || child.wait());
     }
 }
 
-async fn finish(mut running: Running, input: &[u8]) -> io::Result<(ExitStatus, Zeroizing<Vec<u8>>)> {
+async fn talk_to(mut running: RunningHelper, input: &[u8]) -> io::Result<(ExitStatus, Zeroizing<Vec<u8>>)> {
     let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
     let child = running.child.as_mut().ok_or_else(gone)?;
     let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
@@ -231,9 +232,9 @@ fn fill(
     Ok(Some(count))
 }
 
-/// Waits until the program has ended. It is looked after now and then: signals are the runtime's, and not
-/// every system has descriptors of processes.
-async fn exited(child: &mut Child) -> io::Result<()> {
+/// Waits until the program has ended, by checking it again and again. Signals belong to the JavaScript runtime, and not
+/// every system has descriptors for processes.
+async fn wait_for_exit(child: &mut Child) -> io::Result<()> {
     let mut pause = SHORTEST_PAUSE;
     while child.try_wait()?.is_none() {
         sleep(pause).await;

@@ -1,4 +1,4 @@
-//! Programs on Unix: process groups, and pipes that tell when they are ready.
+//! Programs on Unix: process groups, and pipes that report when they are ready.
 
 use std::{
     io,
@@ -9,25 +9,25 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::net::unix::pipe::{Receiver, Sender};
 
-use super::{exited, fill};
+use super::{fill, wait_for_exit};
 use crate::wiped::WipedBuffer;
 
-/// To be called before the program is started.
+/// Prepares a command. Call it before the program is started.
 pub fn prepare(command: &mut Command) {
-    // Of its own, so that nothing of it is left when it is killed.
+    // A process group of its own, so that everything that it has started can be killed with it.
     command.process_group(0);
 }
 
-/// A program, and what it has started.
-pub struct Group(Pid);
+/// A program and everything that it has started.
+pub struct ProcessGroup(Pid);
 
-impl Group {
-    /// That of a program.
+impl ProcessGroup {
+    /// The group of a program.
     pub fn of(child: &Child) -> Self {
         Self(Pid::from_child(child))
     }
 
-    /// Kills all of them.
+    /// Kills the whole group.
     pub fn kill(&self) {
         let _ = kill_process_group(self.0, Signal::KILL);
     }
@@ -44,25 +44,25 @@ pub async fn talk(
     let sender = Sender::from_owned_fd(OwnedFd::from(stdin))?;
     let receiver = Receiver::from_owned_fd(OwnedFd::from(stdout))?;
     let talk = async {
-        let ((), read) = tokio::join!(write(sender, input), read(&receiver, output));
+        let ((), read) = tokio::join!(write_input(sender, input), read_output(&receiver, output));
         read
     };
     tokio::select! {
         read = talk => {
             read?;
-            exited(child).await?;
+            wait_for_exit(child).await?;
         }
-        // What it leaves running may keep the pipe open; nothing more comes from itself.
-        ended = exited(child) => ended?,
+        // Processes that the program leaves running may keep the pipe open. The program itself writes nothing more.
+        ended = wait_for_exit(child) => ended?,
     }
-    // Read by ourselves: the runtime may not have heard yet of what came last.
+    // Read directly: the async runtime may not know yet that the last output has arrived.
     let rest = |chunk: &mut [u8]| Ok(rustix::io::read(&receiver, chunk)?);
     while fill(rest, output)?.is_some_and(|count| count > 0) {}
     Ok(())
 }
 
-/// Writes the input, as far as anybody reads it.
-async fn write(sender: Sender, mut input: &[u8]) {
+/// Writes the input, until the program closes its end.
+async fn write_input(sender: Sender, mut input: &[u8]) {
     while !input.is_empty() {
         match sender.try_write(input) {
             Ok(written) => input = &input[written..],
@@ -76,7 +76,7 @@ async fn write(sender: Sender, mut input: &[u8]) {
     }
 }
 
-async fn read(receiver: &Receiver, output: &mut WipedBuffer) -> io::Result<()> {
+async fn read_output(receiver: &Receiver, output: &mut WipedBuffer) -> io::Result<()> {
     loop {
         receiver.readable().await?;
         if fill(|chunk| receiver.try_read(chunk), output)? == Some(0) {

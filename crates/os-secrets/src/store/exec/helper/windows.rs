@@ -1,4 +1,4 @@
-//! Programs on Windows: job objects, and pipes that are asked what is in them.
+//! Programs on Windows: job objects, and pipes that are checked for output.
 
 use std::{
     io::{self, ErrorKind, Read, Write},
@@ -11,25 +11,25 @@ use tokio::time::sleep;
 use windows_sys::Win32::System::Threading::CREATE_NO_WINDOW;
 use zeroize::Zeroizing;
 
-use super::{LONGEST_PAUSE, SHORTEST_PAUSE, exited, fill};
+use super::{LONGEST_PAUSE, SHORTEST_PAUSE, fill, wait_for_exit};
 use crate::{job::Job, pipe::available, wiped::WipedBuffer};
 
-/// To be called before the program is started.
+/// Prepares a command. Call it before the program is started.
 pub fn prepare(command: &mut Command) {
-    // It has no business with the console, which would appear for it where there is none.
+    // Without a console the program would open one.
     command.creation_flags(CREATE_NO_WINDOW);
 }
 
-/// A program, and what it has started.
-pub struct Group(Option<Job>);
+/// A program and everything that it has started.
+pub struct ProcessGroup(Option<Job>);
 
-impl Group {
-    /// That of a program, which may have ended already.
+impl ProcessGroup {
+    /// The group of a program, which may have ended already.
     pub fn of(child: &Child) -> Self {
         Self(Job::of(child).ok())
     }
 
-    /// Kills all of them.
+    /// Kills the whole group.
     pub fn kill(&self) {
         if let Some(job) = &self.0 {
             job.kill();
@@ -46,15 +46,15 @@ pub async fn talk(
     output: &mut WipedBuffer,
 ) -> io::Result<()> {
     let input = Zeroizing::new(input.to_vec());
-    // It waits where the program does not read, and ends with the program.
+    // Writing blocks while the program does not read, and ends when the program ends.
     thread::Builder::new().spawn(move || stdin.write_all(&input))?;
     let mut pause = SHORTEST_PAUSE;
     loop {
-        // In this order: what the program wrote before its end is seen.
+        // Checked before the pipe, so that nothing is missed that the program wrote before its end.
         let ended = child.try_wait()?.is_some();
         let count = match available(&stdout) {
-            // It has closed its end.
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => return exited(child).await,
+            // The program has closed its end.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => return wait_for_exit(child).await,
             count => count?,
         };
         match count {
@@ -65,8 +65,8 @@ pub async fn talk(
             }
             count => {
                 let read = |chunk: &mut [u8]| {
-                    let most = count.min(chunk.len());
-                    stdout.read(&mut chunk[..most])
+                    let size = count.min(chunk.len());
+                    stdout.read(&mut chunk[..size])
                 };
                 fill(read, output)?;
                 pause = SHORTEST_PAUSE;

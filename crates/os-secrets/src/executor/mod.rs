@@ -1,9 +1,15 @@
-//! The thread on which connections and timers live.
+//! The thread on which connections and timers live, and the threads for work that blocks.
 //!
-//! Not the runtime's own threads: those of a JavaScript environment end with it (worker threads
-//! come and go), while the connection to the store is the process's. Not libuv's pool either: its
-//! four threads serve the program's files. The thread starts with the first call, sleeps when
-//! nothing happens, and ends with the process.
+//! | file | what it holds |
+//! |---|---|
+//! | this one | the thread for connections and timers |
+//! | `lane.rs` | work that blocks its thread, and the limits on how much of it runs at once |
+//! | `pool.rs` | the threads for that work |
+//!
+//! The first thread is not one of a JavaScript environment: these end with their environment (worker threads come and
+//! go), while the connection to the store belongs to the process. It is not one of libuv's pool either: those four
+//! threads serve the program's files. It starts with the first call, sleeps when nothing happens, and ends with the
+//! process.
 
 use std::{future::Future, pin::Pin, sync::Mutex, thread};
 
@@ -27,24 +33,24 @@ type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 static EXECUTOR: Mutex<Option<Executor>> = Mutex::new(None);
 
-/// What gives the thread work.
+/// Gives the thread work.
 #[derive(Clone)]
 pub struct Executor(UnboundedSender<Task>);
 
 impl Executor {
-    /// Has the thread run a future. Those that come before it has woken up wake it together: a
-    /// wake-up is a system call, and a program may start a thousand calls at once.
+    /// Runs a future on the thread. Futures that arrive before the thread is awake cause one wake-up together: it is a
+    /// system call, and a program may start a thousand calls at once.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         // The receiver lives as long as the process.
         let _ = self.0.send(Box::pin(task));
     }
 }
 
-/// Runs a future on the thread and waits for its outcome, on any other thread.
+/// Runs a future on the thread and waits for its outcome. Call it on any other thread.
 ///
 /// # Errors
 ///
-/// As [`executor`], and [`Error::Internal`] where the future panicked.
+/// As [`executor`], and [`Error::Internal`] if the future panicked.
 pub fn block_on<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> Result<T, Error> {
     let (sender, outcome) = oneshot::channel();
     executor()?.spawn(async move {
@@ -53,15 +59,15 @@ pub fn block_on<T: Send + 'static>(future: impl Future<Output = T> + Send + 'sta
     outcome.blocking_recv().map_err(|_| Error::Internal("the call ended without an outcome".into()))
 }
 
-/// Starts a task on the thread, to be called there. Behind a pointer, as all tasks that come from elsewhere,
-/// so that what runs them is compiled once.
+/// Starts a task on the thread. Call it on that thread. The future is boxed, as are all tasks from other threads, so
+/// that the code that runs them is compiled once.
 pub fn spawn(task: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
     let task: Task = Box::pin(task);
     tokio::spawn(task)
 }
 
-/// The outcome of a task that may have panicked. Releases do not unwind (Cargo.toml): there a panic has ended the
-/// process, and what is done here and elsewhere after one is for the tests.
+/// The outcome of a task, or an error if the task panicked. This happens only in tests: releases do not unwind
+/// (Cargo.toml), and a panic ends the process.
 pub(crate) fn ended<T>(outcome: Result<T, tokio::task::JoinError>) -> Result<T, Error> {
     outcome.map_err(|error| Error::Internal(format!("a part of the call ended early: {error}")))
 }
@@ -70,10 +76,9 @@ pub(crate) fn ended<T>(outcome: Result<T, tokio::task::JoinError>) -> Result<T, 
 ///
 /// # Errors
 ///
-/// [`Error::Internal`] where the system gives no thread or no epoll instance. A later call tries
-/// again.
+/// [`Error::Internal`] if the system provides no thread or no epoll instance. A later call tries again.
 pub fn executor() -> Result<Executor, Error> {
-    // An executor is whole or absent.
+    // Safe after a panic: an executor is stored only when it is complete.
     let mut slot = lock(&EXECUTOR);
     if let Some(executor) = &*slot {
         return Ok(executor.clone());
@@ -90,7 +95,8 @@ fn start() -> std::io::Result<Executor> {
     Ok(Executor(sender))
 }
 
-/// Each in a task of its own, so that a panic ends no other, where it does not end the process (Cargo.toml).
+/// Runs each task on its own, so that a panic in one ends no other. In a release, a panic ends the process
+/// (Cargo.toml).
 async fn run(mut tasks: UnboundedReceiver<Task>) {
     while let Some(task) = tasks.recv().await {
         tokio::spawn(task);
