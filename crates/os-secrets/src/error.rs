@@ -462,7 +462,7 @@ mod tests {
         assert!(
             message(timeout(Some("CreateItem")), Effect::Unknown).contains("(CreateItem). The change may")
         );
-        assert!(message(timeout(None), Effect::NotDone).contains("25000 ms. Nothing was changed. See"));
+        assert!(message(timeout(None), Effect::NotDone).contains("25000 ms. Nothing was changed. Check"));
         let aborted = Error::Aborted { effect: Effect::None };
         assert_eq!(message(aborted.clone(), Effect::NotDone), "The call was aborted. Nothing was changed.");
         assert_eq!(message(aborted, Effect::None), "The call was aborted.");
@@ -531,8 +531,8 @@ mod tests {
         };
         assert_eq!(
             error.to_string(),
-            "The credential store failed at CreateItem: disk full (org.freedesktop.DBus.Error.Failed). See what its \
-             service has logged (journalctl --user), then try again"
+            "The credential store failed at CreateItem: disk full (org.freedesktop.DBus.Error.Failed). Check the log of \
+             its service (journalctl --user), then try again"
         );
         assert!(Error::NoBus("it is gone".into()).to_string().contains("it is gone"));
         assert!(Error::NoBus(String::new()).to_string().contains("dbus-run-session"));
