@@ -31,8 +31,8 @@ use os_secrets::{
         SetOptions, Store,
         linux::{
             Environment, SecretService,
-            bus::Bus as OwnBus,
-            crypto::{KeyPair, Sealed},
+            bus::BusConnection,
+            crypto::{EncryptedSecret, KeyPair},
         },
     },
 };
@@ -676,29 +676,30 @@ fn no_address_is_more_than_an_error() {
                 _ => address += *random.pick(&ADDRESS_PARTS),
             }
         }
-        let error = OwnBus::connect(&address, HANG).await.err().expect(&address);
+        let error = BusConnection::connect(&address, HANG).await.err().expect(&address);
         assert!(matches!(error, Error::NoBus(_)), "{address}: {error}");
         let list = format!("{address};{}", bus.address());
-        assert!(OwnBus::connect(&list, HANG).await.is_ok(), "{list}");
+        assert!(BusConnection::connect(&list, HANG).await.is_ok(), "{list}");
     });
 }
 
 #[test]
 fn no_number_and_no_secret_is_more_than_refused() {
     let (ours, theirs) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
-    let (ours, key) = (&ours, &ours.agree(&theirs.public_bytes()).unwrap().key);
+    let (ours, key) = (&ours, &ours.derive_key(&theirs.public_bytes()).unwrap().key);
     fuzz("crypto", 1, |seed| async move {
         let mut random = Random::new(seed);
         let length = *random.pick(&[0, 1, 2, 64, 127, 128, 128, 128, 129, 1000]);
         let number = random.bytes(length);
         let digits = number.iter().skip_while(|byte| **byte == 0).count();
-        if ours.agree(&number).is_some() {
+        if ours.derive_key(&number).is_some() {
             assert!((1..=128).contains(&digits), "seed {seed}: a number of {digits} bytes");
         }
         for length in [0, 1, 15, 16, 17, 32, 4096 + random.below(3)] {
             let parameters = if random.one_in(4) { length } else { 16 };
-            let sealed = Sealed { parameters: random.bytes(parameters), value: random.bytes(length) };
-            if let Some(secret) = key.open(sealed) {
+            let encrypted =
+                EncryptedSecret { parameters: random.bytes(parameters), value: random.bytes(length) };
+            if let Some(secret) = key.decrypt(encrypted) {
                 let valid = parameters == 16 && length > 0 && length % 16 == 0;
                 assert!(valid && secret.expose().len() < length, "seed {seed}: {length} bytes");
             }

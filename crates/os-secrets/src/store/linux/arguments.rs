@@ -1,13 +1,13 @@
-//! What the messages say.
+//! The arguments of messages.
 //!
-//! All kinds of arguments are one type, so that what sends a message is compiled once and not for each kind.
+//! All kinds of arguments are one type. So the code that sends a message is compiled once, and not for each kind.
 
 use std::collections::{BTreeMap, HashMap};
 
 use serde::{Serialize, Serializer};
 use zbus::{DynamicType, OwnedObjectPath, OwnedVariant, Signature, Variant};
 
-use super::wire::WireSecret;
+use super::spec::WireSecret;
 
 macro_rules! arguments {
     ($($(#[$doc:meta])* $kind:ident($type:ty),)*) => {
@@ -43,28 +43,28 @@ macro_rules! arguments {
 type Properties = HashMap<&'static str, Variant<'static>>;
 
 arguments! {
-    /// None.
+    /// No arguments.
     None(()),
     /// A name or an alias.
     Name(&'static str),
     /// An interface and one of its properties.
     Property((&'static str, &'static str)),
-    /// The window that a prompt belongs to.
+    /// The parent window of a prompt's dialog.
     Window(String),
-    /// What an item is searched by.
+    /// The attributes of the items to find.
     Attributes(BTreeMap<String, String>),
-    /// What is to be unlocked.
+    /// Items and collections to unlock.
     Objects(Vec<OwnedObjectPath>),
-    /// The session that a secret is read in.
+    /// The session in which a secret is sent.
     Session((OwnedObjectPath,)),
-    /// Items, and the session that their secrets are read in.
+    /// Items, and the session in which their secrets are sent.
     Items((Vec<OwnedObjectPath>, OwnedObjectPath)),
-    /// An algorithm, and its input.
+    /// The algorithm of a session, and our half of the key exchange.
     Algorithm((&'static str, OwnedVariant)),
     /// A new collection: its properties and its alias.
     Collection((Properties, String)),
-    /// A new item: its properties, its secret, and whether it takes the place of another.
+    /// A new item: its properties, its secret, and whether it replaces an item with the same attributes.
     Item((Properties, WireSecret, bool)),
-    /// An item's new secret.
+    /// The new secret of an item.
     Secret((WireSecret,)),
 }

@@ -1,11 +1,19 @@
-//! The session bus: the way to it, and messages on it.
+//! The connection to the session bus: how it opens, and how messages are sent on it.
 //!
-//! Addresses follow the D-Bus specification, "Server Addresses". Only `unix:` transports are
-//! taken, and only where the other end of the socket belongs to this user or to root: secrets must
-//! not leave for another machine or another person because an address says so.
+//! Addresses follow the D-Bus specification, "Server Addresses". We accept only `unix:` transports, and only if the
+//! process at the other end of the socket runs as this user or as root: an address must not send secrets to another
+//! machine or another user.
 
-use std::{ffi::OsStr, future::Future, os::unix::ffi::OsStrExt, sync::Arc, time::Duration};
+use std::{
+    ffi::OsStr,
+    future::{Future, poll_fn},
+    os::unix::ffi::OsStrExt,
+    pin::Pin,
+    sync::Arc,
+    time::Duration,
+};
 
+use futures_core::Stream;
 use tokio::{
     net::UnixStream,
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -14,28 +22,28 @@ use zbus::{Connection, MatchRule, Message, MessageStream, connection::Builder};
 
 use super::{
     arguments::Arguments,
-    fault::{Fault, readable},
+    fault::{Fault, on_one_line},
 };
 use crate::{
     error::{Effect, Error},
     progress::Progress,
 };
 
-/// As many calls may wait for replies at once; more wait their turn here. Buses limit it too, the
-/// strictest of them to 128, and answer what is over their limit with an error.
+/// The maximum number of calls that wait for their replies. Further calls are not sent until one of them has its
+/// reply. Buses have such a limit too, the strictest of 128, and answer calls beyond it with an error.
 const MAX_IN_FLIGHT: usize = 104;
-/// As many of them may be searches: the secret that a search has found need not wait for the searches
-/// of many others.
+/// The maximum number of searches among them. So a call whose search has found something can read the secret without
+/// waiting for the searches of many others.
 const MAX_SEARCHES: usize = 48;
-/// As many of them may change something. Services write one after the other, each time their whole
-/// file, and the time that a message waits for others counts against its own deadline.
+/// The maximum number of changes among them. Services make one change after the other and write their whole file each
+/// time. While a message waits for the changes before it, its own deadline is running.
 const MAX_CHANGES: usize = 8;
-/// As many prompts may be open besides.
+/// The maximum number of open prompts. They come on top of the other calls.
 const MAX_PROMPTS: usize = 16;
 
 /// A connection to the session bus.
 #[derive(Clone)]
-pub struct Bus {
+pub struct BusConnection {
     connection: Connection,
     address: Arc<str>,
     timeout: Duration,
@@ -45,20 +53,20 @@ pub struct Bus {
     prompts: Arc<Semaphore>,
 }
 
-/// A place among the messages under way. It is given back when the reply has come.
-pub struct Turn {
+/// The permission to have one more call in flight. It is returned when the reply has come.
+pub struct CallPermit {
     _permits: Vec<OwnedSemaphorePermit>,
 }
 
-/// A method to call, and on what.
+/// A method of an object.
 pub struct Method {
-    /// The name on the bus of who is called.
+    /// The name on the bus of the program that has the object.
     pub destination: String,
     /// The path of the object.
     pub path: String,
     /// The interface that has the method.
     pub interface: &'static str,
-    /// The method's own name.
+    /// The name of the method.
     pub name: &'static str,
 }
 
@@ -75,18 +83,17 @@ impl Method {
     }
 }
 
-impl Bus {
-    /// Connects to the first address of a list that works. It has this long to let us in, and each
-    /// message as long to be answered.
+impl BusConnection {
+    /// Connects to the first address in a list that works. `timeout` is the time for each address, and later for each
+    /// message.
     ///
     /// # Errors
     ///
-    /// [`Error::NoBus`] with the reason why each address of the list failed, or [`Error::Timeout`] where
-    /// one did not answer.
+    /// [`Error::NoBus`] with the reason why each address failed, or [`Error::Timeout`] if one did not answer.
     pub async fn connect(addresses: &str, timeout: Duration) -> Result<Self, Error> {
-        let (mut reasons, mut late) = (Vec::new(), false);
+        let (mut reasons, mut timed_out) = (Vec::new(), false);
         for address in addresses.split(';').filter(|address| !address.is_empty()) {
-            match tokio::time::timeout(timeout, connect(address)).await {
+            match tokio::time::timeout(timeout, connect_to(address)).await {
                 Ok(Ok(connection)) => {
                     return Ok(Self {
                         connection,
@@ -99,10 +106,10 @@ impl Bus {
                     });
                 }
                 Ok(Err(reason)) => reasons.push(format!("{address}: {reason}")),
-                Err(_) => late = true,
+                Err(_) => timed_out = true,
             }
         }
-        if late {
+        if timed_out {
             let at = Some("connecting to the D-Bus session bus");
             return Err(Error::Timeout { after: timeout, at, effect: Effect::None });
         }
@@ -113,70 +120,74 @@ impl Bus {
         }))
     }
 
-    /// Another connection to the same bus.
+    /// Opens another connection to the same bus.
     pub async fn reconnect(&self) -> Result<Self, Error> {
         Self::connect(&self.address, self.timeout).await
     }
 
-    /// Who owns a name on the bus; `None` where nobody does.
-    pub async fn owner(&self, name: &'static str) -> Result<Option<String>, Fault> {
+    /// Finds the unique name of the program that owns a name on the bus. `None` if nobody owns it.
+    pub async fn find_owner(&self, name: &'static str) -> Result<Option<String>, Fault> {
         let (destination, path) = ("org.freedesktop.DBus".to_owned(), "/org/freedesktop/DBus".to_owned());
         let method = Method { destination, path, interface: "org.freedesktop.DBus", name: "GetNameOwner" };
-        match self.call_at_once(method.with(name)).await {
+        match self.call_without_permit(method.with(name)).await {
             Ok(reply) => reply.body().deserialize().map(Some).map_err(|error| Fault::from_call(name, error)),
             Err(Fault::Unowned(_)) => Ok(None),
             Err(fault) => Err(fault),
         }
     }
 
-    /// Whether the connection is of no use any more: it has ended, or a message on it was not answered
-    /// in time.
+    /// Whether the connection can no longer be used: it has ended, or a message on it was not answered in time.
     pub fn is_closed(&self) -> bool {
         self.connection.is_closed() || self.in_flight.is_closed()
     }
 
-    /// Calls a method and waits for its reply, as long as a message may take.
+    /// Calls a method and waits for its reply until the deadline of a message.
     pub async fn call(&self, request: Request) -> Result<Message, Fault> {
-        let turn = Turn { _permits: vec![permit(&self.in_flight).await?] };
-        self.send(request, turn, Some(self.timeout)).await
+        let permit = CallPermit { _permits: vec![acquire(&self.in_flight).await?] };
+        self.send(request, permit, Some(self.timeout)).await
     }
 
-    /// The turn of a search.
-    pub async fn search_turn(&self) -> Result<Turn, Fault> {
-        Ok(Turn { _permits: vec![permit(&self.searches).await?, permit(&self.in_flight).await?] })
+    /// Waits for the permit of a search.
+    pub async fn acquire_search_permit(&self) -> Result<CallPermit, Fault> {
+        Ok(CallPermit { _permits: vec![acquire(&self.searches).await?, acquire(&self.in_flight).await?] })
     }
 
-    /// As [`call`](Self::call), for a search whose turn it is.
-    pub async fn search(&self, request: Request, turn: Turn) -> Result<Message, Fault> {
-        self.send(request, turn, Some(self.timeout)).await
+    /// As [`call`](Self::call), for a search.
+    pub async fn search(&self, request: Request, permit: CallPermit) -> Result<Message, Fault> {
+        self.send(request, permit, Some(self.timeout)).await
     }
 
-    /// The turn of a change.
-    pub async fn change_turn(&self) -> Result<Turn, Fault> {
-        Ok(Turn { _permits: vec![permit(&self.changes).await?, permit(&self.in_flight).await?] })
+    /// Waits for the permit of a change.
+    pub async fn acquire_change_permit(&self) -> Result<CallPermit, Fault> {
+        Ok(CallPermit { _permits: vec![acquire(&self.changes).await?, acquire(&self.in_flight).await?] })
     }
 
-    /// As [`call`](Self::call), for a method that changes what is stored, whose turn it is. The progress
-    /// is told that it is sent.
-    pub async fn change(&self, request: Request, turn: Turn, progress: &Progress) -> Result<Message, Fault> {
+    /// As [`call`](Self::call), for a method that changes what is stored. Records in `progress` that it is sent.
+    pub async fn change(
+        &self,
+        request: Request,
+        permit: CallPermit,
+        progress: &Progress,
+    ) -> Result<Message, Fault> {
         progress.sending();
-        self.send(request, turn, Some(self.timeout)).await
+        self.send(request, permit, Some(self.timeout)).await
     }
 
-    /// As [`call`](Self::call), without a turn: also on a connection that is used no more.
-    pub async fn call_at_once(&self, request: Request) -> Result<Message, Fault> {
-        self.send(request, Turn { _permits: Vec::new() }, Some(self.timeout)).await
+    /// As [`call`](Self::call), without a permit. So it works even after [`is_closed`](Self::is_closed) because of a
+    /// late message.
+    pub async fn call_without_permit(&self, request: Request) -> Result<Message, Fault> {
+        self.send(request, CallPermit { _permits: Vec::new() }, Some(self.timeout)).await
     }
 
-    /// The turn of a prompt. The caller holds it until the reply has come: a service may never reply to a prompt
-    /// that was withdrawn.
-    pub async fn prompt_turn(&self) -> Result<Turn, Fault> {
-        Ok(Turn { _permits: vec![permit(&self.prompts).await?] })
+    /// Waits for the permit of a prompt. The caller keeps it until it has the reply or has withdrawn the prompt,
+    /// because a service may never reply to a prompt that was withdrawn.
+    pub async fn acquire_prompt_permit(&self) -> Result<CallPermit, Fault> {
+        Ok(CallPermit { _permits: vec![acquire(&self.prompts).await?] })
     }
 
-    /// As [`call_at_once`](Self::call_at_once), for a method that waits for the user, however long that takes.
-    pub async fn call_patiently(&self, request: Request) -> Result<Message, Fault> {
-        self.send(request, Turn { _permits: Vec::new() }, None).await
+    /// As [`call_without_permit`](Self::call_without_permit), for a method that waits for the user. It has no deadline.
+    pub async fn call_without_deadline(&self, request: Request) -> Result<Message, Fault> {
+        self.send(request, CallPermit { _permits: Vec::new() }, None).await
     }
 
     /// How long a message may wait for its reply.
@@ -185,43 +196,50 @@ impl Bus {
     }
 
     /// Subscribes to the signals that match a rule.
-    pub async fn listen(&self, rule: zbus::Result<MatchRule<'_>>) -> Result<MessageStream, Fault> {
+    pub async fn subscribe(&self, rule: zbus::Result<MatchRule<'_>>) -> Result<MessageStream, Fault> {
         const OPERATION: &str = "AddMatch";
         let rule = rule.map_err(|error| Fault::from_call(OPERATION, error))?.to_owned();
         let connection = self.connection.clone();
-        let listening = async move { MessageStream::for_match_rule(rule, &connection, None).await };
-        self.see_through(OPERATION, listening, Turn { _permits: Vec::new() }, Some(self.timeout)).await
+        let subscribing = async move { MessageStream::for_match_rule(rule, &connection, None).await };
+        let no_permit = CallPermit { _permits: Vec::new() };
+        self.run_to_end(OPERATION, subscribing, no_permit, Some(self.timeout)).await
     }
 
-    async fn send(&self, request: Request, turn: Turn, deadline: Option<Duration>) -> Result<Message, Fault> {
+    async fn send(
+        &self,
+        request: Request,
+        permit: CallPermit,
+        deadline: Option<Duration>,
+    ) -> Result<Message, Fault> {
         let connection = self.connection.clone();
         let Request { method: Method { destination, path, interface, name }, arguments } = request;
         let call = async move {
             connection.call_method(Some(destination), path, Some(interface), name, &arguments).await
         };
-        self.see_through(name, call, turn, deadline).await
+        self.run_to_end(name, call, permit, deadline).await
     }
 
-    /// Does it in a task of its own, to its end or its deadline, whether or not the caller waits so
-    /// long: a message whose sender goes away while it is half written would leave the connection
-    /// unusable for all. The turns end with the reply, because so long the bus counts the call.
-    async fn see_through<T: Send + 'static>(
+    /// Runs a future in a task of its own until its end or its deadline, even if the caller gives up. If a message
+    /// were dropped while it is half written, no other call could use the connection. The permit is kept until the
+    /// reply, because the bus counts the call for that long.
+    async fn run_to_end<T: Send + 'static>(
         &self,
         operation: &'static str,
         work: impl Future<Output = zbus::Result<T>> + Send + 'static,
-        turn: Turn,
+        permit: CallPermit,
         deadline: Option<Duration>,
     ) -> Result<T, Fault> {
-        let turns_to_close = [&self.in_flight, &self.searches, &self.changes].map(Arc::clone);
+        let to_close = [&self.in_flight, &self.searches, &self.changes].map(Arc::clone);
         let task = tokio::spawn(async move {
-            let _turn = turn;
+            let _permit = permit;
             let outcome = match deadline {
                 None => work.await,
                 Some(after) => match tokio::time::timeout(after, work).await {
                     Ok(outcome) => outcome,
                     Err(_) => {
-                        // The connection is used no more. Who waits for a turn on it would wait as long.
-                        turns_to_close.iter().for_each(|turns| turns.close());
+                        // The service does not answer, so the connection is no longer used. A call that waits for
+                        // a permit would only wait for the same time again.
+                        to_close.iter().for_each(|permits| permits.close());
                         let at = Some(operation);
                         return Err(Error::Timeout { after, at, effect: Effect::None }.into());
                     }
@@ -234,13 +252,18 @@ impl Bus {
     }
 }
 
-async fn permit(turns: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Fault> {
-    Arc::clone(turns).acquire_owned().await.map_err(|_| Fault::Lost("the service no longer answers".into()))
+/// The next message of a stream.
+pub async fn next_message(stream: &mut MessageStream) -> Option<zbus::Result<Message>> {
+    poll_fn(|context| Pin::new(&mut *stream).poll_next(context)).await
 }
 
-async fn connect(address: &str) -> Result<Connection, String> {
-    let path = socket_path(address)?;
-    // Tokio, like the kernel, takes a leading NUL for an abstract name.
+async fn acquire(permits: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Fault> {
+    Arc::clone(permits).acquire_owned().await.map_err(|_| Fault::Lost("the service no longer answers".into()))
+}
+
+async fn connect_to(address: &str) -> Result<Connection, String> {
+    let path = parse_socket_path(address)?;
+    // Tokio and the kernel take a path with a leading NUL as an abstract name.
     let stream = UnixStream::connect(OsStr::from_bytes(&path)).await.map_err(|error| error.to_string())?;
     let peer = stream.peer_cred().map_err(|error| error.to_string())?.uid();
     let own = effective_uid();
@@ -248,10 +271,10 @@ async fn connect(address: &str) -> Result<Connection, String> {
         return Err(format!("it belongs to user {peer}, and this process runs as user {own}"));
     }
     let stream = stream.into_std().map_err(|error| error.to_string())?;
-    Builder::unix_stream(stream).build().await.map_err(|error| readable(&error.to_string()))
+    Builder::unix_stream(stream).build().await.map_err(|error| on_one_line(&error.to_string()))
 }
 
-/// Whether a bus of this user may carry the secrets of that one.
+/// Whether we, as user `own`, trust a bus that runs as user `bus`.
 fn may_serve(bus: u32, own: u32) -> bool {
     bus == own || bus == 0
 }
@@ -261,8 +284,8 @@ fn effective_uid() -> u32 {
     unsafe { libc::geteuid() }
 }
 
-/// The socket's path, or a NUL and its abstract name.
-fn socket_path(address: &str) -> Result<Vec<u8>, String> {
+/// Reads the socket's path from an address, or a NUL and the socket's abstract name.
+fn parse_socket_path(address: &str) -> Result<Vec<u8>, String> {
     let (transport, options) = address.split_once(':').ok_or("it is not a D-Bus address")?;
     if transport != "unix" {
         return Err("only unix: addresses are supported".into());
@@ -274,14 +297,14 @@ fn socket_path(address: &str) -> Result<Vec<u8>, String> {
             _ => {}
         }
     }
-    Err("it names no path= and no abstract= socket".into())
+    Err("it has neither path= nor abstract=".into())
 }
 
 fn unescape(value: &str) -> Result<Vec<u8>, String> {
     let mut bytes = value.bytes();
-    let mut plain = Vec::with_capacity(value.len());
+    let mut unescaped = Vec::with_capacity(value.len());
     while let Some(byte) = bytes.next() {
-        plain.push(match byte {
+        unescaped.push(match byte {
             b'%' => {
                 let digit = |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16));
                 match (digit(bytes.next()), digit(bytes.next())) {
@@ -292,10 +315,10 @@ fn unescape(value: &str) -> Result<Vec<u8>, String> {
             byte => byte,
         });
     }
-    if plain.is_empty() { Err("its socket has no name".into()) } else { Ok(plain) }
+    if unescaped.is_empty() { Err("its socket has no name".into()) } else { Ok(unescaped) }
 }
 
-/// Escapes a path for use as a value in an address.
+/// Escapes a path, so that it can stand in an address.
 pub fn escape(path: &[u8]) -> String {
     path.iter().fold(String::with_capacity(path.len()), |mut escaped, &byte| {
         match byte {
@@ -314,17 +337,17 @@ mod tests {
 
     #[test]
     fn addresses_of_unix_sockets() {
-        assert_eq!(socket_path("unix:path=/tmp/a%20b,guid=00").unwrap(), b"/tmp/a b");
-        assert_eq!(socket_path("unix:guid=00,abstract=/tmp/x").unwrap(), b"\0/tmp/x");
+        assert_eq!(parse_socket_path("unix:path=/tmp/a%20b,guid=00").unwrap(), b"/tmp/a b");
+        assert_eq!(parse_socket_path("unix:guid=00,abstract=/tmp/x").unwrap(), b"\0/tmp/x");
         for bad in ["", "unix", "unix:", "unix:path=", "unix:path=%4", "unix:path=%zz", "unix:runtime=yes"] {
-            assert!(socket_path(bad).is_err(), "{bad}");
+            assert!(parse_socket_path(bad).is_err(), "{bad}");
         }
     }
 
     #[test]
     fn no_other_transport_is_taken() {
         for bad in ["tcp:host=127.0.0.1,port=1", "unixexec:path=/bin/sh", "autolaunch:", "nonce-tcp:host=a"] {
-            assert!(socket_path(bad).unwrap_err().contains("only unix:"), "{bad}");
+            assert!(parse_socket_path(bad).unwrap_err().contains("only unix:"), "{bad}");
         }
     }
 
@@ -344,11 +367,11 @@ mod tests {
     async fn every_address_is_tried_and_every_failure_named() {
         let second = Duration::from_secs(1);
         let addresses = "tcp:host=x;unix:path=/nonexistent/a;;unix:path=/nonexistent/b";
-        let reasons = Bus::connect(addresses, second).await.err().unwrap().to_string();
+        let reasons = BusConnection::connect(addresses, second).await.err().unwrap().to_string();
         for part in ["only unix:", "/nonexistent/a: No such file", "/nonexistent/b: No such file"] {
             assert!(reasons.contains(part), "{reasons}");
         }
-        let nothing = Bus::connect(";", second).await.err().unwrap();
+        let nothing = BusConnection::connect(";", second).await.err().unwrap();
         assert_eq!(nothing, Error::NoBus("the bus address is empty".into()));
     }
 }

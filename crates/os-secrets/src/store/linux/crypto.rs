@@ -1,10 +1,9 @@
-//! How a secret is encrypted on its way over the bus.
+//! The encryption of secrets on the bus.
 //!
-//! The Secret Service specification's `dh-ietf1024-sha256-aes128-cbc-pkcs7`: a Diffie-Hellman
-//! exchange in the second Oakley group (RFC 2409, section 6.2), HKDF with SHA-256 (RFC 5869) without
-//! salt and info over the shared number, and AES-128 in CBC mode with PKCS #7 padding, a new
-//! initialization vector for each secret. It keeps secrets from whoever watches the bus, not from
-//! whoever can act on it.
+//! This is `dh-ietf1024-sha256-aes128-cbc-pkcs7` of the Secret Service specification: a Diffie-Hellman exchange in the
+//! second Oakley group (RFC 2409, section 6.2), HKDF with SHA-256 (RFC 5869) without salt and info over the shared
+//! number, and AES-128 in CBC mode with PKCS #7 padding and a new initialization vector for each secret. It protects
+//! secrets from a program that watches the bus, but not from one that can send messages in our place.
 
 use aes::{
     Aes128,
@@ -20,7 +19,7 @@ use crate::{credential::Secret, error::Error};
 /// The algorithm's name in the specification.
 pub const ALGORITHM: &str = "dh-ietf1024-sha256-aes128-cbc-pkcs7";
 
-/// The bytes of an AES block, and so of an initialization vector.
+/// The size of an AES block and of an initialization vector, in bytes.
 const BLOCK: usize = 16;
 
 const PRIME: &str = "\
@@ -35,19 +34,19 @@ type Element = ConstMontyForm<Group, { U1024::LIMBS }>;
 
 /// Our half of a key exchange.
 pub struct KeyPair {
-    // Twice the 128 bits of the derived key: more would not make a group of 1024 bits stronger.
+    // Twice as long as the derived key of 128 bits. A longer number would not make a group of 1024 bits stronger.
     private: Zeroizing<U256>,
     public: U1024,
 }
 
 impl KeyPair {
-    /// Makes a pair from the system's random numbers.
+    /// Generates a pair from the system's random numbers.
     pub fn generate() -> Result<Self, Error> {
         loop {
             let mut private = Zeroizing::new([0; U256::BYTES]);
-            random(&mut *private)?;
+            fill_random(&mut *private)?;
             let pair = Self::from_private(U256::from_be_slice(&*private));
-            // Services disagree on whether a number's leading zeros are sent: send none.
+            // Services disagree on whether leading zeros are sent. Use a number that has none.
             if pair.public_bytes()[0] != 0 {
                 return Ok(pair);
             }
@@ -59,16 +58,17 @@ impl KeyPair {
         Self { private: Zeroizing::new(private), public }
     }
 
-    /// Our public number, as the service wants it: big-endian, 128 bytes.
+    /// Our public number: 128 bytes, big-endian.
     pub fn public_bytes(&self) -> Vec<u8> {
         self.public.to_be_bytes().as_ref().to_vec()
     }
 
-    /// Derives the key that only the holder of the other half can derive as well.
+    /// Derives the session's key from our private number and the service's public number. Only the service can derive
+    /// the same key.
     ///
-    /// `None` where the other's number is not one that an honest service can have: longer than the
-    /// modulus, or one of those that leave no secret (0, 1 and −1 modulo the prime).
-    pub fn agree(&self, peer: &[u8]) -> Option<Agreement> {
+    /// `None` if no honest service can have that public number: it is longer than the modulus, or it makes the key
+    /// predictable (0, 1 and −1 modulo the prime).
+    pub fn derive_key(&self, peer: &[u8]) -> Option<Agreement> {
         let start = peer.iter().position(|&byte| byte != 0)?;
         let digits = &peer[start..];
         let mut padded = [0; U1024::BYTES];
@@ -91,20 +91,20 @@ impl KeyPair {
     }
 }
 
-/// The outcome of a key exchange.
+/// The result of a key exchange.
 pub struct Agreement {
-    /// The key both sides derived.
+    /// The key that both sides have derived.
     pub key: AesKey,
-    /// Whether the shared number begins with a zero byte, one time in 256. The specification does
-    /// not say whether it counts, and services differ: exchange again.
+    /// Whether the shared number begins with a zero byte, which happens once in 256 exchanges. The specification does
+    /// not say whether that byte is part of the number, and services differ. The exchange should be repeated.
     pub ambiguous: bool,
 }
 
 /// The key of an encrypted session, wiped when it is dropped.
 pub struct AesKey(Zeroizing<[u8; BLOCK]>);
 
-/// A secret on its way: the `parameters` and `value` of the specification's `Secret`.
-pub struct Sealed {
+/// An encrypted secret: the `parameters` and `value` of the specification's `Secret`.
+pub struct EncryptedSecret {
     /// The initialization vector.
     pub parameters: Vec<u8>,
     /// The ciphertext.
@@ -112,51 +112,51 @@ pub struct Sealed {
 }
 
 impl AesKey {
-    /// Encrypts a secret under a new initialization vector.
-    pub fn seal(&self, secret: &Secret) -> Result<Sealed, Error> {
+    /// Encrypts a secret with a new initialization vector.
+    pub fn encrypt(&self, secret: &Secret) -> Result<EncryptedSecret, Error> {
         let mut iv = [0; BLOCK];
-        random(&mut iv)?;
-        Ok(self.seal_with(secret, iv))
+        fill_random(&mut iv)?;
+        Ok(self.encrypt_with(secret, iv))
     }
 
-    fn seal_with(&self, secret: &Secret, iv: [u8; BLOCK]) -> Sealed {
+    fn encrypt_with(&self, secret: &Secret, iv: [u8; BLOCK]) -> EncryptedSecret {
         let plain = secret.expose();
         let padded = plain.len() + BLOCK - plain.len() % BLOCK;
-        // Sized once, so that no shorter copy of the plain text stays behind; encrypted in place.
+        // Allocated once, so that no shorter copy of the plain text stays in memory, and encrypted in place.
         let mut value = Vec::with_capacity(padded);
         value.extend_from_slice(plain);
         value.resize(padded, 0);
-        self.encrypt(&mut value, plain.len(), iv);
+        self.encrypt_in_place(&mut value, plain.len(), iv);
         wipe_stack();
-        Sealed { parameters: iv.to_vec(), value }
+        EncryptedSecret { parameters: iv.to_vec(), value }
     }
 
-    /// Decrypts a secret; `None` where it is damaged or was made under another key.
-    pub fn open(&self, sealed: Sealed) -> Option<Secret> {
-        let iv: [u8; BLOCK] = sealed.parameters.try_into().ok()?;
-        let mut value = Zeroizing::new(sealed.value);
-        let length = self.decrypt(&mut value, iv);
+    /// Decrypts a secret. `None` if it is damaged or was encrypted with another key.
+    pub fn decrypt(&self, encrypted: EncryptedSecret) -> Option<Secret> {
+        let iv: [u8; BLOCK] = encrypted.parameters.try_into().ok()?;
+        let mut value = Zeroizing::new(encrypted.value);
+        let length = self.decrypt_in_place(&mut value, iv);
         wipe_stack();
         value.truncate(length?);
         Some(Secret::new(std::mem::take(&mut *value)))
     }
 
     #[inline(never)]
-    fn encrypt(&self, value: &mut [u8], length: usize, iv: [u8; BLOCK]) {
+    fn encrypt_in_place(&self, value: &mut [u8], length: usize, iv: [u8; BLOCK]) {
         cbc::Encryptor::<Aes128>::new((&*self.0).into(), &iv.into())
             .encrypt_padded::<Pkcs7>(value, length)
             .expect("the buffer has room for the padding");
     }
 
     #[inline(never)]
-    fn decrypt(&self, value: &mut [u8], iv: [u8; BLOCK]) -> Option<usize> {
+    fn decrypt_in_place(&self, value: &mut [u8], iv: [u8; BLOCK]) -> Option<usize> {
         let cipher = cbc::Decryptor::<Aes128>::new((&*self.0).into(), &iv.into());
         cipher.decrypt_padded::<Pkcs7>(value).ok().map(|plain| plain.len())
     }
 }
 
-/// Overwrites the stack below its caller, where the cipher, called from the same place, has left its
-/// working copies: blocks of plain text and the expanded key.
+/// Overwrites the stack below the calling function. The cipher, called by the same function, has left its working
+/// copies there: blocks of plain text and the expanded key.
 #[inline(never)]
 fn wipe_stack() {
     let mut area = [0_u8; 4096];
@@ -164,7 +164,7 @@ fn wipe_stack() {
     std::hint::black_box(&area);
 }
 
-fn random(bytes: &mut [u8]) -> Result<(), Error> {
+fn fill_random(bytes: &mut [u8]) -> Result<(), Error> {
     getrandom::fill(bytes)
         .map_err(|error| Error::Internal(format!("the system gives no random numbers: {error}")))
 }
@@ -181,8 +181,8 @@ mod tests {
         AesKey(Zeroizing::new(hex(text).try_into().unwrap()))
     }
 
-    /// Computed apart from this code: Python's `pow` for the group, its `hmac` and `hashlib` for
-    /// HKDF, and OpenSSL's `enc -aes-128-cbc` for the secret.
+    /// Computed independently of this code: with Python's `pow` for the group, its `hmac` and `hashlib` for HKDF, and
+    /// OpenSSL's `enc -aes-128-cbc` for the secret.
     const OUR_PRIVATE: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
     const OUR_PUBLIC: &str = "\
         2dbb058b34968f2815e2606a6006a0b2aecd9ba79ff997d12db9d74bfb40f1d3\
@@ -202,22 +202,22 @@ mod tests {
     fn known_answer_from_key_exchange_to_secret() {
         let pair = KeyPair::from_private(U256::from_be_hex(OUR_PRIVATE));
         assert_eq!(pair.public_bytes(), hex(OUR_PUBLIC));
-        let agreement = pair.agree(&hex(THEIR_PUBLIC)).unwrap();
+        let agreement = pair.derive_key(&hex(THEIR_PUBLIC)).unwrap();
         assert_eq!(*agreement.key.0, *hex(SHARED_KEY));
         assert!(!agreement.ambiguous);
         let secret = Secret::new("a password, and £".into());
-        let sealed = agreement.key.seal_with(&secret, hex(IV).try_into().unwrap());
-        assert_eq!((&sealed.parameters, &sealed.value), (&hex(IV), &hex(CIPHERTEXT)));
-        assert_eq!(agreement.key.open(sealed), Some(secret));
+        let encrypted = agreement.key.encrypt_with(&secret, hex(IV).try_into().unwrap());
+        assert_eq!((&encrypted.parameters, &encrypted.value), (&hex(IV), &hex(CIPHERTEXT)));
+        assert_eq!(agreement.key.decrypt(encrypted), Some(secret));
     }
 
-    /// The shared number of these two begins with a zero byte, which counts: the key is derived
-    /// from all 128 bytes, as libsecret and gnome-keyring do.
+    /// The shared number of these two begins with a zero byte. The key is derived from all 128 bytes, as libsecret and
+    /// gnome-keyring do.
     #[test]
     fn known_answer_with_a_leading_zero() {
         let pair = KeyPair::from_private(U256::from_be_hex(OUR_PRIVATE));
         let agreement = pair
-            .agree(&hex("\
+            .derive_key(&hex("\
         def94d45a5f15a78bc5b26064cad07962da44d51447d698859bcbcae474ad977\
         f1df11d51b11ffd42eb5a9c9205a004fcf36e54134b1497e654c9c753d797c34\
         e435c8b7cd740fd3dcc5a635e436777e47385f87c8c0c34afe8d87c9fd3f5e78\
@@ -231,10 +231,10 @@ mod tests {
     fn both_sides_agree() {
         for _ in 0..8 {
             let (ours, theirs) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
-            let key = ours.agree(&theirs.public_bytes()).unwrap().key;
-            assert_eq!(*key.0, *theirs.agree(&ours.public_bytes()).unwrap().key.0);
-            // A service that sends its number as a signed one puts a zero in front.
-            assert_eq!(*key.0, *ours.agree(&[vec![0], theirs.public_bytes()].concat()).unwrap().key.0);
+            let key = ours.derive_key(&theirs.public_bytes()).unwrap().key;
+            assert_eq!(*key.0, *theirs.derive_key(&ours.public_bytes()).unwrap().key.0);
+            // A service that sends its number as a signed integer puts a zero byte in front.
+            assert_eq!(*key.0, *ours.derive_key(&[vec![0], theirs.public_bytes()].concat()).unwrap().key.0);
         }
     }
 
@@ -245,7 +245,7 @@ mod tests {
         let mut last = prime.clone();
         *last.last_mut().unwrap() -= 1;
         for bad in [vec![], vec![0; 128], vec![1], prime, last, vec![0xff; 128], vec![1; 129]] {
-            assert!(pair.agree(&bad).is_none(), "{bad:?}");
+            assert!(pair.derive_key(&bad).is_none(), "{bad:?}");
         }
     }
 
@@ -254,25 +254,25 @@ mod tests {
         let key = key("000102030405060708090a0b0c0d0e0f");
         for length in [0, 1, 15, 16, 17, 31, 32, 33, 100_000] {
             let secret = Secret::new(vec![0x5a; length]);
-            let sealed = key.seal(&secret).unwrap();
-            assert_eq!(sealed.value.len(), length / 16 * 16 + 16);
-            assert!(key.open(sealed) == Some(secret), "{length}");
+            let encrypted = key.encrypt(&secret).unwrap();
+            assert_eq!(encrypted.value.len(), length / 16 * 16 + 16);
+            assert!(key.decrypt(encrypted) == Some(secret), "{length}");
         }
     }
 
     #[test]
     fn damaged_secrets_are_refused() {
         let key = key("000102030405060708090a0b0c0d0e0f");
-        let open = |parameters: &[u8], value: &[u8]| {
-            key.open(Sealed { parameters: parameters.to_vec(), value: value.to_vec() })
+        let decrypt = |parameters: &[u8], value: &[u8]| {
+            key.decrypt(EncryptedSecret { parameters: parameters.to_vec(), value: value.to_vec() })
         };
-        assert!(open(&[0; 16], &[]).is_none(), "no block");
-        assert!(open(&[0; 15], &[0; 16]).is_none(), "short vector");
-        assert!(open(&[0; 17], &[0; 16]).is_none(), "long vector");
-        assert!(open(&[0; 16], &[0; 17]).is_none(), "half a block");
-        let sealed = key.seal_with(&Secret::new(b"0123456789".to_vec()), [7; 16]);
-        let mut iv = sealed.parameters.clone();
+        assert!(decrypt(&[0; 16], &[]).is_none(), "no block");
+        assert!(decrypt(&[0; 15], &[0; 16]).is_none(), "short vector");
+        assert!(decrypt(&[0; 17], &[0; 16]).is_none(), "long vector");
+        assert!(decrypt(&[0; 16], &[0; 17]).is_none(), "half a block");
+        let encrypted = key.encrypt_with(&Secret::new(b"0123456789".to_vec()), [7; 16]);
+        let mut iv = encrypted.parameters.clone();
         iv[15] ^= 0x55;
-        assert!(open(&iv, &sealed.value).is_none(), "bad padding");
+        assert!(decrypt(&iv, &encrypted.value).is_none(), "bad padding");
     }
 }

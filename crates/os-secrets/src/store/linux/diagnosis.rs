@@ -1,43 +1,38 @@
-//! What state the store is in, found out without asking the person or changing anything.
+//! Finds out what state the store is in, without asking the user or changing anything.
 
-use super::{
-    SecretService,
-    fault::Fault,
-    link::Link,
-    wire::{DEFAULT_COLLECTION, Daemon},
-};
+use super::{SecretService, daemon::Daemon, fault::Fault, link::Link, spec::DEFAULT_COLLECTION};
 use crate::error::{Error, HostKind};
 
-/// What there is to say of the store.
+/// What state the store is in.
 #[derive(Debug)]
 pub struct Diagnosis {
-    /// The address of the bus, or why there is none.
+    /// The address of the bus, or why it is not known.
     pub bus: Result<String, &'static str>,
-    /// Whether a prompt can appear somewhere.
+    /// Whether the process has a display, on which a prompt can appear.
     pub has_display: bool,
-    /// Where the process runs, where that is not a desktop.
+    /// Where the process runs, if that is not a desktop.
     pub host: Option<HostKind>,
-    /// What the service says of itself, or why it does not answer.
+    /// What the service says about itself, or why it does not answer.
     pub service: Result<Service, Error>,
 }
 
-/// What the Secret Service says of itself.
+/// What the Secret Service says about itself.
 #[derive(Debug)]
 pub struct Service {
-    /// What the program is called, where the names that it owns on the bus tell.
+    /// The name of the program, if the names that it owns on the bus identify it.
     pub provider: Option<&'static str>,
-    /// Whether secrets travel encrypted.
+    /// Whether secrets are encrypted on the bus.
     pub encrypted: bool,
-    /// The collection that new credentials go to; `None` where it is still to be made.
+    /// The default collection, to which new credentials go. `None` if it does not exist yet.
     pub collection: Option<String>,
-    /// Whether that is locked.
+    /// Whether the default collection is locked.
     pub locked: bool,
 }
 
 impl Service {
-    /// Whether what is stored outlives the session.
+    /// Whether credentials are kept when the session ends.
     pub fn is_persistent(&self) -> bool {
-        // The one collection that the specification keeps in memory.
+        // By the specification, this collection is kept in memory only.
         self.collection.as_deref() != Some("/org/freedesktop/secrets/collection/session")
     }
 }
@@ -45,8 +40,8 @@ impl Service {
 impl SecretService {
     /// Examines the store.
     pub async fn diagnose(&self) -> Diagnosis {
-        let environment = self.slot.environment();
-        let service = match self.slot.link().await {
+        let environment = self.link.environment();
+        let service = match self.link.link().await {
             Ok(link) => examine(&link).await,
             Err(fault) => Err(fault),
         };
@@ -54,20 +49,25 @@ impl SecretService {
             bus: environment.bus_address.clone(),
             has_display: environment.has_display,
             host: environment.host,
-            // The place is told apart.
+            // Without what `host` means for it, which has a field of its own.
             service: service.map_err(Error::from),
         }
     }
 }
 
-async fn daemon(link: &Link) -> Option<&'static str> {
+async fn find_provider(link: &Link) -> Option<&'static str> {
     match link.wire.daemon().await {
         Daemon::GnomeKeyring => return Some("gnome-keyring"),
         Daemon::KeePassXc => return Some("KeePassXC"),
         Daemon::Other | Daemon::Unknown => {}
     }
     for name in ["org.kde.kwalletd6", "org.kde.kwalletd5"] {
-        if link.wire.bus().owner(name).await.is_ok_and(|owner| owner.as_deref() == Some(link.wire.service()))
+        if link
+            .wire
+            .bus()
+            .find_owner(name)
+            .await
+            .is_ok_and(|owner| owner.as_deref() == Some(link.wire.service()))
         {
             return Some("KWallet");
         }
@@ -77,9 +77,9 @@ async fn daemon(link: &Link) -> Option<&'static str> {
 
 async fn examine(link: &Link) -> Result<Service, Fault> {
     Ok(Service {
-        provider: daemon(link).await,
+        provider: find_provider(link).await,
         encrypted: link.session.is_encrypted(),
-        collection: link.wire.default_collection().await?.map(|path| path.to_string()),
+        collection: link.wire.read_default_collection().await?.map(|path| path.to_string()),
         locked: link.wire.is_locked(DEFAULT_COLLECTION).await?,
     })
 }

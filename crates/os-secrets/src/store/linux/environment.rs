@@ -1,29 +1,28 @@
-//! What the store takes from the process's environment, read once.
+//! What the store reads from the process's environment, once.
 
 use std::{os::unix::ffi::OsStringExt, path::Path, time::Duration};
 
 use crate::{environment::Variables, error::HostKind};
 
-/// The variables that say where the bus is and whether the person can be asked.
+/// Where the bus is, and whether the user can be asked.
 ///
-/// Read it on the JavaScript thread and as early as can be: programs change their environment while
-/// they run, some from files that others wrote, and none of that is to steer the store.
+/// Read it on the JavaScript thread and as early as possible. Programs change their environment while they run, some
+/// of them from files that others wrote. Such changes must not redirect the store.
 #[derive(Clone, Debug)]
 pub struct Environment {
-    /// `DBUS_SESSION_BUS_ADDRESS`, else the socket `bus` in `XDG_RUNTIME_DIR`; in the form of the
-    /// D-Bus specification, a list separated by semicolons. Otherwise why there is none.
+    /// `DBUS_SESSION_BUS_ADDRESS`, else the socket `bus` in `XDG_RUNTIME_DIR`: a list of addresses, separated by
+    /// semicolons, as in the D-Bus specification. `Err` holds the reason why there is none.
     pub bus_address: Result<String, &'static str>,
-    /// Whether a prompt can appear somewhere: `DISPLAY` or `WAYLAND_DISPLAY` is set.
+    /// Whether `DISPLAY` or `WAYLAND_DISPLAY` is set, so that a prompt can appear.
     pub has_display: bool,
-    /// How long the bus may take to let us in, and each message may wait for its reply:
-    /// `OS_SECRETS_TIMEOUT` in milliseconds, else [`DEFAULT_TIMEOUT`].
+    /// The deadline for connecting to the bus, and for the reply to each message. `OS_SECRETS_TIMEOUT` sets it.
     pub timeout: Duration,
-    /// Where the process runs, where that explains why there is no store.
+    /// Where the process runs, if that can explain why there is no store.
     pub host: Option<HostKind>,
 }
 
 impl Environment {
-    /// Reads the variables. The environment of a process with more privileges than its caller has is not trusted.
+    /// Reads the variables. If the process has more privileges than its caller, the bus address is not trusted.
     pub fn read(variables: &impl Variables, is_privileged: bool, timeout: Duration) -> Self {
         let has_display = variables.get("DISPLAY").is_some() || variables.get("WAYLAND_DISPLAY").is_some();
         let bus_address = if is_privileged {
@@ -39,19 +38,23 @@ impl Environment {
             Err("neither DBUS_SESSION_BUS_ADDRESS nor XDG_RUNTIME_DIR is set")
         };
         let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-        let host = host_kind(variables, |path| Path::new(path).exists(), &kernel);
+        let host = recognize_host(variables, |path| Path::new(path).exists(), &kernel);
         Self { bus_address, has_display, timeout, host }
     }
 }
 
-/// `kernel` is its release.
-fn host_kind(variables: &impl Variables, exists: impl Fn(&str) -> bool, kernel: &str) -> Option<HostKind> {
+/// Recognizes where the process runs. `kernel` is the kernel's release.
+fn recognize_host(
+    variables: &impl Variables,
+    exists: impl Fn(&str) -> bool,
+    kernel: &str,
+) -> Option<HostKind> {
     if variables.get("WSL_DISTRO_NAME").is_some() {
         Some(HostKind::Wsl)
     } else if variables.get("container").is_some() || exists("/.dockerenv") || exists("/run/.containerenv") {
         Some(HostKind::Container)
     } else if kernel.to_ascii_lowercase().contains("microsoft") {
-        // Services and sudo leave the variable out.
+        // WSL, for a service or under sudo, which do not have the variable.
         Some(HostKind::Wsl)
     } else {
         variables.get("SSH_CONNECTION").map(|_| HostKind::Ssh)
@@ -85,7 +88,7 @@ mod tests {
     #[test]
     fn the_kind_of_host_is_recognized() {
         let kind = |set: &str, file: &str, kernel: &str| {
-            host_kind(&|name: &str| (name == set).then(|| "x".into()), |path| path == file, kernel)
+            recognize_host(&|name: &str| (name == set).then(|| "x".into()), |path| path == file, kernel)
         };
         let (plain, wsl1, wsl2) =
             ("6.1.0-18-amd64\n", "4.4.0-19041-Microsoft\n", "5.15.90.1-microsoft-standard-WSL2\n");

@@ -1,4 +1,4 @@
-//! What can go wrong with one message, before anyone decides what it means for the call.
+//! What can go wrong with one message. What that means for the call is decided elsewhere.
 
 use std::borrow::Cow;
 
@@ -9,14 +9,15 @@ use crate::{
     error::{Effect, Error},
 };
 
-/// The outcome of a message that did not succeed.
+/// Why a message failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// The connection, the service or our session with it is gone: connect again and repeat.
+    /// The connection, the service or our session with it is gone. The call should be repeated on a new connection.
     Lost(String),
-    /// A secret came that our session's key does not decrypt. A new session may have the service's key.
+    /// The session's key does not decrypt a secret. The service may have another key, so the call should be repeated
+    /// in a new session.
     Undecipherable,
-    /// The bus knows nobody of the name that was called.
+    /// Nobody on the bus owns the name that was called.
     Unowned(String),
     /// The service answered with an error.
     Refused {
@@ -24,23 +25,23 @@ pub enum Fault {
         operation: &'static str,
         /// The D-Bus error's name.
         name: String,
-        /// Its text.
+        /// The D-Bus error's text.
         message: String,
     },
-    /// The call ends with this.
+    /// The call fails with this error.
     Final(Error),
 }
 
-/// The longest text of a service that goes into a message, in characters.
+/// The maximum length of a service's text in an error message, in characters.
 const MAX_TEXT: usize = 300;
 
 impl Fault {
-    /// A reply that is not what the specification says.
+    /// A reply that does not follow the specification. `what` follows "The credential store answered".
     pub fn malformed(what: impl Into<Cow<'static, str>>) -> Self {
         Self::Final(Error::Malformed(what.into()))
     }
 
-    /// Reads a failure of zbus, or an error reply that it received.
+    /// Reads an error of zbus, or an error reply that zbus received.
     pub fn from_call(operation: &'static str, error: zbus::Error) -> Self {
         let (name, message) = match &error {
             zbus::Error::FDO(error) => match &**error {
@@ -52,11 +53,11 @@ impl Fault {
             }
             zbus::Error::InputOutput(error) => return Self::Lost(error.to_string()),
             error => {
-                let error = readable(&error.to_string());
-                return Self::malformed(format!("{operation} with what is no valid reply ({error})"));
+                let error = on_one_line(&error.to_string());
+                return Self::malformed(format!("{operation} with an invalid reply ({error})"));
             }
         };
-        let message = readable(message);
+        let message = on_one_line(message);
         match name.as_str() {
             "org.freedesktop.DBus.Error.ServiceUnknown" | "org.freedesktop.DBus.Error.NameHasNoOwner" => {
                 Self::Unowned(format!("{message} ({name})"))
@@ -64,40 +65,40 @@ impl Fault {
             "org.freedesktop.DBus.Error.NoReply"
             | "org.freedesktop.DBus.Error.Disconnected"
             | "org.freedesktop.Secret.Error.NoSession" => Self::Lost(format!("{message} ({name})")),
-            // KWallet's way to say NoSession.
+            // This is how KWallet says NoSession.
             "org.qtproject.QtDBus.Error.InvalidObjectPath" if message.starts_with("Can't find session") => {
                 Self::Lost(format!("{message} ({name})"))
             }
             "org.freedesktop.DBus.Error.AccessDenied" => {
                 Self::Final(Error::AccessDenied(format!("{operation}: {message} ({name})").into()))
             }
-            _ => Self::Refused { operation, name: readable(&name), message },
+            _ => Self::Refused { operation, name: on_one_line(&name), message },
         }
     }
 
-    /// Leaves out the service's words where they hold (a part of) the secret that it was sent.
-    pub fn without(mut self, secret: &Secret) -> Self {
+    /// Removes the service's texts if they contain the secret that it was sent, or a part of it.
+    pub fn redact(mut self, secret: &Secret) -> Self {
         let texts = match &mut self {
-            Self::Lost(words) | Self::Unowned(words) => vec![words],
+            Self::Lost(text) | Self::Unowned(text) => vec![text],
             Self::Refused { message, name, .. } => vec![message, name],
             Self::Final(Error::AccessDenied(what)) => vec![what.to_mut()],
             Self::Final(Error::InteractionRequired { reason, .. }) => vec![reason.to_mut()],
             _ => Vec::new(),
         };
-        for words in texts {
-            if tells(words, secret.expose()) {
-                *words = "its words are left out, because they hold the secret".into();
+        for text in texts {
+            if reveals(text, secret.expose()) {
+                *text = "its text is left out, because it contains the secret".into();
             }
         }
         self
     }
 
-    /// Whether the service said that it did not do what it was told to.
+    /// Whether the service has refused. If so, it has changed nothing.
     pub fn is_refusal(&self) -> bool {
         matches!(self, Self::Refused { .. } | Self::Final(Error::AccessDenied(_)))
     }
 
-    /// Whether the service answered, though not with what it was asked for.
+    /// Whether the service has answered, although not with what was asked for.
     pub fn is_answer(&self) -> bool {
         self.is_refusal() || matches!(self, Self::Final(Error::Malformed(_)))
     }
@@ -112,7 +113,7 @@ impl Fault {
         matches!(self, Self::Refused { name, .. } if name == "org.freedesktop.Secret.Error.IsLocked")
     }
 
-    /// Whether the object that was addressed does not exist (any more). Services say so in many ways.
+    /// Whether the object does not exist, or no longer exists. Services have many ways to say so.
     pub fn is_absent(&self) -> bool {
         matches!(self, Self::Refused { name, .. } if is_absent(name))
     }
@@ -148,30 +149,30 @@ impl From<Fault> for Error {
     }
 }
 
-/// Whether a readable text holds a part of the secret that tells something of it. Of a very short secret,
-/// which stands in many texts, that is not asked.
-fn tells(text: &str, secret: &[u8]) -> bool {
-    /// As many bytes in a row tell something.
+/// Whether a text, put on one line, contains enough of the secret to reveal something about it. A very short secret is
+/// not looked for, because many texts contain it by chance.
+fn reveals(text: &str, secret: &[u8]) -> bool {
+    /// This many consecutive bytes reveal something.
     const PART: usize = 8;
     let same = |(shown, byte): (&u8, &u8)| shown == byte || (byte.is_ascii_control() && *shown == b' ');
-    let holds =
+    let contains =
         |part: &[u8]| text.as_bytes().windows(part.len()).any(|shown| shown.iter().zip(part).all(same));
     match secret.len() {
         ..4 => false,
-        4..PART => holds(secret),
-        // A text of this length can hold no part of what comes after.
-        _ => secret[..secret.len().min(1 << 16)].windows(PART).step_by(PART).any(holds),
+        4..PART => contains(secret),
+        // The text is too short to contain a part of what follows.
+        _ => secret[..secret.len().min(1 << 16)].windows(PART).step_by(PART).any(contains),
     }
 }
 
-/// A text from outside, on one line and not longer than a message should be.
-pub fn readable(text: &str) -> String {
-    let mut readable: String =
+/// Makes a text from outside fit into an error message: on one line, and not too long.
+pub fn on_one_line(text: &str) -> String {
+    let mut line: String =
         text.chars().take(MAX_TEXT).map(|c| if c.is_control() { ' ' } else { c }).collect();
     if text.chars().nth(MAX_TEXT).is_some() {
-        readable.push('…');
+        line.push('…');
     }
-    readable
+    line
 }
 
 #[cfg(test)]

@@ -1,59 +1,54 @@
-//! The process's one connection to the service, how it opens, and how its end is noticed.
+//! The connection to the service with everything that lives as long as it does: how it opens, and how its end is
+//! noticed.
 
-use std::{
-    future::poll_fn,
-    pin::Pin,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
 };
 
-use futures_core::Stream;
-use tokio::{
-    sync::{OnceCell, watch},
-    task::AbortHandle,
-};
-use zbus::{MatchRule, Message, MessageStream, message::Type};
+use tokio::{sync::watch, task::AbortHandle};
+use zbus::{MatchRule, MessageStream, message::Type};
 
 use super::{
-    batch::Batch,
-    bus::Bus,
+    batched_reads::BatchedReads,
+    bus::{BusConnection, next_message},
+    cache::Cache,
     environment::Environment,
     fault::Fault,
-    known::Known,
-    prompt::Gate,
+    prompt::PromptGate,
     session::Session,
-    shared::Searches,
-    wire::{SERVICE_NAME, Wire},
+    shared_searches::SharedSearches,
+    spec::SERVICE_NAME,
+    wire::Wire,
 };
-use crate::{error::Error, executor, sync::lock};
+use crate::{error::Error, executor};
 
 /// A connection to the bus with one session open on it.
 pub struct Link {
     /// Sends messages to the service.
     pub wire: Arc<Wire>,
-    /// The session in which secrets travel.
+    /// The session in which secrets are sent.
     pub session: Session,
-    /// Looks for items, for many calls together.
-    pub(super) searches: Arc<Searches>,
+    /// Finds items, for many calls together.
+    pub(super) searches: Arc<SharedSearches>,
     /// Reads the secrets of many items together.
-    pub batch: Arc<Batch>,
-    /// Lets one question to the person wait for another.
-    pub gate: Arc<Gate>,
-    /// What it has learned of the store.
-    pub(super) known: Known,
-    stale: AtomicBool,
+    pub reads: Arc<BatchedReads>,
+    /// Unlocks, and runs prompts.
+    pub prompts: Arc<PromptGate>,
+    /// Remembers what the service has said, for a while.
+    pub(super) cache: Cache,
+    is_retired: AtomicBool,
     /// Becomes true when the service or the bus is gone.
-    pub gone: watch::Receiver<bool>,
+    gone: watch::Receiver<bool>,
     watcher: AbortHandle,
 }
 
 impl Link {
-    async fn open(environment: &Environment) -> Result<Arc<Self>, Fault> {
+    /// Connects to the bus and opens a session with the service.
+    pub async fn open(environment: &Environment) -> Result<Arc<Self>, Fault> {
         let address = environment.bus_address.as_ref().map_err(|reason| Error::NoBus((*reason).into()))?;
-        let bus = Bus::connect(address, environment.timeout).await?;
-        // Sent before the session is asked for, so that no change of owner goes unseen.
+        let bus = BusConnection::connect(address, environment.timeout).await?;
+        // Sent before OpenSession, so that no change of owner is missed.
         let owner_changes = MatchRule::builder()
             .msg_type(Type::Signal)
             .sender("org.freedesktop.DBus")
@@ -61,38 +56,39 @@ impl Link {
             .member("NameOwnerChanged")
             .arg(0, SERVICE_NAME)
             .build();
-        let (owners, opened) = tokio::join!(bus.listen(owner_changes), Session::open(&bus));
-        let owners = owners?;
-        let (service, session) = opened.map_err(no_service)?;
+        let (owner_changes, opened) = tokio::join!(bus.subscribe(owner_changes), Session::open(&bus));
+        let owner_changes = owner_changes?;
+        let (service, session) = opened.map_err(no_service_if_unowned)?;
         let (leave, gone) = watch::channel(false);
-        let watcher = executor::spawn(watch_owner(owners, service.to_string(), leave)).abort_handle();
+        let watcher = executor::spawn(watch_owner(owner_changes, service.to_string(), leave)).abort_handle();
         let wire = Arc::new(Wire::new(bus, service));
-        let batch = Arc::new(Batch::new(Arc::clone(&wire), &session));
-        let searches = Arc::new(Searches::new(Arc::clone(&wire)));
-        let (gate, stale) = (Arc::default(), AtomicBool::new(false));
-        let known = Known::default();
-        Ok(Arc::new(Self { wire, session, searches, batch, gate, known, stale, gone, watcher }))
+        let reads = Arc::new(BatchedReads::new(Arc::clone(&wire), &session));
+        let searches = Arc::new(SharedSearches::new(Arc::clone(&wire)));
+        let prompts = Arc::new(PromptGate::new(Arc::clone(&wire), gone.clone(), environment.has_display));
+        let (cache, is_retired) = (Cache::new(Arc::clone(&wire)), AtomicBool::new(false));
+        Ok(Arc::new(Self { wire, session, searches, reads, prompts, cache, is_retired, gone, watcher }))
     }
 
-    /// Lets the next call open another link; calls in progress on this one go on.
+    /// Makes the next call open another link. Calls in progress on this one continue.
     pub fn retire(&self) {
-        self.stale.store(true, Ordering::Relaxed);
+        self.is_retired.store(true, Ordering::Relaxed);
     }
 
-    fn is_usable(&self) -> bool {
-        !self.stale.load(Ordering::Relaxed) && !*self.gone.borrow() && !self.wire.bus().is_closed()
+    /// Whether new calls may use it.
+    pub fn is_usable(&self) -> bool {
+        !self.is_retired.load(Ordering::Relaxed) && !*self.gone.borrow() && !self.wire.bus().is_closed()
     }
 }
 
 impl Drop for Link {
     fn drop(&mut self) {
-        // It holds the connection open.
+        // The watcher keeps the connection open.
         self.watcher.abort();
     }
 }
 
-/// Answers that come from the bus and mean that there is no service to ask.
-fn no_service(fault: Fault) -> Fault {
+/// Recognizes the bus's replies that mean that nobody owns the service's name.
+fn no_service_if_unowned(fault: Fault) -> Fault {
     match fault {
         Fault::Unowned(reason) => Error::NoService(reason).into(),
         Fault::Refused { name, message, .. } if name.starts_with("org.freedesktop.DBus.Error.Spawn.") => {
@@ -102,11 +98,11 @@ fn no_service(fault: Fault) -> Fault {
     }
 }
 
-/// Says when the service leaves the bus or loses its name to another, and when the bus itself goes.
-async fn watch_owner(mut owners: MessageStream, service: String, leave: watch::Sender<bool>) {
-    while let Some(Ok(change)) = next(&mut owners).await {
+/// Sends `true` when the service leaves the bus, when it loses its name to another, and when the bus itself ends.
+async fn watch_owner(mut owner_changes: MessageStream, service: String, leave: watch::Sender<bool>) {
+    while let Some(Ok(change)) = next_message(&mut owner_changes).await {
         let body = change.body();
-        // What it tells of others is older than the service.
+        // A change between two other owners happened before this service got the name.
         if body
             .deserialize::<(&str, &str, &str)>()
             .is_ok_and(|(_, old, new)| old == service && new != service)
@@ -115,47 +111,4 @@ async fn watch_owner(mut owners: MessageStream, service: String, leave: watch::S
         }
     }
     leave.send_replace(true);
-}
-
-/// The next message of a stream.
-pub async fn next(stream: &mut MessageStream) -> Option<zbus::Result<Message>> {
-    poll_fn(|context| Pin::new(&mut *stream).poll_next(context)).await
-}
-
-/// The place of the current [`Link`]: opened by the first call that needs one, shared by all.
-pub struct Slot {
-    environment: Environment,
-    current: Mutex<Arc<Opening>>,
-}
-
-type Opening = OnceCell<Result<Arc<Link>, Fault>>;
-
-impl Slot {
-    /// A slot without a link.
-    pub fn new(environment: Environment) -> Self {
-        Self { environment, current: Mutex::default() }
-    }
-
-    /// What the process's environment says.
-    pub fn environment(&self) -> &Environment {
-        &self.environment
-    }
-
-    /// The link, opened where there is none. Calls that come while it opens share the outcome; a
-    /// call that comes after a failure tries anew.
-    pub async fn link(&self) -> Result<Arc<Link>, Fault> {
-        let opening = {
-            let mut current = lock(&self.current);
-            let stale = match current.get() {
-                Some(Ok(link)) => !link.is_usable(),
-                Some(Err(_)) => true,
-                None => false,
-            };
-            if stale {
-                *current = Arc::default();
-            }
-            Arc::clone(&current)
-        };
-        opening.get_or_init(|| Link::open(&self.environment)).await.clone()
-    }
 }

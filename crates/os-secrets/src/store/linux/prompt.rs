@@ -1,4 +1,4 @@
-//! Asking the person: prompts.
+//! Prompts: the dialogs in which the service asks the user.
 
 use std::{
     future::pending,
@@ -16,64 +16,58 @@ use tokio::{
 use zbus::{MatchRule, Message, MessageStream, OwnedObjectPath, OwnedVariant, message::Type};
 
 use super::{
-    bus::Turn,
+    bus::{CallPermit, next_message},
+    daemon::Daemon,
     fault::{Fault, is_absent},
-    link::{Link, next},
-    wire::{Daemon, PROMPT, Wire},
+    spec::{PROMPT, is_null},
+    wire::Wire,
 };
-use crate::{credential::Key, error::Error, executor, progress::Progress, sync::SharedByKey};
+use crate::{
+    credential::Key,
+    error::{Effect, Error},
+    executor,
+    progress::Progress,
+    sync::SharedByKey,
+};
 
-/// Lets one question (to unlock, or to make the default collection) be open at a time, and lets its
-/// answer count for all who wait: a hundred calls on a locked store ask the person once.
+const NO_DISPLAY: &str = "the program runs without a display (neither DISPLAY nor WAYLAND_DISPLAY is set)";
+
+/// Runs the prompts of one link, and makes them wait for each other.
 ///
-/// Prompts that a service wants for a single item, to store or to delete it, are questions of their
-/// own, and only those of one key wait for each other: KeePassXC makes an item in several steps after
-/// its prompt, and two that do so at once do not find each other's.
-#[derive(Default)]
-pub struct Gate {
-    open: Arc<Mutex<()>>,
+/// Prompts to unlock and to create the default collection are shared: one is open at a time, and its outcome counts
+/// for all calls that wait. So a hundred calls on a locked store ask the user once.
+///
+/// A prompt to store or delete one item is not shared. It waits only for other such prompts with the same key:
+/// KeePassXC creates an item in several steps after its prompt, and if two calls do that at once, neither finds the
+/// other's item and both create one.
+pub struct PromptGate {
+    wire: Arc<Wire>,
+    /// Becomes true when the service or the bus is gone.
+    gone: watch::Receiver<bool>,
+    has_display: bool,
+    /// Held while a shared prompt is open.
+    shared: Arc<Mutex<()>>,
+    /// How many shared prompts were dismissed.
     dismissals: AtomicU64,
-    keys: SharedByKey<Key, Mutex<()>>,
+    /// Held while a prompt for an item with this key is open.
+    by_key: SharedByKey<Key, Mutex<()>>,
 }
 
-impl Gate {
-    fn dismissals(&self) -> u64 {
-        self.dismissals.load(Ordering::Relaxed)
-    }
-
-    fn count(&self, answer: &Answer) {
-        if *answer == Answer::Dismissed {
-            self.dismissals.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-}
-
-/// How a prompt ended.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Answer {
-    /// The person answered it, or there was nothing to ask.
-    Completed,
-    /// The person, or the service in the person's place, refused.
-    Dismissed,
-    /// The service could not show it. Holds why, to follow "because".
-    NotShown(String),
-}
-
-/// What the person is asked for.
+/// What a shared prompt asks the user for.
 #[derive(Clone, Copy)]
-enum Question<'a> {
+enum PromptFor<'a> {
     /// To unlock these objects.
     Unlock(&'a [OwnedObjectPath]),
     /// The password of a new default collection.
     DefaultCollection,
 }
 
-impl Question<'_> {
-    /// The prompt that asks it; `/` where there is nothing to ask (any more).
-    async fn prompt(self, wire: &Wire) -> Result<OwnedObjectPath, Fault> {
+impl PromptFor<'_> {
+    /// Requests a prompt from the service. Returns `/` if there is nothing to ask.
+    async fn request(self, wire: &Wire) -> Result<OwnedObjectPath, Fault> {
         match self {
             Self::Unlock(objects) => wire.unlock(objects.to_vec()).await,
-            Self::DefaultCollection => match wire.default_collection().await? {
+            Self::DefaultCollection => match wire.read_default_collection().await? {
                 Some(_) => Ok(OwnedObjectPath::default()),
                 None => wire.create_default_collection().await,
             },
@@ -81,85 +75,142 @@ impl Question<'_> {
     }
 }
 
-impl Link {
-    /// Unlocks objects, with the service's prompt where it wants one.
-    pub async fn unlock(&self, objects: &[OwnedObjectPath], progress: &Progress) -> Result<Answer, Fault> {
-        self.ask(Question::Unlock(objects), progress).await
+/// How a prompt ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum PromptEnd {
+    /// The user answered it, or there was nothing to ask.
+    Completed,
+    /// The user dismissed it, or the service did so in the user's place.
+    Dismissed,
+    /// The service could not show it. Holds the reason, to follow "because".
+    NotShown(String),
+}
+
+/// The receiver's end belongs to the call that waits for a prompt. It is closed when that call is given up.
+type PromptCaller = oneshot::Sender<Result<PromptEnd, Fault>>;
+
+impl PromptGate {
+    /// A gate without prompts. `gone` becomes true when the service or the bus is gone.
+    pub fn new(wire: Arc<Wire>, gone: watch::Receiver<bool>, has_display: bool) -> Self {
+        Self {
+            wire,
+            gone,
+            has_display,
+            shared: Arc::default(),
+            dismissals: AtomicU64::new(0),
+            by_key: SharedByKey::default(),
+        }
     }
 
-    /// Makes the default collection, with the service's prompt for its password. Those who waited
-    /// for their turn find it made.
-    pub async fn create_default_collection(&self, progress: &Progress) -> Result<Answer, Fault> {
-        self.ask(Question::DefaultCollection, progress).await
-    }
-
-    /// Asks a question. Waits while another is open; if that one is dismissed, so is this, unseen.
-    async fn ask(&self, question: Question<'_>, progress: &Progress) -> Result<Answer, Fault> {
-        if !progress.is_interactive() {
-            // On a connection of its own: a prompt that is never shown goes with it, if not before.
-            let wire = self.wire.reconnect().await?;
-            let prompt = question.prompt(&wire).await?;
-            if prompt.as_str() == "/" {
-                return Ok(Answer::Completed);
+    /// Unlocks objects, with the service's prompt if it wants one. Returns `false` if they no longer exist.
+    pub async fn unlock(
+        self: &Arc<Self>,
+        objects: &[OwnedObjectPath],
+        progress: &Progress,
+    ) -> Result<bool, Fault> {
+        match self.ask(PromptFor::Unlock(objects), progress).await {
+            Err(fault) if fault.is_absent() => Ok(false),
+            end => {
+                self.require_completed(end?, "is locked and could not ask for its password")?;
+                Ok(true)
             }
-            let _ = withdraw(&wire, &prompt).await;
-            return Err(Error::InteractionNotAllowed.into());
         }
-        let dismissals = self.gate.dismissals();
-        let turn = Arc::clone(&self.gate.open).lock_owned().await;
-        if self.gate.dismissals() != dismissals {
-            return Ok(Answer::Dismissed);
-        }
-        let prompt = question.prompt(&self.wire).await?;
-        if prompt.as_str() == "/" {
-            return Ok(Answer::Completed);
-        }
-        self.run_prompt(prompt, turn, Some(Arc::clone(&self.gate))).await
     }
 
-    /// Runs a prompt that the service wants for a single item, before it does what it was told; `/`
-    /// is none, and counts as answered. Those of one key take turns.
+    /// Creates the default collection, with the service's prompt for its password. If several calls want one, the
+    /// first creates it.
+    pub async fn create_default_collection(self: &Arc<Self>, progress: &Progress) -> Result<(), Fault> {
+        let end = self.ask(PromptFor::DefaultCollection, progress).await?;
+        let need = "has no default collection yet and could not ask for the password of a new one";
+        self.require_completed(end, need)
+    }
+
+    /// Runs the prompt that the service wants before it changes a single item. If the prompt is `/`, there is
+    /// nothing to do. Prompts with the same key take turns.
     pub async fn confirm(
-        &self,
+        self: &Arc<Self>,
         prompt: OwnedObjectPath,
         key: &Key,
         progress: &Progress,
-    ) -> Result<Answer, Fault> {
-        if prompt.as_str() == "/" {
-            return Ok(Answer::Completed);
+    ) -> Result<(), Fault> {
+        if is_null(&prompt) {
+            return Ok(());
         }
         if !progress.is_interactive() {
             let _ = withdraw(&self.wire, &prompt).await;
             return Err(Error::InteractionNotAllowed.into());
         }
-        let turn = self.gate.keys.get(key.clone(), Mutex::default).lock_owned().await;
-        self.run_prompt(prompt, turn, None).await
+        let turn = self.by_key.get(key.clone(), Mutex::default).lock_owned().await;
+        let end = self.run_prompt(prompt, turn, false).await?;
+        self.require_completed(end, "could not ask for the confirmation it wants")
+    }
+
+    /// Turns any other end than [`PromptEnd::Completed`] into the error that it means. `need` says what the prompt
+    /// was for.
+    fn require_completed(&self, end: PromptEnd, need: &'static str) -> Result<(), Fault> {
+        let reason = match end {
+            PromptEnd::Completed => return Ok(()),
+            PromptEnd::Dismissed if self.has_display => {
+                return Err(Error::UserCanceled { effect: Effect::None }.into());
+            }
+            PromptEnd::Dismissed => NO_DISPLAY.into(),
+            PromptEnd::NotShown(reason) => reason.into(),
+        };
+        Err(Error::InteractionRequired { need, reason }.into())
+    }
+
+    /// Runs a shared prompt. If another one is open and the user dismisses that, this one counts as dismissed and is
+    /// not shown.
+    async fn ask(
+        self: &Arc<Self>,
+        prompt_for: PromptFor<'_>,
+        progress: &Progress,
+    ) -> Result<PromptEnd, Fault> {
+        if !progress.is_interactive() {
+            // Requested on a connection of its own. The service discards the prompt when that connection ends, even
+            // if it cannot be withdrawn.
+            let wire = self.wire.reconnect().await?;
+            let prompt = prompt_for.request(&wire).await?;
+            if is_null(&prompt) {
+                return Ok(PromptEnd::Completed);
+            }
+            let _ = withdraw(&wire, &prompt).await;
+            return Err(Error::InteractionNotAllowed.into());
+        }
+        let dismissals = self.dismissals.load(Ordering::Relaxed);
+        let turn = Arc::clone(&self.shared).lock_owned().await;
+        if self.dismissals.load(Ordering::Relaxed) != dismissals {
+            return Ok(PromptEnd::Dismissed);
+        }
+        let prompt = prompt_for.request(&self.wire).await?;
+        if is_null(&prompt) {
+            return Ok(PromptEnd::Completed);
+        }
+        self.run_prompt(prompt, turn, true).await
     }
 
     /// Runs a prompt in a task of its own, so that its end is seen even if the caller gives up. The turn ends
-    /// with the prompt. A dismissal is counted by `gate`, if there is one.
+    /// with the prompt.
     async fn run_prompt(
-        &self,
+        self: &Arc<Self>,
         path: OwnedObjectPath,
         turn: OwnedMutexGuard<()>,
-        gate: Option<Arc<Gate>>,
-    ) -> Result<Answer, Fault> {
+        is_shared: bool,
+    ) -> Result<PromptEnd, Fault> {
         let mut prompt = Prompt { wire: Arc::clone(&self.wire), path, gone: self.gone.clone() };
-        let (mut caller, answer) = oneshot::channel();
+        let gate = Arc::clone(self);
+        let (mut caller, end) = oneshot::channel();
         executor::spawn(async move {
             let outcome = prompt.run(&mut caller).await;
-            if let (Some(gate), Ok(answer)) = (gate, &outcome) {
-                gate.count(answer);
+            if is_shared && matches!(outcome, Ok(PromptEnd::Dismissed)) {
+                gate.dismissals.fetch_add(1, Ordering::Relaxed);
             }
             drop(turn);
             let _ = caller.send(outcome);
         });
-        answer.await.unwrap_or_else(|_| Err(Error::Internal("its prompt ended early".into()).into()))
+        end.await.unwrap_or_else(|_| Err(Error::Internal("its prompt ended early".into()).into()))
     }
 }
-
-/// Who waits for a prompt's answer.
-type Caller = oneshot::Sender<Result<Answer, Fault>>;
 
 /// A prompt of the service.
 struct Prompt {
@@ -169,54 +220,54 @@ struct Prompt {
 }
 
 impl Prompt {
-    /// Runs the prompt to its end, which has no deadline: the user may be away. If the caller gives up, the
-    /// prompt is withdrawn, or waited for if it cannot be withdrawn.
-    async fn run(&mut self, caller: &mut Caller) -> Result<Answer, Fault> {
+    /// Runs the prompt to its end, which has no deadline: the user may be away. If the caller gives up, the prompt is
+    /// withdrawn. If it cannot be withdrawn, its end is awaited all the same.
+    async fn run(&mut self, caller: &mut PromptCaller) -> Result<PromptEnd, Fault> {
         let outcome = self.show(caller).await;
-        // If showing it was refused, there is nothing to withdraw.
+        // If the service refused to show it, there is nothing to withdraw.
         if outcome.as_ref().is_err_and(|fault| !fault.is_refusal()) {
             let _ = withdraw(&self.wire, &self.path).await;
         }
         outcome
     }
 
-    async fn show(&mut self, caller: &mut Caller) -> Result<Answer, Fault> {
-        let (place, mut signals) = tokio::select! {
-            ready = self.prepare() => ready?,
+    async fn show(&mut self, caller: &mut PromptCaller) -> Result<PromptEnd, Fault> {
+        let (permit, mut signals) = tokio::select! {
             () = caller.closed() => return Err(given_up()),
+            ready = self.prepare() => ready?,
         };
-        let (mut place, mut deadline) = (Some(place), None);
-        let mut reply = pin!(self.wire.prompt(&self.path));
-        let mut end = pin!(end(&mut signals, &mut self.gone));
+        let (mut permit, mut deadline) = (Some(permit), None);
+        let mut reply = pin!(self.wire.show_prompt(&self.path));
+        let mut end = pin!(wait_for_end(&mut signals, &mut self.gone));
         loop {
             tokio::select! {
-                // Some services reply when the prompt is shown, some when it is answered.
-                outcome = &mut reply, if place.is_some() => match outcome {
-                    Ok(()) => place = None,
+                outcome = &mut end => return outcome,
+                // Some services reply when the prompt is shown, others when it is answered.
+                outcome = &mut reply, if permit.is_some() => match outcome {
+                    Ok(()) => permit = None,
                     Err(Fault::Refused { name, message, .. }) if !is_absent(&name) => {
-                        return Ok(Answer::NotShown(format!("its prompt failed: {message} ({name})")));
+                        return Ok(PromptEnd::NotShown(format!("its prompt failed: {message} ({name})")));
                     }
                     Err(fault) => return Err(fault),
                 },
-                outcome = &mut end => return outcome,
                 () = caller.closed(), if deadline.is_none() => {
                     if can_withdraw(&self.wire).await {
                         return Err(given_up());
                     }
                     deadline = Some(Instant::now() + self.wire.bus().timeout());
                 }
-                // The service never said that it shows the prompt. It must not hold up later prompts.
-                () = passed(deadline), if place.is_some() => return Err(given_up()),
+                // The service never replied that it shows the prompt. It must not delay later prompts.
+                () = wait_until(deadline), if permit.is_some() => return Err(given_up()),
             }
         }
     }
 
-    /// Does what must be done before the prompt is shown: takes its place among the prompts, and listens for
-    /// its end, which may be sent before the reply to `Prompt`.
-    async fn prepare(&self) -> Result<(Turn, MessageStream), Fault> {
-        // The bus may be unable to answer later.
+    /// Does what must precede the prompt: acquires a permit, and subscribes to its end, which the service may send
+    /// before the reply to `Prompt`.
+    async fn prepare(&self) -> Result<(CallPermit, MessageStream), Fault> {
+        // Asked now, because the bus may be unable to answer later.
         self.wire.daemon().await;
-        let place = self.wire.bus().prompt_turn().await?;
+        let permit = self.wire.bus().acquire_prompt_permit().await?;
         let completed = MatchRule::builder()
             .msg_type(Type::Signal)
             .sender(self.wire.service())
@@ -224,17 +275,17 @@ impl Prompt {
             .interface(PROMPT)
             .member("Completed")
             .build();
-        Ok((place, self.wire.bus().listen(completed).await?))
+        Ok((permit, self.wire.bus().subscribe(completed).await?))
     }
 }
 
-/// Nobody is left to read it.
+/// The outcome of a prompt whose caller has gone. No call reads it.
 fn given_up() -> Fault {
     Fault::Lost("the call was given up".into())
 }
 
-/// Waits until a moment; for ever if there is none.
-async fn passed(deadline: Option<Instant>) {
+/// Waits until a moment, or for ever if there is none.
+async fn wait_until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => sleep_until(deadline).await,
         None => pending().await,
@@ -242,29 +293,33 @@ async fn passed(deadline: Option<Instant>) {
 }
 
 /// Waits for the end of a prompt.
-async fn end(signals: &mut MessageStream, gone: &mut watch::Receiver<bool>) -> Result<Answer, Fault> {
+async fn wait_for_end(
+    signals: &mut MessageStream,
+    gone: &mut watch::Receiver<bool>,
+) -> Result<PromptEnd, Fault> {
     tokio::select! {
-        signal = next(signals) => completion(signal),
+        signal = next_message(signals) => read_completed(signal),
         _ = gone.wait_for(|gone| *gone) => {
             Err(Fault::Lost("the service went away while its prompt was open".into()))
         }
     }
 }
 
-fn completion(signal: Option<zbus::Result<Message>>) -> Result<Answer, Fault> {
+/// Reads the signal `Completed`.
+fn read_completed(signal: Option<zbus::Result<Message>>) -> Result<PromptEnd, Fault> {
     let Some(Ok(signal)) = signal else {
         return Err(Fault::Lost("the bus went away while a prompt was open".into()));
     };
     match signal.body().deserialize::<(bool, OwnedVariant)>() {
-        Ok((true, _)) => Ok(Answer::Dismissed),
-        Ok((false, _)) => Ok(Answer::Completed),
+        Ok((true, _)) => Ok(PromptEnd::Dismissed),
+        Ok((false, _)) => Ok(PromptEnd::Completed),
         Err(_) => Err(Fault::malformed("a prompt with a signal of the wrong form")),
     }
 }
 
-/// Dismisses a prompt that nobody waits for any more, if the service can do that.
+/// Dismisses a prompt whose caller has gone, if the service allows that.
 async fn withdraw(wire: &Wire, prompt: &OwnedObjectPath) -> Result<(), Fault> {
-    if can_withdraw(wire).await { wire.dismiss(prompt).await } else { Ok(()) }
+    if can_withdraw(wire).await { wire.dismiss_prompt(prompt).await } else { Ok(()) }
 }
 
 /// Whether the service's prompts can be dismissed. gnome-keyring's cannot, nor can those of a service that may

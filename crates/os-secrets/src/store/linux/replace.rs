@@ -1,60 +1,52 @@
-//! Replacing a secret in the item that holds it.
+//! Replacing the secret of an existing item, without making the item anew.
 
 use zbus::OwnedObjectPath;
 
-use super::{SecretService, fault::Fault, link::Link, shared::SearchIn, wire::Daemon};
-use crate::{
-    credential::{Key, Secret},
-    progress::Progress,
-};
+use super::{attempt::Attempt, daemon::Daemon, fault::Fault, shared_searches::SearchIn};
+use crate::credential::Secret;
 
-impl SecretService {
-    /// Whether the service replaces a secret in its item to the same end as it replaces the item.
+impl Attempt<'_> {
+    /// Whether the service's `SetSecret` has the same effect as its `CreateItem` on an existing item.
     ///
-    /// gnome-keyring's CreateItem comes to the same (attributes, label, content type and times), and
-    /// takes twice as long, the more the larger the keyring. Other services are left to their own way:
-    /// KeePassXC, for one, asks the person at CreateItem and not at SetSecret.
-    pub(super) async fn replaces_in_place(&self, link: &Link) -> bool {
-        link.session.is_numbered() && link.wire.daemon().await == Daemon::GnomeKeyring
+    /// gnome-keyring's has: attributes, label, content type and times come out the same. `CreateItem` takes twice as
+    /// long, and longer in a larger keyring. With other services we always use `CreateItem`: KeePassXC, for example,
+    /// asks the user at `CreateItem` and not at `SetSecret`.
+    pub(super) async fn replaces_in_place(&self) -> bool {
+        self.link.session.is_numbered() && self.link.wire.daemon().await == Daemon::GnomeKeyring
     }
 
-    /// Gives the one item of a key in the default collection another secret; whether that was done.
-    pub(super) async fn replace(
-        &self,
-        link: &Link,
-        key: &Key,
-        value: &Secret,
-        progress: &Progress,
-    ) -> Result<bool, Fault> {
-        // Before the item is looked at, so that nothing waits between that and the change.
-        let turn = link.wire.bus().change_turn().await?;
-        let item = match find_plain(link, key).await {
+    /// Gives the key's only item in the default collection another secret. Returns whether that was done.
+    pub(super) async fn replace_secret(&self, value: &Secret) -> Result<bool, Fault> {
+        // Acquired before we look at the item, so that nothing waits between that and the change.
+        let permit = self.link.wire.bus().acquire_change_permit().await?;
+        let item = match self.find_plain_item().await {
             Ok(Some(item)) => item,
             Ok(None) => return Ok(false),
-            // CreateItem's answer tells what is the matter.
+            // The reply to CreateItem will tell what is wrong.
             Err(fault) if fault.is_answer() => return Ok(false),
             Err(fault) => return Err(fault),
         };
-        match link.wire.set_secret(&item, link.session.seal(value)?, turn, progress).await {
+        let secret = self.link.session.encode(value)?;
+        match self.link.wire.set_secret(&item, secret, permit, self.progress).await {
             Ok(()) => {
-                progress.done();
+                self.progress.done();
                 Ok(true)
             }
-            // Locked, or gone meanwhile.
+            // The item is locked, or was deleted since.
             Err(fault) if fault.is_refusal() => {
-                progress.refused();
+                self.progress.refused();
                 Ok(false)
             }
             Err(fault) => Err(fault),
         }
     }
-}
 
-/// The one item of a key in the default collection, where it is as we make them.
-async fn find_plain(link: &Link, key: &Key) -> Result<Option<OwnedObjectPath>, Fault> {
-    let mut found = link.searches.items(key, SearchIn::Default).await?.unlocked;
-    match (found.pop(), found.is_empty()) {
-        (Some(item), true) if link.is_plain(&item, key).await? => Ok(Some(item)),
-        _ => Ok(None),
+    /// Finds the key's only item in the default collection, if it is as we make items.
+    async fn find_plain_item(&self) -> Result<Option<OwnedObjectPath>, Fault> {
+        let mut found = self.link.searches.find_items(self.key, SearchIn::Default).await?.unlocked;
+        match (found.pop(), found.is_empty()) {
+            (Some(item), true) if self.link.cache.is_plain(&item, self.key).await? => Ok(Some(item)),
+            _ => Ok(None),
+        }
     }
 }

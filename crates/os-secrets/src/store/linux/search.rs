@@ -1,103 +1,57 @@
-//! Which items there are, and which of them counts.
+//! Which items a key has, including those that a search does not show while they are locked, and which of several
+//! items is read.
 
 use std::collections::HashSet;
 
 use zbus::OwnedObjectPath;
 
 use super::{
-    SecretService, TURNS,
+    attempt::{Attempt, MAX_ROUNDS, UnlockFor, unsettled},
+    daemon::Daemon,
     fault::Fault,
     link::Link,
-    shared::SearchIn,
-    unsettled,
-    wire::{DEFAULT_COLLECTION, Daemon, Found, parent},
+    shared_searches::SearchIn,
+    spec::{DEFAULT_COLLECTION, FoundItems, parent},
 };
-use crate::{credential::Key, progress::Progress};
 
-impl SecretService {
-    /// All items of a key. Where there are none to be seen, what may hide them is unlocked, and they
-    /// are searched again; also where there are none of the default collection, whose count before all.
-    pub(super) async fn search(
-        &self,
-        link: &Link,
-        key: &Key,
-        asked: &mut bool,
-        progress: &Progress,
-    ) -> Result<Found, Fault> {
-        if would_ask(link).await?
-            && let Some(default) = link.wire.default_collection().await?
+impl Attempt<'_> {
+    /// Finds all items of the key.
+    ///
+    /// If the default collection shows none, items may be hidden because they are locked. Then it unlocks what may
+    /// hide them and searches again, even if another collection has shown some: those of the default collection have
+    /// precedence.
+    pub(super) async fn search(&mut self) -> Result<FoundItems, Fault> {
+        if would_ask(&self.link).await?
+            && let Some(default) = self.link.wire.read_default_collection().await?
         {
-            self.unlock(link, &[default], asked, progress).await?;
+            self.unlock(&[default], UnlockFor::Search).await?;
         }
-        for _ in 0..TURNS {
-            // Known before it searches, because a keyring may be unlocked meanwhile.
-            let shows_all = link.is_known_to_show_all();
-            let found = link.searches.items(key, SearchIn::Everywhere).await?;
-            if shows_all || shows_default(link, &found).await? {
+        for _ in 0..MAX_ROUNDS {
+            // Read before the search, because a keyring may be unlocked during it.
+            let shows_all = self.link.cache.shows_all();
+            let found = self.link.searches.find_items(self.key, SearchIn::Everywhere).await?;
+            if shows_all || shows_default(&self.link, &found).await? {
                 return Ok(found);
             }
-            let hiding = self.hiding(link, &found, Some(&key.service), Some(&key.name)).await?;
+            let (service, name) = (Some(&*self.key.service), Some(&*self.key.name));
+            let hiding = find_hiding(&self.link, &found, service, name).await?;
             if hiding.is_empty() {
                 return Ok(found);
             }
-            self.unlock(link, &hiding, asked, progress).await?;
+            self.unlock(&hiding, UnlockFor::Search).await?;
         }
         Err(unsettled("SearchItems"))
     }
 
-    /// What must be unlocked to know whether there is an item that no search shows.
-    ///
-    /// KeePassXC shows no items of a locked collection at all, oo7-daemon none in a search. gnome-keyring
-    /// shows those of a keyring that was not unlocked since it started, but under another schema.
-    pub(super) async fn hiding(
-        &self,
-        link: &Link,
-        found: &Found,
-        service: Option<&str>,
-        name: Option<&str>,
-    ) -> Result<Vec<OwnedObjectPath>, Fault> {
-        let locked = async {
-            if link.wire.daemon().await == Daemon::GnomeKeyring && name.is_some() {
-                // It hides nothing from a search without the schema, which the next call may not need.
-                return link.learn_whether_all_is_shown().await.map(|()| false);
-            }
-            link.wire.is_locked(DEFAULT_COLLECTION).await
-        };
-        let (locked, alike) = tokio::join!(locked, link.wire.search_any_schema(service, name));
-        let known: HashSet<_> = found.locked.iter().collect();
-        let (locked, mut alike) = (locked?, alike?.locked);
-        alike.retain(|item| !known.contains(item));
-        // Of a name they may be what is looked for, in whatever collection; of a service or of all,
-        // others' items as well.
-        if !alike.is_empty() && (locked || name.is_some()) {
-            return Ok(alike);
-        }
-        if !locked {
-            return Ok(Vec::new());
-        }
-        if link.wire.default_is_empty().await?
-            || link.wire.search_any_schema(None, None).await?.locked.is_empty()
-        {
-            return Ok(link.wire.default_collection().await?.into_iter().collect());
-        }
-        Ok(Vec::new())
-    }
-
-    /// The item that a get reads, and whether it is locked.
-    pub(super) async fn find(
-        &self,
-        link: &Link,
-        key: &Key,
-        asked: &mut bool,
-        progress: &Progress,
-    ) -> Result<Option<(OwnedObjectPath, bool)>, Fault> {
-        // The first time one message tells both what is in the default collection and which that is.
-        // Reading the item tells whether it is locked.
-        if link.session.is_numbered() && link.is_to_seek_default() {
-            match link.searches.items(key, SearchIn::Default).await {
+    /// Finds the item that a get reads, and whether it is locked.
+    pub(super) async fn find_item(&mut self) -> Result<Option<(OwnedObjectPath, bool)>, Fault> {
+        // The first time, one message finds both the item and the path of the default collection. Reading the item
+        // tells whether it is locked.
+        if self.link.session.is_numbered() && self.link.cache.claim_default_lookup() {
+            match self.link.searches.find_items(self.key, SearchIn::Default).await {
                 Ok(found) => {
                     if let Some(item) = found.unlocked.into_iter().next() {
-                        link.learn_default(&item);
+                        self.link.cache.remember_default_of(&item);
                         return Ok(Some((item, false)));
                     }
                 }
@@ -105,37 +59,73 @@ impl SecretService {
                 Err(fault) => return Err(fault),
             }
         }
-        let found = self.search(link, key, asked, progress).await?;
-        self.choose(link, found).await
-    }
-
-    /// Of several items, the one in the default collection, else an unlocked one; with it, whether
-    /// it is locked.
-    async fn choose(&self, link: &Link, found: Found) -> Result<Option<(OwnedObjectPath, bool)>, Fault> {
-        let several = found.len() > 1;
-        let unlocked = found.unlocked.into_iter().map(|item| (item, false));
-        let mut items: Vec<_> = unlocked.chain(found.locked.into_iter().map(|item| (item, true))).collect();
-        if several
-            && let Some(collection) = link.wire.default_collection().await?
-            && let Some(at) = items.iter().position(|(item, _)| parent(item) == collection.as_str())
-        {
-            return Ok(Some(items.swap_remove(at)));
-        }
-        Ok(items.into_iter().next())
+        let found = self.search().await?;
+        choose_item(&self.link, found).await
     }
 }
 
-/// Whether some of the items are the default collection's, so that it hides none.
-pub(super) async fn shows_default(link: &Link, found: &Found) -> Result<bool, Fault> {
+/// Chooses the item in the default collection, else an unlocked one. Also returns whether it is locked.
+async fn choose_item(link: &Link, found: FoundItems) -> Result<Option<(OwnedObjectPath, bool)>, Fault> {
+    let has_several = found.len() > 1;
+    let unlocked = found.unlocked.into_iter().map(|item| (item, false));
+    let mut items: Vec<_> = unlocked.chain(found.locked.into_iter().map(|item| (item, true))).collect();
+    if has_several
+        && let Some(collection) = link.wire.read_default_collection().await?
+        && let Some(at) = items.iter().position(|(item, _)| parent(item) == collection.as_str())
+    {
+        return Ok(Some(items.swap_remove(at)));
+    }
+    Ok(items.into_iter().next())
+}
+
+/// Finds what must be unlocked to know whether there is an item that the search did not show.
+///
+/// KeePassXC shows no items of a locked collection at all. oo7-daemon shows none in a search. gnome-keyring shows those
+/// of a keyring that was not unlocked since it started, but under another schema.
+pub(super) async fn find_hiding(
+    link: &Link,
+    found: &FoundItems,
+    service: Option<&str>,
+    name: Option<&str>,
+) -> Result<Vec<OwnedObjectPath>, Fault> {
+    let is_default_locked = async {
+        if link.wire.daemon().await == Daemon::GnomeKeyring && name.is_some() {
+            // It shows everything to a search without the schema. Perhaps the next call does not even need that one.
+            return link.cache.learn_whether_all_is_shown().await.map(|()| false);
+        }
+        link.wire.is_locked(DEFAULT_COLLECTION).await
+    };
+    let (is_default_locked, any_schema) =
+        tokio::join!(is_default_locked, link.wire.search_any_schema(service, name));
+    let known: HashSet<_> = found.locked.iter().collect();
+    let (is_default_locked, mut hidden) = (is_default_locked?, any_schema?.locked);
+    hidden.retain(|item| !known.contains(item));
+    // Items with the service and the name may be the ones that we look for, in any collection. If there is no name,
+    // some of them belong to other programs.
+    if !hidden.is_empty() && (is_default_locked || name.is_some()) {
+        return Ok(hidden);
+    }
+    if !is_default_locked {
+        return Ok(Vec::new());
+    }
+    if link.wire.is_default_empty().await? || link.wire.search_any_schema(None, None).await?.locked.is_empty()
+    {
+        return Ok(link.wire.read_default_collection().await?.into_iter().collect());
+    }
+    Ok(Vec::new())
+}
+
+/// Whether the search has shown items of the default collection. If so, that collection hides none.
+pub(super) async fn shows_default(link: &Link, found: &FoundItems) -> Result<bool, Fault> {
     if found.is_empty() {
         return Ok(false);
     }
-    let Some(collection) = link.default_collection().await? else { return Ok(false) };
+    let Some(collection) = link.cache.default_collection().await? else { return Ok(false) };
     Ok(found.unlocked.iter().chain(&found.locked).any(|item| parent(item) == collection.as_str()))
 }
 
-/// Whether a search would open a prompt of the service's own, and be answered when the person has
-/// answered that.
+/// Whether a search would make the service open a prompt by itself. The service would answer the search only after
+/// the user has answered the prompt.
 pub(super) async fn would_ask(link: &Link) -> Result<bool, Fault> {
     let asks = !link.session.is_numbered() && link.wire.daemon().await == Daemon::KeePassXc;
     Ok(asks && link.wire.is_locked(DEFAULT_COLLECTION).await?)

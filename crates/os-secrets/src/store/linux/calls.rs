@@ -1,0 +1,151 @@
+//! What get, set, delete, has and list mean.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use tokio::task::JoinSet;
+
+use super::{
+    attempt::{Attempt, MAX_ROUNDS, UnlockFor, unsettled},
+    fault::Fault,
+    link::Link,
+    search,
+    spec::is_null,
+};
+use crate::{
+    credential::{Key, Secret},
+    error::Error,
+};
+
+/// The maximum number of items with one key that a delete removes. More of them come only from a faulty or hostile
+/// service, which would keep the call busy for ever.
+const MAX_DELETIONS: usize = 1000;
+
+impl Attempt<'_> {
+    /// Reads the credential.
+    pub(super) async fn get(mut self) -> Result<Option<Secret>, Fault> {
+        for _ in 0..MAX_ROUNDS {
+            let Some((item, is_locked)) = self.find_item().await? else { return Ok(None) };
+            if !is_locked {
+                match self.link.reads.get_secret(item.clone()).await {
+                    Ok(secret) => return self.link.session.decode(secret).map(Some),
+                    // Replaced or deleted since the search.
+                    Err(fault) if fault.is_absent() => continue,
+                    Err(fault) if fault.is_locked() => {}
+                    Err(fault) => return Err(fault),
+                }
+            }
+            self.unlock(&[item], UnlockFor::Items).await?;
+        }
+        Err(unsettled("GetSecret"))
+    }
+
+    /// Stores the credential.
+    pub(super) async fn set(mut self, value: &Secret) -> Result<(), Fault> {
+        let replaces_in_place = self.replaces_in_place().await;
+        if replaces_in_place && self.replace_secret(value).await? {
+            return Ok(());
+        }
+        for _ in 0..MAX_ROUNDS {
+            let secret = self.link.session.encode(value)?;
+            let fault = match self.link.wire.create_item(self.key, secret, self.progress).await {
+                Ok((item, prompt)) => {
+                    if replaces_in_place && is_null(&prompt) {
+                        self.link.cache.remember_plain(item, self.key);
+                    }
+                    return self.confirm(prompt).await;
+                }
+                Err(fault) => fault,
+            };
+            if !fault.is_refusal() {
+                return Err(fault);
+            }
+            self.progress.refused();
+            match self.link.wire.read_default_collection().await? {
+                Some(collection) if fault.is_locked() => {
+                    self.unlock(&[collection], UnlockFor::Items).await?;
+                }
+                None if (fault.is_locked() || fault.is_absent())
+                    && !self.has_created_default_collection() =>
+                {
+                    self.create_default_collection().await?;
+                }
+                _ => return Err(fault),
+            }
+        }
+        Err(unsettled("CreateItem"))
+    }
+
+    /// Deletes every item of the key.
+    pub(super) async fn delete(mut self) -> Result<(), Fault> {
+        for _ in 0..MAX_ROUNDS {
+            let found = self.search().await?;
+            if found.len() > MAX_DELETIONS {
+                return Err(Fault::malformed(format!(
+                    "SearchItems with {} items of one name, which no program can have stored",
+                    found.len()
+                )));
+            }
+            if !found.locked.is_empty() {
+                // Before the first deletion, so that all items are deleted or none.
+                self.unlock(&found.locked, UnlockFor::Items).await?;
+                continue;
+            }
+            let (mut some_locked, mut some_absent) = (false, false);
+            for item in &found.unlocked {
+                match self.link.wire.delete_item(item, self.progress).await {
+                    Ok(prompt) => self.confirm(prompt).await?,
+                    Err(fault) => {
+                        if fault.is_refusal() {
+                            self.progress.refused();
+                        }
+                        match fault {
+                            fault if fault.is_locked() => some_locked = true,
+                            // Another program has deleted or replaced it. The next search tells which.
+                            fault if fault.is_absent() => some_absent = true,
+                            fault => return Err(fault),
+                        }
+                    }
+                }
+            }
+            if some_locked {
+                self.unlock(&found.unlocked, UnlockFor::Items).await?;
+            } else if !some_absent {
+                return Ok(());
+            }
+        }
+        Err(unsettled("Delete"))
+    }
+
+    /// Whether there is such a credential.
+    pub(super) async fn has(mut self) -> Result<bool, Fault> {
+        Ok(!self.search().await?.is_empty())
+    }
+}
+
+/// The keys of all items, or of one service's.
+pub async fn list(link: &Link, service: Option<&str>) -> Result<Vec<Key>, Fault> {
+    if search::would_ask(link).await? {
+        return Err(Error::InteractionNotAllowed.into());
+    }
+    let found = link.wire.search_service(service).await?;
+    if !search::shows_default(link, &found).await?
+        && !search::find_hiding(link, &found, service, None).await?.is_empty()
+    {
+        return Err(Error::InteractionNotAllowed.into());
+    }
+    let mut reads = JoinSet::new();
+    for item in found.unlocked.into_iter().chain(found.locked) {
+        let wire = Arc::clone(&link.wire);
+        reads.spawn(async move { wire.read_key(&item).await });
+    }
+    let mut keys = BTreeSet::new();
+    while let Some(read) = reads.join_next().await {
+        match read.map_err(|error| Error::Internal(format!("reading a name ended early: {error}")))? {
+            Ok(key) => keys.extend(key),
+            // Deleted since the search.
+            Err(fault) if fault.is_absent() => {}
+            Err(fault) => return Err(fault),
+        }
+    }
+    Ok(keys.into_iter().collect())
+}
