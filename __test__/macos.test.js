@@ -149,7 +149,7 @@ describe("Keychain", macOnly("Keychain"), () => {
     try {
       const found = examine();
       assert.equal(found.unlocked, false);
-      assert.equal(found.problems[0].mend, "security unlock-keychain");
+      assert.equal(found.problems[0].fix, "security unlock-keychain");
     } finally {
       keychain.unlock();
     }

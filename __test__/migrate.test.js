@@ -83,7 +83,7 @@ for (const from of Object.keys(packages)) {
       const { code, stdout, stderr } = await migrate(session, ...args, "--delete");
       assert.equal(code, 1);
       assert.equal(stdout, lines("moved").replace("moved alice\n", ""));
-      assert.match(stderr, /^secrets: alice is not copied: another value is there under this name/);
+      assert.match(stderr, /^secrets: alice was not copied: a different value is stored under this name/);
       assert.equal(await ours.get(service, "alice"), "newer");
       const [left, ...others] = (await items(session)).filter((item) => !ofOurs(item));
       assert.deepEqual([left.secret, others], [values.alice, []]);
@@ -121,7 +121,7 @@ describe("migrate", () => {
     });
     const { code, stdout, stderr } = await migrate(session, "--from", "napi-rs", "--service", service);
     assert.deepEqual([code, stdout], [1, ""]);
-    assert.match(stderr, /alice is not copied: there are several of this name/);
+    assert.match(stderr, /alice was not copied: several credentials have this name/);
     assert.equal((await items(session)).filter(ofOurs).length, 0);
   });
 
@@ -135,7 +135,7 @@ describe("migrate", () => {
     await prompter.expect("cancel");
     const { code, stdout, stderr } = await migrate(session, "--from", "bus-preferences");
     assert.deepEqual([code, stdout], [1, ""]);
-    assert.match(stderr, /^secrets: a is not copied: .*\n$/);
+    assert.match(stderr, /^secrets: a was not copied: .*\n$/);
   });
 
   it("leaves what is empty, and says so", linuxOnly("a bus"), async (t) => {
@@ -150,7 +150,7 @@ describe("migrate", () => {
       "--delete",
     );
     assert.deepEqual([code, stdout], [1, ""]);
-    assert.equal(stderr, "secrets: alice is not copied: it is empty; nothing was deleted\n");
+    assert.equal(stderr, "secrets: alice was not copied: the value is empty; nothing was deleted\n");
     assert.equal((await items(session)).length, 1);
   });
 

@@ -50,7 +50,7 @@ for (const way of Object.keys(ways)) {
       );
       // A new identity could not decrypt the secrets for this one.
       const before = readFileSync(identity);
-      await fails(["init"], 1, /is there already/);
+      await fails(["init"], 1, /already exists/);
       assert.deepEqual(readFileSync(identity), before);
 
       const stored = await secrets(["set", "token", "--store", "file"], { input: "value\n" });
@@ -88,8 +88,8 @@ for (const way of Object.keys(ways)) {
       await gives(["-C", "project", "--store", "store/s.age", "set", "name"], { env, input: "value" });
       assert.ok(existsSync(join(folder, "s.age")));
       assert.equal(await gives(["--store", "./project/store/s.age", "get", "name"], { env }), "value\n");
-      await fails(["--store", "s.age", "get", "name"], 2, /a store is os, file, or the path of a file/);
-      await fails(["--store", "memory", "get", "name"], 2, /a store is os, file, or the path of a file/);
+      await fails(["--store", "s.age", "get", "name"], 2, /unknown store; use os, file, or a path/);
+      await fails(["--store", "memory", "get", "name"], 2, /unknown store; use os, file, or a path/);
       if (isWindows) return;
       chmodSync(folder, 0o750);
       await fails(["--store", "./project/store/s.age", "get", "name"], 1, /Run: chmod 700 /, { env });
@@ -115,7 +115,7 @@ for (const way of Object.keys(ways)) {
       const env = { OS_SECRETS_IDENTITY: path };
       assert.equal(await gives([...store, "get", "name"], { env }), "second\n");
       await fails([...store, "rekey", "--remove", own], 1, /the identity in use/);
-      await fails([...store, "rekey", "--add", "age1nonsense"], 2, /a recipient is age1/);
+      await fails([...store, "rekey", "--add", "age1nonsense"], 2, /a recipient starts with age1/);
       assert.equal(await gives([...store, "rekey", "--remove", own], { env }), `${other.recipient}\n`);
       assert.throws(() => decrypt(file, identity));
       await fails([...store, "get", "name"], 1, /encrypted for other recipients/);
@@ -144,7 +144,7 @@ for (const way of Object.keys(ways)) {
       await gives(["--store", "file", "set", "--service", "other", "x"], { input: "another" });
       const again = await secrets(copy);
       assert.deepEqual([again.code, again.stdout], [1, ofMyCli]);
-      assert.match(again.stderr, /^secrets: other\/x is not copied: another value is there/);
+      assert.match(again.stderr, /^secrets: other\/x was not copied: a different value is stored/);
       // Copies them back into a keyring that no longer has them.
       for (const name of ["token", "a/b"]) await gives(["delete", "--service", "my-cli", name]);
       await gives(["copy", "--from", "file", "--to", "os", "--service", "my-cli"]);
@@ -158,10 +158,10 @@ for (const way of Object.keys(ways)) {
 
     it("does not write its result over keys and secrets", async (t) => {
       const { session, gives, fails, file, identity } = await prepare(t);
-      await fails(["init", "key", "-o", "key"], 2, /-o names a file that holds keys or secrets/);
-      await fails(["init", "./key", "-o", "key"], 2, /-o names a file that holds keys or secrets/);
+      await fails(["init", "key", "-o", "key"], 2, /-o would overwrite a file that holds keys or secrets/);
+      await fails(["init", "./key", "-o", "key"], 2, /-o would overwrite a file that holds keys or secrets/);
       assert.ok(!existsSync(join(session.directory, "key")));
-      await fails(["--store", "./new.age", "set", "a", "-o", "new.age"], 2, /-o names a file/, {
+      await fails(["--store", "./new.age", "set", "a", "-o", "new.age"], 2, /-o would overwrite a file/, {
         input: "v",
       });
       await gives(["init"]);
@@ -171,9 +171,15 @@ for (const way of Object.keys(ways)) {
       const before = [file, `${file}.backup`, identity].map((path) => readFileSync(path));
       for (const path of [file, `${file}.backup`, `${join(file, "..")}/./secrets.age`, identity]) {
         for (const args of [["get", "a"], ["rekey"], ["list"]]) {
-          await fails([...args, "-o", path], 2, /-o names a file that holds keys or secrets/, { env });
+          await fails([...args, "-o", path], 2, /-o would overwrite a file that holds keys or secrets/, {
+            env,
+          });
         }
-        await fails(["copy", "--from", "file", "--to", "./x/y.age", "-o", path], 2, /-o names a file/);
+        await fails(
+          ["copy", "--from", "file", "--to", "./x/y.age", "-o", path],
+          2,
+          /-o would overwrite a file/,
+        );
       }
       const after = [file, `${file}.backup`, identity].map((path) => readFileSync(path));
       assert.deepEqual(after, before);
@@ -191,9 +197,9 @@ for (const way of Object.keys(ways)) {
       await fails(
         ["copy", "--store", "file", "--from", "file", "--to", "os"],
         2,
-        /--store does not go with copy/,
+        /--store cannot be used with copy/,
       );
-      await fails(["init", "x", "--store", "file"], 2, /--store does not go with init/);
+      await fails(["init", "x", "--store", "file"], 2, /--store cannot be used with init/);
     });
 
     it("examines the file", async (t) => {
@@ -206,7 +212,7 @@ for (const way of Object.keys(ways)) {
       const bare = await doctor();
       assert.deepEqual([bare.code, bare.works, bare.key], [1, false, null]);
       assert.match(bare.problems[0].what, /nothing to unlock/);
-      assert.equal(bare.problems[0].mend, "secrets init");
+      assert.equal(bare.problems[0].fix, "secrets init");
       const recipient = (await gives(["init"])).trim();
       const empty = await doctor();
       assert.deepEqual([empty.code, empty.exists, empty.credentials, empty.key], [0, false, 0, identity]);
@@ -233,12 +239,12 @@ for (const way of Object.keys(ways)) {
       if (!isWindows) {
         chmodSync(file, 0o644);
         const open = await doctor();
-        assert.equal(open.problems[0].mend, `chmod 600 ${file}`);
+        assert.equal(open.problems[0].fix, `chmod 600 ${file}`);
         chmodSync(file, 0o600);
       }
       writeFileSync(file, "damaged");
-      const mend = isWindows ? `copy "${file}.backup" "${file}"` : `cp ${file}.backup ${file}`;
-      assert.equal((await doctor()).problems[0].mend, mend);
+      const fix = isWindows ? `copy "${file}.backup" "${file}"` : `cp ${file}.backup ${file}`;
+      assert.equal((await doctor()).problems[0].fix, fix);
     });
 
     it(
@@ -249,7 +255,7 @@ for (const way of Object.keys(ways)) {
         const type = (args, steps, first = ways[way]("secrets")) =>
           runOnTerminal(session, [...first, ...args], steps);
         const set = ["--store", "file", "set", "name", "value"];
-        const [once, again] = [`Passphrase of the new file ${file}: `, "The same again: "];
+        const [once, again] = [`Passphrase for the new file ${file}: `, "Repeat the passphrase: "];
         const differing = await type(set, [
           [once, "one\r"],
           [again, "two\r"],
@@ -262,7 +268,7 @@ for (const way of Object.keys(ways)) {
           [again, "correct horse\r"],
         ]);
         assert.equal(made.code, 0, made.shown);
-        const prompt = `Passphrase of ${file}: `;
+        const prompt = `Passphrase for ${file}: `;
         const read = await type(["--store", "file", "get", "name"], [[prompt, "correct horse\r"]]);
         assert.ok(read.code === 0 && read.shown.includes("value"), read.shown);
         assert.ok(!read.shown.includes("horse"));

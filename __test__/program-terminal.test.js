@@ -22,7 +22,7 @@ for (const way of Object.keys(ways)) {
     const type = (args, steps, env) => runOnTerminal(session, [...ways[way]("secrets"), ...args], steps, env);
     const get = (name) => runProgram(session, way, "secrets", ["get", name]);
     const first = "Value of token: ";
-    const again = "The same again: ";
+    const again = "Repeat the value: ";
 
     it("asks twice for a value, and shows nothing of it", async () => {
       const typed = `${SECRET}\r`;
@@ -55,7 +55,7 @@ for (const way of Object.keys(ways)) {
       await runProgram(session, way, "secrets", ["set", "token"], { input: "before" });
       for (const [answers, code, told] of [
         [["one\r", "two\r"], 1, "the two values differ; nothing was changed"],
-        [["\r", "\r"], 2, "the value is empty, and nothing was changed; use delete to remove a secret"],
+        [["\r", "\r"], 2, "the value is empty; nothing was changed. To remove a secret, use delete"],
         [["\u0004"], 1, "no value was entered; nothing was changed"],
       ]) {
         const steps = answers.map((answer, at) => [[first, again][at], answer]);

@@ -77,7 +77,7 @@ for (const way of Object.keys(ways)) {
       for (const input of ["", "\n", "\r\n", Buffer.from([0xff]), "a\0b"]) {
         const { code, stdout, stderr } = await secrets(["set", "kept"], { input });
         assert.deepEqual([code, stdout], [2, ""]);
-        assert.match(stderr, /^secrets: the value is (empty, .*use delete|not UTF-8 text)/);
+        assert.match(stderr, /^secrets: the value (is empty; .*use delete|must be UTF-8 text)/);
       }
       assert.equal((await secrets(["set", "kept", ""])).code, 2);
       assert.deepEqual(await secrets(["get", "kept"]), quietly("kept\n"));
@@ -229,7 +229,7 @@ EMPTY=
 REFERENCE=secret:api_key
 `;
       const notes =
-        "secrets: EMPTY is left out: it is empty\nsecrets: REFERENCE is left out: it is a reference already\n";
+        "secrets: skipped EMPTY: the value is empty\nsecrets: skipped REFERENCE: the value is already a reference\n";
 
       it("stores each value under its variable's name", async () => {
         writeFileSync(join(session.directory, ".env"), dotenv);
@@ -306,7 +306,7 @@ REFERENCE=secret:api_key
     });
 
     it("tells what is wrong, and the command that mends it", async (t) => {
-      for (const [what, options, prepare, env, told, mend] of [
+      for (const [what, options, prepare, env, told, fix] of [
         ["no bus", { bus: false }, undefined, {}, /no usable D-Bus session bus/, /^dbus-run-session/],
         [
           "no service",
@@ -340,10 +340,10 @@ REFERENCE=secret:api_key
         assert.deepEqual([code, works], [1, false], what);
         const fatal = problems.find((problem) => problem.fatal);
         assert.match(fatal.what, told);
-        assert.match(fatal.mend, mend);
+        assert.match(fatal.fix, fix);
         const text = await examine();
         assert.equal(text.code, 1);
-        assert.ok(text.stdout.includes(`problem: ${fatal.what}\n  ${fatal.mend}\n`), text.stdout);
+        assert.ok(text.stdout.includes(`problem: ${fatal.what}\n  ${fatal.fix}\n`), text.stdout);
       }
     });
 
@@ -375,8 +375,8 @@ REFERENCE=secret:api_key
         await session.lock();
         const { problems } = JSON.parse((await examine("--json")).stdout);
         // In the foreground, the daemon ends with the session.
-        const mend = problems[0].mend.replace("--components", "--foreground --components");
-        session.start("sh", ["-c", mend]).stdin.end(`${password}\n`);
+        const fix = problems[0].fix.replace("--components", "--foreground --components");
+        session.start("sh", ["-c", fix]).stdin.end(`${password}\n`);
         await session.answered(
           [
             "org.freedesktop.secrets",

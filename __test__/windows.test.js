@@ -284,7 +284,7 @@ for (const way of Object.keys(ways)) {
       const args = ["migrate", "--from", "napi-rs", "--service", "cli", "--delete"];
       const { code, stdout, stderr } = await runProgram(session, way, "secrets", args);
       assert.deepEqual({ code, stdout }, { code: 1, stdout: "" });
-      assert.match(stderr, /^secrets: alice is not copied: another value is there under this name/);
+      assert.match(stderr, /^secrets: alice was not copied: a different value is stored under this name/);
       assert.deepEqual(Object.keys(await stored(session)), ["alice.cli", "cli/alice"]);
       assert.equal(await secrets.get("cli", "alice"), "newer");
     });

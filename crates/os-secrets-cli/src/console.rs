@@ -1,4 +1,4 @@
-//! The console, which has text in UTF-16 where all else here is bytes.
+//! The Windows console. Its text is UTF-16; the rest of this program works on bytes of UTF-8.
 
 use std::{
     fs::File,
@@ -19,64 +19,64 @@ use windows_sys::{
 };
 use zeroize::Zeroizing;
 
-/// Ctrl-Z, which ends the input.
-pub const END: u8 = 0x1a;
+/// The byte of Ctrl-Z, which ends the input.
+pub const CTRL_Z: u8 = 0x1a;
 
-/// How many code units are read or written at once.
+/// The maximum number of code units to read or write at once.
 const UNITS: usize = 2048;
-/// How many bytes a code unit becomes at most.
-const BYTES: usize = 3;
+/// The maximum number of bytes per code unit.
+const BYTES_PER_UNIT: usize = 3;
 
-/// Whether it is a console's.
-pub fn is_one(handle: &impl AsHandle) -> bool {
-    mode(handle).is_ok()
+/// Whether the handle belongs to a console.
+pub fn is_console(handle: &impl AsHandle) -> bool {
+    get_mode(handle).is_ok()
 }
 
-/// How it treats its input or its output.
-pub fn mode(console: &impl AsHandle) -> io::Result<CONSOLE_MODE> {
+/// Reads the console's mode.
+pub fn get_mode(console: &impl AsHandle) -> io::Result<CONSOLE_MODE> {
     let mut mode = 0;
-    // SAFETY: the handle is open while it is borrowed, and the place can be written to.
+    // SAFETY: the handle is open while it is borrowed, and `mode` can be written to.
     check(unsafe { GetConsoleMode(console.as_handle().as_raw_handle(), &mut mode) })?;
     Ok(mode)
 }
 
-/// Sets how it treats its input or its output.
+/// Sets the console's mode.
 pub fn set_mode(console: &impl AsHandle, mode: CONSOLE_MODE) -> io::Result<()> {
     // SAFETY: the handle is open while it is borrowed.
     check(unsafe { SetConsoleMode(console.as_handle().as_raw_handle(), mode) })
 }
 
-/// Forgets what was typed and not read.
+/// Discards what was typed and not read.
 pub fn discard_input(console: &impl AsHandle) -> io::Result<()> {
     // SAFETY: the handle is open while it is borrowed.
     check(unsafe { FlushConsoleInputBuffer(console.as_handle().as_raw_handle()) })
 }
 
-/// Whether our console is one that shows nothing and where nobody types, as with `CREATE_NO_WINDOW`.
-pub fn is_unseen() -> bool {
-    // SAFETY: it has no preconditions.
+/// Whether the console of this process has no window, as with `CREATE_NO_WINDOW`. Nobody can type there.
+pub fn is_hidden() -> bool {
+    // SAFETY: the function has no preconditions.
     unsafe { GetConsoleWindow().is_null() }
 }
 
 /// Reads UTF-8 from a console.
-pub struct Reader {
+pub struct ConsoleReader {
     units: Zeroizing<Vec<u16>>,
-    /// How many units at the start are the first half of a character whose second half is still to come.
+    /// The number of units at the start that are the first half of a character, 0 or 1. The next read completes it.
     half: usize,
 }
 
-impl Default for Reader {
+impl Default for ConsoleReader {
     fn default() -> Self {
         Self { units: Zeroizing::new(vec![0; UNITS]), half: 0 }
     }
 }
 
-impl Reader {
-    /// Waits for input, and reads what there is: how many bytes. There is place for more than one character.
+impl ConsoleReader {
+    /// Waits for input, reads it, and returns the number of bytes. `bytes` must have room for more than one character.
     pub fn read(&mut self, console: &impl AsHandle, bytes: &mut [u8]) -> io::Result<usize> {
-        let most = UNITS.min(bytes.len() / BYTES);
+        let limit = UNITS.min(bytes.len() / BYTES_PER_UNIT);
         loop {
-            let count = read_units(console, &mut self.units[self.half..most])?;
+            let count = read_units(console, &mut self.units[self.half..limit])?;
             let length = self.decode(count, bytes)?;
             if length > 0 || count == 0 {
                 return Ok(length);
@@ -91,8 +91,9 @@ impl Reader {
         let half = half.first().copied();
         let mut length = 0;
         for character in char::decode_utf16(whole.iter().copied()) {
-            // In another form it would be another value.
-            let character = character.map_err(|_| io::Error::other("half a character was entered"))?;
+            // Replacing the half would change the value.
+            let incomplete = |_| io::Error::other("half of a UTF-16 character was entered");
+            let character = character.map_err(incomplete)?;
             length += character.encode_utf8(&mut bytes[length..]).len();
         }
         if let Some(half) = half {
@@ -105,15 +106,15 @@ impl Reader {
 fn read_units(console: &impl AsHandle, units: &mut [u16]) -> io::Result<usize> {
     loop {
         let mut count = 0;
-        // SAFETY: the handle is open while it is borrowed, there is place for as many units as are said, and
-        // without control it reads as the mode says.
+        // SAFETY: the handle is open while it is borrowed, and the length is that of the buffer. The control structure
+        // is optional.
         let read = unsafe {
             SetLastError(0);
-            let (handle, place) = (console.as_handle().as_raw_handle(), units.as_mut_ptr());
-            ReadConsoleW(handle, place.cast(), units.len() as u32, &mut count, ptr::null())
+            let (handle, buffer) = (console.as_handle().as_raw_handle(), units.as_mut_ptr());
+            ReadConsoleW(handle, buffer.cast(), units.len() as u32, &mut count, ptr::null())
         };
         check(read)?;
-        // So Ctrl-C ends it. Whether it ends the process as well is not for us to say.
+        // Ctrl-C ends the call like this. Its handlers decide whether it ends the process, so we read again.
         let is_aborted = io::Error::last_os_error().raw_os_error() == Some(ERROR_OPERATION_ABORTED as i32);
         if count > 0 || !is_aborted {
             return Ok(count as usize);
@@ -121,9 +122,9 @@ fn read_units(console: &impl AsHandle, units: &mut [u16]) -> io::Result<usize> {
     }
 }
 
-/// Writes to a console: how much of it, which is nothing for a character that has only begun.
+/// Writes to a console, and returns how many bytes it wrote: none if there is only an incomplete character.
 ///
-/// Bytes that are no text go as they are: they mean what the console's code page has for them.
+/// Bytes that are not UTF-8 are written as they are. The console shows them in its code page.
 pub fn write(console: &impl AsHandle, bytes: &[u8]) -> io::Result<usize> {
     let bytes = &bytes[..bytes.len().min(UNITS)];
     let text = match str::from_utf8(bytes) {
@@ -142,7 +143,7 @@ pub fn write(console: &impl AsHandle, bytes: &[u8]) -> io::Result<usize> {
     let mut rest = &units[..];
     while !rest.is_empty() {
         let mut count = 0;
-        // SAFETY: the handle is open while it is borrowed, and there are as many units as are said.
+        // SAFETY: the handle is open while it is borrowed, and the length is that of the buffer.
         let written = unsafe {
             let handle = console.as_handle().as_raw_handle();
             WriteConsoleW(handle, rest.as_ptr(), rest.len() as u32, &mut count, ptr::null())
@@ -153,24 +154,24 @@ pub fn write(console: &impl AsHandle, bytes: &[u8]) -> io::Result<usize> {
     Ok(text.len())
 }
 
-/// What is called on a thread of its own when Ctrl-C or its like was pressed, or when the console is closed.
-pub type Handler = unsafe extern "system" fn(u32) -> BOOL;
+/// A function for Ctrl-C, Ctrl-Break and the end of the console. Windows calls it on a new thread.
+pub type CtrlFunction = unsafe extern "system" fn(u32) -> BOOL;
 
-/// Has a handler called before all others, until it is dropped.
+/// A handler that is called before all others, until this is dropped.
 ///
-/// Unlike the process's attribute that has Ctrl-C ignored, a child does not inherit it.
-pub struct Handled(Handler);
+/// Children do not inherit it, unlike the attribute of a process that ignores Ctrl-C.
+pub struct CtrlHandler(CtrlFunction);
 
-impl Handled {
-    /// Begins to call it.
-    pub fn by(handler: Handler) -> io::Result<Self> {
-        // SAFETY: the function has the type of a handler, and lives as long as the process.
+impl CtrlHandler {
+    /// Adds a handler.
+    pub fn add(handler: CtrlFunction) -> io::Result<Self> {
+        // SAFETY: the function has the type of a handler, and is never unloaded.
         check(unsafe { SetConsoleCtrlHandler(Some(handler), TRUE) })?;
         Ok(Self(handler))
     }
 }
 
-impl Drop for Handled {
+impl Drop for CtrlHandler {
     fn drop(&mut self) {
         // SAFETY: the handler is the one that was added.
         unsafe { SetConsoleCtrlHandler(Some(self.0), FALSE) };
@@ -185,9 +186,9 @@ fn check(result: BOOL) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    /// What becomes of units that are read in these steps.
+    /// The text of units that are read in these steps.
     fn decoded(steps: &[&[u16]]) -> io::Result<String> {
-        let mut reader = Reader::default();
+        let mut reader = ConsoleReader::default();
         let mut text = Vec::new();
         let mut bytes = [0; 64];
         for units in steps {

@@ -1,19 +1,19 @@
-//! Reading dotenv files: `KEY=value` lines, as Node's `--env-file` and the `dotenv` package take them.
+//! Parsing dotenv files: `KEY=value` lines, as in Node's `--env-file` and the `dotenv` package.
 //!
-//! Those two read what they can and skip the rest in silence, and they do not always agree. What is
-//! skipped or cut here would be a secret lost, so a line that they would skip, cut or read differently is
-//! an error, and the others have the value that Node gives them.
+//! Those two read what they can and silently skip the rest, and they do not always agree. For us, a value that is
+//! skipped or cut is a lost secret. So a line that they would skip, cut or read differently is an error. Other lines
+//! have the value that Node gives them.
 
 use std::collections::{HashMap, hash_map::Entry};
 
 use os_secrets::credential::Secret;
 
-/// A line that cannot be read. Its `Display` is a fragment such as `line 3: a quote that is never closed`.
-/// It holds nothing of the file's text: what looks like a key may be a part of a secret.
+/// A line that cannot be parsed. Its `Display` is a fragment such as `line 3: a quote that is never closed`. It holds
+/// nothing of the file's text, because what looks like a key may be a part of a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {what}")]
-pub struct Malformed {
-    /// The number of the line, from 1.
+pub struct SyntaxError {
+    /// The number of the line, counted from 1.
     pub line: usize,
     /// What is wrong with it.
     pub what: &'static str,
@@ -23,44 +23,43 @@ const NOT_TEXT: &str = "bytes that are not UTF-8 text";
 const NO_PAIR: &str = "neither a comment nor KEY=value";
 const UNCLOSED: &str = "a quote that is never closed";
 const AFTER_QUOTE: &str = "text after the closing quote (a backslash does not escape a quote)";
-const HASH: &str = "a # in a value without quotes: quote the value, or put a space before a comment";
-const RETURN: &str = "a carriage return that no line feed follows";
+const HASH: &str = "a # in a value without quotes; put the value in quotes, or a space before a comment";
+const RETURN: &str = "a carriage return without a line feed";
 
-/// What separates words. Other white space belongs to the values, as in Node.
+/// The characters that separate words. Other white space belongs to the values, as in Node.
 const BLANK: [char; 2] = [' ', '\t'];
 
-/// The keys of a dotenv file with their values, in the order of the keys' first lines. A later line of the
-/// same key replaces its value.
+/// Parses a dotenv file into its keys and values, in the order of the keys' first lines. If a key has several lines,
+/// the last value counts.
 ///
-/// - A key is `[A-Za-z_][A-Za-z0-9_.-]*`, and may follow `export`. Blanks around it and around `=` do not
-///   count.
-/// - A value without quotes ends with the line, or with blanks and a `#` comment. Blanks at its ends do not
-///   belong to it.
-/// - A value in `'`, `"` or backticks ends with the next such quote, and may have several lines. Only blanks
-///   and a comment may follow. In double quotes, `\n` is a line feed; no other escape exists, not even `\r`,
-///   which `dotenv` expands and Node does not. CRLF is read as LF.
+/// - A key is `[A-Za-z_][A-Za-z0-9_.-]*`, with or without `export` before it. Blanks around it and around `=` are
+///   ignored.
+/// - A value without quotes ends with the line, or with blanks and a `#` comment. Blanks around it are ignored.
+/// - A value in `'`, `"` or backticks ends with the next such quote, and may have several lines. Only blanks and a
+///   comment may follow. In double quotes, `\n` is a line feed. There is no other escape, not even `\r`, which `dotenv`
+///   expands and Node does not. CRLF is read as LF.
 /// - Variables are not expanded.
 ///
-/// Values without quotes that hold a `#` after something other than a blank are refused: Node and `dotenv`
-/// cut them there, and other readers do not. A key with nothing but blanks after `=` has an empty value,
-/// as in `dotenv`; Node would take the next line for its value.
+/// A value without quotes must not contain a `#` after something other than a blank: Node and `dotenv` cut it there,
+/// and other readers do not. A key with only blanks after `=` has an empty value, as in `dotenv`. Node would take the
+/// next line as its value.
 ///
 /// # Errors
 ///
-/// The first line that is none of these, an empty line or a comment.
-pub fn parse(text: &[u8]) -> Result<Vec<(String, Secret)>, Malformed> {
+/// The first line that is neither a key and a value, nor empty, nor a comment.
+pub fn parse(text: &[u8]) -> Result<Vec<(String, Secret)>, SyntaxError> {
     let valid = str::from_utf8(text);
-    let text = valid.map_err(|error| fault(&text[..error.valid_up_to()], NOT_TEXT))?;
-    let mut reader = Reader { text, rest: text.strip_prefix('\u{feff}').unwrap_or(text) };
+    let text = valid.map_err(|error| error_after(&text[..error.valid_up_to()], NOT_TEXT))?;
+    let mut reader = DotenvReader { text, rest: text.strip_prefix('\u{feff}').unwrap_or(text) };
     let mut pairs: Vec<(String, Secret)> = Vec::new();
-    let mut places: HashMap<&str, usize> = HashMap::new();
-    while reader.next_pair()? {
-        let key = reader.key()?;
-        let value = reader.value()?;
-        match places.entry(key) {
-            Entry::Occupied(place) => pairs[*place.get()].1 = value,
-            Entry::Vacant(place) => {
-                place.insert(pairs.len());
+    let mut positions: HashMap<&str, usize> = HashMap::new();
+    while reader.find_pair()? {
+        let key = reader.take_key()?;
+        let value = reader.take_value()?;
+        match positions.entry(key) {
+            Entry::Occupied(position) => pairs[*position.get()].1 = value,
+            Entry::Vacant(position) => {
+                position.insert(pairs.len());
                 pairs.push((key.to_owned(), value));
             }
         }
@@ -68,50 +67,50 @@ pub fn parse(text: &[u8]) -> Result<Vec<(String, Secret)>, Malformed> {
     Ok(pairs)
 }
 
-/// The fault of the line in which `before` ends.
-fn fault(before: &[u8], what: &'static str) -> Malformed {
-    Malformed { line: 1 + before.iter().filter(|&&byte| byte == b'\n').count(), what }
+/// The error for the line in which `before` ends.
+fn error_after(before: &[u8], what: &'static str) -> SyntaxError {
+    SyntaxError { line: 1 + before.iter().filter(|&&byte| byte == b'\n').count(), what }
 }
 
-struct Reader<'a> {
+struct DotenvReader<'a> {
     text: &'a str,
     rest: &'a str,
 }
 
-impl<'a> Reader<'a> {
-    /// What was read so far.
+impl<'a> DotenvReader<'a> {
+    /// The text that was read so far.
     fn before(&self) -> &'a str {
         &self.text[..self.text.len() - self.rest.len()]
     }
 
-    fn fault(&self, what: &'static str) -> Malformed {
-        fault(self.before().as_bytes(), what)
+    fn error(&self, what: &'static str) -> SyntaxError {
+        error_after(self.before().as_bytes(), what)
     }
 
     fn skip_blanks(&mut self) {
         self.rest = self.rest.trim_start_matches(BLANK);
     }
 
-    /// Takes the text up to the line's end, which it takes as well. A `\r` before that belongs to it.
+    /// Takes the text up to the end of the line, and the end itself: LF or CRLF.
     fn take_line(&mut self) -> &'a str {
         let (line, rest) = self.rest.split_once('\n').unwrap_or((self.rest, ""));
         self.rest = rest;
         line.strip_suffix('\r').unwrap_or(line)
     }
 
-    /// Goes to the next line that should be a pair, and says whether there is one.
-    fn next_pair(&mut self) -> Result<bool, Malformed> {
+    /// Goes to the next line that is neither empty nor a comment. Returns whether there is one.
+    fn find_pair(&mut self) -> Result<bool, SyntaxError> {
         while !self.rest.is_empty() {
             self.skip_blanks();
-            if !self.ends_line() {
+            if !self.take_line_end() {
                 return Ok(true);
             }
         }
         Ok(false)
     }
 
-    /// Takes an end of the line with the comment before it, if that is what comes.
-    fn ends_line(&mut self) -> bool {
+    /// Takes the end of the line and a comment before it, if that is what follows. Returns whether it is.
+    fn take_line_end(&mut self) -> bool {
         let ends = self.rest.is_empty()
             || self.rest == "\r"
             || self.rest.starts_with(['#', '\n'])
@@ -123,11 +122,11 @@ impl<'a> Reader<'a> {
     }
 
     /// Takes a key and its `=`.
-    fn key(&mut self) -> Result<&'a str, Malformed> {
-        let mut key = self.word();
+    fn take_key(&mut self) -> Result<&'a str, SyntaxError> {
+        let mut key = self.take_word();
         self.skip_blanks();
         if key == "export" && !self.rest.starts_with('=') && self.before().ends_with(BLANK) {
-            key = self.word();
+            key = self.take_word();
             self.skip_blanks();
         }
         match self.rest.strip_prefix('=') {
@@ -135,11 +134,11 @@ impl<'a> Reader<'a> {
                 self.rest = rest;
                 Ok(key)
             }
-            _ => Err(self.fault(NO_PAIR)),
+            _ => Err(self.error(NO_PAIR)),
         }
     }
 
-    fn word(&mut self) -> &'a str {
+    fn take_word(&mut self) -> &'a str {
         let belongs = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '.' | '-');
         let end = self.rest.find(|letter| !belongs(letter)).unwrap_or(self.rest.len());
         let (word, rest) = self.rest.split_at(end);
@@ -148,53 +147,53 @@ impl<'a> Reader<'a> {
     }
 
     /// Takes a value and the rest of its last line.
-    fn value(&mut self) -> Result<Secret, Malformed> {
+    fn take_value(&mut self) -> Result<Secret, SyntaxError> {
         self.skip_blanks();
         match self.rest.chars().next() {
-            Some(quote @ ('\'' | '"' | '`')) => self.quoted(quote),
-            _ => self.unquoted(),
+            Some(quote @ ('\'' | '"' | '`')) => self.take_quoted(quote),
+            _ => self.take_unquoted(),
         }
     }
 
-    fn quoted(&mut self, quote: char) -> Result<Secret, Malformed> {
+    fn take_quoted(&mut self, quote: char) -> Result<Secret, SyntaxError> {
         let body = &self.rest[1..];
-        let (value, rest) = body.split_once(quote).ok_or_else(|| self.fault(UNCLOSED))?;
-        if let Some(at) = lone_return(value) {
+        let (value, rest) = body.split_once(quote).ok_or_else(|| self.error(UNCLOSED))?;
+        if let Some(at) = find_lone_return(value) {
             self.rest = &body[at..];
-            return Err(self.fault(RETURN));
+            return Err(self.error(RETURN));
         }
         self.rest = rest;
         self.skip_blanks();
-        if !self.ends_line() {
-            return Err(self.fault(AFTER_QUOTE));
+        if !self.take_line_end() {
+            return Err(self.error(AFTER_QUOTE));
         }
-        Ok(unfold(value, quote == '"'))
+        Ok(unescape(value, quote == '"'))
     }
 
-    fn unquoted(&mut self) -> Result<Secret, Malformed> {
+    fn take_unquoted(&mut self) -> Result<Secret, SyntaxError> {
         let start = self.before().len();
         let line = self.take_line();
         let text = self.text;
-        let fault = |what| fault(&text.as_bytes()[..start], what);
+        let error = |what| error_after(&text.as_bytes()[..start], what);
         let value = match line.find('#') {
             Some(hash) if self.text[..start + hash].ends_with(BLANK) => &line[..hash],
-            Some(_) => return Err(fault(HASH)),
+            Some(_) => return Err(error(HASH)),
             None => line,
         };
         if value.contains('\r') {
-            return Err(fault(RETURN));
+            return Err(error(RETURN));
         }
         Ok(Secret::new(value.trim_matches(BLANK).as_bytes().to_vec()))
     }
 }
 
-/// Where a `\r` stands that no `\n` follows.
-fn lone_return(text: &str) -> Option<usize> {
+/// The position of the first `\r` without a `\n` after it.
+fn find_lone_return(text: &str) -> Option<usize> {
     text.match_indices('\r').map(|(at, _)| at).find(|at| !text[at + 1..].starts_with('\n'))
 }
 
-/// The value that stands in quotes, with line ends of one byte and, if so wished, with `\n` expanded.
-fn unfold(quoted: &str, expand: bool) -> Secret {
+/// The value of a text in quotes: CRLF becomes LF, and the escape `\n` is expanded if `expand` says so.
+fn unescape(quoted: &str, expand: bool) -> Secret {
     let mut value = Vec::with_capacity(quoted.len());
     let mut bytes = quoted.bytes().peekable();
     while let Some(byte) = bytes.next() {
@@ -297,7 +296,7 @@ mod tests {
         ] {
             assert_eq!(read(text), Err(format!("line {line}: {what}")), "{text:?}");
         }
-        let fault = parse(b"A=1\nB=\xff\nC=2").unwrap_err();
-        assert_eq!(fault, Malformed { line: 2, what: NOT_TEXT });
+        let error = parse(b"A=1\nB=\xff\nC=2").unwrap_err();
+        assert_eq!(error, SyntaxError { line: 2, what: NOT_TEXT });
     }
 }

@@ -1,4 +1,4 @@
-//! Signals that are caught for a while, and signals that we send ourselves.
+//! Catching signals for a while, and sending signals to ourselves.
 
 use os_secrets::sync::lock;
 use std::{
@@ -14,37 +14,36 @@ use std::{
 use libc::{c_int, c_void, siginfo_t};
 use rustix::io::ioctl_fionbio;
 
-/// Actions belong to the process: one at a time has them.
+/// Held by the catcher. The actions of signals belong to the whole process, so there is one at a time.
 static TURN: Mutex<()> = Mutex::new(());
-/// Where the handler writes to, or -1.
+/// The descriptor that the handler writes to, or -1.
 static WRITER: AtomicI32 = AtomicI32::new(-1);
-/// How many threads are in the handler.
+/// The number of threads in the handler.
 static HANDLING: AtomicUsize = AtomicUsize::new(0);
-/// The process whose signals they are.
+/// The process that catches the signals. A forked child is another one.
 static OWNER: AtomicI32 = AtomicI32::new(0);
 
-/// A signal that came.
+/// A signal that was caught.
 #[derive(Clone, Copy)]
-pub struct Caught {
-    /// Which.
+pub struct CaughtSignal {
+    /// Its number.
     pub signal: c_int,
-    /// The process that sent it, or none where it was the kernel, as for keys of the terminal.
+    /// The process that sent it. `None` if the kernel did, as for keys of the terminal.
     pub sender: Option<c_int>,
 }
 
-/// Catches signals until it is dropped, when the actions before come back. A process that ignores one goes
-/// on to, and so will its children.
-pub struct Signals {
+/// Catches signals until it is dropped, which restores their actions. An ignored signal stays ignored, also in
+/// children.
+pub struct SignalCatcher {
     reader: OwnedFd,
     _writer: OwnedFd,
     before: Vec<(c_int, libc::sigaction)>,
     _turn: MutexGuard<'static, ()>,
 }
 
-impl Signals {
-    /// Begins to catch these signals.
+impl SignalCatcher {
+    /// Starts to catch these signals.
     pub fn catch(signals: &[c_int]) -> io::Result<Self> {
-        // Nothing is left half done where somebody panicked.
         let turn = lock(&TURN);
         let (reader, writer) = io::pipe()?;
         let (reader, writer) = (OwnedFd::from(reader), OwnedFd::from(writer));
@@ -53,54 +52,54 @@ impl Signals {
         OWNER.store(std::process::id() as i32, Ordering::SeqCst);
         WRITER.store(writer.as_raw_fd(), Ordering::SeqCst);
         let before = Vec::with_capacity(signals.len());
-        let mut caught = Self { reader, _writer: writer, before, _turn: turn };
+        let mut catcher = Self { reader, _writer: writer, before, _turn: turn };
         for signal in signals {
-            caught.take(*signal)?;
+            catcher.catch_one(*signal)?;
         }
-        Ok(caught)
+        Ok(catcher)
     }
 
-    fn take(&mut self, signal: c_int) -> io::Result<()> {
-        // SAFETY: all zeros is an action: the default one, without flags and with an empty mask.
+    fn catch_one(&mut self, signal: c_int) -> io::Result<()> {
+        // SAFETY: all zeros is a valid action: the default one, without flags and with an empty mask.
         let (mut action, mut before): (libc::sigaction, libc::sigaction) = unsafe { mem::zeroed() };
-        // SAFETY: the place can be written to, and nothing is set.
+        // SAFETY: `before` can be written to. The new action is null, so none is set.
         check(unsafe { libc::sigaction(signal, ptr::null(), &mut before) })?;
         if before.sa_sigaction == libc::SIG_IGN {
             return Ok(());
         }
-        let handler: extern "C" fn(c_int, *mut siginfo_t, *mut c_void) = note;
+        let handler: extern "C" fn(c_int, *mut siginfo_t, *mut c_void) = handle;
         action.sa_sigaction = handler as usize;
-        // Calls are to be interrupted: one that waits for the terminal may wait for long.
+        // Without SA_RESTART, the signal interrupts a call that waits for the terminal.
         action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
-        // SAFETY: the handler has the type that the flags tell of, and does only what handlers may.
+        // SAFETY: the handler has the type that SA_SIGINFO demands, and only does what handlers may.
         check(unsafe { libc::sigaction(signal, &action, ptr::null_mut()) })?;
         self.before.push((signal, before));
         Ok(())
     }
 
-    /// The next that came, if one did.
-    pub fn next(&self) -> Option<Caught> {
+    /// The next signal that was caught, if there is one.
+    pub fn next(&self) -> Option<CaughtSignal> {
         let mut message = [0; 8];
-        // Each is written as a whole.
+        // A write of this size to a pipe is atomic.
         rustix::io::read(&self.reader, &mut message).ok().filter(|&count| count == message.len())?;
         let (signal, sender) = message.split_at(4);
         let number = |bytes: &[u8]| c_int::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
-        Some(Caught { signal: number(signal), sender: Some(number(sender)).filter(|&pid| pid >= 0) })
+        Some(CaughtSignal { signal: number(signal), sender: Some(number(sender)).filter(|&pid| pid >= 0) })
     }
 
-    /// Ends it, and gives those that came at the last moment.
-    pub fn release(mut self) -> Vec<Caught> {
+    /// Stops catching, and returns the signals that came in the meantime.
+    pub fn release(mut self) -> Vec<CaughtSignal> {
         self.restore();
         std::iter::from_fn(|| self.next()).collect()
     }
 
     fn restore(&mut self) {
         for (signal, before) in self.before.drain(..) {
-            // SAFETY: the action is one that `sigaction` gave.
+            // SAFETY: the action comes from `sigaction`.
             unsafe { libc::sigaction(signal, &before, ptr::null_mut()) };
         }
-        // A thread that was interrupted in the handler may still be about to write, and by then the
-        // number must not be another file's.
+        // A thread may still be in the handler and about to write. Waits for it, because the descriptor's number may
+        // soon belong to another file.
         WRITER.store(-1, Ordering::SeqCst);
         while HANDLING.load(Ordering::SeqCst) > 0 {
             std::thread::yield_now();
@@ -108,27 +107,27 @@ impl Signals {
     }
 }
 
-impl AsFd for Signals {
+impl AsFd for SignalCatcher {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.reader.as_fd()
     }
 }
 
-impl Drop for Signals {
+impl Drop for SignalCatcher {
     fn drop(&mut self) {
         self.restore();
     }
 }
 
-/// Does away with a signal's being ignored, until it is dropped.
-pub struct Heeded {
+/// If a signal is ignored, gives it its default action until this is dropped.
+pub struct Unignored {
     ignored: Option<(c_int, libc::sigaction)>,
 }
 
-impl Heeded {
-    /// For this signal; one that is not ignored is left alone.
+impl Unignored {
+    /// Does nothing if the signal is not ignored.
     pub fn new(signal: c_int) -> Self {
-        // SAFETY: all zeros is the default action, and the places can be written to.
+        // SAFETY: all zeros is the default action, and `before` can be written to.
         unsafe {
             let (default, mut before): (libc::sigaction, libc::sigaction) = mem::zeroed();
             libc::sigaction(signal, ptr::null(), &mut before);
@@ -141,25 +140,25 @@ impl Heeded {
     }
 }
 
-impl Drop for Heeded {
+impl Drop for Unignored {
     fn drop(&mut self) {
         if let Some((signal, before)) = &self.ignored {
-            // SAFETY: the action is one that `sigaction` gave.
+            // SAFETY: the action comes from `sigaction`.
             unsafe { libc::sigaction(*signal, before, ptr::null_mut()) };
         }
     }
 }
 
-/// Whether a signal ends the process, where nothing catches it.
+/// Whether the default action of a signal ends the process.
 pub fn is_fatal(signal: c_int) -> bool {
     !matches!(signal, libc::SIGTSTP | libc::SIGCONT | libc::SIGWINCH)
 }
 
-/// Sends ourselves a signal with its default action. It returns when the process is continued, and where
-/// the signal does not end it: the first process of a container does not die of signals.
+/// Sends ourselves a signal with its default action. Returns if the signal has stopped the process and another one has
+/// continued it, or if it does not end the process: the first process of a container does not die of signals.
 pub fn raise(signal: c_int) {
-    // SAFETY: the sets and actions are ours, and initialized before they are used: all zeros is the
-    // default action. None of the calls has other preconditions.
+    // SAFETY: the sets and actions are local, and initialized before they are used: all zeros is the default action.
+    // The calls have no other preconditions.
     unsafe {
         let (default, mut before): (libc::sigaction, libc::sigaction) = mem::zeroed();
         let (mut only, mut mask): (libc::sigset_t, libc::sigset_t) = mem::zeroed();
@@ -182,14 +181,14 @@ use libc::__errno_location as errno_location;
 #[cfg(target_os = "macos")]
 use libc::__error as errno_location;
 
-/// Writes down that the signal came. Runs on any thread, at any point of any function.
-extern "C" fn note(signal: c_int, info: *mut siginfo_t, _context: *mut c_void) {
-    // SAFETY: `getpid`, `signal`, `raise` and `write` may be called in handlers; `errno` is this
-    // thread's, and as before when the handler returns; the kernel gave the information, in which what
-    // holds the sender can be read where a process sent the signal.
+/// The handler: writes the signal to the pipe. Runs on any thread, at any point of any function.
+extern "C" fn handle(signal: c_int, info: *mut siginfo_t, _context: *mut c_void) {
+    // SAFETY: `getpid`, `signal`, `raise` and `write` may be called in handlers. `errno` belongs to this thread, and is
+    // restored before the handler returns. `info` comes from the kernel, and has a sender if a process sent the
+    // signal, which `si_code` says.
     unsafe {
         if libc::getpid() != OWNER.load(Ordering::SeqCst) {
-            // The child before its exec, which has the handler, but has to do with it what it will do.
+            // This is a forked child before its exec. It must take the signal with its default action.
             libc::signal(signal, libc::SIG_DFL);
             libc::raise(signal);
             return;
@@ -214,7 +213,7 @@ mod tests {
     extern "C" fn nothing(_: c_int) {}
 
     fn action(signal: c_int) -> usize {
-        // SAFETY: the place can be written to, and nothing is set.
+        // SAFETY: `action` can be written to. The new action is null, so none is set.
         unsafe {
             let mut action: libc::sigaction = mem::zeroed();
             libc::sigaction(signal, ptr::null(), &mut action);
@@ -222,33 +221,33 @@ mod tests {
         }
     }
 
-    /// In one test, since actions are the process's.
+    /// One test, because the actions belong to the whole process.
     #[test]
     fn actions_are_as_before_afterwards() {
         let signals = [libc::SIGCONT, libc::SIGQUIT, libc::SIGWINCH];
         let own: extern "C" fn(c_int) = nothing;
-        // SAFETY: the handler does nothing, and nothing else in the tests has to do with these signals.
+        // SAFETY: the handler does nothing, and no other test uses these signals.
         unsafe {
             libc::signal(libc::SIGWINCH, own as usize);
             libc::signal(libc::SIGQUIT, libc::SIG_IGN);
         }
         let before = signals.map(action);
-        // SAFETY: it has no preconditions.
+        // SAFETY: the function has no preconditions.
         let send = |signal| unsafe { libc::raise(signal) };
-        let caught = Signals::catch(&signals).unwrap();
+        let catcher = SignalCatcher::catch(&signals).unwrap();
         assert_eq!(action(libc::SIGQUIT), libc::SIG_IGN);
-        assert!(caught.next().is_none());
+        assert!(catcher.next().is_none());
         send(libc::SIGWINCH);
         send(libc::SIGQUIT);
-        let first = caught.next().unwrap();
+        let first = catcher.next().unwrap();
         assert_eq!((first.signal, first.sender), (libc::SIGWINCH, Some(std::process::id() as i32)));
-        assert!(caught.next().is_none());
+        assert!(catcher.next().is_none());
         send(libc::SIGCONT);
-        let late: Vec<_> = caught.release().iter().map(|caught| caught.signal).collect();
+        let late: Vec<_> = catcher.release().iter().map(|caught| caught.signal).collect();
         assert_eq!(late, [libc::SIGCONT]);
         assert_eq!(signals.map(action), before);
         assert_eq!(before[2], own as usize);
-        drop(Signals::catch(&signals).unwrap());
+        drop(SignalCatcher::catch(&signals).unwrap());
         assert_eq!(signals.map(action), before);
     }
 }

@@ -1,22 +1,36 @@
-//! Runs the command: with its output masked, and so that neither it nor who waits for us can tell.
+//! Running another program, with its output masked or not.
+//!
+//! The program and whoever waits for ours must not notice that ours is between them.
+//!
+//! | folder | what it holds |
+//! |---|---|
+//! | `unix/` | the program replaces this process, or is a child that gets its signals and terminals |
+//! | `windows/` | the program is a child; finding it, and what it may print for a value |
 
 use std::io;
 
 #[cfg(unix)]
-#[path = "unix/mod.rs"]
-mod os;
+#[allow(unsafe_code)]
+mod unix;
 #[cfg(windows)]
-#[path = "windows/mod.rs"]
-mod os;
+#[allow(unsafe_code)]
+mod windows;
 
-pub use os::{as_printed, end_like, is_one_variable, program, reset_for_child, run, run_masked, variable};
+#[cfg(unix)]
+use unix as system;
+#[cfg(windows)]
+use windows as system;
 
-/// Why a command was not run as it should.
+pub use system::{
+    as_printed, end_like, find_program, is_same_variable, reset_for_child, run_command, run_masked,
+    to_variable,
+};
+
+/// Why a command did not run to its end.
 #[derive(Debug)]
-pub enum Failed {
+pub enum ChildError {
     /// It could not be started.
-    ToStart(io::Error),
-    /// It has run, but its output could not be passed on, for another reason than that nobody reads it
-    /// any more.
-    ToPassOn(io::Error),
+    Start(io::Error),
+    /// It has run, but its output could not be passed on. A reader that has ended is no such error.
+    PassOn(io::Error),
 }

@@ -1,45 +1,47 @@
-//! Masks values in streams of bytes: what any of them covers becomes `***`.
+//! Masks values in streams of bytes: each becomes `***`.
 //!
-//! The values are held as an Aho–Corasick automaton, so that the time a text takes depends neither on
-//! their number nor on how they resemble each other.
+//! The values are an Aho–Corasick automaton, so the time for a text depends neither on their number nor on their
+//! similarity.
 
 use zeroize::Zeroizing;
 
 use os_secrets::credential::Secret;
 
-/// What stands for a value.
+/// The replacement for a value.
 const STARS: &[u8] = b"***";
 const ROOT: u32 = 0;
 
-/// The values to mask. They are overwritten with zeros when it is dropped.
+/// The values to mask. They are wiped when this is dropped.
 pub struct Mask {
     /// All values, one after the other.
     text: Zeroizing<Vec<u8>>,
-    /// What values begin with, each once; the first is the beginning of all.
+    /// The prefixes of the values, each once. The first is the empty one.
     nodes: Vec<Node>,
-    /// The nodes of one byte, or [`ROOT`]. Most bytes of most texts need no more.
+    /// For each byte, the node of that prefix, or [`ROOT`]. Most bytes of most texts need nothing else.
     first: Zeroizing<[u32; 256]>,
 }
 
 /// A prefix of a value. The bytes stay in [`Mask::text`].
 #[derive(Clone, Copy, Default)]
 struct Node {
-    /// Where in the text it ends, and how long it is.
+    /// The end of the prefix in the text.
     end: u32,
+    /// The length of the prefix.
     depth: u32,
-    /// The node of its longest proper suffix that there is one for.
+    /// The node of its longest proper suffix that is a prefix of a value as well.
     suffix: u32,
-    /// How long the longest value is that it ends with, or 0.
+    /// The length of the longest value that it ends with, or 0.
     covers: u32,
-    /// The first node that is longer by a byte, and the next of those that it is one of; or [`ROOT`].
+    /// The first of the prefixes that are longer by one byte, or [`ROOT`].
     child: u32,
+    /// The next prefix with the same parent, or [`ROOT`].
     sibling: u32,
 }
 
 impl Mask {
     /// Masks these values. Empty ones are ignored.
     pub fn new(values: Vec<Secret>) -> Self {
-        // Nothing grows while it is filled, so that no copy is left behind.
+        // The buffers have their final size, because growing them would leave copies behind.
         let size = values.iter().map(|value| value.expose().len()).sum();
         let mut mask = Self {
             text: Zeroizing::new(Vec::with_capacity(size)),
@@ -54,9 +56,9 @@ impl Mask {
         mask
     }
 
-    /// One stream of bytes. Streams know nothing of each other.
-    pub fn stream(&self) -> Masked<'_> {
-        Masked { mask: self, state: ROOT, read: 0, written: 0, found: Vec::new() }
+    /// A new stream. Streams are independent of each other.
+    pub fn stream(&self) -> MaskedStream<'_> {
+        MaskedStream { mask: self, state: ROOT, read: 0, written: 0, found: Vec::new() }
     }
 
     fn insert(&mut self, value: &[u8]) {
@@ -83,7 +85,7 @@ impl Mask {
         new
     }
 
-    /// Sets what follows from shorter nodes, the shortest first.
+    /// Sets `suffix` and `covers`, which follow from shorter prefixes.
     fn link(&mut self) {
         let mut order = Vec::with_capacity(self.nodes.len());
         order.push(ROOT);
@@ -134,7 +136,7 @@ impl Mask {
         child
     }
 
-    /// The longest node that a text ends with, if it did with `at` before this byte.
+    /// The longest prefix at the end of a text, if it was `at` before this byte.
     fn next(&self, mut at: u32, byte: u8) -> u32 {
         loop {
             match self.child(at, byte) {
@@ -148,26 +150,26 @@ impl Mask {
 
 /// A stream with its values masked.
 ///
-/// Occurrences that overlap become one `***`; those that only touch keep one each. What may yet turn
-/// out to be a value is held back until more bytes or the end decide, and nothing else is.
-pub struct Masked<'a> {
+/// Values that overlap become one `***`; values that only touch become one each. Bytes that may be the beginning of a
+/// value are held back until more bytes or the end decide. All others are passed on at once.
+pub struct MaskedStream<'a> {
     mask: &'a Mask,
-    /// The longest end of the stream that may be the beginning of a value. It is what is held back, and
-    /// so the bytes need no place here.
+    /// The longest end of the stream that may be the beginning of a value. Its bytes are held back; they are those of
+    /// the node, so they need no copy.
     state: u32,
-    /// How many bytes have come,
+    /// The number of bytes that were read.
     read: u64,
-    /// how many of them are settled,
+    /// The number of bytes that were passed on or masked.
     written: u64,
-    /// and which occurrences, in order and apart from each other, wait to be.
+    /// The values found after `written`: start and end, in order and without overlap.
     found: Vec<(u64, u64)>,
 }
 
-impl Masked<'_> {
-    /// Takes the next bytes, and appends what is settled by them.
+impl MaskedStream<'_> {
+    /// Takes the next bytes, and appends to `out` what is decided now.
     pub fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
         let mask = self.mask;
-        let text = Text { held: mask.prefix(self.state), chunk, start: self.read };
+        let text = Undecided { held: mask.prefix(self.state), chunk, start: self.read };
         let mut rest = chunk;
         while let [byte, after @ ..] = rest {
             if self.state == ROOT && mask.first[usize::from(*byte)] == ROOT {
@@ -182,24 +184,24 @@ impl Masked<'_> {
             self.state = mask.next(self.state, *byte);
             let covers = u64::from(mask.node(self.state).covers);
             if covers > 0 {
-                self.find(self.read - covers);
+                self.add_found(self.read - covers);
             }
         }
         self.settle(self.read - u64::from(mask.node(self.state).depth), &text, out);
     }
 
-    /// Appends what was held back: no more bytes come.
+    /// Ends the stream, and appends what was held back.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
-        let text = Text { held: self.mask.prefix(self.state), chunk: &[], start: self.read };
+        let text = Undecided { held: self.mask.prefix(self.state), chunk: &[], start: self.read };
         self.settle(self.read, &text, out);
         self.state = ROOT;
     }
 
-    /// Notes the occurrence that begins there and ends with what was read.
-    fn find(&mut self, mut start: u64) {
+    /// Adds a value that starts there and ends with the last byte read.
+    fn add_found(&mut self, mut start: u64) {
         let end = self.read;
         if start < self.written {
-            // It goes on from one that is masked already, over all that were found since.
+            // It overlaps one that was masked already, and covers all that were found since.
             self.found.clear();
             self.written = end;
             return;
@@ -210,8 +212,8 @@ impl Masked<'_> {
         self.found.push((start, end));
     }
 
-    /// Writes what no value that is still to come can change: none begins before `until`.
-    fn settle(&mut self, until: u64, text: &Text<'_>, out: &mut Vec<u8>) {
+    /// Appends what is decided: no value that is still to come starts before `until`.
+    fn settle(&mut self, until: u64, text: &Undecided<'_>, out: &mut Vec<u8>) {
         let count = self.found.iter().take_while(|(start, _)| *start <= until).count();
         for (start, end) in self.found.drain(..count) {
             text.copy(self.written, start, out);
@@ -225,15 +227,15 @@ impl Masked<'_> {
     }
 }
 
-/// The bytes that are not settled: those held back, and those that came after them.
-struct Text<'a> {
+/// The bytes that are not decided yet: those held back, and the chunk after them.
+struct Undecided<'a> {
     held: &'a [u8],
     chunk: &'a [u8],
-    /// Where in the stream the second begin.
+    /// The position of the chunk in the stream.
     start: u64,
 }
 
-impl Text<'_> {
+impl Undecided<'_> {
     fn copy(&self, from: u64, until: u64, out: &mut Vec<u8>) {
         let base = self.start - self.held.len() as u64;
         let (from, until) = ((from - base) as usize, (until - base) as usize);

@@ -4,7 +4,7 @@ fn mask(values: &[&[u8]]) -> Mask {
     Mask::new(values.iter().map(|value| Secret::new(value.to_vec())).collect())
 }
 
-/// What has come out after each chunk, and what at the end.
+/// The output after each chunk, and at the end.
 fn steps(values: &[&str], chunks: &[&str]) -> Vec<String> {
     let values: Vec<_> = values.iter().map(|value| value.as_bytes()).collect();
     let mask = mask(&values);
@@ -30,7 +30,7 @@ fn whole_texts() {
         (&[], "as it is", "as it is"),
         (&[""], "as it is", "as it is"),
         (&["ab", "ab"], "abc", "***c"),
-        // One after the other, and one into the other.
+        // Values that touch, and values that overlap.
         (&["ab"], "abab", "******"),
         (&["aXa"], "aXaXa", "***"),
         (&["aXa"], "aXaaXa", "******"),
@@ -38,7 +38,7 @@ fn whole_texts() {
         (&["a"], "aaa", "*********"),
         (&["abc", "cde"], "abcde", "***"),
         (&["ab", "cd"], "abcd", "******"),
-        // One within the other.
+        // Values within values.
         (&["abcd", "bc"], "abcd bc abce", "*** *** a***e"),
         (&["bc", "abcd", "cdef"], "abcdefg", "***g"),
         (&["ab", "b", "abcd"], "abc", "***c"),
@@ -55,10 +55,10 @@ fn only_what_may_be_a_value_waits() {
     assert_eq!(steps(&["hunter2"], &["a hun", "ter", "2 b"]), ["a ", "", "*** b", ""]);
     assert_eq!(steps(&["hunter2"], &["a hun", "ted"]), ["a ", "hunted", ""]);
     assert_eq!(steps(&["hunter2"], &["hunte", "hunt"]), ["", "hunte", "hunt"]);
-    // A value is masked as soon as it is there, although another may go on from it.
+    // A value is masked as soon as it is complete, even if another may overlap its end.
     assert_eq!(steps(&["aXa"], &["aXa", "X", "a", "b"]), ["***", "", "", "b", ""]);
     assert_eq!(steps(&["aXa"], &["aXa", "X", "b"]), ["***", "", "Xb", ""]);
-    // Not while one may yet begin before it.
+    // But not while a value that starts earlier may still follow.
     assert_eq!(steps(&["abcd", "bc"], &["abc", "d"]), ["", "***", ""]);
     assert_eq!(steps(&["abcd", "bc"], &["abc", "e"]), ["", "a***e", ""]);
     assert_eq!(steps(&["abcd", "bc"], &["abc"]), ["", "a***"]);
@@ -67,7 +67,7 @@ fn only_what_may_be_a_value_waits() {
     assert_eq!(steps(&["ab", "abcd"], &["ab", "c", "x"]), ["***", "", "cx", ""]);
 }
 
-/// What has come out after a text that may have more to follow, of which nothing begins before `until`.
+/// The expected output after a text that may continue, if no later value starts before `until`.
 fn reference(values: &[Vec<u8>], text: &[u8], until: usize) -> Vec<u8> {
     let mut found: Vec<(usize, usize)> = Vec::new();
     for start in 0..text.len() {
@@ -91,7 +91,7 @@ fn reference(values: &[Vec<u8>], text: &[u8], until: usize) -> Vec<u8> {
     out
 }
 
-/// How many bytes at the end of a text may be the beginning of an occurrence.
+/// The number of bytes at the end of a text that may be the beginning of a value.
 fn undecided(values: &[Vec<u8>], text: &[u8]) -> usize {
     let may = |length: usize| {
         values.iter().any(|value| length < value.len() && value.starts_with(&text[text.len() - length..]))
@@ -114,7 +114,7 @@ impl Random {
     }
 }
 
-/// Every way to cut short texts, and some to cut longer ones.
+/// Cuts short texts in every way, and longer ones in some.
 #[test]
 fn chunks_make_no_difference() {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
@@ -151,7 +151,7 @@ fn chunks_make_no_difference() {
     }
 }
 
-/// A hundred values that resemble each other, in a text made of nothing else but their beginnings.
+/// A hundred similar values, in a text that consists of their common beginning.
 #[test]
 fn many_values_in_a_long_text() {
     let values: Vec<_> = (0..100).map(|number| format!("{}{number:02}", "a".repeat(500))).collect();

@@ -1,4 +1,9 @@
-//! Where results go, and how texts come in.
+//! Writing results and messages, and reading input.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `message.rs` | messages for the user, and escaping what could control the terminal |
+//! | `unix.rs`, `windows.rs` | the standard streams |
 
 use std::{
     io::{self, Read},
@@ -7,40 +12,42 @@ use std::{
 
 use zeroize::Zeroizing;
 
-use super::Failure;
+use crate::{exit_codes::FAILED, failure::Failure};
 use os_secrets::{error::Error, file, store::MAX_VALUE, wiped::WipedBuffer};
 
+mod message;
 #[cfg(unix)]
 mod unix;
 #[cfg(windows)]
 mod windows;
 
+pub use message::{print_message, printable};
 #[cfg(unix)]
-use unix::input;
+use unix::open_input;
 #[cfg(unix)]
 pub use unix::write_all;
 #[cfg(windows)]
-use windows::input;
+use windows::open_input;
 #[cfg(windows)]
-pub use windows::{write_all, write_whole};
+pub use windows::{write_all, write_whole_characters};
 
-/// Takes a command's result.
+/// Where a command's result goes.
 pub struct Output {
-    /// Whether it goes nowhere.
+    /// Whether the result is dropped.
     pub quiet: bool,
-    /// The file that it goes to instead of standard output.
+    /// The file to write instead of standard output.
     pub file: Option<PathBuf>,
 }
 
 impl Output {
-    /// Writes a result, whole and once.
+    /// Writes the result. A command calls this once.
     pub fn write(&self, result: &[u8]) -> Result<(), Failure> {
         match &self.file {
             _ if self.quiet => Ok(()),
             Some(path) => Ok(file::write(path, result)?),
             None => write_all(&io::stdout(), result).map_err(|error| match error.kind() {
-                // Whoever read it has had enough, as head has.
-                io::ErrorKind::BrokenPipe => Failure::Exit(1),
+                // The reader has ended, as `head` does. That is no error to report.
+                io::ErrorKind::BrokenPipe => Failure::Silent(FAILED),
                 _ => Failure::Failed(file::failure("Cannot write to", "standard output".as_ref(), error)),
             }),
         }
@@ -59,21 +66,11 @@ pub fn read_all(stream: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
     Ok(bytes.into_bytes())
 }
 
-/// Reads a file, or standard input where none is named.
+/// Reads a file, or standard input if `None`.
 pub fn read_input(path: Option<&Path>) -> Result<Zeroizing<Vec<u8>>, Error> {
     let (name, read) = match path {
         Some(path) => (path, std::fs::File::open(path).and_then(read_all)),
-        None => ("standard input".as_ref(), input().and_then(read_all)),
+        None => ("standard input".as_ref(), open_input().and_then(read_all)),
     };
     read.map_err(|error| file::failure("Cannot read", name, error))
-}
-
-/// A text of others' choosing on one line, that does not steer the terminal.
-pub fn shown(text: &str) -> String {
-    // Those that turn the direction of writing can make a text look like another.
-    let steers = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars().map(|c| if steers(c) { c.escape_default().to_string() } else { c.into() }).collect()
 }

@@ -1,4 +1,4 @@
-//! Standard streams, which are files.
+//! The standard streams, which are files.
 
 use std::{
     io::{self, Read},
@@ -7,7 +7,7 @@ use std::{
 
 use rustix::event::{PollFd, PollFlags, poll};
 
-/// Writes to a stream that may be non-blocking, because another program that shares it has made it so.
+/// Writes all bytes to a stream. The stream may be non-blocking, because another program that shares it has set that.
 pub fn write_all<S: AsFd>(stream: &S, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         match rustix::io::write(stream, bytes) {
@@ -20,8 +20,8 @@ pub fn write_all<S: AsFd>(stream: &S, mut bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Standard input without the buffer of the standard library, which nobody wipes.
-pub fn input() -> io::Result<impl Read> {
+/// Opens standard input without the standard library's buffer, which is never wiped.
+pub fn open_input() -> io::Result<impl Read> {
     Ok(RawStdin)
 }
 

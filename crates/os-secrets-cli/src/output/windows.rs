@@ -1,4 +1,4 @@
-//! Standard streams, which are files or a console's.
+//! The standard streams, which are files or belong to a console.
 
 use std::{
     fs::File,
@@ -6,19 +6,20 @@ use std::{
     os::windows::io::AsHandle,
 };
 
-use crate::console::{self, END, Reader};
+use crate::console::{self, CTRL_Z, ConsoleReader};
 
-/// Writes to a stream: text where it is a console, and the bytes as they are anywhere else.
+/// Writes all bytes to a stream: as text if it belongs to a console, else as they are.
 pub fn write_all(stream: &impl AsHandle, bytes: &[u8]) -> io::Result<()> {
-    let written = write_whole(stream, bytes)?;
-    file(stream)?.write_all(&bytes[written..])
+    let written = write_whole_characters(stream, bytes)?;
+    duplicate(stream)?.write_all(&bytes[written..])
 }
 
-/// Writes all but a character that has only begun, where the stream is a console's: how much that is.
-pub fn write_whole(stream: &impl AsHandle, bytes: &[u8]) -> io::Result<usize> {
-    // Of its own, because that of the standard library has a buffer that nobody wipes.
-    let mut file = file(stream)?;
-    if !console::is_one(&file) {
+/// Writes to a stream, and returns how many bytes it wrote. A console does not get an incomplete character at the
+/// end.
+pub fn write_whole_characters(stream: &impl AsHandle, bytes: &[u8]) -> io::Result<usize> {
+    // The standard library's streams have a buffer that is never wiped.
+    let mut file = duplicate(stream)?;
+    if !console::is_console(&file) {
         return file.write_all(bytes).map(|()| bytes.len());
     }
     let mut rest = bytes;
@@ -31,28 +32,28 @@ pub fn write_whole(stream: &impl AsHandle, bytes: &[u8]) -> io::Result<usize> {
     Ok(bytes.len() - rest.len())
 }
 
-/// Standard input without the buffer of the standard library, which nobody wipes.
-pub fn input() -> io::Result<impl Read> {
-    let file = file(&io::stdin())?;
-    let reader = console::is_one(&file).then(Reader::default);
-    Ok(Input { file, reader })
+/// Opens standard input without the standard library's buffer, which is never wiped.
+pub fn open_input() -> io::Result<impl Read> {
+    let file = duplicate(&io::stdin())?;
+    let reader = console::is_console(&file).then(ConsoleReader::default);
+    Ok(RawStdin { file, reader })
 }
 
-struct Input {
+struct RawStdin {
     file: File,
-    /// What reads it, where it is a console.
-    reader: Option<Reader>,
+    /// The reader, if standard input is a console.
+    reader: Option<ConsoleReader>,
 }
 
-impl Read for Input {
+impl Read for RawStdin {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         let Some(reader) = &mut self.reader else { return self.file.read(bytes) };
         let count = reader.read(&self.file, bytes)?;
-        // As all programs have it, a line that begins so is no line.
-        Ok(if bytes[..count].starts_with(&[END]) { 0 } else { count })
+        // As in other programs, Ctrl-Z at the start of a line ends the input.
+        Ok(if bytes[..count].starts_with(&[CTRL_Z]) { 0 } else { count })
     }
 }
 
-fn file(stream: &impl AsHandle) -> io::Result<File> {
+fn duplicate(stream: &impl AsHandle) -> io::Result<File> {
     stream.as_handle().try_clone_to_owned().map(File::from)
 }

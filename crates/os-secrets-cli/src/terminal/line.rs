@@ -1,4 +1,4 @@
-//! The line that a person types: its bytes, and the keys that edit it.
+//! The line that the user types: its bytes, and the keys that edit it.
 
 use std::mem;
 
@@ -6,35 +6,35 @@ use zeroize::Zeroizing;
 
 use os_secrets::{credential::Secret, wiped::WipedBuffer};
 
-/// What one read can hold: more than the terminal keeps.
+/// The maximum number of bytes per read. A terminal holds fewer.
 const INPUT: usize = 8192;
 
 const BACKSPACE: u8 = 0x08;
 const DELETE: u8 = 0x7f;
 
-/// The bytes that were read and not used yet. They are wiped with the rest.
-pub struct Input {
+/// The bytes that were read and not used yet. They are wiped on drop.
+pub struct InputBuffer {
     bytes: Zeroizing<Vec<u8>>,
     start: usize,
     end: usize,
     after_return: bool,
 }
 
-impl Default for Input {
+impl Default for InputBuffer {
     fn default() -> Self {
         Self { bytes: Zeroizing::new(vec![0; INPUT]), start: 0, end: 0, after_return: false }
     }
 }
 
-impl Input {
-    /// Reads into the buffer, once all that it held is used.
+impl InputBuffer {
+    /// Reads into the buffer. Call this when all its bytes are used.
     pub fn fill<E>(&mut self, read: impl FnOnce(&mut [u8]) -> Result<usize, E>) -> Result<usize, E> {
         let count = read(&mut self.bytes)?;
         (self.start, self.end) = (0, count);
         Ok(count)
     }
 
-    /// The next byte, where CRLF counts as CR.
+    /// The next byte. CRLF counts as CR.
     pub fn next(&mut self) -> Option<u8> {
         while self.start < self.end {
             let byte = self.bytes[self.start];
@@ -48,32 +48,32 @@ impl Input {
     }
 }
 
-/// The keys that edit a line. One that is zero does not exist.
+/// The keys that edit a line. A key that is zero does not exist.
 #[derive(Clone, Copy, Default)]
 pub struct Keys {
-    /// Erases a character, as Backspace and Delete do anyway.
+    /// Erases a character. Backspace and Delete always do.
     pub erase: u8,
     /// Erases the line.
     pub kill: u8,
     /// Erases a word.
     pub erase_word: u8,
-    /// End the input, where the line is empty.
+    /// End the input if the line is empty.
     pub ends: [u8; 2],
-    /// Has the next key stand for itself.
+    /// Quotes the next key, which then stands for itself.
     pub quote: u8,
-    /// End the line, as Enter does anyway.
+    /// End the line. Enter always does.
     pub line_ends: [u8; 2],
 }
 
-/// What a byte means for the line.
+/// The state of the line after a byte.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Step {
-    /// It goes on.
-    More,
-    /// It is complete.
-    Done,
-    /// There is none: the input ends.
-    End,
+pub enum LineState {
+    /// More bytes may follow.
+    Open,
+    /// The line is complete.
+    Complete,
+    /// The input has ended, so there is no line.
+    EndOfInput,
 }
 
 /// A line while it is typed.
@@ -85,13 +85,13 @@ pub struct Line {
 
 impl Line {
     /// Takes a byte of input.
-    pub fn take(&mut self, byte: u8, keys: &Keys) -> Step {
+    pub fn take(&mut self, byte: u8, keys: &Keys) -> LineState {
         if mem::take(&mut self.quoted) || byte == 0 {
             self.push(byte);
         } else if matches!(byte, b'\r' | b'\n') || keys.line_ends.contains(&byte) {
-            return Step::Done;
+            return LineState::Complete;
         } else if byte == keys.erase || matches!(byte, BACKSPACE | DELETE) {
-            // Either key is sent by some keyboard, whatever the terminal is set to.
+            // Keyboards send one or the other, regardless of the terminal's settings.
             self.erase_character();
         } else if byte == keys.kill {
             self.bytes.clear();
@@ -103,9 +103,9 @@ impl Line {
         } else if !keys.ends.contains(&byte) {
             self.push(byte);
         } else if self.bytes.is_empty() {
-            return Step::End;
+            return LineState::EndOfInput;
         }
-        Step::More
+        LineState::Open
     }
 
     /// The line as a secret.
@@ -143,7 +143,7 @@ mod tests {
     };
 
     fn lines(text: &[u8]) -> Vec<Vec<u8>> {
-        let mut input = Input::default();
+        let mut input = InputBuffer::default();
         let mut lines = Vec::new();
         let mut line = Line::default();
         let mut rest = text;
@@ -157,9 +157,9 @@ mod tests {
             input.fill(read).unwrap();
             while let Some(byte) = input.next() {
                 match line.take(byte, &KEYS) {
-                    Step::More => {}
-                    Step::Done => lines.push(mem::take(&mut line).into_secret().expose().to_vec()),
-                    Step::End => lines.push(b"end".to_vec()),
+                    LineState::Open => {}
+                    LineState::Complete => lines.push(mem::take(&mut line).into_secret().expose().to_vec()),
+                    LineState::EndOfInput => lines.push(b"end".to_vec()),
                 }
             }
         }

@@ -1,7 +1,12 @@
-//! Asking a person for a secret on the terminal, which shows nothing of it.
+//! Asking the user for a secret on the terminal, without showing it.
 //!
-//! The terminal hands its input over as it comes: in lines of its own making it would cut a pasted secret,
-//! that of Unix after 4095 bytes. So the keys that edit a line are heeded here.
+//! The terminal passes its input on byte by byte. If it made the lines itself, it would cut a long pasted secret (on
+//! Unix after 4095 bytes). So the keys that edit a line are handled here.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `line.rs` | the line that the user types, and the keys that edit it |
+//! | `unix.rs`, `windows.rs` | the terminal or console without echo, and its restoration |
 
 use std::{fs::File, io};
 
@@ -13,6 +18,7 @@ mod line;
 #[forbid(unsafe_code)]
 mod unix;
 #[cfg(windows)]
+#[allow(unsafe_code)]
 mod windows;
 
 #[cfg(unix)]
@@ -20,29 +26,30 @@ use unix as system;
 #[cfg(windows)]
 use windows as system;
 
-/// Asks for secrets, one after the other: the [`keyboard`] gives the answers, standard error shows the prompts. `None` if the person ends the input, with Ctrl-D on an empty line.
+/// Asks for secrets one after the other. Standard error shows the prompts, and the [`keyboard`] takes the answers.
+/// Returns `None` if the user ends the input with Ctrl-D on an empty line.
 ///
-/// Whatever was typed before the first prompt, or after the second answer, is discarded. The text that comes
-/// with the end of the first answer, as in a paste of two lines, belongs to the second.
+/// What was typed before the first prompt or after the last answer is discarded. In a paste of two lines, the second
+/// line is the second answer.
 ///
-/// On Unix, erasing a character, a word or the line, and quoting the next key (Ctrl-V), work as in other
-/// input; keys that send a signal do so even where quoted. A signal that ends the process, such as that of
-/// Ctrl-C, does so once the terminal is as it was. After one that stops it (Ctrl-Z), the question is asked
-/// anew. A signal that is ignored stays so.
+/// On Unix, the keys that erase a character, a word or the line, and the one that quotes the next key (Ctrl-V), work as
+/// usual. Keys that send a signal do so even after Ctrl-V. A signal that ends the process, such as that of Ctrl-C, ends
+/// it after the terminal is restored. After a signal that stops the process (Ctrl-Z), the question is asked again. An
+/// ignored signal stays ignored.
 ///
-/// On Windows, Backspace erases a character and Escape the line, Ctrl-Z ends the input as well, and Ctrl-C
-/// ends the process once the console is as it was.
+/// On Windows, Backspace erases a character and Escape the line. Ctrl-Z also ends the input. Ctrl-C ends the process
+/// after the console is restored.
 ///
 /// # Errors
 ///
-/// There is no keyboard, or it or standard error fails.
+/// There is no keyboard, or reading from it or writing to standard error fails.
 pub fn ask<const N: usize>(prompts: [&str; N]) -> io::Result<Option<[Secret; N]>> {
     let answers = system::ask(&keyboard()?, &prompts)?;
     Ok(answers.try_into().ok())
 }
 
-/// Where the person types: standard input where that is a terminal, else the terminal that the process belongs
-/// to, as where something is piped into it.
+/// The terminal on which the user types: standard input if it is a terminal, else the terminal of the process, for
+/// example if something is piped into it.
 ///
 /// # Errors
 ///

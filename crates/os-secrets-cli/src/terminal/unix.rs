@@ -1,4 +1,4 @@
-//! A terminal, whose modes outlive us unless signals are caught.
+//! The terminal without echo. Its modes outlive the process, so signals are caught until they are restored.
 
 use std::{
     fs::{File, OpenOptions},
@@ -17,33 +17,33 @@ use rustix::{
     },
 };
 
-use super::line::{Input, Keys, Line, Step};
-use crate::signals::{Signals, is_fatal, raise};
+use super::line::{InputBuffer, Keys, Line, LineState};
+use crate::signals::{SignalCatcher, is_fatal, raise};
 use os_secrets::credential::Secret;
 
-/// Those that end or stop a process, and that which continues it: what stopped it without asking (SIGSTOP)
-/// may have let others change the terminal.
+/// The signals that end, stop or continue a process. SIGCONT is among them because SIGSTOP cannot be caught, and others
+/// may have changed the terminal while the process was stopped.
 const CAUGHT: [c_int; 7] =
     [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT, libc::SIGALRM, SIGTSTP, SIGCONT];
 
-/// How long a terminal is left alone that cannot be waited for.
-const TICK: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
+/// The pause between two reads of a terminal that cannot be polled.
+const READ_INTERVAL: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 
 /// Asks on the terminal. Fewer answers than prompts mean the end of the input.
 pub fn ask(keyboard: &File, prompts: &[&str]) -> io::Result<Vec<Secret>> {
     let mut answers = Vec::with_capacity(prompts.len());
     loop {
-        let caught = Signals::catch(&CAUGHT)?;
-        let asked = Terminal::enter(keyboard, &caught)
+        let catcher = SignalCatcher::catch(&CAUGHT)?;
+        let result = Terminal::enter(keyboard, &catcher)
             .and_then(|mut terminal| terminal.ask_all(prompts, &mut answers));
-        let late = gravest(caught.release().into_iter().map(|caught| caught.signal));
-        let signal = match asked {
-            Err(Stop::Signal(signal)) => Some(signal),
+        let late = gravest(catcher.release().into_iter().map(|caught| caught.signal));
+        let signal = match result {
+            Err(AskError::Signal(signal)) => Some(signal),
             _ => None,
         };
         for signal in [signal, late].into_iter().flatten() {
             if is_fatal(signal) {
-                // Nothing is to be left in a core dump.
+                // The answers must not be in a core dump.
                 answers.clear();
             }
             raise(signal);
@@ -51,15 +51,15 @@ pub fn ask(keyboard: &File, prompts: &[&str]) -> io::Result<Vec<Secret>> {
                 std::process::exit(128 + signal);
             }
         }
-        match asked {
+        match result {
             Ok(()) => return Ok(answers),
-            Err(Stop::Failed(error)) => return Err(error),
-            Err(Stop::Signal(_)) => {}
+            Err(AskError::Io(error)) => return Err(error),
+            Err(AskError::Signal(_)) => {}
         }
     }
 }
 
-/// Standard input where that is a terminal, else the terminal that the process belongs to.
+/// Standard input if it is a terminal, else the terminal of the process.
 pub fn keyboard() -> io::Result<File> {
     if stdin().is_terminal() {
         return stdin().as_fd().try_clone_to_owned().map(|keyboard: OwnedFd| keyboard.into());
@@ -68,7 +68,7 @@ pub fn keyboard() -> io::Result<File> {
 }
 
 /// The keys that edit a line on this terminal.
-fn keys_of(terminal: &Termios) -> Keys {
+fn editing_keys(terminal: &Termios) -> Keys {
     let key = |index| terminal.special_codes[index];
     Keys {
         erase: key(SpecialCodeIndex::VERASE),
@@ -80,50 +80,50 @@ fn keys_of(terminal: &Termios) -> Keys {
     }
 }
 
-/// Of several signals the one that leaves the least to the others.
+/// The signal with the strongest effect: one that ends the process, else one that stops it.
 fn gravest(signals: impl Iterator<Item = c_int>) -> Option<c_int> {
     signals.max_by_key(|&signal| (is_fatal(signal), signal == SIGTSTP))
 }
 
-/// Why asking stopped before it was done.
-enum Stop {
+/// Why asking did not come to its end.
+enum AskError {
     /// A signal arrived.
     Signal(c_int),
     /// The terminal failed.
-    Failed(io::Error),
+    Io(io::Error),
 }
 
-impl From<Errno> for Stop {
+impl From<Errno> for AskError {
     fn from(error: Errno) -> Self {
-        Self::Failed(error.into())
+        Self::Io(error.into())
     }
 }
 
-/// The terminal while it echoes nothing and makes no lines. Dropping it restores it.
+/// The terminal without echo and without line editing of its own. Dropping this restores it.
 struct Terminal<'a> {
     keyboard: &'a File,
-    caught: &'a Signals,
+    catcher: &'a SignalCatcher,
     before: Termios,
     keys: Keys,
-    /// Whether the cursor stands behind a prompt.
+    /// Whether the cursor is behind a prompt.
     prompted: bool,
 }
 
 impl<'a> Terminal<'a> {
-    fn enter(keyboard: &'a File, caught: &'a Signals) -> Result<Self, Stop> {
+    fn enter(keyboard: &'a File, catcher: &'a SignalCatcher) -> Result<Self, AskError> {
         let before = tcgetattr(keyboard)?;
         let mut quiet = before.clone();
-        // Without the translation of line ends, CRLF can be told from an empty second line.
+        // Without translation of line ends, CRLF differs from a line end and an empty second line.
         quiet.input_modes.remove(InputModes::ICRNL | InputModes::INLCR | InputModes::IGNCR);
         quiet.local_modes.remove(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ECHONL);
         quiet.local_modes.insert(LocalModes::ISIG);
-        // A signal's key discards the input, after which reading must not wait where polling would not have.
+        // A key that sends a signal discards the input. With VMIN 0, a read after that does not block.
         quiet.special_codes[SpecialCodeIndex::VMIN] = 0;
         quiet.special_codes[SpecialCodeIndex::VTIME] = 0;
-        let keys = keys_of(&before);
-        let terminal = Self { keyboard, caught, before, keys, prompted: false };
+        let keys = editing_keys(&before);
+        let terminal = Self { keyboard, catcher, before, keys, prompted: false };
         while let Err(error) = tcsetattr(keyboard, OptionalActions::Flush, &quiet) {
-            terminal.heed_signals()?;
+            terminal.check_signals()?;
             if error != Errno::INTR {
                 return Err(error.into());
             }
@@ -131,16 +131,16 @@ impl<'a> Terminal<'a> {
         Ok(terminal)
     }
 
-    /// Asks what is not answered yet. Fewer answers than prompts mean the end of the input.
-    fn ask_all(&mut self, prompts: &[&str], answers: &mut Vec<Secret>) -> Result<(), Stop> {
-        let mut input = Input::default();
+    /// Asks the prompts that are not answered yet. Fewer answers than prompts mean the end of the input.
+    fn ask_all(&mut self, prompts: &[&str], answers: &mut Vec<Secret>) -> Result<(), AskError> {
+        let mut input = InputBuffer::default();
         for prompt in &prompts[answers.len()..] {
             self.prompted = true;
-            self.say(prompt)?;
-            let answer = self.answer(&mut input)?;
+            self.show(prompt)?;
+            let answer = self.read_line(&mut input)?;
             let ended = answer.is_none();
             answers.extend(answer);
-            self.say("\n")?;
+            self.show("\n")?;
             self.prompted = false;
             if ended {
                 break;
@@ -150,14 +150,14 @@ impl<'a> Terminal<'a> {
     }
 
     /// Reads one line; `None` at the end of the input.
-    fn answer(&self, input: &mut Input) -> Result<Option<Secret>, Stop> {
+    fn read_line(&self, input: &mut InputBuffer) -> Result<Option<Secret>, AskError> {
         let mut line = Line::default();
         loop {
             while let Some(byte) = input.next() {
                 match line.take(byte, &self.keys) {
-                    Step::More => {}
-                    Step::Done => return Ok(Some(line.into_secret())),
-                    Step::End => return Ok(None),
+                    LineState::Open => {}
+                    LineState::Complete => return Ok(Some(line.into_secret())),
+                    LineState::EndOfInput => return Ok(None),
                 }
             }
             let ready = self.wait(self.keyboard.as_fd(), PollFlags::IN)?;
@@ -169,10 +169,10 @@ impl<'a> Terminal<'a> {
         }
     }
 
-    fn say(&self, text: &str) -> Result<(), Stop> {
+    fn show(&self, text: &str) -> Result<(), AskError> {
         let mut rest = text.as_bytes();
         while !rest.is_empty() {
-            // A terminal that Ctrl-S has stopped would hold us up, deaf to signals.
+            // A write to a terminal that Ctrl-S has stopped would block, and signals would go unnoticed.
             self.wait(stderr().as_fd(), PollFlags::OUT)?;
             match rustix::io::write(stderr(), rest) {
                 Ok(written) => rest = &rest[written..],
@@ -183,20 +183,20 @@ impl<'a> Terminal<'a> {
         Ok(())
     }
 
-    /// Waits until the file is ready, and says for what.
-    fn wait(&self, file: BorrowedFd<'_>, events: PollFlags) -> Result<PollFlags, Stop> {
-        let mut files = [PollFd::from_borrowed_fd(file, events), PollFd::new(self.caught, PollFlags::IN)];
+    /// Waits until the file is ready, and returns its events. A signal is an error.
+    fn wait(&self, file: BorrowedFd<'_>, events: PollFlags) -> Result<PollFlags, AskError> {
+        let mut files = [PollFd::from_borrowed_fd(file, events), PollFd::new(self.catcher, PollFlags::IN)];
         loop {
             match poll(&mut files, None) {
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
             }
-            self.heed_signals()?;
+            self.check_signals()?;
             let ready = files[0].revents();
             if ready.contains(PollFlags::NVAL) {
-                // macOS does not know how to wait for some of its devices, such as /dev/tty.
-                let _ = poll(&mut [PollFd::new(self.caught, PollFlags::IN)], Some(&TICK));
-                self.heed_signals()?;
+                // macOS cannot poll some of its devices, such as /dev/tty.
+                let _ = poll(&mut [PollFd::new(self.catcher, PollFlags::IN)], Some(&READ_INTERVAL));
+                self.check_signals()?;
             }
             if !ready.is_empty() {
                 return Ok(ready);
@@ -204,15 +204,15 @@ impl<'a> Terminal<'a> {
         }
     }
 
-    fn heed_signals(&self) -> Result<(), Stop> {
-        let signals = std::iter::from_fn(|| self.caught.next()).map(|caught| caught.signal);
-        gravest(signals).map_or(Ok(()), |signal| Err(Stop::Signal(signal)))
+    fn check_signals(&self) -> Result<(), AskError> {
+        let signals = std::iter::from_fn(|| self.catcher.next()).map(|caught| caught.signal);
+        gravest(signals).map_or(Ok(()), |signal| Err(AskError::Signal(signal)))
     }
 }
 
 impl Drop for Terminal<'_> {
     fn drop(&mut self) {
-        // In the background, the terminal is the shell's, which has set it up for itself.
+        // In the background, the terminal belongs to the shell, which has set its own modes.
         if tcgetpgrp(self.keyboard).is_ok_and(|group| group != getpgrp()) {
             return;
         }
@@ -222,7 +222,7 @@ impl Drop for Terminal<'_> {
             let _ = rustix::io::write(&out, b"\n");
         }
         if tcsetattr(self.keyboard, OptionalActions::Flush, &self.before).is_err() {
-            // Flushing waits for output, and a signal ended that.
+            // Flushing waits for output, and a signal has interrupted that.
             let _ = tcsetattr(self.keyboard, OptionalActions::Now, &self.before);
         }
     }

@@ -1,4 +1,4 @@
-//! A console, whose mode outlives us unless Ctrl-C is handled.
+//! The console without echo. Its mode outlives the process, so Ctrl-C is handled until it is restored.
 
 use std::{
     fs::{File, OpenOptions},
@@ -21,33 +21,33 @@ use windows_sys::{
     core::BOOL,
 };
 
-use super::line::{Input, Keys, Line, Step};
+use super::line::{InputBuffer, Keys, Line, LineState};
 use crate::{
-    console::{self, END, Handled, Reader},
+    console::{self, CTRL_Z, ConsoleReader, CtrlHandler},
     output::write_all,
 };
 use os_secrets::credential::Secret;
 use os_secrets::sync::lock;
 
-/// Ctrl-D, which ends the input for those who come from Unix.
+/// The byte of Ctrl-D, which ends the input as on Unix.
 const CTRL_D: u8 = 0x04;
 const ESCAPE: u8 = 0x1b;
 const KEYS: Keys =
-    Keys { erase: 0, kill: ESCAPE, erase_word: 0, ends: [END, CTRL_D], quote: 0, line_ends: [0, 0] };
+    Keys { erase: 0, kill: ESCAPE, erase_word: 0, ends: [CTRL_Z, CTRL_D], quote: 0, line_ends: [0, 0] };
 
-/// One question at a time.
+/// Held while a question is asked, so there is one at a time.
 static TURN: Mutex<()> = Mutex::new(());
-/// The console while it is quiet.
-static QUIET: Mutex<Option<Quiet>> = Mutex::new(None);
+/// The console while it has no echo.
+static QUIET: Mutex<Option<QuietConsole>> = Mutex::new(None);
 
 /// Asks on the console. Fewer answers than prompts mean the end of the input.
 pub fn ask(keyboard: &File, prompts: &[&str]) -> io::Result<Vec<Secret>> {
     let terminal = Terminal::enter(keyboard)?;
     let mut answers = Vec::with_capacity(prompts.len());
-    let (mut reader, mut input) = (Reader::default(), Input::default());
+    let (mut reader, mut input) = (ConsoleReader::default(), InputBuffer::default());
     for prompt in prompts {
-        terminal.prompt(prompt)?;
-        let answer = terminal.answer(&mut reader, &mut input)?;
+        terminal.show_prompt(prompt)?;
+        let answer = terminal.read_line(&mut reader, &mut input)?;
         let ended = answer.is_none();
         answers.extend(answer);
         terminal.end_line()?;
@@ -58,38 +58,38 @@ pub fn ask(keyboard: &File, prompts: &[&str]) -> io::Result<Vec<Secret>> {
     Ok(answers)
 }
 
-/// Standard input where that is a console, else the console that the process belongs to.
+/// Standard input if it is a console, else the console of the process.
 pub fn keyboard() -> io::Result<File> {
     let input = stdin();
-    if console::is_one(&input) {
+    if console::is_console(&input) {
         return input.as_handle().try_clone_to_owned().map(File::from);
     }
-    // Those of Cygwin and MSYS2 are pipes. The console that we have there is shown to nobody, and to read from
-    // it would be to wait forever.
+    // The terminals of Cygwin and MSYS2 are pipes. The process has a hidden console there, on which nobody can type.
     if [is_foreign(&input), is_foreign(&stdout()), is_foreign(&stderr())].contains(&true) {
-        let why = "it is no console of Windows; put winpty in front of the command, or use another terminal";
-        return Err(io::Error::other(why));
+        let reason =
+            "it is not a Windows console. Put winpty in front of the command, or use another terminal";
+        return Err(io::Error::other(reason));
     }
-    if console::is_unseen() {
+    if console::is_hidden() {
         return Err(io::Error::other("the console has no window"));
     }
     OpenOptions::new().read(true).write(true).open("CONIN$")
 }
 
-/// Whether it is a terminal of another kind than a console.
+/// Whether the stream is a terminal, but not a Windows console.
 fn is_foreign(stream: &(impl IsTerminal + AsHandle)) -> bool {
-    stream.is_terminal() && !console::is_one(stream)
+    stream.is_terminal() && !console::is_console(stream)
 }
 
-/// A console that echoes nothing and makes no lines, and how it was before.
-struct Quiet {
+/// A console without echo and without line editing of its own, and its former mode.
+struct QuietConsole {
     keyboard: File,
     before: CONSOLE_MODE,
-    /// Whether the cursor stands behind a prompt.
+    /// Whether the cursor is behind a prompt.
     prompted: bool,
 }
 
-impl Quiet {
+impl QuietConsole {
     fn restore(&self) {
         let _ = console::discard_input(&self.keyboard);
         let _ = console::set_mode(&self.keyboard, self.before);
@@ -99,45 +99,45 @@ impl Quiet {
     }
 }
 
-fn quiet() -> MutexGuard<'static, Option<Quiet>> {
+fn lock_quiet() -> MutexGuard<'static, Option<QuietConsole>> {
     lock(&QUIET)
 }
 
-/// Restores the console, and ends the process as what comes after all handlers does: one of a runtime could
-/// stop us from getting there, and then what is typed would be shown.
-unsafe extern "system" fn end(_event: u32) -> BOOL {
-    if let Some(quiet) = quiet().take() {
+/// Restores the console and ends the process, as the last handler of the system would. If a JavaScript runtime's handler
+/// kept the process alive instead, the console would show what is typed next.
+unsafe extern "system" fn end_process(_event: u32) -> BOOL {
+    if let Some(quiet) = lock_quiet().take() {
         quiet.restore();
     }
-    // SAFETY: it has no preconditions.
+    // SAFETY: the function has no preconditions.
     unsafe { ExitProcess(STATUS_CONTROL_C_EXIT as u32) }
 }
 
-/// The console while it is quiet. Dropping it restores it.
+/// The console without echo. Dropping this restores it.
 struct Terminal<'a> {
     keyboard: &'a File,
-    _handled: Handled,
+    _handler: CtrlHandler,
     _turn: MutexGuard<'static, ()>,
 }
 
 impl<'a> Terminal<'a> {
     fn enter(keyboard: &'a File) -> io::Result<Self> {
         let turn = lock(&TURN);
-        let before = console::mode(keyboard)?;
-        let own = Quiet { keyboard: keyboard.try_clone()?, before, prompted: false };
-        let handled = Handled::by(end)?;
-        let mut quiet = quiet();
-        // Ctrl-C is no input, and neither are sequences for keys that have no letter.
+        let before = console::get_mode(keyboard)?;
+        let own = QuietConsole { keyboard: keyboard.try_clone()?, before, prompted: false };
+        let handler = CtrlHandler::add(end_process)?;
+        let mut quiet = lock_quiet();
+        // Neither Ctrl-C nor the escape sequences of function keys must be input.
         let mode = before & !(ENABLE_ECHO_INPUT | ENABLE_LINE_INPUT | ENABLE_VIRTUAL_TERMINAL_INPUT);
         console::set_mode(keyboard, mode | ENABLE_PROCESSED_INPUT)?;
         *quiet = Some(own);
         drop(quiet);
-        let terminal = Self { keyboard, _handled: handled, _turn: turn };
+        let terminal = Self { keyboard, _handler: handler, _turn: turn };
         console::discard_input(keyboard)?;
         Ok(terminal)
     }
 
-    fn prompt(&self, prompt: &str) -> io::Result<()> {
+    fn show_prompt(&self, prompt: &str) -> io::Result<()> {
         self.set_prompted(true);
         write_all(&stderr(), prompt.as_bytes())
     }
@@ -149,20 +149,20 @@ impl<'a> Terminal<'a> {
     }
 
     fn set_prompted(&self, prompted: bool) {
-        if let Some(quiet) = &mut *quiet() {
+        if let Some(quiet) = &mut *lock_quiet() {
             quiet.prompted = prompted;
         }
     }
 
     /// Reads one line; `None` at the end of the input.
-    fn answer(&self, reader: &mut Reader, input: &mut Input) -> io::Result<Option<Secret>> {
+    fn read_line(&self, reader: &mut ConsoleReader, input: &mut InputBuffer) -> io::Result<Option<Secret>> {
         let mut line = Line::default();
         loop {
             while let Some(byte) = input.next() {
                 match line.take(byte, &KEYS) {
-                    Step::More => {}
-                    Step::Done => return Ok(Some(line.into_secret())),
-                    Step::End => return Ok(None),
+                    LineState::Open => {}
+                    LineState::Complete => return Ok(Some(line.into_secret())),
+                    LineState::EndOfInput => return Ok(None),
                 }
             }
             if input.fill(|bytes| reader.read(self.keyboard, bytes))? == 0 {
@@ -174,8 +174,8 @@ impl<'a> Terminal<'a> {
 
 impl Drop for Terminal<'_> {
     fn drop(&mut self) {
-        // Who handles Ctrl-C meanwhile waits, and finds it restored.
-        let mut quiet = quiet();
+        // A handler of Ctrl-C that runs now waits for the lock, and then finds the console restored.
+        let mut quiet = lock_quiet();
         if let Some(own) = quiet.take() {
             own.restore();
         }

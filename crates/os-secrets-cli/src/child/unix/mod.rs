@@ -1,4 +1,5 @@
-//! Unix: the command takes this process over, or is a child to which signals and a terminal are passed on.
+//! Unix: the command replaces this process. If its output is masked, it is a child instead, and gets the signals and
+//! the terminals of this process. `stream.rs` passes its output on.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -24,18 +25,18 @@ use rustix::{
 };
 use zeroize::Zeroizing;
 
-use self::stream::Stream;
-use super::Failed;
+use self::stream::ChildStream;
+use super::ChildError;
 use crate::{
     mask::Mask,
-    signals::{Caught, Heeded, Signals, raise},
+    signals::{CaughtSignal, SignalCatcher, Unignored, raise},
 };
 use os_secrets::{credential::Secret, error::Error};
 
 #[forbid(unsafe_code)]
 mod stream;
 
-/// What is not left to do its default to us while the child runs.
+/// The signals that are caught while the child runs.
 const SIGNALS: [libc::c_int; 8] = [
     libc::SIGINT,
     libc::SIGQUIT,
@@ -46,110 +47,109 @@ const SIGNALS: [libc::c_int; 8] = [
     libc::SIGUSR2,
     libc::SIGWINCH,
 ];
-/// How much is read at once.
+/// How many bytes are read at once.
 const CHUNK: usize = 64 << 10;
 
-/// What to start for this word: itself, which the system looks for where it has to, telling who starts it.
-pub fn program(word: &OsStr, _directory: &Path, _path: Option<&OsStr>) -> Option<OsString> {
+/// What to start for a command word: the word itself. The system looks for it when it is started.
+pub fn find_program(word: &OsStr, _directory: &Path, _path: Option<&OsStr>) -> Option<OsString> {
     Some(word.to_owned())
 }
 
-/// A variable's value: any bytes.
-pub fn variable(value: &[u8]) -> Result<&OsStr, Error> {
+/// Converts the value of an environment variable. It can be any bytes.
+pub fn to_variable(value: &[u8]) -> Result<&OsStr, Error> {
     Ok(OsStr::from_bytes(value))
 }
 
-/// Whether these name one variable.
-pub fn is_one_variable(one: &OsStr, other: &OsStr) -> bool {
+/// Whether both names mean the same environment variable.
+pub fn is_same_variable(one: &OsStr, other: &OsStr) -> bool {
     one == other
 }
 
-/// What a program may print for these values: themselves.
+/// The forms in which programs print these values: the values themselves.
 pub fn as_printed(values: Vec<Secret>) -> Vec<Secret> {
     values
 }
 
-/// Puts the command in the place of this process. It returns only where that failed.
+/// Replaces this process by the command. Returns only if that fails.
 ///
 /// # Errors
 ///
-/// [`Failed::ToStart`].
-pub fn run(mut command: Command) -> Result<ExitStatus, Failed> {
-    Err(Failed::ToStart(command.exec()))
+/// [`ChildError::Start`].
+pub fn run_command(mut command: Command) -> Result<ExitStatus, ChildError> {
+    Err(ChildError::Start(command.exec()))
 }
 
-/// Runs the command to its end with its output masked, and gives how it ended.
+/// Runs the command to its end with its output masked, and returns its status.
 ///
-/// What its children that outlive it write afterwards is lost. Only one command runs at a time; others
-/// wait for their turn.
+/// If its children outlive it, what they write afterwards is lost. Commands run one at a time.
 ///
 /// # Errors
 ///
-/// [`Failed`].
-pub fn run_masked(mut command: Command, mask: &Mask) -> Result<ExitStatus, Failed> {
-    // Where our parent ignores the ends of its children, ours would leave no status behind.
-    let _heeded = Heeded::new(libc::SIGCHLD);
-    let signals = Signals::catch(&SIGNALS).map_err(Failed::ToStart)?;
-    let mut streams = stream::connect(&mut command, mask).map_err(Failed::ToStart)?;
-    let mut child = command.spawn().map_err(Failed::ToStart)?;
-    // It holds the ends that are the child's, and while they are open there is no end of file.
+/// [`ChildError`].
+pub fn run_masked(mut command: Command, mask: &Mask) -> Result<ExitStatus, ChildError> {
+    // If we have inherited an ignored SIGCHLD, the child would leave no status behind.
+    let _unignored = Unignored::new(libc::SIGCHLD);
+    let signals = SignalCatcher::catch(&SIGNALS).map_err(ChildError::Start)?;
+    let mut streams = stream::connect(&mut command, mask).map_err(ChildError::Start)?;
+    let mut child = command.spawn().map_err(ChildError::Start)?;
+    // The command holds the child's ends of the streams. While they are open, there is no end of file.
     drop(command);
-    let passed = pass_on(&child, signals, &mut streams);
-    let failure = streams.into_iter().find_map(Stream::close);
-    let status = child.wait().map_err(Failed::ToPassOn)?;
-    passed.map_err(Failed::ToPassOn)?;
-    failure.map_or(Ok(status), |failure| Err(Failed::ToPassOn(failure)))
+    let passed_on = pass_on(&child, signals, &mut streams);
+    let failure = streams.into_iter().find_map(ChildStream::close);
+    let status = child.wait().map_err(ChildError::PassOn)?;
+    passed_on.map_err(ChildError::PassOn)?;
+    failure.map_or(Ok(status), |failure| Err(ChildError::PassOn(failure)))
 }
 
-/// Has the child begin as if there were nothing between it and who called us.
+/// Makes the child start as if our parent had started it.
 ///
-/// `hosted` says that we run within a JavaScript runtime. Node keeps its standard streams from children and
-/// ignores two signals, and all raise the limit of open files; the child gets that of our parent.
+/// `hosted` says that this process is a JavaScript runtime. Node closes its standard streams in children and ignores
+/// two signals, and every runtime raises the limit of open files. The child gets the limit of our parent.
 pub fn reset_for_child(command: &mut Command, hosted: bool) {
-    let files = if hosted { parents_files() } else { None };
+    let limit = if hosted { open_files_of_parent() } else { None };
     let reset = move || {
         // SAFETY: `signal` has no preconditions, and may be called between fork and exec.
         unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_DFL) };
         for standard in 0..=2 {
-            // SAFETY: no descriptor is opened or closed; one that is closed stays so.
+            // SAFETY: this opens and closes no descriptor. For a closed one it fails.
             unsafe { libc::fcntl(standard, libc::F_SETFD, 0) };
         }
         let own = getrlimit(Resource::Nofile);
-        if let Some(files) = files
-            && own.current.is_none_or(|current| files < current)
+        if let Some(limit) = limit
+            && own.current.is_none_or(|current| limit < current)
         {
-            // With more than it should have it runs as well.
-            let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(files), maximum: own.maximum });
+            // If this fails, the child runs with a higher limit.
+            let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(limit), maximum: own.maximum });
         }
         Ok(())
     };
-    // SAFETY: it makes system calls only, and neither allocates nor takes a lock.
+    // SAFETY: the function only makes system calls. It neither allocates nor takes a lock.
     unsafe { command.pre_exec(reset) };
 }
 
-/// How many files our parent may have open. Only Linux tells.
+/// The limit of open files of our parent. Only Linux tells.
 #[cfg(not(target_os = "linux"))]
-fn parents_files() -> Option<u64> {
+fn open_files_of_parent() -> Option<u64> {
     None
 }
 
-/// How many files our parent may have open.
+/// The limit of open files of our parent.
 #[cfg(target_os = "linux")]
-fn parents_files() -> Option<u64> {
+fn open_files_of_parent() -> Option<u64> {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: nothing is set, and the limit can be written to.
+    // SAFETY: the new limit is null, so none is set, and `limit` can be written to.
     let result = unsafe { libc::prlimit(libc::getppid(), libc::RLIMIT_NOFILE, std::ptr::null(), &mut limit) };
     (result == 0 && limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur)
 }
 
-/// Ends this process as the child did, where that was a signal; otherwise gives the exit code.
+/// If a signal has ended the child, ends this process by the same signal. Otherwise returns the child's exit code.
 ///
-/// The code is 128 and the signal's number where the signal does not end us, as in the first process of
-/// a container.
+/// The code is 128 plus the signal's number if the signal does not end this process. It does not end the first process
+/// of a container.
 pub fn end_like(status: ExitStatus) -> i32 {
     let Some(signal) = status.signal() else { return status.code().unwrap_or(1) };
-    // The memory may hold secrets, and the child has dumped its own. A limit alone does not keep it from
-    // programs that take dumps.
+    // The child has dumped core if it should, and our memory may hold secrets. The limit alone does not stop programs
+    // that collect core dumps.
     let limit = getrlimit(Resource::Core);
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), ..limit });
     #[cfg(target_os = "linux")]
@@ -158,18 +158,18 @@ pub fn end_like(status: ExitStatus) -> i32 {
     128 + signal
 }
 
-/// Passes output and signals on until the child has ended and what it wrote is written.
-fn pass_on(child: &Child, signals: Signals, streams: &mut [Stream<'_>]) -> io::Result<()> {
+/// Passes output and signals on until the child has ended and all its output is written.
+fn pass_on(child: &Child, signals: SignalCatcher, streams: &mut [ChildStream<'_>]) -> io::Result<()> {
     let mut buffer = Zeroizing::new(vec![0; CHUNK]);
     let pid = Pid::from_child(child);
-    let end = end_of(pid)?;
+    let end = watch_end(pid)?;
     let mut running = Some((&end, signals));
     loop {
         let mut polled = Vec::with_capacity(6);
         if let Some((end, signals)) = &running {
             polled.extend([PollFd::new(end, PollFlags::IN), PollFd::new(signals, PollFlags::IN)]);
         }
-        polled.extend(streams.iter().flat_map(Stream::awaited));
+        polled.extend(streams.iter().flat_map(ChildStream::awaited));
         if polled.is_empty() {
             return Ok(());
         }
@@ -185,9 +185,9 @@ fn pass_on(child: &Child, signals: Signals, streams: &mut [Stream<'_>]) -> io::R
             }
         }
         if has_ended {
-            // What is left is ours: from here on signals do to us what they did before.
+            // Only writing is left. From here on, signals have their former effect on us.
             running = None;
-            streams.iter_mut().for_each(Stream::end);
+            streams.iter_mut().for_each(ChildStream::end);
         }
         for stream in streams.iter_mut() {
             stream.keep_size(pid);
@@ -196,8 +196,8 @@ fn pass_on(child: &Child, signals: Signals, streams: &mut [Stream<'_>]) -> io::R
     }
 }
 
-/// Sends the child what was meant for it, and what it has not got itself.
-fn forward(caught: Caught, child: Pid) {
+/// Sends a signal on to the child, unless the child sent it or got it from the terminal as well.
+fn forward(caught: CaughtSignal, child: Pid) {
     let is_own = caught.sender == Some(child.as_raw_nonzero().get());
     let by_terminal = caught.sender.is_none() && [libc::SIGINT, libc::SIGQUIT].contains(&caught.signal);
     if let Some(signal) = Signal::from_named_raw(caught.signal)
@@ -205,22 +205,22 @@ fn forward(caught: Caught, child: Pid) {
         && !is_own
         && !by_terminal
     {
-        // It may have ended.
+        // Fails if the child has ended.
         let _ = kill_process(child, signal);
     }
 }
 
-/// What becomes readable or hung up when the child has ended. It is not reaped by that.
-fn end_of(child: Pid) -> io::Result<OwnedFd> {
+/// A descriptor that becomes readable or hung up when the child has ended. The child is not reaped by that.
+fn watch_end(child: Pid) -> io::Result<OwnedFd> {
     #[cfg(target_os = "linux")]
     if let Ok(end) = pidfd_open(child, PidfdFlags::empty()) {
         return Ok(end);
     }
-    // Some sandboxes, kernels and systems do not have it.
-    end_by_thread(child)
+    // Some kernels and sandboxes have no pidfds.
+    watch_end_with_thread(child)
 }
 
-fn end_by_thread(child: Pid) -> io::Result<OwnedFd> {
+fn watch_end_with_thread(child: Pid) -> io::Result<OwnedFd> {
     let (reader, writer) = io::pipe()?;
     let wait = move || {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn both_ways_tell_the_end_and_leave_the_status() {
-        for way in [end_of, end_by_thread] {
+        for way in [watch_end, watch_end_with_thread] {
             let mut command = Command::new("sh");
             let mut child =
                 command.args(["-c", "read -r line; exit 7"]).stdin(Stdio::piped()).spawn().unwrap();

@@ -1,4 +1,4 @@
-//! The child's output: from the end that we read, through the mask, to our own.
+//! The child's output: read from its pipe or terminal, masked, and written to our own stream.
 
 use std::{
     io,
@@ -20,53 +20,55 @@ use rustix::{
 };
 use zeroize::Zeroizing;
 
-use crate::mask::{Mask, Masked};
+use crate::mask::{Mask, MaskedStream};
 
-/// How much is written at once: a pipe that is ready takes so much without waiting.
+/// The maximum number of bytes to write at once. A pipe that is ready takes as much without blocking.
 const WRITE: usize = 4096;
-/// How often it is read and written before others have their turn.
+/// The maximum number of reads and writes before other streams have their turn.
 const TURNS: usize = 32;
-/// More than a pipe of usual size or a terminal holds that nobody reads.
-const USUAL: usize = 1 << 20;
+/// More than a terminal or a pipe of the usual size can hold unread.
+const ASSUMED_CAPACITY: usize = 1 << 20;
 
-/// One of the child's streams, or both where they are one.
-pub struct Stream<'a> {
-    /// None at its end, or when nobody reads ours.
+/// One of the child's output streams, or both if they are the same terminal.
+pub struct ChildStream<'a> {
+    /// What the child writes to. `None` at its end, or when our own stream has no reader.
     source: Option<OwnedFd>,
-    /// How much of it still counts. Known once the child has ended.
+    /// The maximum number of bytes still to read. Known once the child has ended.
     left: Option<usize>,
-    masked: Masked<'a>,
-    /// What is to be written, and how much of it has been.
+    masked: MaskedStream<'a>,
+    /// The bytes to write.
     out: Zeroizing<Vec<u8>>,
+    /// How many of them are written.
     written: usize,
+    /// Our own stream.
     sink: BorrowedFd<'static>,
-    /// Whether it can be waited for. macOS does not know how for some devices, such as /dev/null.
-    is_polled: bool,
-    /// The terminal's size that the child knows.
+    /// Whether `poll` can wait for the sink. macOS cannot for some devices, such as /dev/null.
+    can_poll: bool,
+    /// The size of the terminal, as the child knows it. `None` for a pipe.
     size: Option<Winsize>,
     failure: Option<Errno>,
 }
 
-/// Gives the command streams like ours: terminals where ours are, and otherwise pipes.
-pub fn connect<'a>(command: &mut Command, mask: &'a Mask) -> io::Result<Vec<Stream<'a>>> {
-    let (out, out_end) = Stream::open(stdout(), mask)?;
-    // What goes to one terminal is to stay in order.
-    if out.size.is_some() && is_same(stdout(), stderr())? {
+/// Gives the command streams like ours: a terminal if ours is one, else a pipe.
+pub fn connect<'a>(command: &mut Command, mask: &'a Mask) -> io::Result<Vec<ChildStream<'a>>> {
+    let (out, out_end) = ChildStream::open(stdout(), mask)?;
+    // If both streams go to the same terminal, one stream keeps the order.
+    if out.size.is_some() && is_same_terminal(stdout(), stderr())? {
         command.stderr(out_end.try_clone()?).stdout(out_end);
         return Ok(vec![out]);
     }
-    let (err, err_end) = Stream::open(stderr(), mask)?;
+    let (err, err_end) = ChildStream::open(stderr(), mask)?;
     command.stdout(out_end).stderr(Stdio::from(err_end));
     Ok(vec![out, err])
 }
 
-fn is_same(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> io::Result<bool> {
+fn is_same_terminal(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> io::Result<bool> {
     let (one, other_stat) = (fstat(one)?, fstat(other)?);
     Ok(isatty(other) && one.st_rdev == other_stat.st_rdev)
 }
 
-impl<'a> Stream<'a> {
-    /// A stream to there, and the end of it that is the child's.
+impl<'a> ChildStream<'a> {
+    /// A stream to this sink, and the child's end of it.
     fn open(sink: BorrowedFd<'static>, mask: &'a Mask) -> io::Result<(Self, OwnedFd)> {
         let size = if isatty(sink) { Some(tcgetwinsize(sink)?) } else { None };
         let (source, end) = match size {
@@ -84,30 +86,30 @@ impl<'a> Stream<'a> {
             out: Zeroizing::default(),
             written: 0,
             sink,
-            is_polled: !cfg!(target_os = "macos") || !ready_state(sink).contains(PollFlags::NVAL),
+            can_poll: !cfg!(target_os = "macos") || !ready_state(sink).contains(PollFlags::NVAL),
             size,
             failure: None,
         };
         Ok((stream, end))
     }
 
-    /// What has to happen for it to advance. Nothing where it is over.
+    /// What to wait for before the stream can advance. Nothing if it has ended.
     pub fn awaited(&self) -> impl Iterator<Item = PollFd<'_>> {
         let writes = !self.out.is_empty();
         let source = self.source.as_ref().filter(|_| !writes);
-        // That nobody reads any more is told without asking.
-        let of_sink = if writes { PollFlags::OUT } else { PollFlags::empty() };
-        let sink = (self.is_polled && (writes || source.is_some()))
-            .then(|| PollFd::from_borrowed_fd(self.sink, of_sink));
+        // `poll` reports a sink without readers in any case.
+        let sink_events = if writes { PollFlags::OUT } else { PollFlags::empty() };
+        let sink = (self.can_poll && (writes || source.is_some()))
+            .then(|| PollFd::from_borrowed_fd(self.sink, sink_events));
         source.map(|source| PollFd::new(source, PollFlags::IN)).into_iter().chain(sink)
     }
 
-    /// Reads and writes what it can without waiting.
+    /// Reads and writes as much as it can without blocking.
     pub fn advance(&mut self, buffer: &mut [u8]) {
         let mut turns = 0;
-        // After the child's end there is only so much, and nothing tells when there is more to write to what
-        // cannot be waited for.
-        while turns < TURNS || self.left.is_some() || (!self.is_polled && !self.out.is_empty()) {
+        // After the child's end, the rest is limited, so it needs no turns. If the sink cannot be polled, it takes
+        // everything at once, because nothing would wake us for the rest.
+        while turns < TURNS || self.left.is_some() || (!self.can_poll && !self.out.is_empty()) {
             turns += 1;
             let sink = self.sink_state();
             if sink.intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL) {
@@ -124,12 +126,12 @@ impl<'a> Stream<'a> {
         }
     }
 
-    /// The child has ended: what is there by now is all.
+    /// The child has ended, so only what is in the pipe or terminal by now counts.
     pub fn end(&mut self) {
         self.left = self.source.as_ref().map(capacity);
     }
 
-    /// Tells the child when the terminal's size is another.
+    /// If the size of the terminal has changed, passes it on to the child.
     pub fn keep_size(&mut self, child: Pid) {
         let (Some(source), Some(known)) = (&self.source, &self.size) else { return };
         let Ok(size) = tcgetwinsize(self.sink) else { return };
@@ -138,7 +140,7 @@ impl<'a> Stream<'a> {
         }
         self.size = Some(size);
         let _ = kill_process(child, Signal::WINCH);
-        // The child may be a shell, and another program have the terminal.
+        // The child may be a shell, and another program in the foreground.
         if let Ok(group) = tcgetpgrp(self.sink)
             && group != getpgrp()
         {
@@ -146,24 +148,24 @@ impl<'a> Stream<'a> {
         }
     }
 
-    /// Why it could not be passed on, if that was not for want of a reader.
+    /// Why output could not be passed on. A missing reader is no failure.
     pub fn close(self) -> Option<io::Error> {
         self.failure.filter(|&failure| failure != Errno::PIPE).map(io::Error::from)
     }
 
     fn sink_state(&self) -> PollFlags {
-        // A write that waits, or says what is wrong.
-        if self.is_polled { ready_state(self.sink) } else { PollFlags::OUT }
+        // If it cannot be polled, a write blocks or reports the error.
+        if self.can_poll { ready_state(self.sink) } else { PollFlags::OUT }
     }
 
-    /// Whether there is more to do at once.
+    /// Reads once. Returns whether there may be more to do without waiting.
     fn read(&mut self, buffer: &mut [u8]) -> bool {
         let Some(source) = &self.source else { return false };
-        let most = self.left.unwrap_or(usize::MAX).min(buffer.len());
-        match rustix::io::read(source, &mut buffer[..most]) {
+        let room = self.left.unwrap_or(usize::MAX).min(buffer.len());
+        match rustix::io::read(source, &mut buffer[..room]) {
             Err(Errno::INTR) => return true,
             Err(Errno::AGAIN) if self.left.is_none() => return false,
-            // A terminal that no process has open any more answers EIO.
+            // A terminal that no process has open any more fails with EIO.
             Ok(0) | Err(_) => {
                 self.source = None;
                 self.masked.finish(&mut self.out);
@@ -176,7 +178,7 @@ impl<'a> Stream<'a> {
         true
     }
 
-    /// Whether there is more to do at once.
+    /// Writes once. Returns whether there may be more to do without waiting.
     fn write(&mut self) -> bool {
         let rest = &self.out[self.written..];
         match rustix::io::write(self.sink, &rest[..rest.len().min(WRITE)]) {
@@ -195,7 +197,7 @@ impl<'a> Stream<'a> {
         true
     }
 
-    /// Has the child's next write fail, as it would if ours were its own.
+    /// Closes the source, so that the child's next write fails, as it would without us.
     fn give_up(&mut self) {
         self.source = None;
         self.out.clear();
@@ -203,7 +205,7 @@ impl<'a> Stream<'a> {
     }
 }
 
-/// What can be done with a sink at once.
+/// The events of a sink that are ready now.
 fn ready_state(sink: BorrowedFd<'_>) -> PollFlags {
     let mut polled = [PollFd::from_borrowed_fd(sink, PollFlags::OUT)];
     let now = Timespec { tv_sec: 0, tv_nsec: 0 };
@@ -213,18 +215,18 @@ fn ready_state(sink: BorrowedFd<'_>) -> PollFlags {
     }
 }
 
-/// How much a pipe or a terminal holds at most. Only Linux tells, where a pipe can be made larger.
+/// The maximum number of bytes that a pipe or terminal can hold. Only Linux tells, and only Linux has larger pipes.
 fn capacity(source: &OwnedFd) -> usize {
     #[cfg(target_os = "linux")]
     if let Ok(size) = rustix::pipe::fcntl_getpipe_size(source) {
         return size;
     }
     let _ = source;
-    USUAL
+    ASSUMED_CAPACITY
 }
 
-/// A terminal of this size that behaves as this one, but leaves what is written as it is: that one will
-/// process it.
+/// Opens a terminal with the size and the modes of another one. Only output processing is off, because the other
+/// terminal will do it.
 fn open_terminal(like: BorrowedFd<'_>, size: Winsize) -> io::Result<(OwnedFd, OwnedFd)> {
     let (master, end) = open_pair()?;
     let mut modes = tcgetattr(like)?;
@@ -234,7 +236,7 @@ fn open_terminal(like: BorrowedFd<'_>, size: Winsize) -> io::Result<(OwnedFd, Ow
     Ok((master, end))
 }
 
-/// The two ends of a new terminal.
+/// Opens both ends of a new terminal.
 #[cfg(target_os = "linux")]
 fn open_pair() -> io::Result<(OwnedFd, OwnedFd)> {
     let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
@@ -244,7 +246,7 @@ fn open_pair() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok((master, end))
 }
 
-/// The two ends of a new terminal.
+/// Opens both ends of a new terminal.
 #[cfg(not(target_os = "linux"))]
 fn open_pair() -> io::Result<(OwnedFd, OwnedFd)> {
     use rustix::{

@@ -1,4 +1,10 @@
-//! Windows: the command is a child, since no process can take over another's place.
+//! Windows: the command is always a child, because a process cannot be replaced.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `search.rs` | which file a command word means |
+//! | `stream.rs` | passing the child's output on |
+//! | `printed.rs` | the forms in which programs print a value |
 
 use std::{
     ffi::{OsStr, OsString},
@@ -17,8 +23,8 @@ use windows_sys::{
 
 pub use self::printed::as_printed;
 
-use super::Failed;
-use crate::{console::Handled, mask::Mask};
+use super::ChildError;
+use crate::{console::CtrlHandler, mask::Mask};
 use os_secrets::sync::lock;
 use os_secrets::{error::Error, job::Job};
 
@@ -30,95 +36,94 @@ mod stream;
 /// Held while a child runs.
 static RUNNING: Mutex<()> = Mutex::new(());
 
-/// What to start for this word: the file that a shell would, as seen from this directory, with `path` in place of
-/// our own `PATH`. `None` where there is none.
-pub fn program(word: &OsStr, directory: &Path, path: Option<&OsStr>) -> Option<OsString> {
+/// The file to start for a command word: the one that a shell in this directory would start. `path` is the `PATH` to
+/// search, else our own. `None` if there is no such file.
+pub fn find_program(word: &OsStr, directory: &Path, path: Option<&OsStr>) -> Option<OsString> {
     search::find(word, directory, path).map(OsString::from)
 }
 
-/// A variable's value: it has UTF-16 there, and so it must be text.
+/// Converts the value of an environment variable. Windows has UTF-16 there, so the value must be text.
 ///
 /// # Errors
 ///
-/// [`Error::InvalidData`] for anything else.
-pub fn variable(value: &[u8]) -> Result<&OsStr, Error> {
+/// [`Error::InvalidData`] if it is not UTF-8.
+pub fn to_variable(value: &[u8]) -> Result<&OsStr, Error> {
     str::from_utf8(value).map(OsStr::new).map_err(|_| Error::InvalidData)
 }
 
-/// Whether these name one variable: case does not count.
-pub fn is_one_variable(one: &OsStr, other: &OsStr) -> bool {
+/// Whether both names mean the same environment variable. They are case-insensitive.
+pub fn is_same_variable(one: &OsStr, other: &OsStr) -> bool {
     one.eq_ignore_ascii_case(other)
 }
 
-/// Nothing has to be done: what handles Ctrl-C is not inherited, and the standard library passes the
-/// standard handles on, also where a runtime keeps them from children.
+/// Does nothing. Handlers of Ctrl-C are not inherited, and the standard library passes the standard handles on even
+/// if a runtime hides them from children.
 pub fn reset_for_child(_command: &mut Command, _hosted: bool) {}
 
-/// Runs the command to its end, and gives how it ended.
+/// Runs the command to its end, and returns its status.
 ///
 /// # Errors
 ///
-/// [`Failed`].
-pub fn run(mut command: Command) -> Result<ExitStatus, Failed> {
-    let _running = Running::begin()?;
-    let mut child = command.spawn().map_err(Failed::ToStart)?;
-    // Its environment holds secrets.
+/// [`ChildError`].
+pub fn run_command(mut command: Command) -> Result<ExitStatus, ChildError> {
+    let _turn = ChildTurn::begin()?;
+    let mut child = command.spawn().map_err(ChildError::Start)?;
+    // The command's environment holds secrets.
     drop(command);
-    // Where there is none it runs as well.
+    // Without a job, the child only does not end with us.
     let _job = Job::of(&child).ok();
-    child.wait().map_err(Failed::ToPassOn)
+    child.wait().map_err(ChildError::PassOn)
 }
 
-/// Runs the command to its end with its output masked, and gives how it ended.
+/// Runs the command to its end with its output masked, and returns its status.
 ///
-/// What its children that outlive it write afterwards is lost. Only one command runs at a time; others
-/// wait for their turn.
+/// If its children outlive it, what they write afterwards is lost. Commands run one at a time.
 ///
 /// # Errors
 ///
-/// [`Failed`].
-pub fn run_masked(mut command: Command, mask: &Mask) -> Result<ExitStatus, Failed> {
-    let _running = Running::begin()?;
+/// [`ChildError`].
+pub fn run_masked(mut command: Command, mask: &Mask) -> Result<ExitStatus, ChildError> {
+    let _turn = ChildTurn::begin()?;
     stream::connect(&mut command);
-    let mut child = command.spawn().map_err(Failed::ToStart)?;
-    // Its environment holds secrets.
+    let mut child = command.spawn().map_err(ChildError::Start)?;
+    // The command's environment holds secrets.
     drop(command);
-    // Where there is none it runs as well.
+    // Without a job, the child only does not end with us.
     let _job = Job::of(&child).ok();
-    stream::pass_on(&mut child, mask).map_err(Failed::ToPassOn)
+    stream::pass_on(&mut child, mask).map_err(ChildError::PassOn)
 }
 
-/// The exit code, of which all 32 bits count: where it has more than eight the process ends here.
+/// The child's exit code. If it does not fit into eight bits, ends this process with it.
 pub fn end_like(status: ExitStatus) -> i32 {
     match status.code().unwrap_or(1) {
         code @ 0..=0xff => code,
-        // Bun has a byte for the code that a script gives.
+        // Bun keeps only eight bits of a script's exit code.
         code => exit(code),
     }
 }
 
-/// Leaves the keys that end a process to the child, until it is dropped.
-struct Running {
+/// Leaves Ctrl-C and Ctrl-Break to the child until it is dropped.
+struct ChildTurn {
     _turn: MutexGuard<'static, ()>,
-    _handled: Handled,
+    _handler: CtrlHandler,
 }
 
-impl Running {
-    fn begin() -> Result<Self, Failed> {
+impl ChildTurn {
+    fn begin() -> Result<Self, ChildError> {
         let turn = lock(&RUNNING);
-        let handled = Handled::by(leave_to_child).map_err(Failed::ToStart)?;
-        // The turn is over before the handler is gone, which may wait for that.
-        Ok(Self { _turn: turn, _handled: handled })
+        let handler = CtrlHandler::add(leave_to_child).map_err(ChildError::Start)?;
+        // The fields drop in order: the handler may wait for the turn to end.
+        Ok(Self { _turn: turn, _handler: handler })
     }
 }
 
-/// Every process of the console is told, and what the child does decides.
+/// The console calls a handler in each of its processes. On Ctrl-C, only the child's decides what happens.
 unsafe extern "system" fn leave_to_child(event: u32) -> BOOL {
     match event {
         CTRL_C_EVENT | CTRL_BREAK_EVENT => TRUE,
         _ => {
-            // The console is closed, or the session ends. When this returns the process ends, and with it the
-            // child, which has some seconds to end by itself.
+            // The console is closed, or the session ends. When this returns, this process ends and the child with it.
+            // So it waits while the child ends by itself, for which Windows grants some seconds.
             drop(RUNNING.lock());
             FALSE
         }
@@ -131,10 +136,10 @@ mod tests {
 
     #[test]
     fn variables_hold_text_and_have_names_without_case() {
-        assert_eq!(variable("ä🔑".as_bytes()).unwrap(), "ä🔑");
-        assert_eq!(variable(b"a\xff"), Err(Error::InvalidData));
-        assert!(is_one_variable("Path".as_ref(), "PATH".as_ref()));
-        assert!(!is_one_variable("Path".as_ref(), "PATHS".as_ref()));
+        assert_eq!(to_variable("ä🔑".as_bytes()).unwrap(), "ä🔑");
+        assert_eq!(to_variable(b"a\xff"), Err(Error::InvalidData));
+        assert!(is_same_variable("Path".as_ref(), "PATH".as_ref()));
+        assert!(!is_same_variable("Path".as_ref(), "PATHS".as_ref()));
     }
 
     #[test]
@@ -142,13 +147,13 @@ mod tests {
         for code in [0, 7, 300, -1_073_741_510] {
             let mut command = Command::new("cmd");
             command.args(["/c", "exit", &code.to_string()]);
-            assert_eq!(run(command).unwrap().code(), Some(code));
+            assert_eq!(run_command(command).unwrap().code(), Some(code));
         }
     }
 
     #[test]
     fn what_cannot_be_started_is_told() {
-        let Err(Failed::ToStart(error)) = run(Command::new("no-such-command")) else { panic!() };
+        let Err(ChildError::Start(error)) = run_command(Command::new("no-such-command")) else { panic!() };
         assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
     }
 }

@@ -1,7 +1,7 @@
-//! What programs print for a value, so that a mask finds it.
+//! The forms in which programs print a value, so that a mask finds it.
 //!
-//! Text is UTF-16 there, and a program chooses what becomes of it in a pipe: cmd and C's library take a code
-//! page, and they write a newline as CRLF.
+//! On Windows, text is UTF-16, and every program chooses how it writes that to a pipe. `cmd` and the C library convert
+//! it to a code page, and write a newline as CRLF.
 
 use std::ptr;
 
@@ -13,15 +13,16 @@ use zeroize::Zeroizing;
 
 use os_secrets::credential::Secret;
 
-/// The values themselves, and as programs print them.
+/// The forms in which programs print these values, with the values themselves.
 pub fn as_printed(values: Vec<Secret>) -> Vec<Secret> {
-    let with_returns: Vec<_> = values.iter().filter_map(with_returns).collect();
-    let texts: Vec<_> = values.into_iter().chain(with_returns).collect();
-    let encoded: Vec<_> = texts.iter().flat_map(encoded).collect();
+    let with_crlf: Vec<_> = values.iter().filter_map(with_crlf).collect();
+    let texts: Vec<_> = values.into_iter().chain(with_crlf).collect();
+    let encoded: Vec<_> = texts.iter().flat_map(in_other_encodings).collect();
     texts.into_iter().chain(encoded).collect()
 }
 
-fn with_returns(value: &Secret) -> Option<Secret> {
+/// The value with CRLF in place of LF, if it has newlines.
+fn with_crlf(value: &Secret) -> Option<Secret> {
     let value = value.expose();
     let newlines = value.iter().filter(|byte| **byte == b'\n').count();
     let mut bytes = Vec::with_capacity(value.len() + newlines);
@@ -35,8 +36,8 @@ fn with_returns(value: &Secret) -> Option<Secret> {
     (newlines > 0).then_some(bytes)
 }
 
-/// In all but UTF-8.
-fn encoded(text: &Secret) -> Vec<Secret> {
+/// The text in UTF-16, and in the code pages if it is not ASCII.
+fn in_other_encodings(text: &Secret) -> Vec<Secret> {
     let Ok(text) = str::from_utf8(text.expose()) else { return Vec::new() };
     let mut units = Zeroizing::new(Vec::with_capacity(text.len()));
     units.extend(text.encode_utf16());
@@ -44,18 +45,18 @@ fn encoded(text: &Secret) -> Vec<Secret> {
     units.iter().for_each(|unit| wide.extend_from_slice(&unit.to_le_bytes()));
     let mut encoded = vec![Secret::new(wide)];
     if !text.is_ascii() {
-        // SAFETY: it has no preconditions.
-        let of_console = unsafe { GetConsoleOutputCP() };
-        encoded.extend([CP_ACP, CP_OEMCP, of_console].map(|page| in_code_page(&units, page)));
+        // SAFETY: the function has no preconditions.
+        let console_page = unsafe { GetConsoleOutputCP() };
+        encoded.extend([CP_ACP, CP_OEMCP, console_page].map(|page| in_code_page(&units, page)));
     }
     encoded
 }
 
-/// As programs convert it, which have another character or a question mark for what the page has not.
+/// Converts as programs do: a character that the code page does not have becomes another one, or a question mark.
 fn in_code_page(units: &[u16], page: u32) -> Secret {
-    // No code page has more bytes for a unit.
+    // No code page needs more bytes per unit.
     let mut bytes = vec![0; 4 * units.len()];
-    // SAFETY: there are as many units, and there is place for as many bytes, as are said.
+    // SAFETY: both lengths are those of the buffers.
     let count = unsafe {
         let (from, to) = (units.len() as i32, bytes.len() as i32);
         WideCharToMultiByte(
@@ -69,7 +70,7 @@ fn in_code_page(units: &[u16], page: u32) -> Secret {
             ptr::null_mut(),
         )
     };
-    // Nothing at all, which is no value to a mask, where the page is none.
+    // If there is no such code page, the count is 0. A mask ignores empty values.
     bytes.truncate(count as usize);
     Secret::new(bytes)
 }

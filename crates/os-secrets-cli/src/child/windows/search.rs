@@ -1,6 +1,6 @@
-//! Which file a word names, as in a shell: `npm` is `npm.cmd`.
+//! Which file a command word means, as in a shell: `npm` is `npm.cmd`.
 //!
-//! The standard library, and Windows below it, would take that for `npm.exe` and nothing else.
+//! The standard library and Windows itself would only look for `npm.exe`.
 
 use std::{
     env,
@@ -9,12 +9,12 @@ use std::{
     path::{Path, PathBuf, absolute},
 };
 
-/// What can be started: programs, and scripts that the standard library has cmd run. Other extensions in
-/// `PATHEXT` are of documents, which a shell opens with their programs.
+/// The extensions of files that can be started: programs, and scripts that the standard library runs with `cmd`. Other
+/// extensions in `PATHEXT` belong to documents, which a shell opens with another program.
 const STARTABLE: [&str; 4] = ["com", "exe", "bat", "cmd"];
 
-/// The file that a word names. A word without a directory is looked for in those of `path`, or of our own
-/// `PATH`, and in the current one only where it is one of them.
+/// The file that a word means. If the word has no directory, searches the directories of `path`, or of our own `PATH`
+/// if that is `None`. The current directory is searched only if it is one of them.
 pub fn find(word: &OsStr, directory: &Path, path: Option<&OsStr>) -> Option<PathBuf> {
     let own = || env::var_os("PATH").unwrap_or_default();
     let path = path.map_or_else(own, OsStr::to_owned);
@@ -24,18 +24,18 @@ pub fn find(word: &OsStr, directory: &Path, path: Option<&OsStr>) -> Option<Path
 fn find_in(word: &OsStr, directory: &Path, path: &OsStr, extensions: &[String]) -> Option<PathBuf> {
     let is_path = word.as_encoded_bytes().iter().any(|byte| b"/\\:".contains(byte));
     let mut names = names(word, extensions);
-    let mut places = vec![PathBuf::new()];
+    let mut directories = vec![PathBuf::new()];
     if is_path {
-        // Whether it can be started is for the system to say.
+        // The system decides whether the file itself can be started.
         names.push(word.to_owned());
     } else {
-        places = env::split_paths(path).filter(|place| !place.as_os_str().is_empty()).collect();
+        directories = env::split_paths(path).filter(|listed| !listed.as_os_str().is_empty()).collect();
     }
-    for place in places {
-        // From the directory that the child will be in, as on Unix.
-        let place = directory.join(place);
+    for listed in directories {
+        // Relative directories start in the child's directory, as on Unix.
+        let listed = directory.join(listed);
         for name in &names {
-            if let Ok(file) = absolute(place.join(name))
+            if let Ok(file) = absolute(listed.join(name))
                 && is_file(&file)
             {
                 return Some(file);
@@ -45,7 +45,7 @@ fn find_in(word: &OsStr, directory: &Path, path: &OsStr, extensions: &[String]) 
     None
 }
 
-/// The names that a file may have for this word, the first before the others.
+/// The file names to look for, in order of preference.
 fn names(word: &OsStr, extensions: &[String]) -> Vec<OsString> {
     let own = Path::new(word).extension().map(OsStr::to_ascii_lowercase);
     let is_whole = own.is_some_and(|own| STARTABLE.iter().any(|startable| own == *startable));
@@ -58,7 +58,7 @@ fn names(word: &OsStr, extensions: &[String]) -> Vec<OsString> {
     is_whole.then(|| word.to_owned()).into_iter().chain(with).collect()
 }
 
-/// Those of `PATHEXT` that can be started, without the dot and in its order.
+/// The extensions in `PATHEXT` that can be started, in its order and without the dot.
 fn extensions(pathext: Option<OsString>) -> Vec<String> {
     let listed = pathext.and_then(|listed| listed.into_string().ok()).unwrap_or_default();
     let known = listed.split(';').filter_map(|extension| extension.trim().strip_prefix('.'));
@@ -67,8 +67,8 @@ fn extensions(pathext: Option<OsString>) -> Vec<String> {
     if known.is_empty() { STARTABLE.map(String::from).into() } else { known }
 }
 
-/// Whether it is there and no directory. What is a link counts: those to programs of the Microsoft Store can be
-/// started, and not be opened.
+/// Whether the path exists and is no directory. Links count without being followed: those to programs of the Microsoft
+/// Store can be started, but not opened.
 fn is_file(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|found| !found.is_dir())
 }

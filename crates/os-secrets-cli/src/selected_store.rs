@@ -1,12 +1,12 @@
-//! The stores that a command line names.
+//! The store that `--store` or the environment selects.
 
 use std::{
     ffi::OsString,
-    path::{MAIN_SEPARATOR, Path, PathBuf},
+    path::{MAIN_SEPARATOR, Path, PathBuf, is_separator},
     sync::Arc,
 };
 
-use super::{Failure, output::shown, terminal};
+use crate::{failure::Failure, output::printable, terminal};
 use os_secrets::{
     credential::Secret,
     environment::absolute_path,
@@ -21,55 +21,54 @@ use os_secrets::{
 
 /// A store.
 #[derive(Clone)]
-pub enum Selected {
+pub enum SelectedStore {
     /// The operating system's.
     Os,
     /// An encrypted file.
     File(Arc<FileStore>),
 }
 
-impl Selected {
-    /// The store that `word` names; relative paths start in `directory`.
+impl SelectedStore {
+    /// The store that a word of the command line names. Relative paths start in `directory`.
     pub fn parse(word: OsString, directory: &Path) -> Result<Self, Failure> {
         Ok(match word.as_encoded_bytes() {
             b"os" => Self::Os,
-            b"file" => Self::file(None),
-            path if path.iter().any(|&byte| std::path::is_separator(byte.into())) => {
-                Self::file(Some(&directory.join(word)))
+            b"file" => Self::open_file(None),
+            path if path.iter().any(|&byte| is_separator(byte.into())) => {
+                Self::open_file(Some(&directory.join(word)))
             }
             _ => {
-                let text =
-                    format!("a store is os, file, or the path of a file, with a {MAIN_SEPARATOR} in it");
-                return Err(Failure::Usage(text));
+                return Err(Failure::Usage(format!(
+                    "unknown store; use os, file, or a path that contains {MAIN_SEPARATOR}"
+                )));
             }
         })
     }
 
-    /// The store that the environment chooses.
-    pub fn of_environment() -> Result<Self, Error> {
+    /// The store that the environment selects.
+    pub fn from_environment() -> Result<Self, Error> {
         Ok(match store::settings().kind.clone()? {
             StoreKind::Os => Self::Os,
-            StoreKind::File => Self::file(None),
+            StoreKind::File => Self::open_file(None),
         })
     }
 
-    fn file(path: Option<&Path>) -> Self {
-        let ask = terminal::keyboard().is_ok().then(|| Arc::new(ask) as AskPassphrase);
+    /// `path` is the file, else the one that the environment names.
+    fn open_file(path: Option<&Path>) -> Self {
+        let ask = terminal::keyboard().is_ok().then(|| Arc::new(ask_passphrase) as AskPassphrase);
         let options = FileOptions { path: path.map(absolute_path), unlock: None, ask };
         Self::File(Arc::new(FileStore::new(options, store::settings().file.clone())))
     }
 
-    /// The store itself.
+    /// The store, as calls take it.
     pub fn choice(&self) -> Choice {
         match self {
             Self::Os => Choice::Os,
             Self::File(store) => Choice::Own(Arc::clone(store) as _),
         }
     }
-}
 
-impl Selected {
-    /// The files that hold what is the store's.
+    /// The files that hold the store's secrets and keys.
     pub fn paths(&self) -> Vec<PathBuf> {
         match self {
             Self::File(store) => store.files(),
@@ -77,7 +76,7 @@ impl Selected {
         }
     }
 
-    /// Whether two are one.
+    /// Whether both are the same store.
     pub fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Os, Self::Os) => true,
@@ -89,21 +88,22 @@ impl Selected {
     }
 }
 
-/// Asks for the passphrase of a file, twice where it is a new one.
-fn ask(path: &Path, is_new: bool) -> Result<Secret, Error> {
+/// Asks for the passphrase of a file, twice if the file is new.
+fn ask_passphrase(path: &Path, is_new: bool) -> Result<Secret, Error> {
     let fail = |error| file::failure("Cannot read", "the terminal".as_ref(), error);
-    let none = || Error::NoPassphrase("No passphrase was entered");
-    let path = shown(&path.display().to_string());
+    let missing = || Error::NoPassphrase("No passphrase was entered");
+    let path = printable(&path.display().to_string());
     let passphrase = if is_new {
-        let prompts = [&*format!("Passphrase of the new file {path}: "), "The same again: "];
-        let [first, again] = terminal::ask(prompts).map_err(fail)?.ok_or_else(none)?;
+        let prompts = [&*format!("Passphrase for the new file {path}: "), "Repeat the passphrase: "];
+        let [first, again] = terminal::ask(prompts).map_err(fail)?.ok_or_else(missing)?;
         if first != again {
             return Err(Error::NoPassphrase("The two passphrases differ"));
         }
         first
     } else {
-        let [only] = terminal::ask([&*format!("Passphrase of {path}: ")]).map_err(fail)?.ok_or_else(none)?;
+        let prompts = [&*format!("Passphrase for {path}: ")];
+        let [only] = terminal::ask(prompts).map_err(fail)?.ok_or_else(missing)?;
         only
     };
-    if passphrase.expose().is_empty() { Err(none()) } else { Ok(passphrase) }
+    if passphrase.expose().is_empty() { Err(missing()) } else { Ok(passphrase) }
 }

@@ -1,9 +1,9 @@
-//! The operating system's store, examined.
+//! Examines the Secret Service.
 
 use serde_json::{Value, json};
 
-use super::{Fact, Problem, Report, works};
-use crate::Failure;
+use super::{Problem, Property, Report, works};
+use crate::failure::Failure;
 use os_secrets::{
     error::{Error, HostKind},
     executor::block_on,
@@ -13,48 +13,47 @@ use os_secrets::{
     },
 };
 
-// It takes the password without a newline, unless that is all of it: such keyrings are what the recipes
-// for machines without a desktop make.
+// The daemon takes the password without a newline. Only for an empty password, a newline is sent: the recipes for
+// machines without a desktop make keyrings with that password.
 const UNLOCK: &str = "bash -c 'IFS= read -rsp \"Password: \" p; if [ \"$p\" ]; then printf %s \"$p\"; \
     else echo; fi | gnome-keyring-daemon --replace --unlock --components=secrets'";
-const UNLOCK_OTHER: &str = "Unlock it in the program that provides it, or log in on its desktop";
+const UNLOCK_OTHER: &str = "Unlock it in the application that provides it, or log in on the desktop";
 const INSTALL: &str = "sudo apt install gnome-keyring && \
     printf '\\n' | gnome-keyring-daemon --unlock --components=secrets";
 const START: &str = "dbus-run-session -- sh -c '\
     printf \"\\n\" | gnome-keyring-daemon --unlock --components=secrets >/dev/null; exec \"$@\"' sh COMMAND";
-const OTHERWISE: &str = "An encrypted file needs no desktop and no bus; it is used where it is named";
+const OTHERWISE: &str =
+    "An encrypted file needs neither a desktop nor a D-Bus session. It is used only if you select it";
 const FILE: &str = "secrets init && export OS_SECRETS_PROVIDER=file";
 const LOGS: &str = "journalctl --user --since -1h";
 
-/// Examines the operating system's store.
 pub fn examine() -> Result<Report, Failure> {
     let store = store::os()?;
     let diagnosis = block_on(async { store.diagnose().await })?;
-    let problems = problems(&diagnosis);
-    let facts = facts(&diagnosis, works(&problems));
-    Ok(Report { facts, problems })
+    let problems = find_problems(&diagnosis);
+    let properties = list_properties(&diagnosis, works(&problems));
+    Ok(Report { properties, problems })
 }
 
-/// What is known: each with its name, for JSON and for people.
-fn facts(diagnosis: &Diagnosis, works: bool) -> Vec<Fact> {
+fn list_properties(diagnosis: &Diagnosis, works: bool) -> Vec<Property> {
     let service = diagnosis.service.as_ref().ok();
-    let of = |fact: fn(&Service) -> Value| service.map_or(Value::Null, fact);
+    let of_service = |property: fn(&Service) -> Value| service.map_or(Value::Null, property);
     vec![
         ("works", json!(works)),
         ("store", json!("Secret Service")),
-        ("provider", of(|service| json!(service.provider))),
+        ("provider", of_service(|service| json!(service.provider))),
         ("bus", json!(diagnosis.bus.as_ref().ok())),
         ("reachable", json!(service.is_some())),
-        ("collection", of(|service| json!(service.collection))),
-        ("unlocked", of(|service| json!(!service.locked))),
-        ("persistent", of(|service| json!(service.is_persistent()))),
-        ("encrypted", of(|service| json!(service.encrypted))),
+        ("collection", of_service(|service| json!(service.collection))),
+        ("unlocked", of_service(|service| json!(!service.locked))),
+        ("persistent", of_service(|service| json!(service.is_persistent()))),
+        ("encrypted", of_service(|service| json!(service.encrypted))),
         ("display", json!(diagnosis.has_display)),
-        ("place", json!(place(diagnosis))),
+        ("place", json!(name_host(diagnosis))),
     ]
 }
 
-fn place(diagnosis: &Diagnosis) -> &'static str {
+fn name_host(diagnosis: &Diagnosis) -> &'static str {
     match diagnosis.host {
         Some(HostKind::Wsl) => "WSL",
         Some(HostKind::Container) => "container",
@@ -64,18 +63,18 @@ fn place(diagnosis: &Diagnosis) -> &'static str {
     }
 }
 
-fn problems(diagnosis: &Diagnosis) -> Vec<Problem> {
+fn find_problems(diagnosis: &Diagnosis) -> Vec<Problem> {
     let service = match &diagnosis.service {
         Err(error) => {
-            let (mend, place) = match error {
+            let (fix, host) = match error {
                 Error::NoService(_) => (INSTALL, diagnosis.host),
                 Error::NoBus(_) => (START, diagnosis.host),
                 _ => (LOGS, None),
             };
-            let place = place.map(|place| format!(". {place}")).unwrap_or_default();
+            let host = host.map(|host| format!(". {host}")).unwrap_or_default();
             return vec![
-                Problem { what: format!("{error}{place}"), mend: mend.into(), fatal: true },
-                Problem { what: OTHERWISE.into(), mend: FILE.into(), fatal: false },
+                Problem { what: format!("{error}{host}"), fix: fix.into(), fatal: true },
+                Problem { what: OTHERWISE.into(), fix: FILE.into(), fatal: false },
             ];
         }
         Ok(service) => service,
@@ -84,37 +83,37 @@ fn problems(diagnosis: &Diagnosis) -> Vec<Problem> {
     let mut problems = Vec::new();
     if service.locked && !diagnosis.has_display {
         problems.push(Problem {
-            what: "The default collection is locked, and there is no display to ask for its password on"
-                .into(),
-            mend: unlock.into(),
+            what: "The default collection is locked, and there is no display for a password prompt".into(),
+            fix: unlock.into(),
             fatal: true,
         });
     } else if service.locked {
         problems.push(Problem {
-            what: "The default collection is locked; the first call will ask for its password".into(),
-            mend: unlock.into(),
+            what: "The default collection is locked. The first call will ask for its password".into(),
+            fix: unlock.into(),
             fatal: false,
         });
     }
     if service.collection.is_none() && !diagnosis.has_display {
         problems.push(Problem {
-            what: "There is no default collection, and no display to ask for the password of a new one on"
+            what: "There is no default collection, and no display for the password prompt of a new one"
                 .into(),
-            mend: unlock.into(),
+            fix: unlock.into(),
             fatal: true,
         });
     }
     if !service.is_persistent() {
         problems.push(Problem {
-            what: "The default collection lives in memory: what is stored goes when the session ends".into(),
-            mend: unlock.into(),
+            what: "The default collection is in memory only. Its credentials are lost when the session ends"
+                .into(),
+            fix: unlock.into(),
             fatal: false,
         });
     }
     if !service.encrypted {
         problems.push(Problem {
-            what: "The service offers no encryption: secrets travel plain on the session bus".into(),
-            mend: INSTALL.into(),
+            what: "The service supports no encryption. Secrets cross the session bus in plain text".into(),
+            fix: INSTALL.into(),
             fatal: false,
         });
     }

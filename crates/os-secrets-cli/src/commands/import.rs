@@ -2,7 +2,11 @@
 
 use std::{collections::BTreeSet, path::PathBuf};
 
-use super::{Context, Failure, Named, args::Service};
+use crate::{
+    args::ServiceArg,
+    context::{Context, Target},
+    failure::Failure,
+};
 use os_secrets::{
     credential::{Key, Secret},
     error::Error,
@@ -12,7 +16,7 @@ use os_secrets::{
 pub fn import(
     context: &Context,
     file: Option<PathBuf>,
-    service: Service,
+    service: ServiceArg,
     dry_run: bool,
 ) -> Result<(), Failure> {
     let service = context.service(service)?;
@@ -22,14 +26,14 @@ pub fn import(
     let mut names = BTreeSet::new();
     let mut secrets = Vec::new();
     for (variable, value) in variables {
-        if let Some(why) = not_stored(&value) {
-            context.note(&format!("{variable} is left out: {why}"));
+        if let Some(reason) = reason_to_skip(&value) {
+            context.note(&format!("skipped {variable}: {reason}"));
             continue;
         }
-        // A variable's name is a secret's, but for the letters' case.
+        // Apart from capital letters, a dotenv file's variables are names of secrets.
         let name = if service.is_some() { variable } else { variable.to_ascii_lowercase() };
         if !names.insert(name.clone()) {
-            return Err(Failure::Usage(format!("two variables would become the secret {name}")));
+            return Err(Failure::Usage(format!("two variables would become the secret {name}; rename one")));
         }
         secrets.push((name, value));
     }
@@ -38,12 +42,12 @@ pub fn import(
     let mut result = String::new();
     for (name, value) in secrets {
         if !dry_run {
-            let named = match &service {
-                Some(service) => Named::Credential(Key { service: service.clone(), name: name.clone() }),
-                None => Named::Secret(Name::parse(name.as_bytes())?, scope),
+            let target = match &service {
+                Some(service) => Target::Credential(Key { service: service.clone(), name: name.clone() }),
+                None => Target::Secret(Name::parse(name.as_bytes())?, scope),
             };
-            if let Err(error) = context.set(named, value) {
-                // What was stored before is told all the same; the error counts more than its telling.
+            if let Err(error) = context.set_value(target, value) {
+                // The user must know what was stored before. If this fails, too, the first error matters more.
                 let _ = context.output.write(result.as_bytes());
                 return Err(Error::Of { of: name, error: Box::new(error) }.into());
             }
@@ -51,20 +55,20 @@ pub fn import(
         result.push_str(&format!("{done} {name}\n"));
     }
     if !dry_run && !result.is_empty() {
-        context.warn_of(service.is_none().then_some(scope));
+        context.warn_of_plain_text(service.is_none().then_some(scope));
     }
     context.output.write(result.as_bytes())
 }
 
-/// Why a value is not one to store, where it is not.
-fn not_stored(value: &Secret) -> Option<&'static str> {
+/// Why a value is not stored, if it is not.
+fn reason_to_skip(value: &Secret) -> Option<&'static str> {
     let value = value.expose();
     if value.is_empty() {
-        Some("it is empty")
+        Some("the value is empty")
     } else if !matches!(parse_reference(value), Ok(None)) {
-        Some("it is a reference already")
+        Some("the value is already a reference")
     } else if value.contains(&0) {
-        Some("it holds a NUL")
+        Some("the value contains a NUL byte")
     } else {
         None
     }

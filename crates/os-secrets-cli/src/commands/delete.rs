@@ -1,17 +1,21 @@
 //! `delete`: deletes a secret.
 
-use super::{Context, Failure, Named, args::Target};
+use crate::{
+    args::CredentialArgs,
+    context::{Context, Target},
+    failure::Failure,
+};
 use os_secrets::{error::Error, progress::Progress};
 
-pub fn delete(context: &Context, target: Target) -> Result<(), Failure> {
-    match context.named(target, || context.scope_to_change())? {
-        Named::Secret(name, scope) => {
+pub fn delete(context: &Context, credential: CredentialArgs) -> Result<(), Failure> {
+    match context.target(credential, || context.scope_to_change())? {
+        Target::Secret(name, scope) => {
             let scopes = context.scopes();
             context.call(Progress::changing(true), |progress| async move {
                 scopes.delete(&name, scope, &progress).await
             })?;
         }
-        Named::Credential(key) => {
+        Target::Credential(key) => {
             let store = context.store();
             context.call(Progress::changing(true), |progress| async move {
                 match store.store()?.delete(&key, &progress).await? {

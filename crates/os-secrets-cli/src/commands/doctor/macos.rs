@@ -1,9 +1,9 @@
-//! Keychain, examined.
+//! Examines Keychain.
 
 use serde_json::json;
 
 use super::{Problem, Report, works};
-use crate::Failure;
+use crate::failure::Failure;
 use os_secrets::{
     executor::block_on,
     store::{self, macos::api::KeychainState},
@@ -11,35 +11,34 @@ use os_secrets::{
 
 const UNLOCK: &str = "security unlock-keychain";
 const DEFAULT: &str = "security default-keychain";
-const OTHERWISE: &str = "An encrypted file needs no keychain; it is used where it is named";
+const OTHERWISE: &str = "An encrypted file needs no keychain. It is used only if you select it";
 const FILE: &str = "secrets init && export OS_SECRETS_PROVIDER=file";
 
-/// Examines the operating system's store.
 pub fn examine() -> Result<Report, Failure> {
     let store = store::os()?;
     let diagnosis = block_on(async { store.diagnose().await })??;
     let mut problems = Vec::new();
-    let mut fail = |what: String, mend: &'static str| {
-        problems.push(Problem { what, mend: mend.into(), fatal: true });
-        problems.push(Problem { what: OTHERWISE.into(), mend: FILE.into(), fatal: false });
+    let mut fail = |what: String, fix: &'static str| {
+        problems.push(Problem { what, fix: fix.into(), fatal: true });
+        problems.push(Problem { what: OTHERWISE.into(), fix: FILE.into(), fatal: false });
     };
     match (&diagnosis.keychain, diagnosis.state.as_ref()) {
         (Err(error), _) | (Ok(_), Err(error)) => fail(error.to_string(), DEFAULT),
         (Ok(_), Ok(KeychainState { unlocked: false })) if !diagnosis.has_desktop => fail(
-            "The default keychain is locked, and this session (over SSH, or of a service) has no desktop to ask \
-             for its password on"
+            "The default keychain is locked, and this session (SSH or a service) has no desktop for a password \
+             prompt"
                 .into(),
             UNLOCK,
         ),
         (Ok(_), Ok(KeychainState { unlocked: false })) => problems.push(Problem {
-            what: "The default keychain is locked; the first call will ask for its password".into(),
-            mend: UNLOCK.into(),
+            what: "The default keychain is locked. The first call will ask for its password".into(),
+            fix: UNLOCK.into(),
             fatal: false,
         }),
         (Ok(_), Ok(_)) => {}
     }
     let state = diagnosis.state.as_ref().ok();
-    let facts = vec![
+    let properties = vec![
         ("works", json!(works(&problems))),
         ("store", json!("Keychain")),
         ("keychain", json!(diagnosis.keychain.ok().map(|path| path.to_string_lossy().into_owned()))),
@@ -47,5 +46,5 @@ pub fn examine() -> Result<Report, Failure> {
         ("unlocked", json!(state.map(|state| state.unlocked))),
         ("display", json!(diagnosis.has_desktop)),
     ];
-    Ok(Report { facts, problems })
+    Ok(Report { properties, problems })
 }

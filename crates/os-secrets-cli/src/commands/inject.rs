@@ -1,21 +1,23 @@
-//! `inject`: fills in a template.
+//! `inject`: fills in the references of a template.
 
 use std::path::PathBuf;
 
 use zeroize::Zeroizing;
 
-use super::{Context, Failure};
+use crate::{context::Context, failure::Failure};
 use os_secrets::{credential::Secret, scope::REFERENCE};
 
 const OPEN: &[u8] = b"{{";
 const CLOSE: &[u8] = b"}}";
 
 pub fn inject(context: &Context, input: Option<PathBuf>) -> Result<(), Failure> {
-    let template = context.read(input.as_deref())?;
+    let template = context.read_input(input.as_deref())?;
     let parts = parse(&template)?;
     let references = parts.iter().filter_map(|part| match part {
-        Part::Reference(reference, line) => Some((Secret::new(reference.to_vec()), of(*line))),
-        Part::Text(_) => None,
+        TemplatePart::Reference(reference, line) => {
+            Some((Secret::new(reference.to_vec()), line_in_errors(*line)))
+        }
+        TemplatePart::Text(_) => None,
     });
     let (references, lines) = references.unzip();
     let secrets = context.resolve(references, Some(lines))?;
@@ -23,8 +25,8 @@ pub fn inject(context: &Context, input: Option<PathBuf>) -> Result<(), Failure> 
     let pieces: Vec<_> = parts
         .iter()
         .filter_map(|part| match part {
-            Part::Text(text) => Some(*text),
-            Part::Reference(..) => secrets.next().map(|secret| secret.expose()),
+            TemplatePart::Text(text) => Some(*text),
+            TemplatePart::Reference(..) => secrets.next().map(|secret| secret.expose()),
         })
         .collect();
     let mut filled = Zeroizing::new(Vec::with_capacity(pieces.iter().map(|piece| piece.len()).sum()));
@@ -34,42 +36,42 @@ pub fn inject(context: &Context, input: Option<PathBuf>) -> Result<(), Failure> 
     context.output.write(&filled)
 }
 
-/// A piece of a template.
+/// A part of a template.
 #[derive(Debug, PartialEq)]
-enum Part<'a> {
+enum TemplatePart<'a> {
     Text(&'a [u8]),
-    /// The inside of `{{ secret:<name> }}`, and its line.
+    /// The reference in `{{ secret:<name> }}`, and the number of its line.
     Reference(&'a [u8], usize),
 }
 
-/// Takes a template apart. Other things in `{{ }}` are text: other programs fill them in.
-fn parse(template: &[u8]) -> Result<Vec<Part<'_>>, Failure> {
+/// Splits a template into parts. Anything else in `{{ }}` is text, because it may be meant for another program.
+fn parse(template: &[u8]) -> Result<Vec<TemplatePart<'_>>, Failure> {
     let (mut parts, mut text, mut from) = (Vec::new(), 0, 0);
     let (mut line, mut counted) = (1, 0);
     while let Some(open) = find(&template[from..], OPEN).map(|at| from + at) {
         from = open + OPEN.len();
         let inside = template[from..].trim_ascii_start();
         if !inside.starts_with(REFERENCE.as_bytes()) {
-            // The second brace may be the first of the next two.
+            // In `{{{`, the second brace may open a reference.
             from = open + 1;
             continue;
         }
         line += template[counted..open].iter().filter(|byte| **byte == b'\n').count();
         counted = open;
         let Some(close) = find(&template[from..], CLOSE).map(|at| from + at) else {
-            return Err(Failure::Usage(format!("{}: {{{{ {REFERENCE} is not closed by }}}}", of(line))));
+            let line = line_in_errors(line);
+            return Err(Failure::Usage(format!("{line}: {{{{ {REFERENCE} is not closed with }}}}")));
         };
-        parts.push(Part::Text(&template[text..open]));
-        parts.push(Part::Reference(template[from..close].trim_ascii(), line));
+        parts.push(TemplatePart::Text(&template[text..open]));
+        parts.push(TemplatePart::Reference(template[from..close].trim_ascii(), line));
         from = close + CLOSE.len();
         text = from;
     }
-    parts.push(Part::Text(&template[text..]));
+    parts.push(TemplatePart::Text(&template[text..]));
     Ok(parts)
 }
 
-/// What a line is called in errors.
-fn of(line: usize) -> String {
+fn line_in_errors(line: usize) -> String {
     format!("line {line} of the template")
 }
 
@@ -87,16 +89,16 @@ mod tests {
         assert_eq!(
             parts,
             [
-                Part::Text(b"a="),
-                Part::Reference(b"secret:a", 1),
-                Part::Text(b"\n{{.Values}} "),
-                Part::Reference(b"secret:b.c", 2),
-                Part::Text(b"{"),
-                Part::Reference(b"secret:d", 2),
-                Part::Text(b" {{ }}"),
+                TemplatePart::Text(b"a="),
+                TemplatePart::Reference(b"secret:a", 1),
+                TemplatePart::Text(b"\n{{.Values}} "),
+                TemplatePart::Reference(b"secret:b.c", 2),
+                TemplatePart::Text(b"{"),
+                TemplatePart::Reference(b"secret:d", 2),
+                TemplatePart::Text(b" {{ }}"),
             ]
         );
-        assert_eq!(parse(b"").unwrap(), [Part::Text(b"")]);
+        assert_eq!(parse(b"").unwrap(), [TemplatePart::Text(b"")]);
     }
 
     #[test]

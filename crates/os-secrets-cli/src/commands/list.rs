@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::{Context, Failure, args::Service, output::shown};
+use crate::{args::ServiceArg, context::Context, failure::Failure, output::printable};
 use os_secrets::progress::Progress;
 
-pub fn list(context: &Context, service: Service, json: bool) -> Result<(), Failure> {
-    let mut sorted = BTreeSet::new();
-    let names: Vec<String> = match context.service(service)? {
+pub fn list(context: &Context, service: ServiceArg, json: bool) -> Result<(), Failure> {
+    let names: BTreeSet<String> = match context.service(service)? {
         None => {
             let (scopes, scope) = (context.scopes(), context.scope_to_read());
             let names = context.call(Progress::reading(true), |progress| async move {
@@ -23,11 +22,10 @@ pub fn list(context: &Context, service: Service, json: bool) -> Result<(), Failu
             })?
         }
     };
-    sorted.extend(names);
     let text = if json {
-        format!("{}\n", serde_json::Value::from_iter(sorted))
+        format!("{}\n", serde_json::Value::from_iter(names))
     } else {
-        sorted.into_iter().map(|name| format!("{}\n", shown(&name))).collect()
+        names.into_iter().map(|name| format!("{}\n", printable(&name))).collect()
     };
     context.output.write(text.as_bytes())
 }

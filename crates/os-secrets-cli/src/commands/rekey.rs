@@ -1,21 +1,21 @@
 //! `rekey`: changes who can read the encrypted file.
 
-use super::{Context, Failure, stores::Selected};
+use crate::{context::Context, failure::Failure, selected_store::SelectedStore};
 use os_secrets::{executor::block_on, store::file::parse_recipient};
 
 pub fn rekey(context: &Context, add: &[String], remove: &[String]) -> Result<(), Failure> {
-    context.without_scope("rekey")?;
-    let Selected::File(store) = context.selected()? else {
+    context.reject_scope("rekey")?;
+    let SelectedStore::File(store) = context.selected_store()? else {
         return Err(Failure::Usage(
-            "only an encrypted file has recipients; name one with --store, or set OS_SECRETS_PROVIDER=file"
+            "only an encrypted file has recipients; select one with --store, or set OS_SECRETS_PROVIDER=file"
                 .into(),
         ));
     };
-    context.announce();
+    context.announce_store();
     let parse = |texts: &[String]| {
         let recipients = texts.iter().map(|text| {
-            let wrong = || Failure::Usage("a recipient is age1… and has none but its own letters".into());
-            parse_recipient(text).ok_or_else(wrong)
+            let invalid = || Failure::Usage("not a recipient; a recipient starts with age1".into());
+            parse_recipient(text).ok_or_else(invalid)
         });
         recipients.collect::<Result<Vec<_>, _>>()
     };

@@ -1,14 +1,15 @@
-//! `resolve`: prints what a value stands for.
+//! `resolve`: prints the secret that a reference names, or any other value as it is.
 
 use std::ffi::OsString;
 
-use super::{Context, Failure, get::line};
+use super::get::with_newline;
+use crate::{context::Context, failure::Failure};
 use os_secrets::credential::Secret;
 
 pub fn resolve(context: &Context, value: OsString) -> Result<(), Failure> {
     let values = vec![Secret::new(value.into_encoded_bytes())];
     for resolved in context.resolve(values, None)? {
-        context.output.write(&line(&resolved))?;
+        context.output.write(&with_newline(&resolved))?;
     }
     Ok(())
 }

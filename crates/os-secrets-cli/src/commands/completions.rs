@@ -2,10 +2,10 @@
 
 use clap_complete::Shell;
 
-use super::{Context, Failure, args::definition};
+use crate::{args::definition, context::Context, failure::Failure};
 
 pub fn completions(context: &Context, shell: &str) -> Result<(), Failure> {
-    context.without_scope("completions")?;
+    context.reject_scope("completions")?;
     let shell = match shell {
         "bash" => Shell::Bash,
         "fish" => Shell::Fish,

@@ -1,11 +1,11 @@
-//! The encrypted file, examined.
+//! Examines an encrypted file.
 
 use std::sync::Arc;
 
 use serde_json::json;
 
 use super::{Problem, Report, works};
-use crate::Failure;
+use crate::failure::Failure;
 use os_secrets::{
     error::Error,
     executor::block_on,
@@ -13,45 +13,42 @@ use os_secrets::{
     store::file::{FileStore, keys::KeySource},
 };
 
-/// Examines an encrypted file.
 pub fn examine(store: Arc<FileStore>) -> Result<Report, Failure> {
     let diagnosis = block_on(async move { store.diagnose().await })??;
     let mut problems = Vec::new();
     if diagnosis.asks {
         problems.push(Problem {
-            what: "The file is locked with a passphrase, which is asked for on the terminal".into(),
-            mend: if cfg!(windows) {
-                "set OS_SECRETS_PASSPHRASE=…"
-            } else {
-                "export OS_SECRETS_PASSPHRASE"
-            }
-            .into(),
+            what: "The file is protected by a passphrase, which is asked for on the terminal".into(),
+            fix: if cfg!(windows) { "set OS_SECRETS_PASSPHRASE=…" } else { "export OS_SECRETS_PASSPHRASE" }
+                .into(),
             fatal: false,
         });
     } else if let Err(error) = &diagnosis.credentials {
-        let mend = match error {
+        let fix = match error {
             Error::NotPrivate { fix, .. } => fix.strip_prefix("Run: ").unwrap_or(fix).to_owned(),
             Error::Damaged { path, backup: Some(backup), .. } => {
                 let copy = if cfg!(windows) { "copy" } else { "cp" };
                 format!("{copy} {} {}", shell_word(backup), shell_word(path))
             }
-            Error::WrongKey { .. } => "Give the identity or passphrase that the file was made with".into(),
+            Error::WrongKey { .. } => {
+                "Use the identity or passphrase that the file was encrypted with".into()
+            }
             Error::InvalidSetting(_) if diagnosis.key.is_err() && !diagnosis.exists => "secrets init".into(),
             Error::InvalidSetting(_) => "Correct OS_SECRETS_IDENTITY or OS_SECRETS_PASSPHRASE".into(),
             _ if cfg!(windows) => format!("icacls {}", shell_word(&diagnosis.path)),
             _ => format!("ls -la {}", shell_word(&diagnosis.path)),
         };
-        problems.push(Problem { what: error.to_string(), mend: mend.into(), fatal: true });
+        problems.push(Problem { what: error.to_string(), fix: fix.into(), fatal: true });
     } else if !diagnosis.exists {
         problems.push(Problem {
-            what: "There is no such file yet; the first set makes it".into(),
-            mend: "secrets set NAME".into(),
+            what: "The file does not exist yet. The first set creates it".into(),
+            fix: "secrets set NAME".into(),
             fatal: false,
         });
     } else if let Some(error) = &diagnosis.unwritable {
         problems.push(Problem {
             what: error.to_string(),
-            mend: "secrets rekey --add RECIPIENT".into(),
+            fix: "secrets rekey --add RECIPIENT".into(),
             fatal: false,
         });
     }
@@ -60,7 +57,7 @@ pub fn examine(store: Arc<FileStore>) -> Result<Report, Failure> {
         KeySource::Variable(name) => (*name).to_owned(),
         KeySource::File(path) | KeySource::Own(path) => path.display().to_string(),
     });
-    let facts = vec![
+    let properties = vec![
         ("works", json!(works(&problems))),
         ("store", json!("encrypted file")),
         ("path", json!(diagnosis.path.to_string_lossy())),
@@ -70,5 +67,5 @@ pub fn examine(store: Arc<FileStore>) -> Result<Report, Failure> {
         ("credentials", json!(diagnosis.credentials.ok())),
         ("backup", json!(diagnosis.backup.map(|backup| backup.to_string_lossy().into_owned()))),
     ];
-    Ok(Report { facts, problems })
+    Ok(Report { properties, problems })
 }

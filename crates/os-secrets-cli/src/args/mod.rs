@@ -1,0 +1,389 @@
+//! The command line: commands, flags and help texts.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `words.rs` | the words before clap parses them: `-h` and `-V` anywhere, a command after `--` |
+//! | `usage.rs` | the messages for a wrong command line |
+
+use std::{ffi::OsString, path::PathBuf};
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+
+use crate::{Program, failure::Failure};
+use os_secrets::scope::Scope;
+use usage::describe_error;
+use words::{InfoFlag, Words};
+
+mod usage;
+mod words;
+
+/// Keep secrets in the operating system's credential store, and use them by name.
+#[derive(Parser)]
+#[command(disable_help_flag = true, disable_version_flag = true, disable_help_subcommand = true)]
+pub struct Arguments {
+    /// Run as if started in DIR
+    #[arg(short = 'C', long = "chdir", value_name = "DIR", global = true)]
+    pub directory: Option<PathBuf>,
+
+    /// Write the result to FILE, readable only by you, instead of standard output
+    #[arg(short, long, value_name = "FILE", global = true)]
+    pub output: Option<PathBuf>,
+
+    /// Write no result, and print only errors
+    #[arg(short, long, global = true, overrides_with = "quiet")]
+    pub quiet: bool,
+
+    /// Whose secrets: user, repo, or auto (repo, then user) [default: auto to read, user to change]
+    #[arg(long, value_name = "SCOPE", global = true, value_parser = ["auto", "user", "repo"])]
+    #[arg(hide_possible_values = true)]
+    scope: Option<String>,
+
+    /// The store: os (the operating system's), file (the encrypted file), or a path to an encrypted file
+    #[arg(long, visible_alias = "provider", value_name = "STORE", global = true)]
+    pub store: Option<OsString>,
+
+    /// Print help
+    #[arg(short, long, global = true, action = clap::ArgAction::SetTrue)]
+    help: bool,
+
+    /// Print the version
+    #[arg(short = 'V', long, global = true, action = clap::ArgAction::SetTrue)]
+    version: bool,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Store a secret
+    ///
+    /// Replaces the value that the secret had. Without VALUE, reads the value from standard input and drops one newline
+    /// at its end, or asks for it twice on a terminal.
+    Set {
+        #[command(flatten)]
+        credential: CredentialArgs,
+        /// The value. Other users of the machine can see it, so prefer standard input
+        value: Option<OsString>,
+    },
+    /// Print a secret
+    Get {
+        #[command(flatten)]
+        credential: CredentialArgs,
+        #[command(flatten)]
+        format: FormatArg,
+    },
+    /// List the names of secrets
+    List {
+        #[command(flatten)]
+        service: ServiceArg,
+        #[command(flatten)]
+        format: FormatArg,
+    },
+    /// Print the secret that a reference names
+    ///
+    /// The reference secret:NAME prints the secret NAME. Any other value is printed as it is.
+    Resolve {
+        /// A reference (secret:NAME), or any other text
+        value: OsString,
+    },
+    /// Delete a secret
+    Delete {
+        #[command(flatten)]
+        credential: CredentialArgs,
+    },
+    /// Run a command with secrets in its environment
+    ///
+    /// Every variable whose value is secret:NAME gets the secret NAME as its value. If a secret does not exist, the
+    /// command is not started. Exits with the exit code of the command, with 127 if it is not found, and with 126 if
+    /// it cannot be run.
+    Run {
+        /// Add the variables of this dotenv file. They override inherited ones; the last file wins
+        #[arg(long = "env-file", value_name = "FILE")]
+        env_files: Vec<PathBuf>,
+        /// Replace the secrets in the command's output with ***
+        #[arg(long)]
+        mask: bool,
+        /// The command and its arguments
+        #[arg(last = true, required = true, value_name = "COMMAND")]
+        command: Vec<OsString>,
+    },
+    /// Fill in the references of a template
+    ///
+    /// Replaces every {{ secret:NAME }} with the secret NAME. Other text in {{ }} stays as it is.
+    Inject {
+        /// The template [default: standard input]
+        #[arg(short, long, value_name = "FILE")]
+        input: Option<PathBuf>,
+    },
+    /// Store the values of a dotenv file as secrets
+    ///
+    /// API_KEY becomes the secret api_key. With --service, the name stays as it is.
+    Import {
+        /// The dotenv file [default: standard input]
+        file: Option<PathBuf>,
+        #[command(flatten)]
+        service: ServiceArg,
+        /// Print what would be stored, and store nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Copy credentials that another package has stored
+    ///
+    /// Reads each copy back and compares it. Never overwrites a different value.
+    Migrate {
+        /// The package: keytar, napi-rs (@napi-rs/keyring) or bus-preferences (BusDK)
+        #[arg(long, value_name = "PACKAGE", value_parser = ["keytar", "napi-rs", "bus-preferences"])]
+        #[arg(hide_possible_values = true)]
+        from: String,
+        #[command(flatten)]
+        service: ServiceArg,
+        /// Delete each original after its copy was read back and is equal
+        #[arg(long)]
+        delete: bool,
+    },
+    /// Copy credentials from one store to another
+    ///
+    /// Reads each copy back and compares it. Never overwrites a different value.
+    Copy {
+        /// The store to copy from: os, file, or a path to an encrypted file
+        #[arg(long, value_name = "STORE")]
+        from: OsString,
+        /// The store to copy to
+        #[arg(long, value_name = "STORE")]
+        to: OsString,
+        #[command(flatten)]
+        service: ServiceArg,
+    },
+    /// Make an identity for an encrypted file, and print its recipient
+    ///
+    /// The identity is the private key that unlocks the file. The recipient is its public key.
+    Init {
+        /// The file for the identity [default: os-secrets/identity in your configuration directory]
+        file: Option<PathBuf>,
+    },
+    /// Change who can read the encrypted file, and print the recipients
+    Rekey {
+        /// Let this recipient (age1…) read the file
+        #[arg(long, value_name = "RECIPIENT")]
+        add: Vec<String>,
+        /// Keep this recipient from reading future versions of the file
+        #[arg(long, value_name = "RECIPIENT")]
+        remove: Vec<String>,
+    },
+    /// Check whether the store works, and show how to fix it
+    ///
+    /// Changes nothing and asks for nothing. Exits with 1 if the store does not work.
+    Doctor {
+        #[command(flatten)]
+        format: FormatArg,
+    },
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        #[arg(value_parser = ["bash", "fish", "powershell", "zsh"])]
+        shell: String,
+    },
+}
+
+/// The arguments that name one credential.
+#[derive(Args)]
+pub struct CredentialArgs {
+    /// The name of the secret
+    pub name: OsString,
+    #[command(flatten)]
+    pub service: ServiceArg,
+}
+
+/// `--service`.
+#[derive(Args)]
+pub struct ServiceArg {
+    /// Use the credentials of this application, which may have any name
+    #[arg(long, value_name = "SERVICE")]
+    pub service: Option<OsString>,
+}
+
+/// `--json`.
+#[derive(Args)]
+pub struct FormatArg {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What a command line asks for.
+pub enum Parsed {
+    /// Print this text: the help or the version.
+    Print(String),
+    /// Run a command.
+    Run(Box<Arguments>),
+}
+
+impl Arguments {
+    /// The scope, if `--scope` is given.
+    pub fn scope(&self) -> Option<Scope> {
+        self.scope.as_deref().and_then(Scope::parse)
+    }
+}
+
+/// The commands that bus-secrets does not have.
+const NOT_IN_BUS_SECRETS: [&str; 9] =
+    ["run", "inject", "import", "migrate", "copy", "init", "rekey", "doctor", "completions"];
+
+/// Parses a command line without the program's name.
+///
+/// No error shows a word of the command line that may be a secret.
+pub fn parse(program: Program, words: Vec<OsString>) -> Result<Parsed, Failure> {
+    let words = Words(words);
+    if let Some(flag) = words.info_flag() {
+        return Ok(Parsed::Print(match flag {
+            InfoFlag::Help => help(program, words.command()),
+            InfoFlag::Version => format!("{} {}\n", program.name(), env!("CARGO_PKG_VERSION")),
+        }));
+    }
+    let is_missing = |command| NOT_IN_BUS_SECRETS.contains(&command);
+    if program == Program::BusSecrets && words.command().is_some_and(is_missing) {
+        return Err(Failure::Usage("unknown command; run bus-secrets -h for a list".into()));
+    }
+    let words = [OsString::from(program.name())].into_iter().chain(words.with_command_first());
+    let arguments = Arguments::try_parse_from(words).map_err(|error| describe_error(program, &error))?;
+    if program == Program::BusSecrets
+        && (arguments.store.is_some() || arguments.command.has_flags_beyond_bus_secrets())
+    {
+        return Err(Failure::Usage("unknown flag; run bus-secrets -h for a list".into()));
+    }
+    Ok(Parsed::Run(Box::new(arguments)))
+}
+
+/// The definition of a program's command line. For bus-secrets, it hides what only `secrets` has.
+pub fn definition(program: Program) -> clap::Command {
+    let mut definition = Arguments::command().name(program.name()).bin_name(program.name());
+    if program == Program::BusSecrets {
+        for command in NOT_IN_BUS_SECRETS {
+            definition = definition.mut_subcommand(command, |command| command.hide(true));
+        }
+        for command in ["set", "get", "list", "delete"] {
+            definition = definition.mut_subcommand(command, |command| {
+                command.mut_args(|arg| {
+                    let is_missing = ["service", "json"].contains(&arg.get_id().as_str());
+                    arg.hide(is_missing)
+                })
+            });
+        }
+        definition = definition.mut_arg("store", |store| store.hide(true));
+        definition = definition.mut_subcommand("set", |set| {
+            set.long_about(None).mut_arg("value", |value| value.required(true).help("The value"))
+        });
+        definition =
+            definition.about("Keep secrets in BusDK's preferences and repositories, and use them by name");
+    }
+    definition.build();
+    definition
+}
+
+/// The help of a command, or of the program if there is no such command.
+fn help(program: Program, command: Option<&str>) -> String {
+    let mut definition = definition(program);
+    let has = |command: &&str| program == Program::Secrets || !NOT_IN_BUS_SECRETS.contains(command);
+    let help = match command.filter(has).and_then(|command| definition.find_subcommand_mut(command)) {
+        Some(command) => command.render_long_help(),
+        None => definition.render_help(),
+    };
+    help.to_string()
+}
+
+impl Command {
+    /// Whether the command has flags that bus-secrets does not know.
+    fn has_flags_beyond_bus_secrets(&self) -> bool {
+        let (service, json) = match self {
+            Self::Set { credential, .. } | Self::Delete { credential } => {
+                (&credential.service.service, false)
+            }
+            Self::Get { credential, format } => (&credential.service.service, format.json),
+            Self::List { service, format } => (&service.service, format.json),
+            _ => return false,
+        };
+        service.is_some() || json
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(program: Program, line: &[&str]) -> Result<Parsed, Failure> {
+        parse(program, line.iter().map(OsString::from).collect())
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        definition(Program::Secrets).debug_assert();
+        definition(Program::BusSecrets).debug_assert();
+    }
+
+    #[test]
+    fn flags_stand_before_or_after_the_command() {
+        for line in [
+            ["-C", "d", "get", "a", "--scope", "user", "-q", "-o=f"],
+            ["get", "a", "-q", "--scope=user", "--chdir", "d", "--output", "f"],
+            ["--scope", "user", "-qCd", "-of", "--", "get", "a", ""],
+            ["--scope=user", "-qC", "d", "-o", "f", "--", "get", "a"],
+        ] {
+            let line: Vec<_> = line.into_iter().filter(|word| !word.is_empty()).collect();
+            let Ok(Parsed::Run(arguments)) = parsed(Program::BusSecrets, &line) else { panic!("{line:?}") };
+            assert_eq!(arguments.directory.as_deref(), Some("d".as_ref()));
+            assert_eq!(arguments.output.as_deref(), Some("f".as_ref()));
+            assert!(arguments.quiet && arguments.scope() == Some(Scope::User));
+            assert!(matches!(&arguments.command, Command::Get { credential, .. } if credential.name == "a"));
+        }
+    }
+
+    #[test]
+    fn a_command_may_follow_two_dashes() {
+        for line in [&["run", "--", "true"][..], &["--", "run", "--", "true"], &["--", "run", "true"]] {
+            let Ok(Parsed::Run(arguments)) = parsed(Program::Secrets, line) else { panic!("{line:?}") };
+            assert!(matches!(&arguments.command, Command::Run { command, .. } if command == &["true"]));
+        }
+        let Ok(Parsed::Print(help)) = parsed(Program::Secrets, &["-qC", ".", "get", "-h"]) else { panic!() };
+        assert!(help.contains("secrets get"), "{help}");
+    }
+
+    #[test]
+    fn help_and_version_win() {
+        for line in [
+            &["-h"][..],
+            &["bogus", "--help"],
+            &["get", "-qh", "--scope", "x"],
+            &["-q", "-o", "-h"],
+            &["-hC", "."],
+            &["-qhof", "get"],
+        ] {
+            let Ok(Parsed::Print(text)) = parsed(Program::Secrets, line) else { panic!("{line:?}") };
+            assert!(text.contains("Usage: secrets"), "{text}");
+        }
+        let Ok(Parsed::Print(version)) = parsed(Program::BusSecrets, &["set", "-V", "-h"]) else { panic!() };
+        assert!(version.starts_with("bus-secrets 0."));
+        assert!(matches!(parsed(Program::Secrets, &["resolve", "--", "-h"]), Ok(Parsed::Run(_))));
+    }
+
+    #[test]
+    fn no_message_shows_a_value() {
+        for line in [
+            &["set", "name", "Hunter-2", "Hunter-3"][..],
+            &["set", "name", "--Hunter-2"],
+            &["set", "name", "-Hunter-2"],
+            &["set", "name", "--hunter"],
+            &["hunter"],
+            &["Hunter-2"],
+            &["get", "name", "--scope", "Hunter-2"],
+            &["set", "name", "--quiet=Hunter-2"],
+        ] {
+            let Err(Failure::Usage(told)) = parsed(Program::Secrets, line) else {
+                panic!("{line:?} is taken")
+            };
+            assert!(!told.contains("unter"), "{told}");
+        }
+    }
+}

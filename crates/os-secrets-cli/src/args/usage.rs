@@ -1,0 +1,42 @@
+//! The messages for a wrong command line.
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use crate::{Program, failure::Failure};
+
+/// Describes clap's error in our own words. Clap's would show values.
+pub fn describe_error(program: Program, error: &clap::Error) -> Failure {
+    let detail = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => text.clone(),
+        Some(ContextValue::Strings(texts)) => texts.join(" "),
+        _ => String::new(),
+    };
+    // Clap appends the placeholder of the flag's value.
+    let flag = || {
+        let flag = detail(ContextKind::InvalidArg);
+        flag.split(' ').next().unwrap_or_default().to_owned()
+    };
+    let message = match error.kind() {
+        ErrorKind::MissingRequiredArgument => format!("{} is missing", detail(ContextKind::InvalidArg)),
+        ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            "no command given".into()
+        }
+        ErrorKind::InvalidSubcommand => "unknown command".into(),
+        ErrorKind::UnknownArgument if detail(ContextKind::InvalidArg).starts_with('-') => {
+            "unknown flag (put -- before arguments that are not flags)".into()
+        }
+        ErrorKind::UnknownArgument => "too many arguments (put an argument with spaces in quotes)".into(),
+        ErrorKind::ArgumentConflict => format!("{} is given twice", flag()),
+        ErrorKind::InvalidValue | ErrorKind::NoEquals | ErrorKind::WrongNumberOfValues => {
+            match error.get(ContextKind::ValidValue) {
+                Some(ContextValue::Strings(valid)) if !valid.is_empty() => {
+                    format!("{} must be one of {}", flag(), valid.join(", "))
+                }
+                _ => format!("{} needs a value", flag()),
+            }
+        }
+        ErrorKind::TooManyValues => format!("{} takes no value", detail(ContextKind::InvalidArg)),
+        _ => "wrong usage".into(),
+    };
+    Failure::Usage(format!("{message}; run {} -h for help", program.name()))
+}

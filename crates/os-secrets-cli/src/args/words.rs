@@ -1,0 +1,81 @@
+//! The words of a command line, before clap parses them.
+//!
+//! Like BusDK's program, ours take `-h` and `-V` in any position, and a command after `--`. Clap does neither.
+
+use std::ffi::OsString;
+
+/// A flag that prints something about the program.
+pub enum InfoFlag {
+    /// `-h`.
+    Help,
+    /// `-V`.
+    Version,
+}
+
+/// The words of a command line.
+pub struct Words(pub Vec<OsString>);
+
+impl Words {
+    /// Whether the next word is the value of this flag, which stands before the command.
+    fn takes_value(flag: &str) -> bool {
+        match flag.strip_prefix("--") {
+            Some(long) => ["chdir", "output", "scope", "store", "provider"].contains(&long),
+            None => ["C", "o"].contains(&flag[1..].trim_start_matches('q')),
+        }
+    }
+
+    /// The first `-h` or `-V` in any position. It wins over everything else, even over mistakes.
+    pub fn info_flag(&self) -> Option<InfoFlag> {
+        let flags = self.0.iter().take_while(|word| *word != "--").filter_map(|word| word.to_str());
+        flags
+            .filter_map(|flag| {
+                // After a letter that takes a value, the rest of the word is that value.
+                let letters =
+                    flag.strip_prefix('-').and_then(|letters| letters.split(['C', 'o', 'i']).next());
+                let cluster = letters.filter(|letters| letters.chars().all(|c| "hVq".contains(c)));
+                match flag {
+                    "--help" => Some(InfoFlag::Help),
+                    "--version" => Some(InfoFlag::Version),
+                    _ => match cluster?.chars().find(|c| "hV".contains(*c))? {
+                        'h' => Some(InfoFlag::Help),
+                        _ => Some(InfoFlag::Version),
+                    },
+                }
+            })
+            .next()
+    }
+
+    /// The position of the command, and whether `--` comes right before it.
+    fn find_command(&self) -> Option<(usize, bool)> {
+        let mut words = self.0.iter().enumerate();
+        while let Some((at, word)) = words.next() {
+            match word.to_str() {
+                Some("--") => return (at + 1 < self.0.len()).then_some((at + 1, true)),
+                Some(flag) if flag.starts_with('-') && flag.len() > 1 => {
+                    if Self::takes_value(flag) {
+                        words.next();
+                    }
+                }
+                _ => return Some((at, false)),
+            }
+        }
+        None
+    }
+
+    /// The command, if there is one.
+    pub fn command(&self) -> Option<&str> {
+        let (at, _) = self.find_command()?;
+        self.0[at].to_str()
+    }
+
+    /// The words with the command before `--`, where clap expects it.
+    pub fn with_command_first(mut self) -> Vec<OsString> {
+        if let Some((at, true)) = self.find_command() {
+            self.0.swap(at - 1, at);
+            if self.0[at - 1] == "run" && self.0.get(at + 1).is_some_and(|word| word == "--") {
+                self.0.remove(at);
+            }
+        }
+        self.0
+    }
+}

@@ -1,0 +1,70 @@
+//! `copy`: copies credentials from one store to another.
+
+use std::{ffi::OsString, io};
+
+use super::transfer::{CopyOutcome, NotCopied, copy_each, copy_value};
+use crate::{args::ServiceArg, context::Context, failure::Failure, selected_store::SelectedStore};
+use os_secrets::{credential::Key, error::Error, file, progress::Progress, store::Choice};
+
+pub fn copy(context: &Context, from: OsString, to: OsString, service: ServiceArg) -> Result<(), Failure> {
+    context.reject_scope("copy")?;
+    context.reject_store("copy")?;
+    let service = context.service(service)?;
+    let from = SelectedStore::parse(from, &context.directory)?;
+    let to = SelectedStore::parse(to, &context.directory)?;
+    check_stores(context, &from, &to)?;
+    let (from, to) = (from.choice(), to.choice());
+    let keys = context.call(Progress::reading(true), {
+        let from = from.clone();
+        |progress| async move { from.store()?.list(service.as_deref(), &progress).await }
+    })?;
+    let keys = keys.into_iter().map(|key| (key.label(), key)).collect();
+    copy_each(context, keys, |key| copy_credential(context, &from, &to, key))
+}
+
+/// Checks that the stores are two, and that nothing that is read will be overwritten.
+fn check_stores(context: &Context, from: &SelectedStore, to: &SelectedStore) -> Result<(), Failure> {
+    if from.is_same(to) {
+        return Err(Failure::Usage("--from and --to name the same store".into()));
+    }
+    if let (SelectedStore::File(source), SelectedStore::File(_)) = (from, to)
+        && source.path().is_ok_and(|path| to.paths().iter().any(|own| file::is_same(own, path)))
+    {
+        return Err(Failure::Usage(
+            "--from names the backup of --to, which the first change replaces; copy the backup elsewhere first"
+                .into(),
+        ));
+    }
+    for store in [from, to] {
+        context.reject_output_over(&store.paths())?;
+    }
+    if let SelectedStore::File(file) = from
+        && !file.path()?.exists()
+    {
+        return Err(file::failure("Cannot read", file.path()?, io::ErrorKind::NotFound.into()).into());
+    }
+    Ok(())
+}
+
+/// Copies a credential, and returns what was done.
+fn copy_credential(
+    context: &Context,
+    from: &Choice,
+    to: &Choice,
+    key: Key,
+) -> Result<&'static str, NotCopied> {
+    let (from, to) = (from.clone(), to.clone());
+    let copied = context.call(Progress::changing(true), |progress| async move {
+        let not_found = || Error::NotFound { name: key.label(), place: "the store to copy from" };
+        let value = from.store()?.get(&key, &progress).await?.ok_or_else(not_found)?;
+        copy_value(to.store()?, &key, &value, &progress).await
+    });
+    match copied {
+        Ok(CopyOutcome::Copied) => Ok("copied"),
+        Ok(CopyOutcome::Differs) => {
+            Err(NotCopied::because("a different value is stored under this name; nothing was changed"))
+        }
+        Ok(CopyOutcome::Empty) => Err(NotCopied::because("the value is empty")),
+        Err(error) => Err(NotCopied::failed("was not copied", &error)),
+    }
+}

@@ -1,0 +1,97 @@
+//! `doctor`: checks whether the store works, and shows how to fix it.
+//!
+//! `file.rs` examines an encrypted file; `linux.rs`, `macos.rs` and `windows.rs` examine the operating system's store.
+
+use std::borrow::Cow;
+
+use serde_json::{Value, json};
+
+use crate::{
+    context::Context,
+    exit_codes::{FAILED, SUCCESS},
+    failure::Failure,
+    output::printable,
+    selected_store::SelectedStore,
+};
+
+mod file;
+#[cfg(target_os = "linux")]
+#[path = "linux.rs"]
+mod os;
+#[cfg(target_os = "macos")]
+#[path = "macos.rs"]
+mod os;
+#[cfg(windows)]
+#[path = "windows.rs"]
+mod os;
+
+/// A property of the store: its name and its value.
+type Property = (&'static str, Value);
+
+/// Something that is wrong, or worth knowing.
+pub struct Problem {
+    /// What is wrong.
+    pub what: String,
+    /// The command that fixes it, or advice.
+    pub fix: Cow<'static, str>,
+    /// Whether credentials cannot be read or stored because of it.
+    pub fatal: bool,
+}
+
+/// The result of an examination.
+pub struct Report {
+    pub properties: Vec<Property>,
+    pub problems: Vec<Problem>,
+}
+
+/// Whether a store with these problems works.
+fn works(problems: &[Problem]) -> bool {
+    !problems.iter().any(|problem| problem.fatal)
+}
+
+pub fn doctor(context: &Context, json: bool) -> Result<i32, Failure> {
+    context.reject_scope("doctor")?;
+    let report = match context.selected_store()? {
+        SelectedStore::Os => os::examine()?,
+        SelectedStore::File(store) => file::examine(store)?,
+    };
+    let text = if json { as_json(&report) } else { as_text(&report) };
+    context.output.write(text.as_bytes())?;
+    Ok(if works(&report.problems) { SUCCESS } else { FAILED })
+}
+
+fn as_text(report: &Report) -> String {
+    let mut text: String = report
+        .properties
+        .iter()
+        .map(|(name, value)| {
+            let value = match value {
+                Value::Null if ["bus", "collection", "keychain", "backup"].contains(name) => "none".into(),
+                Value::Null => "unknown".into(),
+                Value::Bool(true) => "yes".into(),
+                Value::Bool(false) => "no".into(),
+                Value::String(text) => text.clone(),
+                Value::Array(texts) if texts.is_empty() => "none".into(),
+                Value::Array(texts) => texts.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "),
+                value => value.to_string(),
+            };
+            format!("{name:<12}{}\n", printable(&value))
+        })
+        .collect();
+    for problem in &report.problems {
+        let kind = if problem.fatal { "problem" } else { "note" };
+        text.push_str(&format!("\n{kind}: {}\n  {}\n", printable(&problem.what), problem.fix));
+    }
+    text
+}
+
+fn as_json(report: &Report) -> String {
+    let mut object = serde_json::Map::new();
+    object.extend(report.properties.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+    let problems = report
+        .problems
+        .iter()
+        .map(|problem| json!({ "what": problem.what, "fix": problem.fix, "fatal": problem.fatal }));
+    object.insert("problems".into(), problems.collect());
+    format!("{}\n", Value::Object(object))
+}

@@ -1,0 +1,42 @@
+//! The commands, one file per command.
+//!
+//! `doctor/` has a file per kind of store. `transfer.rs` is what `copy` and `migrate` have in common.
+
+use crate::{args::Command, context::Context, exit_codes::SUCCESS, failure::Failure};
+
+mod completions;
+mod copy;
+mod delete;
+mod doctor;
+mod get;
+mod import;
+mod init;
+mod inject;
+mod list;
+mod migrate;
+mod rekey;
+mod resolve;
+mod run;
+mod set;
+mod transfer;
+
+/// Executes a command and returns the exit code.
+pub fn execute(context: &Context, command: Command) -> Result<i32, Failure> {
+    match command {
+        Command::Set { credential, value } => set::set(context, credential, value),
+        Command::Get { credential, format } => get::get(context, credential, format.json),
+        Command::List { service, format } => list::list(context, service, format.json),
+        Command::Resolve { value } => resolve::resolve(context, value),
+        Command::Delete { credential } => delete::delete(context, credential),
+        Command::Run { env_files, mask, command } => return run::run(context, &env_files, mask, command),
+        Command::Inject { input } => inject::inject(context, input),
+        Command::Import { file, service, dry_run } => import::import(context, file, service, dry_run),
+        Command::Migrate { from, service, delete } => migrate::migrate(context, &from, service, delete),
+        Command::Copy { from, to, service } => copy::copy(context, from, to, service),
+        Command::Init { file } => init::init(context, file),
+        Command::Rekey { add, remove } => rekey::rekey(context, &add, &remove),
+        Command::Doctor { format } => return doctor::doctor(context, format.json),
+        Command::Completions { shell } => completions::completions(context, &shell),
+    }
+    .map(|()| SUCCESS)
+}

@@ -1,0 +1,77 @@
+//! `set`: stores a secret.
+
+use std::{ffi::OsString, io, io::IsTerminal};
+
+use crate::{
+    Program,
+    args::CredentialArgs,
+    context::{Context, Target},
+    failure::Failure,
+    output::{printable, read_input},
+    terminal,
+};
+use os_secrets::{credential::Secret, file};
+
+pub fn set(context: &Context, credential: CredentialArgs, value: Option<OsString>) -> Result<(), Failure> {
+    let target = context.target(credential, || context.scope_to_change())?;
+    let value = match value {
+        Some(value) => Secret::new(value.into_encoded_bytes()),
+        None if context.program == Program::BusSecrets => {
+            return Err(Failure::Usage("the value is missing; usage: bus-secrets set NAME VALUE".into()));
+        }
+        None => read_value(&target)?,
+    };
+    check_value(context.program, &value)?;
+    let scope = match &target {
+        Target::Secret(_, scope) => Some(*scope),
+        Target::Credential(_) => None,
+    };
+    context.set_value(target, value)?;
+    context.warn_of_plain_text(scope);
+    context.output.write(b"")
+}
+
+/// Checks that the value can be stored as text.
+fn check_value(program: Program, value: &Secret) -> Result<(), Failure> {
+    let value = value.expose();
+    if value.is_empty() && program == Program::Secrets {
+        return Err(Failure::Usage(
+            "the value is empty; nothing was changed. To remove a secret, use delete".into(),
+        ));
+    }
+    if str::from_utf8(value).is_err() || value.contains(&0) {
+        return Err(Failure::Usage("the value must be UTF-8 text without NUL bytes".into()));
+    }
+    Ok(())
+}
+
+/// Reads the value from standard input, or asks for it if that is a terminal.
+fn read_value(target: &Target) -> Result<Secret, Failure> {
+    if io::stdin().is_terminal() {
+        return ask_value(target);
+    }
+    let mut value = read_input(None)?;
+    // Drops the newline that `echo` adds, LF or CRLF.
+    if value.last() == Some(&b'\n') {
+        value.pop();
+        if value.last() == Some(&b'\r') {
+            value.pop();
+        }
+    }
+    Ok(Secret::new(std::mem::take(&mut *value)))
+}
+
+/// Asks for the value twice, because the user does not see what they type.
+fn ask_value(target: &Target) -> Result<Secret, Failure> {
+    let name = match target {
+        Target::Secret(name, _) => name.as_str(),
+        Target::Credential(key) => &printable(&key.label()),
+    };
+    let answers = terminal::ask([&format!("Value of {name}: "), "Repeat the value: "])
+        .map_err(|error| file::failure("Cannot read", "the terminal".as_ref(), error))?;
+    match answers {
+        Some([first, again]) if first == again => Ok(first),
+        Some(_) => Err(Failure::Refused("the two values differ; nothing was changed")),
+        None => Err(Failure::Refused("no value was entered; nothing was changed")),
+    }
+}

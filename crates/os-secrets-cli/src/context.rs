@@ -1,0 +1,289 @@
+//! What every command works with: the directory, the scope, the store and the output.
+
+use std::{
+    cell::Cell,
+    ffi::OsString,
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use zeroize::Zeroizing;
+
+use crate::{
+    Program,
+    args::{Arguments, Command, CredentialArgs, ServiceArg},
+    dotenv,
+    failure::Failure,
+    output::{self, Output, print_message},
+    selected_store::SelectedStore,
+};
+use os_secrets::{
+    bounds::Bounds,
+    credential::{Key, Secret},
+    error::Error,
+    executor::block_on,
+    file,
+    progress::Progress,
+    scope::{Name, Preferences, Repository, Resolution, Scope, Scopes, User},
+    store::{Call, Choice, SetOptions},
+};
+
+/// What every command works with.
+pub struct Context {
+    pub program: Program,
+    pub output: Output,
+    /// The directory to work in: `-C`, else `.`.
+    pub directory: PathBuf,
+    /// Whether the process is a JavaScript runtime.
+    pub hosted: bool,
+    /// `--scope`.
+    scope: Option<Scope>,
+    /// The store, if the program has one and its setting is valid.
+    selected: Option<SelectedStore>,
+    /// Whether the command line has `--store`.
+    has_store_flag: bool,
+    /// Whether [`Self::announce_store`] has printed its note.
+    announced: Cell<bool>,
+}
+
+/// What a name on the command line means.
+pub enum Target {
+    /// A secret of the workspace or of the user.
+    Secret(Name, Scope),
+    /// A credential of any application.
+    Credential(Key),
+}
+
+impl Context {
+    /// Makes the context of a command line, and returns it with the command.
+    pub fn new(program: Program, arguments: Arguments, hosted: bool) -> Result<(Self, Command), Failure> {
+        let scope = arguments.scope();
+        let Arguments { directory, output, quiet, store, command, .. } = arguments;
+        let directory = directory.unwrap_or_else(|| PathBuf::from("."));
+        let mut context = Self {
+            program,
+            output: Output { quiet, file: output.map(|path| path_in(&directory, &path)) },
+            directory,
+            hosted,
+            scope,
+            selected: None,
+            has_store_flag: store.is_some(),
+            announced: Cell::new(false),
+        };
+        context.check_directory()?;
+        if program == Program::Secrets {
+            context.selected = match store {
+                Some(word) => Some(SelectedStore::parse(word, &context.directory)?),
+                // A wrong setting is reported by the commands that use the store.
+                None => SelectedStore::from_environment().ok(),
+            };
+            if let Some(selected) = &context.selected {
+                context.reject_output_over(&selected.paths())?;
+            }
+        }
+        Ok((context, command))
+    }
+
+    fn check_directory(&self) -> Result<(), Failure> {
+        // The current directory is one, even if we may not look at it.
+        if self.directory.as_os_str() == "." {
+            return Ok(());
+        }
+        let fail = |error| file::failure("Cannot work in", &self.directory, error);
+        if !fs::metadata(&self.directory).map_err(fail)?.is_dir() {
+            return Err(fail(io::ErrorKind::NotADirectory.into()).into());
+        }
+        Ok(())
+    }
+
+    /// The scope for a command that reads.
+    pub fn scope_to_read(&self) -> Scope {
+        self.scope.unwrap_or(Scope::Auto)
+    }
+
+    /// The scope for a command that changes something.
+    pub fn scope_to_change(&self) -> Result<Scope, Failure> {
+        match self.scope.unwrap_or(Scope::User) {
+            Scope::Auto => Err(Failure::Usage("--scope must be user or repo to change a secret".into())),
+            scope => Ok(scope),
+        }
+    }
+
+    /// Fails if `--scope` is given. `other` is the command or flag that does not allow it.
+    pub fn reject_scope(&self, other: &str) -> Result<(), Failure> {
+        match self.scope {
+            None => Ok(()),
+            Some(_) => Err(Failure::Usage(format!("--scope cannot be used with {other}"))),
+        }
+    }
+
+    /// Fails if `--store` is given. `command` is the command that does not allow it.
+    pub fn reject_store(&self, command: &str) -> Result<(), Failure> {
+        match self.has_store_flag {
+            false => Ok(()),
+            true => Err(Failure::Usage(format!("--store cannot be used with {command}"))),
+        }
+    }
+
+    /// Fails if `-o` names one of these files.
+    pub fn reject_output_over(&self, paths: &[impl AsRef<Path>]) -> Result<(), Failure> {
+        let output = self.output.file.as_deref();
+        match paths.iter().any(|path| output.is_some_and(|output| file::is_same(output, path.as_ref()))) {
+            false => Ok(()),
+            true => Err(Failure::Usage(
+                "-o would overwrite a file that holds keys or secrets; choose another file".into(),
+            )),
+        }
+    }
+
+    /// A path of the command line, relative to the directory to work in.
+    pub fn path(&self, path: &Path) -> PathBuf {
+        path_in(&self.directory, path)
+    }
+
+    /// What a name means: a credential of the application if `--service` is given, else a secret of `scope`.
+    pub fn target(
+        &self,
+        credential: CredentialArgs,
+        scope: impl FnOnce() -> Result<Scope, Failure>,
+    ) -> Result<Target, Failure> {
+        match self.service(credential.service)? {
+            None => Ok(Target::Secret(Name::parse(credential.name.as_encoded_bytes())?, scope()?)),
+            Some(service) => {
+                let name = into_text(credential.name, "the credential's name")?;
+                Ok(Target::Credential(Key { service, name }))
+            }
+        }
+    }
+
+    /// The application that `--service` names, if it is given.
+    pub fn service(&self, argument: ServiceArg) -> Result<Option<String>, Failure> {
+        let Some(service) = argument.service else { return Ok(None) };
+        self.reject_scope("--service")?;
+        into_text(service, "--service").map(Some)
+    }
+
+    /// The store for what is not in the repository. Prints a note if it is an encrypted file.
+    pub fn store(&self) -> Choice {
+        self.announce_store();
+        self.selected.as_ref().map_or(Choice::Environment, SelectedStore::choice)
+    }
+
+    /// Prints a note if the store is an encrypted file, once per process.
+    pub fn announce_store(&self) {
+        if let Some(SelectedStore::File(file)) = &self.selected
+            && let Ok(path) = file.path()
+            && !self.announced.replace(true)
+        {
+            self.note(&format!("using the encrypted file {}", path.display()));
+        }
+    }
+
+    /// The selected store, or why the setting is wrong.
+    pub fn selected_store(&self) -> Result<SelectedStore, Error> {
+        match &self.selected {
+            Some(selected) => Ok(selected.clone()),
+            None => SelectedStore::from_environment(),
+        }
+    }
+
+    /// The repository's and the user's secrets.
+    pub fn scopes(&self) -> Scopes {
+        Scopes {
+            repository: Repository::new(self.directory.clone()),
+            user: match self.program {
+                Program::Secrets if self.scope == Some(Scope::Repository) => User::Store(Choice::Environment),
+                Program::Secrets => User::Store(self.store()),
+                Program::BusSecrets => User::Preferences(Preferences::of_user()),
+            },
+        }
+    }
+
+    /// Replaces the references among these values by the secrets. `names` are what the values are called in errors.
+    pub fn resolve(&self, values: Vec<Secret>, names: Option<Vec<String>>) -> Result<Vec<Secret>, Failure> {
+        let resolution = Resolution::parse(values, names, self.scope_to_read())?;
+        let scopes = self.scopes();
+        let resolved = self.call(Progress::reading(true), |progress| async move {
+            resolution.finish(&scopes, &progress).await
+        })?;
+        Ok(resolved)
+    }
+
+    /// Prints a message on standard error, even with `--quiet`.
+    pub fn print_message(&self, message: &str) {
+        print_message(self.program, message);
+    }
+
+    /// Prints a message on standard error that `--quiet` suppresses.
+    pub fn note(&self, message: &str) {
+        if !self.output.quiet {
+            self.print_message(message);
+        }
+    }
+
+    /// Stores a value.
+    pub fn set_value(&self, target: Target, value: Secret) -> Result<(), Error> {
+        match target {
+            Target::Secret(name, scope) => {
+                let scopes = self.scopes();
+                self.call(Progress::changing(true), |progress| async move {
+                    scopes.set(&name, value, scope, &progress).await
+                })
+            }
+            Target::Credential(key) => {
+                let store = self.store();
+                self.call(Progress::changing(true), |progress| async move {
+                    store.store()?.set(&key, &value, SetOptions::default(), &progress).await
+                })
+            }
+        }
+    }
+
+    /// Reads a file, or standard input if `None`.
+    pub fn read_input(&self, file: Option<&Path>) -> Result<Zeroizing<Vec<u8>>, Error> {
+        output::read_input(file.map(|file| self.directory.join(file)).as_deref())
+    }
+
+    /// Reads the variables of a dotenv file, or of standard input if `None`.
+    pub fn read_dotenv(&self, file: Option<&Path>) -> Result<Vec<(String, Secret)>, Error> {
+        dotenv::parse(&self.read_input(file)?).map_err(|error| Error::InvalidFile {
+            path: file.map_or_else(|| "standard input".into(), |file| self.directory.join(file)),
+            reason: format!("is not a valid dotenv file: {error}"),
+        })
+    }
+
+    /// Warns if values were written to the repository.
+    pub fn warn_of_plain_text(&self, scope: Option<Scope>) {
+        if scope == Some(Scope::Repository) {
+            self.note(
+                "warning: datapackage.json holds its secrets in plain text. Everyone who has the repository can \
+                 read them",
+            );
+        }
+    }
+
+    /// Runs a call on the thread of the connections, and waits for its result.
+    pub fn call<T, F>(&self, progress: Progress, call: impl FnOnce(Arc<Progress>) -> F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        let progress = Arc::new(progress);
+        let call: Call<T> = Box::pin(call(Arc::clone(&progress)));
+        block_on(async move { Bounds::default().run(&progress, call).await })?
+    }
+}
+
+fn path_in(directory: &Path, path: &Path) -> PathBuf {
+    if directory.as_os_str() == "." { path.to_owned() } else { directory.join(path) }
+}
+
+/// Converts a word of the command line that must be text and not empty. `what` names it in errors.
+fn into_text(word: OsString, what: &str) -> Result<String, Failure> {
+    match word.into_string() {
+        Ok(text) if !text.is_empty() => Ok(text),
+        Ok(_) => Err(Failure::Usage(format!("{what} must not be empty"))),
+        Err(_) => Err(Failure::Usage(format!("{what} must be UTF-8 text"))),
+    }
+}
