@@ -21,12 +21,15 @@ use support::{
 use tokio::{
     sync::oneshot,
     task::{JoinHandle, JoinSet},
-    time::{sleep, timeout},
+    time::timeout,
 };
 use zbus::Message;
 
 /// Longer than each of these tests takes for all kinds of service.
 const LIMIT: Duration = Duration::from_secs(600);
+
+/// The kinds of service whose prompts the store dismisses.
+const CAN_WITHDRAW: [Kind; 2] = [Kind::KeePassXc, Kind::Other];
 
 const DENIED: &str = "org.freedesktop.DBus.Error.AccessDenied";
 const REFUSALS: [&str; 4] =
@@ -53,6 +56,20 @@ async fn next(world: &World) -> Option<Result<Option<String>, Error>> {
     world.service.heal();
     world.service.model().on_prompt = OnPrompt::Complete;
     timeout(Duration::from_secs(5), world.get("token")).await.ok()
+}
+
+/// Waits until the store has read every reply that was sent to it before, and has sent what follows from it. A list
+/// takes at least one reply, shows no prompt, and the bus keeps order.
+async fn catch_up(world: &World) {
+    for _ in 0..5 {
+        let _ = world.store.call().list(None).await;
+    }
+}
+
+/// Waits until the store has dismissed a prompt.
+async fn dismissed(world: &World) {
+    let dismissed = timeout(Duration::from_secs(5), world.service.called("Dismiss", 1)).await;
+    dismissed.expect("the prompt is not withdrawn");
 }
 
 fn value() -> Option<Result<Option<String>, Error>> {
@@ -133,16 +150,53 @@ fn a_prompt_that_waits_for_its_place_holds_up_nobody() {
             world.service.called("Prompt", 16).await;
             let late = tokio::spawn(set("late".into()));
             world.service.called("CreateItem", 17).await;
-            // The store has read the reply by now.
-            sleep(Duration::from_millis(300)).await;
+            catch_up(&world).await;
             late.abort();
             assert!(late.await.is_err());
+            if CAN_WITHDRAW.contains(&kind) {
+                // It had its prompt.
+                dismissed(&world).await;
+            }
             gate.open();
             assert!(open.join_all().await.iter().all(Result::is_ok));
             assert_eq!(world.service.count("Prompt"), 16);
             world.service.heal();
             let next = timeout(Duration::from_secs(5), set("late".into())).await;
             assert_eq!(next.ok(), Some(Ok(())), "{kind:?}");
+        }
+    });
+}
+
+/// Prompts with the same key are shown one after the other. A set is given up before it is its prompt's turn.
+#[test]
+fn a_prompt_that_waits_for_another_of_its_key_is_withdrawn() {
+    run_within(LIMIT, async {
+        for kind in Kind::ALL {
+            let world = World::of(kind).await;
+            world.service.model().stores_by_prompt = true;
+            world.service.model().on_prompt = OnPrompt::Wait;
+            let set = || {
+                let store = Arc::clone(&world.store);
+                tokio::spawn(async move { store.set(&key("token"), &secret("value")).await })
+            };
+            let first = set();
+            world.service.called("Prompt", 1).await;
+            let second = set();
+            world.service.called("CreateItem", 2).await;
+            catch_up(&world).await;
+            second.abort();
+            assert!(second.await.is_err());
+            let shown = world.service.model().waiting_prompts().to_vec();
+            if CAN_WITHDRAW.contains(&kind) {
+                dismissed(&world).await;
+                let path = world.service.calls("Dismiss")[0].header().path().unwrap().to_string();
+                assert!(!shown.contains(&path), "{kind:?}");
+            }
+            world.service.settle_prompts(OnPrompt::Complete).await;
+            assert_eq!(first.await.unwrap(), Ok(()), "{kind:?}");
+            catch_up(&world).await;
+            assert_eq!(world.service.count("Prompt"), 1, "{kind:?}");
+            assert_eq!(world.service.model().items.len(), 1, "{kind:?}");
         }
     });
 }
@@ -161,8 +215,8 @@ fn a_prompt_that_is_not_replied_to_holds_up_nobody_for_longer_than_a_message() {
             assert!(get.await.unwrap().is_err());
             world.service.model().on_prompt = OnPrompt::Complete;
             let second = world.gets(1, "token");
-            // It waits behind the prompt by now.
-            sleep(Duration::from_millis(300)).await;
+            // Until it waits behind the prompt.
+            catch_up(&world).await;
             lose_patience().await;
             let second = timeout(Duration::from_secs(5), second.join_all()).await;
             assert_eq!(second.ok(), Some(vec![Ok(Some("value".into()))]), "{kind:?}");
@@ -200,7 +254,7 @@ fn a_prompt_that_is_shown_after_its_call_was_given_up_is_waited_for() {
             gate.open();
             let mut second = world.gets(1, "token");
             world.service.called("SearchItems", 2).await;
-            sleep(Duration::from_millis(300)).await;
+            catch_up(&world).await;
             lose_patience().await;
             assert!(second.try_join_next().is_none(), "{kind:?}");
             world.service.settle_prompts(OnPrompt::Complete).await;
