@@ -164,28 +164,59 @@ impl Kind {
     pub const ALL: [Self; 4] = [Self::GnomeKeyring, Self::KeePassXc, Self::Other, Self::Unidentified];
 }
 
-/// Polls a future a number of times and drops it, as a caller does that gives up: right after the last poll, or
-/// when it would be polled once more. It is dropped `within` that time even if nothing wakes it. Whether more polls
-/// would make no difference.
+/// How a future was dropped by [`give_up`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GivenUp {
+    /// It had ended by itself. More polls make no difference.
+    Ended,
+    /// It had been polled the given number of times.
+    Polled,
+    /// Nothing woke it for the given time. More polls make no difference, unless the machine was too busy to wake it.
+    NotWoken,
+}
+
+/// Polls a future a number of times and drops it, as a caller does that gives up: right after the last poll, or when it
+/// would be polled once more. It is dropped after the time `within` even if nothing wakes it.
 pub async fn give_up<T>(
     future: impl Future<Output = T>,
     polls: usize,
     drops_when_woken: bool,
     within: Duration,
-) -> bool {
+) -> GivenUp {
     let (mut future, mut left) = (pin!(future), polls);
     let given_up = poll_fn(|context| {
         if left == 0 {
-            return Poll::Ready(false);
+            return Poll::Ready(GivenUp::Polled);
         }
         left -= 1;
         match future.as_mut().poll(context) {
-            Poll::Ready(_) => Poll::Ready(true),
-            Poll::Pending if left == 0 && !drops_when_woken => Poll::Ready(false),
+            Poll::Ready(_) => Poll::Ready(GivenUp::Ended),
+            Poll::Pending if left == 0 && !drops_when_woken => Poll::Ready(GivenUp::Polled),
             Poll::Pending => Poll::Pending,
         }
     });
-    tokio::time::timeout(within, given_up).await.unwrap_or(true)
+    tokio::time::timeout(within, given_up).await.unwrap_or(GivenUp::NotWoken)
+}
+
+/// Whether a deadline of the store has passed: that of this call's message, or that of another call's before it.
+pub fn is_late(error: &Error) -> bool {
+    match error {
+        Error::Timeout { .. } => true,
+        Error::Lost { reason, .. } => reason == "the service no longer answers",
+        _ => false,
+    }
+}
+
+/// Makes a call of a store whose deadlines are short, and repeats it while a deadline passes: the machine may be busy.
+pub async fn retry_if_late<T, F: Future<Output = Result<T, Error>>>(
+    call: impl Fn() -> F,
+) -> Result<T, Error> {
+    loop {
+        match call().await {
+            Err(error) if is_late(&error) => {}
+            outcome => return outcome,
+        }
+    }
 }
 
 /// A store that uses the bus of this address.
