@@ -1,8 +1,8 @@
-//! Work that one call does for many: that call may be given up at any point, and the others end all the same.
+//! Work that one call does for many. That call may be given up at any point, and the others must still end.
 //!
 //! One call, the owner, is polled a number of times and dropped, for every number until it ends by itself. Others
-//! of the same key wait beside it. Then the service is as it should be, and the user answers what is asked: the
-//! others, and a call that comes later, must end.
+//! of the same key wait at the same time. Then the service is healed, and the user answers all prompts. The others, and
+//! a later call, must end.
 //!
 //! `OS_SECRETS_ALL_OWNERS=1` runs every case (`npm run test:long`), some 20,000; without it, a slice of them runs.
 
@@ -47,18 +47,18 @@ const DENIED: &str = "org.freedesktop.DBus.Error.AccessDenied";
 const FAILED: &str = "org.freedesktop.DBus.Error.Failed";
 
 #[derive(Clone, Copy, Debug)]
-enum Call {
+enum Operation {
     Get,
     Set,
     Delete,
     Has,
     List,
 }
-use Call::{Delete, Get, Has, List, Set};
+use Operation::{Delete, Get, Has, List, Set};
 
-/// What the service does with the first message of a method.
+/// How the service answers the first call of a method.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Answer {
+enum Behavior {
     Right,
     /// An error.
     Refuse(&'static str),
@@ -73,10 +73,10 @@ enum Answer {
     /// The path of a prompt that does not exist.
     Nowhere,
 }
-use Answer::{Later, Nonsense, Nothing, Nowhere, Refuse, RefuseLater, Right};
+use Behavior::{Later, Nonsense, Nothing, Nowhere, Refuse, RefuseLater, Right};
 
-/// What the service does at prompts and when it is told to unlock.
-const AT_PROMPTS: [(&str, Answer); 16] = [
+/// Answers to `Prompt` and `Unlock`.
+const AT_PROMPTS: [(&str, Behavior); 16] = [
     ("Prompt", Right),
     ("Prompt", Refuse(UNKNOWN_OBJECT)),
     ("Prompt", Refuse(FAILED)),
@@ -95,7 +95,8 @@ const AT_PROMPTS: [(&str, Answer); 16] = [
     ("Unlock", Nowhere),
 ];
 
-const ELSEWHERE: [(&str, Answer); 21] = [
+/// Answers to the other methods.
+const ELSEWHERE: [(&str, Behavior); 21] = [
     ("Dismiss", Refuse(FAILED)),
     ("Dismiss", Nothing),
     ("OpenSession", Refuse(FAILED)),
@@ -119,13 +120,13 @@ const ELSEWHERE: [(&str, Answer); 21] = [
     ("Delete", Later),
 ];
 
-/// The cases that differ in nothing but when the owner is given up.
+/// The cases that differ only in when the owner is given up.
 #[derive(Clone, Copy)]
 struct Scenario {
     kind: Kind,
     method: &'static str,
-    answer: Answer,
-    owner: Call,
+    answer: Behavior,
+    owner: Operation,
     /// Whether prompts wait until the owner is gone.
     prompts_wait: bool,
     /// Whether the store has made a call before.
@@ -145,7 +146,7 @@ impl fmt::Display for Scenario {
     }
 }
 
-async fn make(store: Arc<Client>, call: Call) -> Result<(), Error> {
+async fn make(store: Arc<Client>, call: Operation) -> Result<(), Error> {
     let (key, store) = (key("token"), &store.0);
     let (reading, changing) = (Progress::reading(true), Progress::changing(true));
     match call {
@@ -157,7 +158,7 @@ async fn make(store: Arc<Client>, call: Call) -> Result<(), Error> {
     }
 }
 
-fn deviate(world: &World, gate: &Gate, method: &'static str, answer: Answer) {
+fn deviate(world: &World, gate: &Gate, method: &'static str, answer: Behavior) {
     let deviation = match answer {
         Right => return,
         Refuse(name) => Deviation::Refuse(name),
@@ -214,12 +215,12 @@ impl Scenario {
         deviate(world, &gate, method, answer);
 
         let owner_call = make(Arc::clone(&world.store), owner);
-        // The deadline of a caller always comes, after that of a message.
+        // The owner's deadline comes after that of a message.
         let mut owner_call =
             tokio::spawn(give_up(owner_call, polls, self.drops_when_woken, MESSAGE + MESSAGE / 2));
         tokio::task::yield_now().await;
-        // A prompt without a reply must be the owner's: the prompt of a call that nobody gives up waits for the
-        // user, by design.
+        // A prompt without a reply must be the owner's: if a call is not given up, its prompt waits for the user, by
+        // design.
         let mut ended = None;
         if (method, answer) == ("Prompt", Nothing) {
             ended = Some((&mut owner_call).await.unwrap());
@@ -252,7 +253,7 @@ impl Scenario {
         ended
     }
 
-    /// Makes the service and the store as they are before each case.
+    /// Prepares the service and the store for a case.
     async fn prepare(self, world: &mut World) {
         let is_gnome = self.kind == Kind::GnomeKeyring;
         world.service.heal();
@@ -271,7 +272,7 @@ impl Scenario {
     }
 }
 
-/// What was run.
+/// How many cases were run.
 #[derive(Clone, Copy, Debug, Default)]
 struct Cases {
     number: usize,
@@ -292,8 +293,8 @@ impl AddAssign for Cases {
 /// Runs all scenarios of one kind of service that answers a method in one way.
 async fn run_answer(
     kind: Kind,
-    (method, answer): (&'static str, Answer),
-    owners: &[Call],
+    (method, answer): (&'static str, Behavior),
+    owners: &[Operation],
     max_polls: usize,
 ) -> Cases {
     let (mut world, mut cases) = (World::of(kind).await, Cases::default());
@@ -319,8 +320,8 @@ async fn run_answer(
 /// must not lower the number of cases unseen: there are at least `min_cases` of each kind.
 fn run_all(
     kinds: &[Kind],
-    answers: &[(&'static str, Answer)],
-    owners: &'static [Call],
+    answers: &[(&'static str, Behavior)],
+    owners: &'static [Operation],
     max_polls: usize,
     min_cases: usize,
 ) {
@@ -354,7 +355,7 @@ fn a_call_that_is_given_up_while_it_works_for_others_holds_up_nobody() {
         let answers = [&AT_PROMPTS[..], &ELSEWHERE[..]].concat();
         run_all(&Kind::ALL, &answers, &[Get, Set, Delete, Has, List], 40, 3000);
     } else {
-        // Of both kinds that cannot be told to dismiss a prompt, which is why it may be waited for.
+        // The two kinds whose prompts are not dismissed. So the store may wait for them.
         run_all(&[Kind::GnomeKeyring, Kind::Unidentified], &AT_PROMPTS, &[Get], 16, 600);
     }
 }
