@@ -69,7 +69,7 @@ const ROUNDS: u64 = 300;
 /// The number of threads that test each property.
 const THREADS: u64 = 4;
 
-/// A round that takes longer hangs. Some lists are long, and the machine may be busy.
+/// A round that takes longer counts as hanging. Some lists are long, and the machine may be busy.
 const HANG: Duration = Duration::from_secs(180);
 
 /// The codes of the errors that a service can cause.
@@ -121,7 +121,7 @@ const ERRORS: [&str; 16] = [
 ];
 
 /// Runs a property with one seed after the other, on several threads, because many rounds wait for deadlines. A
-/// round has a runtime and a world of its own: the seed that a failure names is the guilty one. If only a number of
+/// round has a runtime and a world of its own: a failure names the seed that caused it. If only a number of
 /// rounds is set, one in `cost` is run.
 fn fuzz<F: Future<Output = ()>>(property: &str, cost: u64, check: impl Fn(u64) -> F + Sync) {
     thread_local!(static PANICS: Cell<usize> = const { Cell::new(0) });

@@ -58,8 +58,8 @@ async fn next(world: &World) -> Option<Result<Option<String>, Error>> {
     timeout(Duration::from_secs(5), world.get("token")).await.ok()
 }
 
-/// Waits until the store has read every reply that was sent to it before, and has sent what follows from it. A list
-/// takes at least one reply, shows no prompt, and the bus keeps order.
+/// Waits until the store has read every reply that was sent to it before, and has reacted to it. Each list
+/// waits for at least one reply and shows no prompt, and the bus keeps order.
 async fn catch_up(world: &World) {
     for _ in 0..5 {
         let _ = world.store.call().list(None).await;
@@ -154,7 +154,7 @@ fn a_prompt_that_waits_for_its_place_holds_up_nobody() {
             late.abort();
             assert!(late.await.is_err());
             if CAN_WITHDRAW.contains(&kind) {
-                // It had its prompt.
+                // So the call had a prompt when it was given up.
                 dismissed(&world).await;
             }
             gate.open();
@@ -215,7 +215,7 @@ fn a_prompt_that_is_not_replied_to_holds_up_nobody_for_longer_than_a_message() {
             assert!(get.await.unwrap().is_err());
             world.service.model().on_prompt = OnPrompt::Complete;
             let second = world.gets(1, "token");
-            // Until it waits behind the prompt.
+            // Now the second get waits for the end of the prompt.
             catch_up(&world).await;
             pass_deadline().await;
             let second = timeout(Duration::from_secs(5), second.join_all()).await;

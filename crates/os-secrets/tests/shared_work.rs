@@ -4,7 +4,7 @@
 //! of the same key wait at the same time. Then the service is healed, and the user answers all prompts. The others, and
 //! a later call, must end.
 //!
-//! `OS_SECRETS_ALL_OWNERS=1` runs every case (`npm run test:long`), some 20,000; without it, a slice of them runs.
+//! `OS_SECRETS_ALL_OWNERS=1` runs every case (`npm run test:long`), about 20,000. Without it, a part of them runs.
 
 #![cfg(target_os = "linux")]
 
@@ -40,7 +40,7 @@ use zbus::{Message, OwnedObjectPath};
 
 /// How long the store waits for the reply to a message.
 const MESSAGE: Duration = Duration::from_millis(400);
-/// A call that takes longer hangs.
+/// A call that takes longer counts as hanging.
 const HANG: Duration = Duration::from_secs(10);
 
 const DENIED: &str = "org.freedesktop.DBus.Error.AccessDenied";

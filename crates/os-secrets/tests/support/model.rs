@@ -67,7 +67,7 @@ pub enum Encryption {
     Offered,
     /// The service offers none.
     Missing,
-    /// In the next exchanges, this many, the shared number begins with a zero byte.
+    /// For this many exchanges from now on, the shared number begins with a zero byte.
     Ambiguous(usize),
 }
 

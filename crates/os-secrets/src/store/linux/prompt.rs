@@ -89,7 +89,7 @@ enum PromptEnd {
 /// Waits until it is a prompt's turn. The turn ends when the guard is dropped.
 type Turn = Pin<Box<dyn Future<Output = OwnedMutexGuard<()>> + Send>>;
 
-/// The receiver's end belongs to the call that waits for a prompt. It is closed when that call is given up.
+/// Sends the outcome to the call that waits for a prompt. It is closed when that call is given up.
 type PromptCaller = oneshot::Sender<Result<PromptEnd, Fault>>;
 
 impl PromptGate {
@@ -233,7 +233,7 @@ struct Prompt {
 
 impl Prompt {
     /// Runs the prompt to its end, which has no deadline: the user may be away. If the caller gives up, the prompt is
-    /// withdrawn. If it cannot be withdrawn, its end is awaited all the same.
+    /// withdrawn. If it cannot be withdrawn, we still wait for its end.
     async fn run(&mut self, caller: &mut PromptCaller) -> Result<PromptEnd, Fault> {
         let outcome = self.show(caller).await;
         // If the service refused to show it, there is nothing to withdraw.
