@@ -1,4 +1,4 @@
-//! Secrets that are read together.
+//! One message for the secrets of many items.
 
 #![cfg(target_os = "linux")]
 
@@ -16,7 +16,7 @@ use support::{
 use tokio::task::JoinSet;
 use zbus::Message;
 
-/// A world with a hundred credentials, each of its own name, and a link to it.
+/// A world with a hundred credentials that have different names. The store is connected.
 async fn hundred() -> World {
     let world = World::new().await;
     for number in 0..100 {
@@ -33,7 +33,7 @@ fn name(number: usize) -> String {
 
 type Outcomes = Vec<(usize, Result<Option<String>, Error>)>;
 
-/// Gets all hundred at once: what each came to, in order.
+/// Makes a hundred gets at once. Returns their outcomes in the order of the names.
 async fn gets(world: &World) -> Outcomes {
     let gets = (0..100).map(|number| {
         let store = Arc::clone(&world.store);
@@ -74,7 +74,7 @@ fn many_gets_of_one_name_share_messages() {
     });
 }
 
-/// What was true when the first search was sent may not be any more.
+/// The result of the first search may be older than the second get.
 #[test]
 fn a_get_does_not_share_a_search_that_was_sent_before_it() {
     run(async {
@@ -99,7 +99,7 @@ fn a_get_that_is_alone_is_not_delayed() {
     });
 }
 
-/// In the way that gnome-keyring answers sooner.
+/// gnome-keyring answers `GetSecrets` sooner than `GetSecret`.
 #[test]
 fn a_get_that_is_alone_reads_a_list_of_one_from_gnome_keyring() {
     run(async {
@@ -127,7 +127,7 @@ fn what_is_refused_for_many_is_asked_one_by_one() {
     });
 }
 
-/// Services leave out of the answer for many what is locked or gone.
+/// Services leave items out of the reply to `GetSecrets` if they are locked or deleted.
 #[test]
 fn what_is_left_out_of_the_answer_for_many_fails_alone() {
     run(async {

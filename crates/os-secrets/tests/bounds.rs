@@ -1,4 +1,4 @@
-//! Calls that may not ask, that are given up, and what they have changed by then.
+//! Calls that may not ask, calls that are given up, and whether these have changed something.
 
 #![cfg(target_os = "linux")]
 
@@ -8,18 +8,18 @@ use std::{sync::Arc, time::Duration};
 
 use os_secrets::error::{Code, Effect, Error};
 use support::{
-    PATIENCE, World,
+    PAST_DEADLINE, World,
     answers::{reply, sender},
-    get, key, lose_patience,
+    get, key,
     model::{ARCHIVE, LOGIN, Model, OnPrompt},
-    run, run_within,
+    pass_deadline, run, run_within,
     script::{Deviation, Gate},
     secret,
 };
 use tokio::{sync::oneshot, task::JoinSet};
 use zbus::Message;
 
-/// A world with a credential that is locked and another that is not, where nobody answers prompts.
+/// A world with a locked and an unlocked credential. The user answers no prompt.
 async fn locked() -> World {
     let world = World::new().await;
     world.put(LOGIN, "token", "value");
@@ -130,7 +130,7 @@ fn a_canceled_call_that_waits_for_anothers_prompt_leaves_it_alone() {
     });
 }
 
-/// gnome-keyring does not survive a dismissal, so its prompts are left to the person.
+/// gnome-keyring does not survive a dismissal, so its prompts are left to the user.
 #[test]
 fn the_prompt_of_a_gnome_keyring_is_left_open_and_its_answer_taken() {
     run(async {
@@ -205,14 +205,14 @@ fn a_call_that_is_given_up_says_whether_it_changed_something() {
 
 #[test]
 fn a_deadline_of_the_call_ends_it_at_a_prompt() {
-    run_within(PATIENCE * 4, async {
+    run_within(PAST_DEADLINE * 4, async {
         let world = locked().await;
         let store = Arc::clone(&world.store);
         let after = Duration::from_secs(1);
         let get = tokio::spawn(async move { store.call().within(after).get(&key("token")).await });
         world.service.called("Prompt", 1).await;
         assert_eq!(world.get("free").await.unwrap().unwrap(), "not locked");
-        lose_patience().await;
+        pass_deadline().await;
         let timeout = Error::Timeout { after, at: None, effect: Effect::None };
         assert_eq!(get.await.unwrap().map(drop), Err(timeout));
         world.service.called("Dismiss", 1).await;
@@ -221,7 +221,7 @@ fn a_deadline_of_the_call_ends_it_at_a_prompt() {
 
 #[test]
 fn a_message_without_an_answer_says_what_it_may_have_changed() {
-    run_within(PATIENCE * 9, async {
+    run_within(PAST_DEADLINE * 9, async {
         for (method, effect) in [("CreateItem", Effect::Unknown), ("SearchItems", Effect::NotDone)] {
             let world = World::new().await;
             world.put(LOGIN, "token", "value");
@@ -234,7 +234,7 @@ fn a_message_without_an_answer_says_what_it_may_have_changed() {
                 }
             });
             world.service.called(method, 1).await;
-            lose_patience().await;
+            pass_deadline().await;
             let error = change.await.unwrap().unwrap_err();
             assert!(
                 matches!(error, Error::Timeout { at, effect: told, .. } if at == Some(method) && told == effect),
@@ -247,7 +247,7 @@ fn a_message_without_an_answer_says_what_it_may_have_changed() {
 
 #[test]
 fn those_who_wait_for_a_service_that_hangs_turn_to_it_anew() {
-    run_within(PATIENCE * 4, async {
+    run_within(PAST_DEADLINE * 4, async {
         let world = World::new().await;
         world.fill(50);
         for _ in 0..48 {
@@ -255,7 +255,7 @@ fn those_who_wait_for_a_service_that_hangs_turn_to_it_anew() {
         }
         let gets = world.gets_apart(50);
         world.service.called("SearchItems", 48).await;
-        lose_patience().await;
+        pass_deadline().await;
         let (read, late): (Vec<_>, Vec<_>) = gets.join_all().await.into_iter().partition(Result::is_ok);
         assert_eq!(read, [Ok(Some("value".to_owned())), Ok(Some("value".to_owned()))]);
         assert!(late.into_iter().all(|get| get.unwrap_err().code() == Code::Timeout));
@@ -277,13 +277,13 @@ fn a_change_that_is_lost_twice_may_have_been_made() {
     });
 }
 
-/// Locks the credentials for good.
+/// Locks the credentials. The user dismisses all prompts from now on.
 fn relock(model: &mut Model) {
     model.lock(LOGIN, true);
     model.on_prompt = OnPrompt::Dismiss;
 }
 
-/// The first try was made; what becomes of the second does not undo it.
+/// The first attempt made the change. The failure of the second does not undo it.
 #[test]
 fn a_set_that_is_repeated_and_then_refused_may_have_been_made() {
     run(async {
@@ -356,10 +356,10 @@ fn few_changes_are_under_way_at_once_and_reads_pass_them() {
     });
 }
 
-/// The bus counts what was given up until it is answered or its time is over, and so do we.
+/// The bus counts a call that was given up until its reply or its deadline, and so does the store.
 #[test]
 fn changes_that_were_given_up_do_not_hang_the_next() {
-    run_within(10 * PATIENCE, async {
+    run_within(10 * PAST_DEADLINE, async {
         let world = World::new().await;
         assert_eq!(world.get("x").await.unwrap(), None);
         world.service.always("CreateItem", Deviation::Ignore);
@@ -378,7 +378,7 @@ fn changes_that_were_given_up_do_not_hang_the_next() {
         assert_eq!(world.get("x").await.unwrap(), None);
         assert_eq!(world.service.count("CreateItem"), 8);
         world.service.heal();
-        lose_patience().await;
+        pass_deadline().await;
         ninth.await.unwrap().unwrap();
         assert_eq!(world.get("token").await.unwrap().unwrap(), "value");
     });
@@ -386,7 +386,7 @@ fn changes_that_were_given_up_do_not_hang_the_next() {
 
 #[test]
 fn reads_that_were_given_up_do_not_hang_the_next() {
-    run_within(10 * PATIENCE, async {
+    run_within(10 * PAST_DEADLINE, async {
         let world = World::new().await;
         assert_eq!(world.get("x").await.unwrap(), None);
         world.service.always("SearchItems", Deviation::Ignore);
@@ -395,14 +395,14 @@ fn reads_that_were_given_up_do_not_hang_the_next() {
         drop(gets);
         world.service.heal();
         let after = world.gets(1, "x");
-        lose_patience().await;
+        pass_deadline().await;
         assert_eq!(after.join_all().await, [Ok(None)]);
     });
 }
 
 #[test]
 fn first_calls_that_were_given_up_leave_no_connection() {
-    run_within(10 * PATIENCE, async {
+    run_within(10 * PAST_DEADLINE, async {
         let world = World::new().await;
         world.service.always("OpenSession", Deviation::Ignore);
         for times in 1..=5 {
@@ -411,7 +411,7 @@ fn first_calls_that_were_given_up_leave_no_connection() {
             drop(get);
         }
         let clients: Vec<_> = world.service.calls("OpenSession").iter().map(sender).collect();
-        lose_patience().await;
+        pass_deadline().await;
         for client in clients {
             world.bus.left(&client).await;
         }
@@ -422,7 +422,7 @@ fn first_calls_that_were_given_up_leave_no_connection() {
 
 #[test]
 fn a_prompt_is_withdrawn_where_another_message_was_late() {
-    run_within(10 * PATIENCE, async {
+    run_within(10 * PAST_DEADLINE, async {
         let world = locked().await;
         let (cancel, canceled) = oneshot::channel();
         let store = Arc::clone(&world.store);
@@ -432,7 +432,7 @@ fn a_prompt_is_withdrawn_where_another_message_was_late() {
         world.service.once("GetSecret", Deviation::Ignore);
         let late = world.gets(1, "free");
         world.service.called("GetSecret", 1).await;
-        lose_patience().await;
+        pass_deadline().await;
         assert!(matches!(late.join_all().await[0], Err(Error::Timeout { .. })));
         cancel.send(()).unwrap();
         assert_eq!(first.await.unwrap(), Err(Error::Aborted { effect: Effect::None }));
@@ -479,7 +479,7 @@ fn a_prompt_whose_reply_makes_no_sense_is_withdrawn() {
 
 #[test]
 fn a_change_that_waits_for_its_turn_was_not_made() {
-    run_within(10 * PATIENCE, async {
+    run_within(10 * PAST_DEADLINE, async {
         let world = World::new().await;
         world.put(LOGIN, "token", "value");
         assert_eq!(world.get("x").await.unwrap(), None);
@@ -494,13 +494,13 @@ fn a_change_that_waits_for_its_turn_was_not_made() {
         let set = world.store.call().within(within).set(&key("ninth"), &secret("value")).await;
         assert_eq!(set, Err(Error::Timeout { after: within, at: None, effect: Effect::NotDone }));
 
-        // Nor does a delete that was never sent count as done, when another program deletes the item.
+        // If another program deletes the item, a delete that was never sent does not count as done.
         let store = Arc::clone(&world.store);
         let delete = tokio::spawn(async move { store.delete(&key("token")).await });
         world.service.called("SearchItems", 3).await;
         assert_eq!(world.get("x").await.unwrap(), None);
         world.service.model().items.clear();
-        lose_patience().await;
+        pass_deadline().await;
         assert_eq!(delete.await.unwrap(), Ok(false));
         assert_eq!(world.service.count("Delete"), 0);
         drop(hanging);

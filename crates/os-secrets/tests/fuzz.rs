@@ -1,6 +1,6 @@
-//! Properties that hold whatever comes from the bus, tried with random messages.
+//! Properties that hold for any message from the bus, tested with random messages.
 //!
-//! Without settings, every run takes the same seeds. `OS_SECRETS_FUZZ_ROUNDS` sets how many (a property whose rounds
+//! By default, every run uses the same seeds. `OS_SECRETS_FUZZ_ROUNDS` sets how many (a property whose rounds
 //! are long takes fewer), `OS_SECRETS_FUZZ_SECONDS` a time instead. A failure names its seed: `OS_SECRETS_FUZZ_SEED=<seed>
 //! OS_SECRETS_FUZZ_ROUNDS=1` repeats it alone.
 
@@ -39,10 +39,10 @@ use os_secrets::{
 use support::{
     Client, Kind, World,
     bus::Bus,
-    give_up, key,
-    model::{ARCHIVE, Encryption, LOGIN, Model, OnPrompt, WireSecret},
+    give_up, is_late, key,
+    model::{ARCHIVE, Encryption, LOGIN, Model, OnPrompt, SecretStruct},
     random::{Body, Random, any_types},
-    run, run_within,
+    retry_if_late, run, run_within,
     script::Deviation,
     store, store_within,
 };
@@ -57,22 +57,22 @@ use tokio::{
 };
 use zbus::{Message, OwnedObjectPath, Variant};
 
-/// What no error may show. It is stored, set, and strewn over what the service answers.
+/// A value that no error may show. It is stored and set, and the service's replies contain it in random places.
 const VALUE: &str = "correct horse battery staple";
 
-/// How long the store waits for a message, if the service leaves calls without a reply.
+/// How long the store waits for a reply, in rounds in which the service leaves calls without one.
 const MESSAGE: Duration = Duration::from_millis(500);
 
-/// The rounds of each property, if nothing else is said.
+/// The default number of rounds of each property.
 const ROUNDS: u64 = 300;
 
-/// The threads that try each property.
+/// The number of threads that test each property.
 const THREADS: u64 = 4;
 
-/// A round that takes longer hangs. Some lists are long, and the machine may be busy.
+/// A round that takes longer counts as hanging. Some lists are long, and the machine may be busy.
 const HANG: Duration = Duration::from_secs(180);
 
-/// The codes that a store may fail with because of its service.
+/// The codes of the errors that a service can cause.
 const CODES: [Code; 5] = [
     Code::PlatformError,
     Code::AccessDenied,
@@ -100,7 +100,7 @@ const METHODS: [(&str, &str); 15] = [
     ("Dismiss", ""),
 ];
 
-/// Errors that mean something to the store, and some that do not.
+/// Errors that the store knows, and some that it does not know.
 const ERRORS: [&str; 16] = [
     "org.freedesktop.Secret.Error.IsLocked",
     "org.freedesktop.Secret.Error.NoSession",
@@ -121,12 +121,12 @@ const ERRORS: [&str; 16] = [
 ];
 
 /// Runs a property with one seed after the other, on several threads, because many rounds wait for deadlines. A
-/// round has a runtime and a world of its own: the seed that a failure names is the guilty one. If only a number of
+/// round has a runtime and a world of its own: a failure names the seed that caused it. If only a number of
 /// rounds is set, one in `cost` is run.
 fn fuzz<F: Future<Output = ()>>(property: &str, cost: u64, check: impl Fn(u64) -> F + Sync) {
     thread_local!(static PANICS: Cell<usize> = const { Cell::new(0) });
     static HOOK: Once = Once::new();
-    // A panic in a task must not pass unseen. All tasks of a round run on its own thread.
+    // A panic in a task must fail the test. All tasks of a round run on the same thread.
     HOOK.call_once(|| {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
@@ -154,7 +154,7 @@ fn fuzz<F: Future<Output = ()>>(property: &str, cost: u64, check: impl Fn(u64) -
     println!("{property}: {} rounds", next.into_inner() - budget.first - THREADS);
 }
 
-/// How often a property is tried: for a time, or a number of rounds.
+/// How often a property is tested: for a time, or for a number of rounds.
 struct Budget {
     first: u64,
     rounds: u64,
@@ -202,7 +202,7 @@ impl Drop for Failed<'_> {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Call {
+enum Operation {
     Get,
     Set,
     SetEmpty,
@@ -211,12 +211,12 @@ enum Call {
     List,
     ListAll,
 }
-use Call::{Delete, Get, Has, List, ListAll, Set, SetEmpty};
+use Operation::{Delete, Get, Has, List, ListAll, Set, SetEmpty};
 
-const CALLS: [Call; 7] = [Get, Set, SetEmpty, Delete, Has, List, ListAll];
+const CALLS: [Operation; 7] = [Get, Set, SetEmpty, Delete, Has, List, ListAll];
 
-impl Call {
-    /// Makes the call: the value, where one was read.
+impl Operation {
+    /// Makes the call. Returns the value if it read one.
     async fn run(self, store: Arc<Client>, key: Key, interactive: bool) -> Result<Option<Secret>, Error> {
         let store = &store.0;
         let (reading, changing) = (Progress::reading(interactive), Progress::changing(interactive));
@@ -236,7 +236,7 @@ fn secret(value: &str) -> Secret {
     Secret::new(value.into())
 }
 
-/// Fails where a call's error is not one that the documentation knows, or gives the value away.
+/// Fails if a call's error is not a documented one, or if it shows the value.
 fn check_error(error: &Error, why: &str) {
     let shown = format!("{error} {error:?}");
     assert!(CODES.contains(&error.code()), "{why}: {shown}");
@@ -248,13 +248,13 @@ fn check_error(error: &Error, why: &str) {
 /// How the service answers the calls of one round.
 struct Liar {
     random: Random,
-    /// The methods that are not answered correctly each time.
+    /// The methods that it does not always answer correctly.
     lies: HashSet<&'static str>,
-    /// Whether it may have chosen what a secret decrypts to.
+    /// Whether it has sent a secret that may decrypt to another value.
     forged: bool,
     /// Whether it agreed on a key that it does not use.
     other_key: bool,
-    /// Whether it leaves calls without an answer.
+    /// Whether it leaves calls without a reply.
     silent: bool,
 }
 
@@ -291,12 +291,12 @@ impl Liar {
             messages.insert(at, self.signal(model, path, what));
         }
         if method == "Prompt" {
-            // A prompt without an outcome may stay open for ever.
+            // Without this signal, the prompt may stay open for ever.
             let at = self.random.below(messages.len() + 1);
             messages.insert(at, self.signal(model, path, prompt));
         }
         if self.random.one_in(20) {
-            // The bus lets nobody answer a second time.
+            // A second reply. The bus does not deliver it.
             messages.push(self.reply(model, call, signature));
         }
         messages
@@ -316,7 +316,7 @@ impl Liar {
         let name = *self.random.pick(&ERRORS);
         let message = Message::error(&call.header(), name);
         let signature = if self.random.one_in(2) { "s".to_owned() } else { any_types(&mut self.random) };
-        // What a service says in its own words is passed on: it does not say the value.
+        // The error shows the service's own text, so that text does not contain the value here.
         let (texts, paths) = (["no".to_owned(), String::new()], ["/".to_owned()]);
         Body::new(&mut self.random, &texts, &paths, 100).build(message, &signature)
     }
@@ -345,7 +345,7 @@ impl Liar {
     fn change_secret(&mut self, model: &mut Model, call: &Message) -> Vec<Message> {
         self.forged = true;
         let answer = model.answer(call).remove(0);
-        let Ok((mut secret,)) = answer.body().deserialize::<(WireSecret,)>() else { return vec![answer] };
+        let Ok((mut secret,)) = answer.body().deserialize::<(SecretStruct,)>() else { return vec![answer] };
         let length = *self.random.pick(&[0, 1, 15, 16, 17, 32, 48, 1024, 1 << 20]);
         match self.random.below(4) {
             0 => secret.parameters = self.random.bytes(length.min(32)),
@@ -356,7 +356,7 @@ impl Liar {
     }
 }
 
-/// Makes the service one of the many kinds that there may be.
+/// Makes the service behave as one of many kinds.
 fn disguise(model: &mut Model, random: &mut Random) {
     model.start_over();
     model.put(LOGIN, &key("token"), VALUE.as_bytes());
@@ -392,7 +392,7 @@ fn disguise(model: &mut Model, random: &mut Random) {
     }
 }
 
-/// Makes calls of a service that lies, then sees that the store serves a healed one.
+/// Makes calls of a service that lies. Then checks that calls work when the service is healed.
 async fn lie_and_heal(seed: u64) {
     let mut random = Random::new(seed);
     let mut world = World::of(*random.pick(&Kind::ALL)).await;
@@ -402,13 +402,13 @@ async fn lie_and_heal(seed: u64) {
     let lies = METHODS.iter().map(|(method, _)| *method).filter(|_| random.one_in(often)).collect();
     let interactive = !random.one_in(5);
     let dropped = random.one_in(5).then(|| 1 + random.below(30));
-    // Calls that are given up without an answer, and enough of them to hold up all others.
+    // Enough calls without a reply to delay all others, if giving them up left something behind.
     let silent = dropped.is_some() && random.one_in(20);
     if silent {
         world.store = store_within(world.bus.address(), true, MESSAGE);
     }
-    let most = if silent { 30 } else { 3 };
-    let calls: Vec<_> = (0..=random.below(most)).map(|_| *random.pick(&CALLS)).collect();
+    let max = if silent { 30 } else { 3 };
+    let calls: Vec<_> = (0..=random.below(max)).map(|_| *random.pick(&CALLS)).collect();
     let why = format!("seed {seed}: {calls:?}, lies about {lies:?}");
     let liar = Arc::new(Mutex::new(Liar { random, lies, forged: false, other_key: false, silent }));
     for (method, _) in METHODS {
@@ -441,38 +441,41 @@ async fn lie_and_heal(seed: u64) {
                 assert!(liar.forged || value.expose() == VALUE.as_bytes(), "{why}: a foreign value");
             }
             (Get, Ok(None)) => {
-                let told = ["SearchItems", "Get", "CreateItem", "GetSecret", "GetSecrets", "ReadAlias"];
-                let told = told.iter().any(|method| liar.lies.contains(method));
+                let methods = ["SearchItems", "Get", "CreateItem", "GetSecret", "GetSecrets", "ReadAlias"];
+                let lied = methods.iter().any(|method| liar.lies.contains(method));
                 let shown = !world.service.model().hides_locked && world.service.model().default.is_some();
-                assert!(told || changes || !shown, "{why}: no value");
+                assert!(lied || changes || !shown, "{why}: no value");
             }
             _ => {}
         }
     }
-    assert!(!world.service.connection().is_closed(), "{why}: the bus took offence at the service");
+    assert!(!world.service.connection().is_closed(), "{why}: the bus has disconnected the service");
     if liar.lock().unwrap().other_key {
-        // Until a secret comes that cannot be decrypted, nothing tells the store.
+        // The store notices only when it receives a secret that it cannot decrypt.
         world.store = store(world.bus.address(), true);
     }
     let locked = liar.lock().unwrap().random.one_in(2);
     heal(&world, locked, &why).await;
 }
 
-/// Lets the service be as it should be, which must be enough for the store.
+/// Heals the service, and checks that calls work.
 async fn heal(world: &World, locked: bool, why: &str) {
     world.service.heal();
     world.service.model().start_over();
     world.put(LOGIN, "token", "sound");
     world.service.model().lock(LOGIN, locked);
-    let outcome = timeout(HANG / 3, world.get("token")).await.unwrap_or_else(|_| panic!("{why}: healed"));
-    assert_eq!(outcome, Ok(Some("sound".into())), "{why}: healed");
-    let set = timeout(HANG / 3, world.set("token", "sounder")).await;
+    // In silent rounds the store's deadline is short, and the machine may be busy.
+    let get = timeout(HANG / 3, retry_if_late(|| world.get("token"))).await;
+    let value = get.unwrap_or_else(|_| panic!("{why}: a get hangs on the healed service"));
+    assert_eq!(value, Ok(Some("sound".into())), "{why}: healed");
+    let set = timeout(HANG / 3, retry_if_late(|| world.set("token", "sounder"))).await;
     set.unwrap_or_else(|_| panic!("{why}: a set hangs on the healed service")).unwrap();
-    assert_eq!(world.get("token").await, Ok(Some("sounder".into())), "{why}: healed and set");
+    let value = retry_if_late(|| world.get("token")).await;
+    assert_eq!(value, Ok(Some("sounder".into())), "{why}: healed and set");
 }
 
-/// Found by random messages: where both sides agreed on different keys, no secret that comes can ever be
-/// decrypted, and only another session helps.
+/// Found by random messages. If both sides have derived different keys, the store can decrypt no secret until it opens
+/// another session.
 #[test]
 fn a_session_of_another_key_is_given_up() {
     run(async {
@@ -487,7 +490,7 @@ fn a_session_of_another_key_is_given_up() {
                 vec![Message::method_return(&call.header()).build(&(other, session)).unwrap()]
             })),
         );
-        // One time in 255 what is decrypted has a valid padding, and nothing tells it from a value.
+        // Once in 255 times, the decrypted bytes have a valid padding by chance, and pass for a value.
         let mut tries = 0;
         while world.store.get(&key("token")).await != Ok(Some(secret("value"))) {
             tries += 1;
@@ -502,30 +505,30 @@ fn no_service_makes_a_call_hang_panic_or_lie() {
     fuzz("lies", 1, lie_and_heal);
 }
 
-/// Between the store and its bus: passes on what they say to each other, with damage or without.
-struct Wire {
+/// Stands between the store and its bus, and forwards their bytes, with or without damage.
+struct Proxy {
     address: String,
-    /// The seed of the damage, if any; each change ends the connections that there are.
+    /// The seed of the damage, if any. Each change ends the existing connections.
     damage: watch::Sender<Option<u64>>,
 }
 
-impl Wire {
+impl Proxy {
     fn new(bus: &Bus) -> Self {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("os-secrets-wire-{}-{number}", std::process::id());
+        let name = format!("os-secrets-proxy-{}-{number}", std::process::id());
         let address = SocketAddr::from_abstract_name(&name).unwrap();
         let listener = std::os::unix::net::UnixListener::bind_addr(&address).unwrap();
         listener.set_nonblocking(true).unwrap();
         let listener = UnixListener::from_std(listener).unwrap();
         let damage = watch::Sender::new(None);
         let path = bus.address().strip_prefix("unix:path=").unwrap().to_owned();
-        tokio::spawn(serve_wire(listener, path, damage.subscribe()));
+        tokio::spawn(serve_proxy(listener, path, damage.subscribe()));
         Self { address: format!("unix:abstract={name}"), damage }
     }
 }
 
-async fn serve_wire(listener: UnixListener, path: String, damage: watch::Receiver<Option<u64>>) {
+async fn serve_proxy(listener: UnixListener, path: String, damage: watch::Receiver<Option<u64>>) {
     while let Ok((client, _)) = listener.accept().await {
         let bus = UnixStream::connect(&path).await.unwrap();
         let mut damage = damage.clone();
@@ -534,18 +537,18 @@ async fn serve_wire(listener: UnixListener, path: String, damage: watch::Receive
             let (from_client, to_client) = client.into_split();
             let (from_bus, to_bus) = bus.into_split();
             tokio::select! {
-                _ = pass_on(from_client, to_bus, None) => {}
-                _ = pass_on(from_bus, to_client, random) => {}
+                _ = forward(from_client, to_bus, None) => {}
+                _ = forward(from_bus, to_client, random) => {}
                 _ = damage.changed() => {}
             }
         });
     }
 }
 
-/// Passes on bytes, a few of them changed, left out or made up.
-async fn pass_on(from: OwnedReadHalf, to: OwnedWriteHalf, mut random: Option<Random>) -> std::io::Result<()> {
+/// Forwards bytes. With `random`, some are changed, left out or added.
+async fn forward(from: OwnedReadHalf, to: OwnedWriteHalf, mut random: Option<Random>) -> std::io::Result<()> {
     let mut buffer = vec![0; 1 << 16];
-    // The first message ends near 300, the last of a call near 2000.
+    // The first message ends near byte 300, the last one of a call near byte 2000.
     let mut next = random.as_mut().map_or(usize::MAX, |random| random.below(2_500));
     loop {
         from.readable().await?;
@@ -582,24 +585,14 @@ fn damage(bytes: &mut Vec<u8>, at: usize, random: &mut Random) {
         2 => bytes[at] = random.below(256) as u8,
         3 => bytes.truncate(at),
         4 => {
-            let made_up = random.below(64);
-            bytes.splice(at..at, random.bytes(made_up));
+            let added = random.below(64);
+            bytes.splice(at..at, random.bytes(added));
         }
         _ => bytes[at] ^= 1 << random.below(8),
     }
 }
 
-/// Whether a deadline of the store's own has passed, of this call or of a message that went before.
-fn is_impatient(error: &Error) -> bool {
-    match error {
-        Error::Timeout { .. } => true,
-        Error::Lost { reason, .. } => reason == "the service no longer answers",
-        Error::NoBus(reason) => reason.contains("no answer within"),
-        _ => false,
-    }
-}
-
-/// Whatever arrives at the socket, be it no message at all.
+/// The bytes need not form messages.
 #[test]
 fn no_bytes_make_a_call_hang_or_panic() {
     fuzz("damage", 4, damage_and_heal);
@@ -607,36 +600,33 @@ fn no_bytes_make_a_call_hang_or_panic() {
 
 async fn damage_and_heal(seed: u64) {
     let (world, mut random) = (World::new().await, Random::new(seed));
-    let wire = Wire::new(&world.bus);
+    let proxy = Proxy::new(&world.bus);
     let environment = Environment {
-        bus_address: Ok(wire.address.clone()),
+        bus_address: Ok(proxy.address.clone()),
         has_display: false,
-        // Damaged lengths make the store wait for what never comes.
+        // A damaged length makes the store wait for bytes that never come.
         timeout: Duration::from_millis(50),
         host: None,
     };
     let store = Arc::new(Client(SecretService::new(environment)));
     world.put(LOGIN, "token", VALUE);
-    wire.damage.send_replace(Some(seed));
+    proxy.damage.send_replace(Some(seed));
     let call = *random.pick(&CALLS);
     if let Err(error) = call.run(Arc::clone(&store), key("token"), false).await {
         let why = format!("seed {seed}: {call:?}");
-        if !is_impatient(&error) {
+        if !is_late(&error) {
             check_error(&error, &why);
         }
     }
-    wire.damage.send_replace(None);
+    proxy.damage.send_replace(None);
     world.service.model().start_over();
     world.put(LOGIN, "token", VALUE);
     // The deadline is short, and the machine may be busy.
-    let mut outcome = Get.run(Arc::clone(&store), key("token"), false).await;
-    while outcome.as_ref().is_err_and(is_impatient) {
-        outcome = Get.run(Arc::clone(&store), key("token"), false).await;
-    }
+    let outcome = retry_if_late(|| Get.run(Arc::clone(&store), key("token"), false)).await;
     assert_eq!(outcome, Ok(Some(secret(VALUE))), "seed {seed}: undamaged");
 }
 
-/// Bytes that mean something in an address, and files that are there.
+/// Bytes with a meaning in addresses, and paths that exist.
 const ADDRESS_PARTS: [&str; 22] = [
     "unix:",
     "path=",

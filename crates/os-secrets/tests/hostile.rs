@@ -1,4 +1,4 @@
-//! Services whose answers make no sense, or worse.
+//! Services whose replies make no sense, or are hostile.
 
 #![cfg(target_os = "linux")]
 
@@ -17,21 +17,21 @@ use support::{
 };
 use zbus::{OwnedObjectPath, Variant};
 
-/// What no error may show.
+/// A value that no error may show.
 const VALUE: &str = "correct horse battery staple";
 
-/// What takes a test without optimization that moves many megabytes.
+/// The limit of tests that move many megabytes, without optimization.
 const SLOW: Duration = Duration::from_secs(120);
 
 #[derive(Clone, Copy, Debug)]
-enum Call {
+enum Operation {
     Get,
     Set,
     Delete,
 }
-use Call::{Delete, Get, Set};
+use Operation::{Delete, Get, Set};
 
-/// A world with a credential in a locked collection, so that a get takes every step there is.
+/// A world with a credential in a locked collection, so that a get takes all steps.
 async fn world() -> World {
     let world = World::new().await;
     world.put(LOGIN, "token", VALUE);
@@ -39,13 +39,13 @@ async fn world() -> World {
     world
 }
 
-/// Makes a call that must fail because of the service, and without saying the value; after that,
-/// the healed service serves the same store.
-async fn fails(world: &World, call: Call, name: &str, why: &str) {
+/// Makes a call that must fail because of the service, with an error that does not show the value. Then checks that a
+/// call of the same store works when the service is healed.
+async fn fails(world: &World, call: Operation, name: &str, why: &str) {
     fails_with(Code::PlatformError, world, call, name, why).await;
 }
 
-async fn fails_with(code: Code, world: &World, call: Call, name: &str, why: &str) {
+async fn fails_with(code: Code, world: &World, call: Operation, name: &str, why: &str) {
     let outcome = match call {
         Get => world.get(name).await.map(drop),
         Set => world.set(name, VALUE).await,
@@ -65,7 +65,7 @@ fn path(path: &str) -> OwnedObjectPath {
     path.try_into().unwrap()
 }
 
-/// A number of 128 bytes that is smaller than the prime by as much.
+/// The prime minus a number, as 128 bytes.
 fn prime_minus(less: u8) -> Vec<u8> {
     let byte = |at: usize| u8::from_str_radix(&PRIME[at..at + 2], 16).unwrap();
     let mut number: Vec<u8> = (0..PRIME.len()).step_by(2).map(byte).collect();
@@ -189,7 +189,7 @@ fn secrets_that_were_changed_on_their_way_are_refused() {
         ("no vector", |secret| secret.parameters.clear()),
         ("half a block", |secret| secret.value.truncate(31)),
         ("no block", |secret| secret.value.clear()),
-        // The padding of the last block is 4, and what is before it decides what it decrypts to.
+        // The padding of the last block is 4 bytes. The block before it determines what it decrypts to.
         ("bad padding", |secret| *secret.value.iter_mut().rev().nth(16).unwrap() ^= 0x55),
         ("a block too few", |secret| secret.value.truncate(16)),
         ("another session", |secret| secret.session = path("/org/freedesktop/secrets/session/0")),
@@ -270,7 +270,7 @@ fn words_of_the_service_that_hold_the_value_are_left_out() {
     });
 }
 
-/// The items that it names do not exist, or are no items at all.
+/// The paths in the reply belong to no object, or to objects that are not items.
 #[test]
 fn searches_that_lie_come_to_an_end() {
     run(async {
@@ -297,7 +297,7 @@ fn a_hundred_thousand_matches_are_no_more_than_an_answer() {
         let many: Vec<_> = (0..100_000).map(|number| path(&format!("{ARCHIVE}/{number}"))).collect();
         let with_real = [many.clone(), vec![path(&real)]].concat();
 
-        // The one in the default collection is read, wherever it stands.
+        // The item in the default collection is read, at any position in the list.
         world.service.once("SearchItems", Deviation::answer((with_real, nothing.clone())));
         assert_eq!(world.get("token").await.unwrap().unwrap(), VALUE);
         let unlocked = (many.clone(), nothing.clone());
@@ -312,7 +312,7 @@ fn a_hundred_thousand_matches_are_no_more_than_an_answer() {
         }
         assert_eq!(world.service.count("Delete"), 0);
 
-        // Each name is a message of its own: a list takes its time, and a deadline ends it.
+        // A list sends one message for each item. It takes long, and the deadline ends it.
         world.service.always("SearchItems", Deviation::answer((many, nothing)));
         assert!(world.store.call().has(&key("token")).await.unwrap());
         let list = world.store.call().within(Duration::from_millis(200)).list(None).await;
@@ -323,7 +323,7 @@ fn a_hundred_thousand_matches_are_no_more_than_an_answer() {
     });
 }
 
-/// Texts, paths and secrets as long as a bus carries them.
+/// Texts, paths and secrets of the maximum length that a bus delivers.
 #[test]
 fn giant_strings_are_no_more_than_an_answer() {
     run_within(SLOW, async {

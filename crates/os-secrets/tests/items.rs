@@ -1,4 +1,4 @@
-//! What get, set and delete do with items, and with services that keep them in their own ways.
+//! What get, set, delete, has and list do with items.
 
 #![cfg(target_os = "linux")]
 
@@ -121,7 +121,7 @@ fn what_no_message_can_carry_is_refused_before_any_is_sent() {
         assert_eq!(world.store.set(&key, &Secret::new(b"value".into())).await, Err(error.clone()));
         assert_eq!(world.store.get(&key).await, Err(error.clone()));
         assert_eq!(world.store.delete(&key).await, Err(error));
-        // The bus keeps order, so whatever had been sent would have come before this.
+        // The bus keeps order, so a message of the refused calls would have come before these.
         world.get("token").await.unwrap();
         assert_eq!(world.service.methods(), ["OpenSession", "SearchItems", "Get", "SearchItems"]);
     });
@@ -155,7 +155,7 @@ fn of_several_items_elsewhere_an_unlocked_one_is_read() {
     });
 }
 
-/// A collection whose path only begins like the default one's is another collection.
+/// The path of another collection begins with the path of the default one.
 #[test]
 fn the_default_collection_is_told_from_one_named_alike() {
     run(async {

@@ -1,4 +1,4 @@
-//! Many calls at once, and calls that nobody waits for any more.
+//! Many calls at once, and calls that are dropped.
 
 #![cfg(target_os = "linux")]
 
@@ -27,7 +27,7 @@ fn a_thousand_gets_stay_within_the_strictest_bus() {
         world.service.always("SearchItems", Deviation::Wait(gate.clone()));
         let gets = world.gets_apart(1_000);
         world.service.called("SearchItems", 48).await;
-        // A store that keeps no limit has time here to go beyond it.
+        // A store without a limit has time to send more here.
         for _ in 0..10 {
             call_bus(&world.service.connection(), "GetId", &()).await;
         }
@@ -39,7 +39,7 @@ fn a_thousand_gets_stay_within_the_strictest_bus() {
     });
 }
 
-/// The bus counts a call until it is answered, whether or not anybody still waits for it.
+/// The bus counts a call until its reply, even if its caller has gone.
 #[test]
 fn calls_that_were_dropped_count_until_they_are_answered() {
     run(async {
@@ -51,7 +51,7 @@ fn calls_that_were_dropped_count_until_they_are_answered() {
         world.service.called("SearchItems", 48).await;
         dropped.shutdown().await;
         let gets = world.gets_apart(10);
-        // As above, for a store that does not count them.
+        // A store that does not count the dropped calls has time to send more here.
         for _ in 0..10 {
             call_bus(&world.service.connection(), "GetId", &()).await;
         }
@@ -111,13 +111,13 @@ fn calls_at_once_do_not_mix_up_their_values() {
     });
 }
 
-/// Drops calls after every number of steps that they take.
+/// Drops a call after each possible number of steps.
 #[test]
 fn a_dropped_call_leaves_the_connection_usable() {
     run(async {
         let world = World::new().await;
         world.put(LOGIN, "token", "value");
-        // More than a socket takes at once, so that some are dropped half sent.
+        // More than a socket takes at once, so that a call can be dropped half sent.
         let value = Secret::new(vec![b'x'; 256 << 10]);
         for steps in 0..6 {
             let key = key("large");

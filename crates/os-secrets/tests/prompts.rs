@@ -1,4 +1,4 @@
-//! Prompts: who is asked, how often, and what the answer means.
+//! Prompts: when the user is asked, how often, and what the answer means.
 
 #![cfg(target_os = "linux")]
 
@@ -17,7 +17,7 @@ use support::{
 };
 use zbus::{Message, Variant};
 
-/// A world with a credential that is locked and another that is not.
+/// A world with a locked and an unlocked credential.
 async fn locked(on_prompt: OnPrompt) -> World {
     locked_on(Bus::start(), on_prompt).await
 }
@@ -31,7 +31,7 @@ async fn locked_on(bus: Bus, on_prompt: OnPrompt) -> World {
     world
 }
 
-/// Makes sure that the store has seen all that was sent to it before: the bus keeps order.
+/// Waits until the store has read every message that was sent to it before: the bus keeps order.
 async fn catch_up(world: &World) {
     assert_eq!(world.get("free").await.unwrap().unwrap(), "not locked");
 }
@@ -74,7 +74,7 @@ fn a_prompt_that_is_dismissed_is_an_error() {
     });
 }
 
-/// Whether there is a display is for the service to judge; the variable only explains a dismissal.
+/// The service decides whether it can show a prompt. The variable only explains a dismissal.
 #[test]
 fn a_prompt_without_a_display_may_be_answered_all_the_same() {
     run(async {
@@ -306,7 +306,8 @@ fn a_prompt_that_is_refused_is_an_error_and_not_a_dismissal() {
     });
 }
 
-/// A gnome-keyring's prompt that was given up is waited for; one that is not there would never end.
+/// The store waits for a prompt of gnome-keyring even if the call was given up. A prompt that does not exist would never
+/// end.
 #[test]
 fn a_prompt_that_is_gone_holds_up_nobody() {
     run(async {

@@ -1,6 +1,6 @@
-//! Prompts that were never shown, of calls that fail or are given up: they hold up no other call.
+//! Prompts of calls that fail or are given up before the prompt is shown. They must not delay other calls.
 //!
-//! If the store waited for the end of a prompt that is not there, each of these would end with "the test hangs".
+//! If the store waited for the end of a prompt that does not exist, each of these tests would hang.
 
 #![cfg(target_os = "linux")]
 
@@ -12,27 +12,30 @@ use os_secrets::error::{Code, Effect, Error};
 use support::{
     Kind, World,
     answers::{error, reply},
-    key, lose_patience,
+    key,
     model::{LOGIN, Model, OnPrompt, UNKNOWN_OBJECT},
-    run_within,
+    pass_deadline, run_within,
     script::{Deviation, Gate},
     secret,
 };
 use tokio::{
     sync::oneshot,
     task::{JoinHandle, JoinSet},
-    time::{sleep, timeout},
+    time::timeout,
 };
 use zbus::Message;
 
-/// Longer than each of these tests takes for all kinds of service.
+/// Each of these tests, for all kinds of service, takes less.
 const LIMIT: Duration = Duration::from_secs(600);
+
+/// The kinds of service whose prompts the store dismisses.
+const CAN_WITHDRAW: [Kind; 2] = [Kind::KeePassXc, Kind::Other];
 
 const DENIED: &str = "org.freedesktop.DBus.Error.AccessDenied";
 const REFUSALS: [&str; 4] =
     [UNKNOWN_OBJECT, "org.freedesktop.DBus.Error.UnknownMethod", "org.freedesktop.DBus.Error.Failed", DENIED];
 
-/// A service of a kind, with a credential that is locked.
+/// A service of this kind, with a locked credential.
 async fn locked(kind: Kind) -> World {
     let world = World::of(kind).await;
     world.put(LOGIN, "token", "value");
@@ -40,7 +43,7 @@ async fn locked(kind: Kind) -> World {
     world
 }
 
-/// Starts a get that is given up as soon as the sender says so.
+/// Starts a get. A message to the sender gives it up.
 fn start_get(world: &World) -> (oneshot::Sender<()>, JoinHandle<Result<(), Error>>) {
     let (cancel, canceled) = oneshot::channel();
     let store = Arc::clone(&world.store);
@@ -48,11 +51,25 @@ fn start_get(world: &World) -> (oneshot::Sender<()>, JoinHandle<Result<(), Error
     (cancel, tokio::spawn(get))
 }
 
-/// What the next call gets, for which the user is there and answers at once; `None` if it hangs.
+/// Makes the next call, for which the user answers prompts at once. `None` if it hangs.
 async fn next(world: &World) -> Option<Result<Option<String>, Error>> {
     world.service.heal();
     world.service.model().on_prompt = OnPrompt::Complete;
     timeout(Duration::from_secs(5), world.get("token")).await.ok()
+}
+
+/// Waits until the store has read every reply that was sent to it before, and has reacted to it. Each list
+/// waits for at least one reply and shows no prompt, and the bus keeps order.
+async fn catch_up(world: &World) {
+    for _ in 0..5 {
+        let _ = world.store.call().list(None).await;
+    }
+}
+
+/// Waits until the store has dismissed a prompt.
+async fn dismissed(world: &World) {
+    let dismissed = timeout(Duration::from_secs(5), world.service.called("Dismiss", 1)).await;
+    dismissed.expect("the prompt is not withdrawn");
 }
 
 fn value() -> Option<Result<Option<String>, Error>> {
@@ -91,7 +108,7 @@ fn a_prompt_that_is_refused_after_its_call_was_given_up_holds_up_nobody() {
     });
 }
 
-/// Nobody gives up here. The bus does not let the prompt be shown, as the policy of a sandbox has it.
+/// The call is not given up here. The bus denies the prompt, as the policy of a sandbox may.
 #[test]
 fn a_prompt_that_is_denied_holds_up_nobody() {
     run_within(LIMIT, async {
@@ -117,7 +134,7 @@ fn a_prompt_whose_reply_makes_no_sense_holds_up_nobody() {
     });
 }
 
-/// The maximum number of prompts is open. One more waits for its place, and is given up there.
+/// The maximum number of prompts is open. The call of one more is given up while its prompt waits.
 #[test]
 fn a_prompt_that_waits_for_its_place_holds_up_nobody() {
     run_within(LIMIT, async {
@@ -133,10 +150,13 @@ fn a_prompt_that_waits_for_its_place_holds_up_nobody() {
             world.service.called("Prompt", 16).await;
             let late = tokio::spawn(set("late".into()));
             world.service.called("CreateItem", 17).await;
-            // The store has read the reply by now.
-            sleep(Duration::from_millis(300)).await;
+            catch_up(&world).await;
             late.abort();
             assert!(late.await.is_err());
+            if CAN_WITHDRAW.contains(&kind) {
+                // So the call had a prompt when it was given up.
+                dismissed(&world).await;
+            }
             gate.open();
             assert!(open.join_all().await.iter().all(Result::is_ok));
             assert_eq!(world.service.count("Prompt"), 16);
@@ -147,8 +167,42 @@ fn a_prompt_that_waits_for_its_place_holds_up_nobody() {
     });
 }
 
-/// A gnome-keyring's prompt cannot be withdrawn, and it replies to `Prompt` at once. If it does not, nobody
-/// waits for longer than for any other message.
+/// Prompts with the same key are shown one after the other. A set is given up before it is its prompt's turn.
+#[test]
+fn a_prompt_that_waits_for_another_of_its_key_is_withdrawn() {
+    run_within(LIMIT, async {
+        for kind in Kind::ALL {
+            let world = World::of(kind).await;
+            world.service.model().stores_by_prompt = true;
+            world.service.model().on_prompt = OnPrompt::Wait;
+            let set = || {
+                let store = Arc::clone(&world.store);
+                tokio::spawn(async move { store.set(&key("token"), &secret("value")).await })
+            };
+            let first = set();
+            world.service.called("Prompt", 1).await;
+            let second = set();
+            world.service.called("CreateItem", 2).await;
+            catch_up(&world).await;
+            second.abort();
+            assert!(second.await.is_err());
+            let shown = world.service.model().waiting_prompts().to_vec();
+            if CAN_WITHDRAW.contains(&kind) {
+                dismissed(&world).await;
+                let path = world.service.calls("Dismiss")[0].header().path().unwrap().to_string();
+                assert!(!shown.contains(&path), "{kind:?}");
+            }
+            world.service.settle_prompts(OnPrompt::Complete).await;
+            assert_eq!(first.await.unwrap(), Ok(()), "{kind:?}");
+            catch_up(&world).await;
+            assert_eq!(world.service.count("Prompt"), 1, "{kind:?}");
+            assert_eq!(world.service.model().items.len(), 1, "{kind:?}");
+        }
+    });
+}
+
+/// gnome-keyring replies to `Prompt` at once, and the prompt cannot be withdrawn. If there is no reply, later calls wait
+/// no longer than for any other message.
 #[test]
 fn a_prompt_that_is_not_replied_to_holds_up_nobody_for_longer_than_a_message() {
     run_within(LIMIT, async {
@@ -161,9 +215,9 @@ fn a_prompt_that_is_not_replied_to_holds_up_nobody_for_longer_than_a_message() {
             assert!(get.await.unwrap().is_err());
             world.service.model().on_prompt = OnPrompt::Complete;
             let second = world.gets(1, "token");
-            // It waits behind the prompt by now.
-            sleep(Duration::from_millis(300)).await;
-            lose_patience().await;
+            // Now the second get waits for the end of the prompt.
+            catch_up(&world).await;
+            pass_deadline().await;
             let second = timeout(Duration::from_secs(5), second.join_all()).await;
             assert_eq!(second.ok(), Some(vec![Ok(Some("value".into()))]), "{kind:?}");
         }
@@ -177,15 +231,14 @@ fn a_gnome_keyring_that_does_not_reply_to_prompt_is_late() {
         world.service.once("Prompt", Deviation::Ignore);
         let get = world.gets(1, "token");
         world.service.called("Prompt", 1).await;
-        lose_patience().await;
+        pass_deadline().await;
         let late = timeout(Duration::from_secs(5), get.join_all()).await.unwrap().remove(0);
         assert!(matches!(late, Err(Error::Timeout { at: Some("Prompt"), .. })), "{late:?}");
         assert_eq!(next(&world).await, value());
     });
 }
 
-/// Whose prompt was given up is not the prompt's own end: gnome-keyring's stays on the screen, and its answer
-/// counts for the call that waits for it.
+/// A prompt of gnome-keyring stays on the screen when its call is given up. Its outcome counts for the next call.
 #[test]
 fn a_prompt_that_is_shown_after_its_call_was_given_up_is_waited_for() {
     run_within(LIMIT, async {
@@ -200,8 +253,8 @@ fn a_prompt_that_is_shown_after_its_call_was_given_up_is_waited_for() {
             gate.open();
             let mut second = world.gets(1, "token");
             world.service.called("SearchItems", 2).await;
-            sleep(Duration::from_millis(300)).await;
-            lose_patience().await;
+            catch_up(&world).await;
+            pass_deadline().await;
             assert!(second.try_join_next().is_none(), "{kind:?}");
             world.service.settle_prompts(OnPrompt::Complete).await;
             assert_eq!(second.join_all().await, [Ok(Some("value".into()))], "{kind:?}");

@@ -1,4 +1,4 @@
-//! The ways in which real services differ, and items that change while a call is under way.
+//! The differences between real services, and items that change during a call.
 
 #![cfg(target_os = "linux")]
 
@@ -19,7 +19,7 @@ use support::{
 use tokio::task::JoinSet;
 use zbus::Message;
 
-/// The way of KeePassXC: locked items are hidden, and changes are made by prompts.
+/// Like KeePassXC: locked items are hidden, and each change needs a prompt.
 #[test]
 fn a_service_that_hides_and_asks_is_served() {
     run(async {
@@ -41,7 +41,7 @@ fn a_service_that_hides_and_asks_is_served() {
     });
 }
 
-/// The way of KeePassXC: a search of what is locked opens a prompt by itself, and waits for its end.
+/// Like KeePassXC: a search of a locked collection opens a prompt, and is answered when the prompt ends.
 #[test]
 fn a_service_that_would_ask_in_a_search_is_unlocked_before() {
     run(async {
@@ -68,7 +68,7 @@ fn a_service_that_would_ask_in_a_search_is_unlocked_before() {
     });
 }
 
-/// KeePassXC makes an item in several steps after its prompt: two at once would become two items.
+/// KeePassXC creates an item in several steps after its prompt. Two calls at once would create two items.
 #[test]
 fn confirmations_of_one_key_take_turns() {
     run(async {
@@ -82,7 +82,7 @@ fn confirmations_of_one_key_take_turns() {
         let sets = [set("token"), set("other"), set("token")];
         world.service.called("CreateItem", 3).await;
         world.service.called("Prompt", 2).await;
-        // Whatever the third could send has come by the time that this is answered.
+        // A message of the third would have come before the reply to this.
         assert_eq!(world.get("token").await.unwrap(), None);
         assert_eq!(world.service.count("Prompt"), 2);
         world.service.settle_prompts(OnPrompt::Complete).await;
@@ -148,7 +148,7 @@ fn a_locked_collection_that_shows_its_items_is_not_unlocked_in_search_of_more() 
     });
 }
 
-/// The way of gnome-keyring, before a keyring is unlocked for the first time.
+/// Like gnome-keyring before a keyring is unlocked for the first time.
 #[test]
 fn an_item_that_is_found_under_another_schema_until_it_is_unlocked_is_served() {
     run(async {
@@ -165,7 +165,7 @@ fn an_item_that_is_found_under_another_schema_until_it_is_unlocked_is_served() {
     });
 }
 
-/// The way of KeePassXC where it confirms each access: it lets in the connection that asked.
+/// Like KeePassXC if it confirms each access: it unlocks an item for one connection.
 #[test]
 fn an_item_that_is_unlocked_for_one_connection_is_read_on_it() {
     run(async {
@@ -179,7 +179,7 @@ fn an_item_that_is_unlocked_for_one_connection_is_read_on_it() {
     });
 }
 
-/// Each of them is a question of its own, and all wait while one is asked.
+/// Each collection has a prompt of its own, and one prompt is open at a time.
 #[test]
 fn many_locked_collections_are_unlocked_one_after_the_other() {
     run(async {
@@ -200,7 +200,7 @@ fn many_locked_collections_are_unlocked_one_after_the_other() {
     });
 }
 
-/// The way of oo7.
+/// Like oo7.
 #[test]
 fn a_service_that_moves_what_it_replaces_is_served() {
     run(async {
@@ -216,7 +216,7 @@ fn a_service_that_moves_what_it_replaces_is_served() {
     });
 }
 
-/// A world with a credential in the way of KWallet, until its wallet is opened once.
+/// A world with a credential, in a service like KWallet before its wallet is opened for the first time.
 async fn unopened() -> World {
     let world = World::new().await;
     world.put(LOGIN, "token", "value");
@@ -313,7 +313,7 @@ fn an_item_that_others_delete_after_it_was_found_is_not_there() {
     });
 }
 
-/// As oo7 hides what is locked. Of what it hides a search tells nothing, whatever it finds elsewhere.
+/// Like oo7, which hides locked items. A search that finds an item in another collection says nothing about them.
 #[test]
 fn what_the_default_collection_hides_is_deleted_with_the_rest() {
     run(async {
@@ -333,8 +333,8 @@ fn what_the_default_collection_hides_is_deleted_with_the_rest() {
     });
 }
 
-/// As gnome-keyring hides the schema of what is locked, also outside of the default collection. It
-/// hides nothing else, so that is all it has to be asked.
+/// Like gnome-keyring, which hides the schema of locked items in all collections. It hides nothing else, so one more
+/// search is enough.
 #[test]
 fn what_another_collection_hides_is_no_missing_credential() {
     run(async {
@@ -360,7 +360,7 @@ fn what_another_collection_hides_is_no_missing_credential() {
     });
 }
 
-/// A keyring that comes later, or is read anew from its file, hides what is in it.
+/// A keyring that is created later, or that is read from its file again, may hide items.
 #[test]
 fn that_nothing_is_hidden_is_soon_forgotten() {
     run(async {
@@ -426,7 +426,7 @@ fn a_collection_that_is_deleted_in_the_middle_is_no_more_than_missing() {
         assert_eq!(world.delete("token").await, Ok(false));
         assert_eq!(world.store.call().list(None).await.unwrap(), []);
 
-        // A set makes the default collection anew.
+        // A set creates the default collection again.
         world.set("token", "value").await.unwrap();
         world.service.once("CreateItem", Deviation::change(drop_collection));
         world.set("token", "other").await.unwrap();

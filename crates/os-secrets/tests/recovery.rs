@@ -1,4 +1,4 @@
-//! Services and buses that come and go, and those that are not there.
+//! Services and buses that leave and return, and those that do not exist.
 
 #![cfg(target_os = "linux")]
 
@@ -18,12 +18,12 @@ use os_secrets::{
     },
 };
 use support::{
-    Client, PATIENCE, World,
+    Client, PAST_DEADLINE, World,
     answers::sender,
     bus::{Bus, call_bus},
-    get, key, lose_patience,
+    get, key,
     model::{LOGIN, Model, OnPrompt},
-    run, run_within,
+    pass_deadline, run, run_within,
     script::{Deviation, Gate},
     service::{NAME, Service},
     store,
@@ -31,7 +31,7 @@ use support::{
 use tokio::net::UnixListener;
 use zbus::Message;
 
-/// A world with a locked credential, in a service that does everything by prompts.
+/// A world with a locked credential, in a service that needs a prompt for each change.
 async fn laborious() -> World {
     let world = World::new().await;
     world.put(LOGIN, "token", "value");
@@ -54,7 +54,7 @@ fn a_service_that_restarts_between_calls_is_found_again() {
     });
 }
 
-/// Each way in which a service can leave, at each message that a call consists of.
+/// The service leaves in each possible way, at each message of a call.
 #[test]
 fn a_call_survives_the_loss_of_the_service_at_any_message() {
     run(async {
@@ -118,7 +118,7 @@ fn a_delete_that_has_deleted_is_true_whatever_comes_after() {
         let world = World::new().await;
         world.put(LOGIN, "token", "one");
         world.put(LOGIN, "token", "two");
-        // The first is deleted; the second another program deletes; then a connection is lost.
+        // The call deletes the first item. Another program deletes the second. Then the connection is lost.
         let obey = |model: &mut Model, call: &Message| model.answer(call);
         world.service.once("Delete", Deviation::Improvise(Arc::new(obey)));
         world.service.once("Delete", Deviation::change(|model| model.items.clear()));
@@ -152,7 +152,7 @@ fn a_service_that_loses_its_name_is_left_for_the_one_that_gets_it() {
         world.get("token").await.unwrap();
         world.service.arrive().await;
         world.service.give_up_name().await;
-        // While this one is under way the news of the new owner comes at the latest.
+        // The store learns of the new owner during this call at the latest.
         world.get("token").await.unwrap();
         world.service.forget_calls();
         assert_eq!(world.get("token").await.unwrap().unwrap(), "value");
@@ -280,7 +280,7 @@ fn there_is_no_service_until_one_comes() {
 
 #[test]
 fn a_service_that_does_not_answer_is_given_up_on_and_its_late_answer_ignored() {
-    run_within(PATIENCE * 4, async {
+    run_within(PAST_DEADLINE * 4, async {
         let world = World::new().await;
         world.put(LOGIN, "token", "value");
         for method in ["OpenSession", "SearchItems", "GetSecret"] {
@@ -289,7 +289,7 @@ fn a_service_that_does_not_answer_is_given_up_on_and_its_late_answer_ignored() {
             let before = world.service.count(method);
             let mut waiting = world.gets(1, "token");
             world.service.called(method, before + 1).await;
-            lose_patience().await;
+            pass_deadline().await;
             let error = waiting.join_next().await.unwrap().unwrap().unwrap_err();
             assert!(matches!(error, Error::Timeout { at, .. } if at == Some(method)), "{error}");
             assert_eq!(error.code(), Code::Timeout);
@@ -302,14 +302,14 @@ fn a_service_that_does_not_answer_is_given_up_on_and_its_late_answer_ignored() {
 
 #[test]
 fn a_person_is_given_all_the_time_they_need() {
-    run_within(PATIENCE * 4, async {
+    run_within(PAST_DEADLINE * 4, async {
         let world = laborious().await;
         world.service.model().on_prompt = OnPrompt::Wait;
         let mut waiting = world.gets(1, "token");
         world.service.called("Prompt", 1).await;
-        // The prompt's method has returned when this has: the bus keeps order.
+        // `Prompt` has its reply before this call has its own: the bus keeps order.
         assert_eq!(world.get("missing").await, Ok(None));
-        lose_patience().await;
+        pass_deadline().await;
         world.service.settle_prompts(OnPrompt::Complete).await;
         assert_eq!(waiting.join_next().await.unwrap().unwrap().unwrap().unwrap(), "value");
     });
@@ -325,7 +325,7 @@ fn the_first_address_that_works_is_used() {
     });
 }
 
-/// Listens where a bus could be: the listener and its address.
+/// Listens at an address that could be a bus's. Returns the listener and the address.
 fn listen(name: &str) -> (UnixListener, String) {
     let name = format!("os-secrets-{name}-{}", std::process::id());
     let address = SocketAddr::from_abstract_name(&name).unwrap();
@@ -336,11 +336,11 @@ fn listen(name: &str) -> (UnixListener, String) {
 
 #[test]
 fn a_bus_that_does_not_answer_is_given_up_on() {
-    run_within(PATIENCE * 4, async {
+    run_within(PAST_DEADLINE * 4, async {
         let (listener, address) = listen("mute");
         let mute = async {
             let accepted = listener.accept().await.unwrap();
-            lose_patience().await;
+            pass_deadline().await;
             accepted
         };
         let store = store(&address, true);

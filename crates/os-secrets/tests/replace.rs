@@ -1,5 +1,5 @@
-//! Another secret for an item that is there: in place where the service is gnome-keyring, and with the
-//! same outcome as where the item is made anew.
+//! A new secret for an existing item. It is replaced in place if the service is gnome-keyring, with the same outcome as
+//! if the item were created again.
 
 #![cfg(target_os = "linux")]
 
@@ -16,8 +16,7 @@ use support::{
     secret,
 };
 
-/// A world with a gnome-keyring that holds a credential of ours, stored by another program, and a link
-/// to it.
+/// A world with a gnome-keyring that holds a credential, stored by another process. The store is connected.
 async fn stored() -> World {
     let world = World::new().await;
     world.service.pose_as_gnome_keyring().await;
@@ -27,7 +26,7 @@ async fn stored() -> World {
     world
 }
 
-/// The values under the names of a world, as the service holds them.
+/// The values of all items that the service holds.
 fn values(world: &World) -> Vec<String> {
     let model = world.service.model();
     model.items.values().map(|item| String::from_utf8(item.value.clone()).unwrap()).collect()
@@ -43,7 +42,7 @@ fn a_secret_is_replaced_in_its_item() {
         assert_eq!(values(&world), ["second"]);
         world.set("token", "first").await.unwrap();
         assert_eq!(world.service.model().items, before);
-        // What is known of the item is not asked again.
+        // The store remembers that the item is as it makes items.
         assert_eq!(world.service.methods()[3..], ["SearchItems", "SetSecret"]);
     });
 }
@@ -72,13 +71,14 @@ fn an_item_of_other_looks_is_made_anew() {
             world.service.model().items.insert(path, changed);
             world.set("token", "first").await.unwrap();
             assert_eq!(world.service.methods(), ["SearchItems", "GetAll", "CreateItem"], "{change}");
-            // The script's CreateItem takes only equal attributes for the same, gnome-keyring's any.
+            // The scripted CreateItem replaces only items with exactly the same attributes. gnome-keyring's also replaces
+            // items with more.
             assert!(world.service.model().items.values().any(|made| *made == item), "{change}");
         }
     });
 }
 
-/// What other programs may have changed meanwhile is looked at again.
+/// After a while the store looks at the item again, because other programs may have changed it.
 #[test]
 fn what_is_known_of_an_item_is_soon_forgotten() {
     run(async {
@@ -152,14 +152,14 @@ fn what_the_service_refuses_is_tried_in_the_other_way() {
             world.set("token", "second").await.unwrap();
             assert_eq!(values(&world), ["second"], "{method}");
         }
-        // Nor is an answer that makes no sense a reason to fail, before anything was changed.
+        // A reply that makes no sense is no reason to fail either, before anything was changed.
         for method in ["SearchItems", "GetAll"] {
             let world = stored().await;
             world.service.always(method, Deviation::answer("nonsense"));
             world.set("token", "second").await.unwrap();
             assert_eq!(values(&world), ["second"], "{method}");
         }
-        // Where both fail, the second tells why.
+        // If both ways fail, the error is that of the second.
         let world = stored().await;
         world.service.always("SetSecret", Deviation::Refuse(UNKNOWN_OBJECT));
         world.service.always("CreateItem", Deviation::refuse_saying("org.example.Error.Full", "no room"));
@@ -194,7 +194,7 @@ fn a_replacement_survives_the_loss_of_the_service() {
     });
 }
 
-/// They confirm changes in ways of their own, or keep items in ways of their own.
+/// Their `SetSecret` may ask for another confirmation than `CreateItem`, or leave other properties.
 #[test]
 fn other_services_are_told_to_make_items_alone() {
     run(async {

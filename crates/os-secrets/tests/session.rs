@@ -1,4 +1,4 @@
-//! How sessions open, what travels in them, and what becomes of one that the service forgot.
+//! How sessions open, how secrets are sent in them, and what happens if the service forgets one.
 
 #![cfg(target_os = "linux")]
 
@@ -109,7 +109,7 @@ fn a_first_call_that_is_dropped_leaves_its_session_to_the_next() {
     });
 }
 
-/// KWallet has words of its own for a session that it does not know.
+/// KWallet has its own error for a session that it does not know.
 #[test]
 fn a_session_that_kwallet_has_forgotten_is_opened_anew() {
     run(async {

@@ -1,4 +1,4 @@
-//! Where the system gives no more threads. By itself, because it changes what its process may have.
+//! A system that gives no more threads. This test is a program of its own, because it lowers the limits of its process.
 #![cfg(target_os = "linux")]
 
 use std::{
@@ -22,7 +22,7 @@ use os_secrets::{
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Less than the stack of a thread, and more than all else here takes.
+/// Less than the stack of a thread, and more than everything else here needs.
 const ROOM: u64 = 1 << 20;
 
 /// The process's address space, in bytes.
@@ -74,13 +74,13 @@ fn a_call_that_gets_no_thread_fails_alone() {
             Bounds::default().run(&progress, store.set(&key, &value, SetOptions::default(), &progress)).await
         })
     };
-    // The thread of the connections is there.
+    // Starts the executor's thread.
     block_on(async {}).unwrap();
 
     let (refused, unwritten) =
         without_threads(|| (block_on(async { Lane::new(1).run(|| Ok(())).await }), set()));
     for error in [refused.unwrap().unwrap_err(), unwritten.unwrap().unwrap_err()] {
-        // And not that a change may have been made.
+        // The error does not say that a change may have been made.
         let Error::Internal(why) = error else { panic!("{error}") };
         assert!(why.starts_with("no thread can be started for it: "), "{why}");
     }

@@ -1,4 +1,4 @@
-//! How the service answers each method of the specification.
+//! The service's replies to the methods of the specification.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use zbus::{DynamicType, Message, OwnedObjectPath, OwnedVariant, Type, Variant};
 use super::{
     crypto,
     model::{
-        Encryption, Errand, IS_LOCKED, Item, Model, NONE, NOT_SUPPORTED, OnPrompt, Session, WireSecret,
+        Encryption, Errand, IS_LOCKED, Item, Model, NONE, NOT_SUPPORTED, OnPrompt, OpenSession, SecretStruct,
         object, parent,
     },
 };
@@ -17,8 +17,8 @@ const SERVICE: &str = "/org/freedesktop/secrets";
 const UNKNOWN_METHOD: &str = "org.freedesktop.DBus.Error.UnknownMethod";
 const INVALID_ARGS: &str = "org.freedesktop.DBus.Error.InvalidArgs";
 
-/// A reply, or the name of an error.
-type Answer = Result<Message, &'static str>;
+/// The reply, or the name of an error.
+type Answered = Result<Message, &'static str>;
 
 impl Model {
     /// The messages by which a correct service answers a call.
@@ -64,7 +64,7 @@ impl Model {
         messages
     }
 
-    fn open_session(&mut self, call: &Message) -> Answer {
+    fn open_session(&mut self, call: &Message) -> Answered {
         let (algorithm, input): (String, OwnedVariant) = arguments(call)?;
         let (output, key) = match (algorithm.as_str(), self.encryption) {
             ("plain", _) => (Variant::from(""), None),
@@ -85,17 +85,17 @@ impl Model {
             true => self.new_path(&format!("{parent}/s")).replace("/s/", "/s"),
             false => self.new_path(parent),
         };
-        self.sessions.insert(path.clone(), Session { client: sender(call), key });
+        self.sessions.insert(path.clone(), OpenSession { client: sender(call), key });
         Ok(reply(call, &(output, object(&path))))
     }
 
-    fn search_items(&mut self, call: &Message) -> Answer {
+    fn search_items(&mut self, call: &Message) -> Answered {
         let (locked, unlocked): (Vec<_>, Vec<_>) =
             self.find(call)?.into_iter().partition(|path| self.is_locked(path, call));
         Ok(reply(call, &(unlocked, locked)))
     }
 
-    fn search_collection(&mut self, call: &Message, path: &str) -> Answer {
+    fn search_collection(&mut self, call: &Message, path: &str) -> Answered {
         let collection = self.collection_at(path)?;
         let mut found = self.find(call)?;
         found.retain(|path| parent(path) == collection);
@@ -114,7 +114,7 @@ impl Model {
         Ok(found.map(|(path, _)| object(path)).collect())
     }
 
-    fn unlock(&mut self, call: &Message) -> Answer {
+    fn unlock(&mut self, call: &Message) -> Answered {
         let objects: Vec<OwnedObjectPath> = arguments(call)?;
         let (locked, unlocked): (Vec<_>, Vec<_>) =
             objects.into_iter().partition(|path| self.is_locked(path, call));
@@ -127,7 +127,7 @@ impl Model {
         Ok(reply(call, &(unlocked, prompt)))
     }
 
-    fn get_secrets(&mut self, call: &Message) -> Answer {
+    fn get_secrets(&mut self, call: &Message) -> Answered {
         let (items, session): (Vec<OwnedObjectPath>, OwnedObjectPath) = arguments(call)?;
         let mut secrets = HashMap::new();
         for path in items.into_iter().filter(|path| !self.is_locked(path, call)) {
@@ -137,13 +137,13 @@ impl Model {
         Ok(reply(call, &secrets))
     }
 
-    fn read_alias(&mut self, call: &Message) -> Answer {
+    fn read_alias(&mut self, call: &Message) -> Answered {
         let alias: String = arguments(call)?;
         let default = self.default.as_deref().filter(|_| alias == "default");
         Ok(reply(call, &object(default.unwrap_or(NONE))))
     }
 
-    fn create_collection(&mut self, call: &Message) -> Answer {
+    fn create_collection(&mut self, call: &Message) -> Answered {
         let (mut properties, alias): (HashMap<String, OwnedVariant>, String) = arguments(call)?;
         let label = properties.remove("org.freedesktop.Secret.Collection.Label").ok_or(INVALID_ARGS)?;
         let label = label.try_into().map_err(|_| INVALID_ARGS)?;
@@ -154,8 +154,8 @@ impl Model {
         Ok(reply(call, &(object(NONE), prompt)))
     }
 
-    fn create_item(&mut self, call: &Message, path: &str) -> Answer {
-        let (mut properties, secret, replace): (HashMap<String, OwnedVariant>, WireSecret, bool) =
+    fn create_item(&mut self, call: &Message, path: &str) -> Answered {
+        let (mut properties, secret, replace): (HashMap<String, OwnedVariant>, SecretStruct, bool) =
             arguments(call)?;
         let collection = self.collection_at(path)?;
         if self.refuses(&collection, call) {
@@ -183,8 +183,8 @@ impl Model {
         Ok(reply(call, &(object(&path), object(NONE))))
     }
 
-    fn set_secret(&mut self, call: &Message, path: &str) -> Answer {
-        let (secret,): (WireSecret,) = arguments(call)?;
+    fn set_secret(&mut self, call: &Message, path: &str) -> Answered {
+        let (secret,): (SecretStruct,) = arguments(call)?;
         if !self.items.contains_key(path) {
             return Err(self.absent);
         }
@@ -197,14 +197,14 @@ impl Model {
         Ok(reply(call, &()))
     }
 
-    fn value_of(&self, secret: &WireSecret, call: &Message) -> Result<Vec<u8>, &'static str> {
+    fn value_of(&self, secret: &SecretStruct, call: &Message) -> Result<Vec<u8>, &'static str> {
         match &self.session(&secret.session, call)?.key {
             Some(key) => crypto::decrypt(key, &secret.parameters, &secret.value).ok_or(INVALID_ARGS),
             None => Ok(secret.value.clone()),
         }
     }
 
-    fn get_properties(&mut self, call: &Message, path: &str) -> Answer {
+    fn get_properties(&mut self, call: &Message, path: &str) -> Answered {
         let item = self.items.get(path).ok_or(self.absent)?;
         let properties = HashMap::from([
             ("Attributes", Variant::from(item.attributes.clone())),
@@ -214,7 +214,7 @@ impl Model {
         Ok(reply(call, &properties))
     }
 
-    fn get_property(&mut self, call: &Message, path: &str) -> Answer {
+    fn get_property(&mut self, call: &Message, path: &str) -> Answered {
         let (_, name): (String, String) = arguments(call)?;
         if let Some(item) = self.items.get(path).filter(|_| name == "Attributes") {
             return Ok(reply(call, &Variant::from(item.attributes.clone())));
@@ -237,12 +237,12 @@ impl Model {
         Ok(reply(call, &value))
     }
 
-    fn get_secret(&mut self, call: &Message, path: &str) -> Answer {
+    fn get_secret(&mut self, call: &Message, path: &str) -> Answered {
         let session: OwnedObjectPath = arguments(call)?;
         Ok(reply(call, &(self.secret_of(path, &session, call)?,)))
     }
 
-    fn secret_of(&self, path: &str, session: &str, call: &Message) -> Result<WireSecret, &'static str> {
+    fn secret_of(&self, path: &str, session: &str, call: &Message) -> Result<SecretStruct, &'static str> {
         let item = self.items.get(path).ok_or(self.absent)?;
         let key = &self.session(session, call)?.key;
         if self.refuses(path, call) {
@@ -256,10 +256,10 @@ impl Model {
             value.pop();
         }
         let content_type = item.content_type.clone();
-        Ok(WireSecret { session: object(session), parameters, value, content_type })
+        Ok(SecretStruct { session: object(session), parameters, value, content_type })
     }
 
-    fn delete(&mut self, call: &Message, path: &str) -> Answer {
+    fn delete(&mut self, call: &Message, path: &str) -> Answered {
         if !self.items.contains_key(path) {
             return Err(self.absent);
         }
@@ -274,7 +274,7 @@ impl Model {
         Ok(reply(call, &object(NONE)))
     }
 
-    fn close(&mut self, call: &Message, path: &str) -> Answer {
+    fn close(&mut self, call: &Message, path: &str) -> Answered {
         self.session(path, call)?;
         self.sessions.remove(path);
         Ok(reply(call, &()))
@@ -286,7 +286,7 @@ pub fn reply<B: Serialize + DynamicType>(call: &Message, body: &B) -> Message {
     Message::method_return(&call.header()).build(body).unwrap()
 }
 
-/// A reply that is an error.
+/// An error reply to a call.
 pub fn error(call: &Message, name: &str, text: &str) -> Message {
     Message::error(&call.header(), name).build(&text).unwrap()
 }
@@ -295,7 +295,7 @@ fn arguments<T: DeserializeOwned + Type>(call: &Message) -> Result<T, &'static s
     call.body().deserialize().map_err(|_| INVALID_ARGS)
 }
 
-/// Who sent a message.
+/// The unique name of the sender of a message.
 pub fn sender(call: &Message) -> String {
     call.header().sender().unwrap().to_string()
 }

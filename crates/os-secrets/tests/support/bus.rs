@@ -1,4 +1,4 @@
-//! A message bus of the test's own, apart from the session of the person who runs it.
+//! A private message bus, so that tests do not touch the session of the user who runs them.
 
 use std::{
     fmt::Write as _,
@@ -12,7 +12,7 @@ use std::{
 
 use zbus::{Connection, connection::Builder};
 
-/// The limits of a desktop's session bus that matter here; without them the daemon is stricter.
+/// Limits of a desktop's session bus. Without them the daemon is stricter.
 const SESSION_LIMITS: [(&str, u32); 6] = [
     ("max_incoming_bytes", 1_000_000_000),
     ("max_outgoing_bytes", 1_000_000_000),
@@ -22,7 +22,7 @@ const SESSION_LIMITS: [(&str, u32); 6] = [
     ("max_replies_per_connection", 50_000),
 ];
 
-/// A running `dbus-daemon`, which ends with this value. It starts no services.
+/// A running `dbus-daemon`, which ends when this is dropped. It starts no services.
 pub struct Bus {
     daemon: Child,
     directory: PathBuf,
@@ -35,12 +35,12 @@ impl Bus {
         Self::with_limits(&[])
     }
 
-    /// Starts a bus with some limits changed.
+    /// Starts a bus with other limits.
     pub fn with_limits(limits: &[(&str, u32)]) -> Self {
         Self::with_policy("", limits)
     }
 
-    /// The same with more rules in its policy.
+    /// Starts a bus with other limits and more rules in its policy.
     pub fn with_policy(policy: &str, limits: &[(&str, u32)]) -> Self {
         let directory = private_directory();
         let address = format!("unix:path={}", directory.join("bus").display());
@@ -56,14 +56,14 @@ impl Bus {
         Self { daemon: spawn(&directory), directory, address }
     }
 
-    /// Where clients find the bus.
+    /// The address of the bus.
     pub fn address(&self) -> &str {
         &self.address
     }
 
     /// Ends the daemon, and with it all connections.
     pub fn stop(&mut self) {
-        // It is gone already where a test stopped it before.
+        // This fails if the daemon has ended already.
         let _ = self.daemon.kill();
         self.daemon.wait().unwrap();
     }
@@ -75,7 +75,7 @@ impl Bus {
         self.daemon = spawn(&self.directory);
     }
 
-    /// Connects somebody who is neither the store nor the service.
+    /// Opens a connection that belongs neither to the store nor to the service.
     pub async fn stranger(&self) -> Connection {
         connect(&self.address).await.0
     }
@@ -94,7 +94,7 @@ impl Drop for Bus {
     }
 }
 
-/// Connects to a bus; with the connection comes a handle to its socket, by which it can be cut.
+/// Connects to a bus. Also returns a handle to the socket, to cut the connection.
 pub async fn connect(address: &str) -> (Connection, UnixStream) {
     let socket = UnixStream::connect(address.strip_prefix("unix:path=").unwrap()).unwrap();
     let handle = socket.try_clone().unwrap();
@@ -117,7 +117,7 @@ fn private_directory() -> PathBuf {
         let directory = std::env::temp_dir().join(name);
         match DirBuilder::new().mode(0o700).create(&directory) {
             Ok(()) => return directory,
-            // Left behind by a process of the same number that was killed.
+            // Left behind by a process with the same id that was killed.
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             Err(error) => panic!("{}: {error}", directory.display()),
         }

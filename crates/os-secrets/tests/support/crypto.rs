@@ -1,4 +1,4 @@
-//! The service's side of `dh-ietf1024-sha256-aes128-cbc-pkcs7`, written apart from the library's.
+//! The service's side of `dh-ietf1024-sha256-aes128-cbc-pkcs7`, written independently of the store's.
 
 use aes::{
     Aes128,
@@ -15,15 +15,15 @@ pub const PRIME: &str = "\
     4FE1356D6D51C245E485B576625E7EC6F44C42E9A637ED6B0BFF5CB6F406B7ED\
     EE386BFB5A899FA5AE9F24117C4B1FE649286651ECE65381FFFFFFFFFFFFFFFF";
 
-/// The smallest of the service's private numbers. Any will do here, where nobody is to be kept out.
+/// The smallest of the service's private numbers. It need not be secret here.
 const FIRST_PRIVATE: u64 = 0xd1ff_1e4e_11a2_0001;
 
 /// The key of a session.
 pub type Key = [u8; 16];
 
-/// Answers a client's public number: our own, and the key that follows from both.
+/// Answers a client's public number. Returns the service's public number and the derived key.
 ///
-/// The shared number begins with a zero byte exactly if `leading_zero`.
+/// The shared number begins with a zero byte if and only if `leading_zero`.
 pub fn exchange(peer: &[u8], leading_zero: bool) -> (Vec<u8>, Key) {
     let prime = NonZero::new(U1024::from_be_hex(PRIME)).unwrap();
     let times = |a: &U1024, b: &U1024| a.mul_mod_vartime(b, &prime);
@@ -44,21 +44,21 @@ pub fn exchange(peer: &[u8], leading_zero: bool) -> (Vec<u8>, Key) {
     (public.to_be_bytes().as_ref().to_vec(), key)
 }
 
-/// Encrypts a value: the initialization vector and the ciphertext.
+/// Encrypts a value. Returns the initialization vector and the ciphertext.
 pub fn encrypt(key: &Key, value: &[u8]) -> (Vec<u8>, Vec<u8>) {
     let mut iv = Key::default();
     getrandom::fill(&mut iv).unwrap();
     let mut buffer = [value, &[0; 16]].concat();
-    let sealed = cbc::Encryptor::<Aes128>::new(key.into(), &iv.into())
+    let ciphertext = cbc::Encryptor::<Aes128>::new(key.into(), &iv.into())
         .encrypt_padded::<Pkcs7>(&mut buffer, value.len())
         .unwrap();
-    (iv.to_vec(), sealed.to_vec())
+    (iv.to_vec(), ciphertext.to_vec())
 }
 
-/// Decrypts a value; `None` where the client did not encrypt it correctly.
+/// Decrypts a value. `None` if the client did not encrypt it correctly.
 pub fn decrypt(key: &Key, iv: &[u8], ciphertext: &[u8]) -> Option<Vec<u8>> {
     let iv: Key = iv.try_into().ok()?;
     let mut buffer = ciphertext.to_vec();
-    let opened = cbc::Decryptor::<Aes128>::new(key.into(), &iv.into());
-    opened.decrypt_padded::<Pkcs7>(&mut buffer).ok().map(<[u8]>::to_vec)
+    let cipher = cbc::Decryptor::<Aes128>::new(key.into(), &iv.into());
+    cipher.decrypt_padded::<Pkcs7>(&mut buffer).ok().map(<[u8]>::to_vec)
 }

@@ -1,5 +1,15 @@
-//! What the tests of the Linux store stand on: a private bus, and a Secret Service that does as it
-//! is told.
+//! The environment of the Linux store's tests: a private bus, and a scripted Secret Service.
+//!
+//! | file | contents |
+//! |---|---|
+//! | `mod.rs` | [`World`]: the bus, the service and the store under test |
+//! | `bus.rs` | the private bus |
+//! | `service.rs` | the service on its bus |
+//! | `answers.rs` | its replies to each method |
+//! | `model.rs` | what it holds, and how it differs from other services |
+//! | `script.rs` | how a test makes it deviate |
+//! | `crypto.rs` | its side of the encryption |
+//! | `random.rs` | random messages |
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
@@ -36,30 +46,30 @@ use bus::Bus;
 use model::LOGIN;
 use service::Service;
 
-/// A test that takes longer hangs.
+/// A test that takes longer counts as hanging.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// Runs a test on a runtime of its own.
+/// Runs a test.
 pub fn run(test: impl Future<Output = ()>) {
     run_within(LIMIT, test);
 }
 
-/// Longer than the store waits for an answer.
-pub const PATIENCE: Duration = Duration::from_secs(26);
+/// Longer than the store's deadline for a reply.
+pub const PAST_DEADLINE: Duration = Duration::from_secs(26);
 
-/// Lets the time pass that the store waits at most, in no time.
-pub async fn lose_patience() {
-    pass(PATIENCE).await;
+/// Moves the clock past the store's deadline for a reply.
+pub async fn pass_deadline() {
+    pass(PAST_DEADLINE).await;
 }
 
-/// Lets some time pass in no time.
+/// Moves the clock.
 pub async fn pass(time: Duration) {
     tokio::time::pause();
     tokio::time::advance(time).await;
     tokio::time::resume();
 }
 
-/// Runs a test that moves the clock by itself, and so needs another limit.
+/// Runs a test with another limit, for example because it moves the clock.
 pub fn run_within(limit: Duration, test: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async { tokio::time::timeout(limit, test).await.expect("the test hangs") });
@@ -69,9 +79,9 @@ pub fn run_within(limit: Duration, test: impl Future<Output = ()>) {
 pub struct World {
     /// The store under test, in a session with a display.
     pub store: Arc<Client>,
-    /// The service, which a test makes misbehave.
+    /// The service. A test can make it misbehave.
     pub service: Service,
-    /// The bus on which they meet.
+    /// The bus that connects the two.
     pub bus: Bus,
 }
 
@@ -81,15 +91,15 @@ impl World {
         Self::on(Bus::start()).await
     }
 
-    /// The same on a bus with limits of its own.
+    /// The same on this bus.
     pub async fn on(bus: Bus) -> Self {
         let service = Service::start(&bus).await;
         Self { store: store(bus.address(), true), service, bus }
     }
 
-    /// The same with a service of this kind.
+    /// A world with a service of this kind.
     pub async fn of(kind: Kind) -> Self {
-        // Whether it can be told who owns a name is up to the bus.
+        // The bus decides whether the store can ask who owns a name.
         let policy = match kind {
             Kind::Unidentified => "<deny send_interface='org.freedesktop.DBus' send_member='GetNameOwner'/>",
             _ => "",
@@ -103,13 +113,12 @@ impl World {
         world
     }
 
-    /// A store of a process without a display.
+    /// Another store, in a session without a display.
     pub fn store_without_display(&self) -> Arc<Client> {
         store(self.bus.address(), false)
     }
 
-    /// Puts an item with the attributes of [`key`] into a collection, as another program would:
-    /// its path.
+    /// Puts an item with the attributes of [`key`] into a collection, as another program would. Returns its path.
     pub fn put(&self, collection: &str, name: &str, value: &str) -> String {
         self.service.model().put(collection, &key(name), value.as_bytes())
     }
@@ -129,33 +138,33 @@ impl World {
         self.store.delete(&key(name)).await
     }
 
-    /// Puts as many items with the value "value" into the default collection.
+    /// Puts `count` items with the value "value" into the default collection.
     pub fn fill(&self, count: usize) {
         for number in 0..count {
             self.put(LOGIN, &format!("name {number}"), "value");
         }
     }
 
-    /// Starts as many gets, all at once, each of a name of its own; [`fill`](Self::fill) stores those.
+    /// Starts `count` gets at once, each of another name. [`fill`](Self::fill) stores them.
     pub fn gets_apart(&self, count: usize) -> JoinSet<Result<Option<String>, Error>> {
         let gets = (0..count).map(|number| (Arc::clone(&self.store), format!("name {number}")));
         gets.map(|(store, name)| async move { get(&store, &name).await }).collect()
     }
 
-    /// Starts as many gets of one name, all at once. They share what they have not sent yet.
+    /// Starts `count` gets of one name at once. They share the searches that are not sent yet.
     pub fn gets(&self, count: usize, name: &'static str) -> JoinSet<Result<Option<String>, Error>> {
         let gets = (0..count).map(|_| Arc::clone(&self.store));
         gets.map(|store| async move { get(&store, name).await }).collect()
     }
 }
 
-/// The kinds of service that the store tells apart.
+/// The kinds of service that the store distinguishes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     GnomeKeyring,
     KeePassXc,
     Other,
-    /// The bus does not tell, as the proxy of a sandbox may not.
+    /// The bus does not tell which, as the proxy of a sandbox may not.
     Unidentified,
 }
 
@@ -164,28 +173,59 @@ impl Kind {
     pub const ALL: [Self; 4] = [Self::GnomeKeyring, Self::KeePassXc, Self::Other, Self::Unidentified];
 }
 
-/// Polls a future a number of times and drops it, as a caller does that gives up: right after the last poll, or
-/// when it would be polled once more. It is dropped `within` that time even if nothing wakes it. Whether more polls
-/// would make no difference.
+/// How a future was dropped by [`give_up`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GivenUp {
+    /// It had ended by itself. More polls make no difference.
+    Ended,
+    /// It had been polled the given number of times.
+    Polled,
+    /// Nothing woke it for the given time. More polls make no difference, unless the machine was too busy to wake it.
+    NotWoken,
+}
+
+/// Polls a future a number of times and drops it, as a caller does that gives up: right after the last poll, or when it
+/// would be polled once more. It is dropped after the time `within` even if nothing wakes it.
 pub async fn give_up<T>(
     future: impl Future<Output = T>,
     polls: usize,
     drops_when_woken: bool,
     within: Duration,
-) -> bool {
+) -> GivenUp {
     let (mut future, mut left) = (pin!(future), polls);
     let given_up = poll_fn(|context| {
         if left == 0 {
-            return Poll::Ready(false);
+            return Poll::Ready(GivenUp::Polled);
         }
         left -= 1;
         match future.as_mut().poll(context) {
-            Poll::Ready(_) => Poll::Ready(true),
-            Poll::Pending if left == 0 && !drops_when_woken => Poll::Ready(false),
+            Poll::Ready(_) => Poll::Ready(GivenUp::Ended),
+            Poll::Pending if left == 0 && !drops_when_woken => Poll::Ready(GivenUp::Polled),
             Poll::Pending => Poll::Pending,
         }
     });
-    tokio::time::timeout(within, given_up).await.unwrap_or(true)
+    tokio::time::timeout(within, given_up).await.unwrap_or(GivenUp::NotWoken)
+}
+
+/// Whether a deadline of the store has passed: that of this call's message, or that of another call's before it.
+pub fn is_late(error: &Error) -> bool {
+    match error {
+        Error::Timeout { .. } => true,
+        Error::Lost { reason, .. } => reason == "the service no longer answers",
+        _ => false,
+    }
+}
+
+/// Makes a call of a store whose deadlines are short, and repeats it while a deadline passes: the machine may be busy.
+pub async fn retry_if_late<T, F: Future<Output = Result<T, Error>>>(
+    call: impl Fn() -> F,
+) -> Result<T, Error> {
+    loop {
+        match call().await {
+            Err(error) if is_late(&error) => {}
+            outcome => return outcome,
+        }
+    }
 }
 
 /// A store that uses the bus of this address.
@@ -193,19 +233,19 @@ pub fn store(address: &str, has_display: bool) -> Arc<Client> {
     store_within(address, has_display, DEFAULT_TIMEOUT)
 }
 
-/// The same, with this time for each message.
+/// The same, with this deadline for each message.
 pub fn store_within(address: &str, has_display: bool, timeout: Duration) -> Arc<Client> {
     let environment = Environment { bus_address: Ok(address.into()), has_display, timeout, host: None };
     Arc::new(Client(SecretService::new(environment)))
 }
 
-/// A store whose calls are unbounded and may ask the person, unless they are made by [`Client::call`].
+/// A store. Its calls are unbounded and may ask the user, except those made with [`Client::call`].
 pub struct Client(pub SecretService);
 
 impl Client {
-    /// A call to be made, with bounds to be set.
-    pub fn call(&self) -> Call<'_> {
-        Call { store: &self.0, bounds: Bounds::default(), interactive: true }
+    /// Prepares a call, whose bounds can be set.
+    pub fn call(&self) -> BoundedCall<'_> {
+        BoundedCall { store: &self.0, bounds: Bounds::default(), interactive: true }
     }
 
     /// Reads a credential.
@@ -225,13 +265,13 @@ impl Client {
 }
 
 /// A call that has not been made yet.
-pub struct Call<'a> {
+pub struct BoundedCall<'a> {
     store: &'a SecretService,
     bounds: Bounds,
     interactive: bool,
 }
 
-impl Call<'_> {
+impl BoundedCall<'_> {
     /// Forbids prompts.
     pub fn silent(mut self) -> Self {
         self.interactive = false;
@@ -287,12 +327,12 @@ pub async fn get(store: &Client, name: &str) -> Result<Option<String>, Error> {
     Ok(secret.map(|secret| String::from_utf8(secret.expose().to_vec()).unwrap()))
 }
 
-/// A value, as the store takes it.
+/// A value in the type that the store takes.
 pub fn secret(value: &str) -> Secret {
     Secret::new(value.into())
 }
 
-/// The key that the tests use for a name.
+/// The key that the tests use with this name.
 pub fn key(name: &str) -> Key {
     Key { service: "a service".into(), name: name.into() }
 }

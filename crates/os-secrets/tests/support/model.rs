@@ -1,7 +1,7 @@
-//! What a Secret Service holds and how it answers, apart from the bus.
+//! What a Secret Service holds, independent of the bus.
 //!
-//! It is correct and strict by default. The public fields of [`Model`] choose among the ways in
-//! which real services differ, all of them within the specification.
+//! It is correct and strict by default. The public fields of [`Model`] select the ways in which real services differ, all
+//! of them within the specification.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -13,50 +13,50 @@ use super::{answers::sender, crypto};
 
 /// The default collection's path at first.
 pub const LOGIN: &str = "/org/freedesktop/secrets/collection/login";
-/// The path of another collection, which is not there at first. It sorts before the default one.
+/// The path of another collection, which does not exist at first. It sorts before the default one.
 pub const ARCHIVE: &str = "/org/freedesktop/secrets/collection/archive";
 
 const ALIAS: &str = "/org/freedesktop/secrets/aliases/default";
 const PROMPT: &str = "org.freedesktop.Secret.Prompt";
-/// The path that stands for none.
+/// The path that stands for "no object".
 pub const NONE: &str = "/";
 
-/// The service knows no session, or only another client's, by this path.
+/// There is no session with this path, or it belongs to another client.
 pub const NO_SESSION: &str = "org.freedesktop.Secret.Error.NoSession";
 /// The object must be unlocked first.
 pub const IS_LOCKED: &str = "org.freedesktop.Secret.Error.IsLocked";
-/// There is nothing at this path.
+/// There is no object with this path.
 pub const UNKNOWN_OBJECT: &str = "org.freedesktop.DBus.Error.UnknownObject";
-/// The session's algorithm is not offered.
+/// The service does not offer the session's algorithm.
 pub const NOT_SUPPORTED: &str = "org.freedesktop.DBus.Error.NotSupported";
 
 /// The specification's `Secret`.
 #[derive(Clone, Serialize, Deserialize, Type)]
-pub struct WireSecret {
+pub struct SecretStruct {
     /// The session for which it is encrypted.
     pub session: OwnedObjectPath,
     /// The initialization vector.
     pub parameters: Vec<u8>,
     /// The ciphertext.
     pub value: Vec<u8>,
-    /// What the value is.
+    /// The media type of the value.
     pub content_type: String,
 }
 
 /// What happens at a prompt.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum OnPrompt {
-    /// The person answers at once.
+    /// The user answers at once.
     Complete,
-    /// The person, who answers before the method has returned.
+    /// The user answers before the reply to `Prompt` is sent.
     CompleteEarly,
-    /// The person, who agrees to something that then has no effect.
+    /// The user agrees at once, but that has no effect.
     CompleteInVain,
-    /// The person dismisses it at once.
+    /// The user dismisses it at once.
     Dismiss,
-    /// Nobody is there, until [`Model::settle_prompts`].
+    /// The user does nothing until [`Model::settle_prompts`].
     Wait,
-    /// The outcome makes no sense.
+    /// The signal `Completed` makes no sense.
     Garble,
 }
 
@@ -65,56 +65,55 @@ pub enum OnPrompt {
 pub enum Encryption {
     /// It works.
     Offered,
-    /// There is none.
+    /// The service offers none.
     Missing,
-    /// As many exchanges, from now, end with a shared number that begins with a zero byte.
+    /// For this many exchanges from now on, the shared number begins with a zero byte.
     Ambiguous(usize),
 }
 
 /// A collection of items.
 pub struct Collection {
-    /// Its name for people.
+    /// Its name for users.
     pub label: String,
     /// Whether its items can neither be read nor changed.
     pub locked: bool,
-    /// Whether it refuses as if it were locked until it is unlocked for the first time, as KWallet's
-    /// does.
+    /// Whether it refuses as if it were locked until it is unlocked for the first time, as KWallet's wallets do.
     pub unopened: bool,
 }
 
 /// A stored secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
-    /// By what it is found.
+    /// The attributes by which it is found.
     pub attributes: HashMap<String, String>,
-    /// Its name for people.
+    /// Its name for users.
     pub label: String,
     /// The secret.
     pub value: Vec<u8>,
-    /// What the secret is.
+    /// The media type of the secret.
     pub content_type: String,
 }
 
 /// What a prompt does when it is answered.
 pub enum Errand {
-    /// Unlocks these, for whoever asked.
+    /// Unlocks these for the client that asked.
     Unlock(Vec<OwnedObjectPath>, Client),
     /// Stores this in the default collection.
     Store(Item),
     /// Deletes this.
     Delete(String),
-    /// Makes the default collection, with this label.
+    /// Creates the default collection with this label.
     MakeDefault(String),
 }
 
-/// The unique name of a connection that calls.
+/// The unique name of a calling connection.
 pub type Client = String;
 
 /// An open session.
-pub struct Session {
-    /// Who opened it.
+pub struct OpenSession {
+    /// The client that opened it.
     pub client: Client,
-    /// What encrypts its secrets, `None` in a plain session.
+    /// The key that encrypts its secrets. `None` in a plain session.
     pub key: Option<crypto::Key>,
 }
 
@@ -124,36 +123,35 @@ pub struct Model {
     pub encryption: Encryption,
     /// What happens at prompts.
     pub on_prompt: OnPrompt,
-    /// Whether a search passes over locked items, and a locked collection looks empty, as KeePassXC's.
+    /// Whether a search does not find locked items, and a locked collection looks empty, as in KeePassXC.
     pub hides_locked: bool,
-    /// Whether a locked collection lists its items even so, as oo7's does.
+    /// Whether a locked collection lists its items in spite of `hides_locked`, as in oo7.
     pub lists_hidden: bool,
-    /// Whether an item is stored by a prompt only, as in KeePassXC.
+    /// Whether storing an item needs a prompt, as in KeePassXC.
     pub stores_by_prompt: bool,
-    /// Whether an item is deleted by a prompt only, as in KeePassXC.
+    /// Whether deleting an item needs a prompt, as in KeePassXC.
     pub deletes_by_prompt: bool,
     /// Whether locked items cannot be found by their schema, as in gnome-keyring before a keyring is
     /// unlocked for the first time.
     pub hides_schema: bool,
-    /// Whether an item is locked for each connection that has not been let in by a prompt of its own,
-    /// as in KeePassXC.
+    /// Whether an item is locked for each connection that has not unlocked it by its own prompt, as in KeePassXC.
     pub asks_for_each_client: bool,
     /// Whether an item that is replaced gets a new path, as in oo7.
     pub moves_replaced: bool,
-    /// Whether sessions are numbered in the way of gnome-keyring.
+    /// Whether the paths of sessions are numbered as in gnome-keyring.
     pub numbers_sessions: bool,
-    /// Whether what is encrypted loses its last byte on the way.
+    /// Whether each secret that is sent lacks its last byte.
     pub spoils: bool,
-    /// The error for objects that are not there.
+    /// The error for objects that do not exist.
     pub absent: &'static str,
-    /// The collection that is the default one.
+    /// The path of the default collection.
     pub default: Option<String>,
     /// The collections by path.
     pub collections: BTreeMap<String, Collection>,
     /// The items by path.
     pub items: BTreeMap<String, Item>,
     admitted: HashSet<(Client, String)>,
-    pub(super) sessions: HashMap<String, Session>,
+    pub(super) sessions: HashMap<String, OpenSession>,
     pub(super) prompts: BTreeMap<String, Errand>,
     pub(super) waiting: Vec<String>,
     made: u32,
@@ -187,8 +185,8 @@ impl Model {
         }
     }
 
-    /// Puts an item with the attributes of a credential into a collection, which is made where it
-    /// is not there: the item's path.
+    /// Puts an item with the attributes of a credential into a collection, which is created if it does not exist. Returns
+    /// the item's path.
     pub fn put(&mut self, collection: &str, key: &credential::Key, value: &[u8]) -> String {
         let made = || Collection { label: "Made by a test".into(), locked: false, unopened: false };
         self.collections.entry(collection.into()).or_insert_with(made);
@@ -222,37 +220,37 @@ impl Model {
         }
     }
 
-    /// Becomes as it was at first, but for the sessions: the same process goes on.
+    /// Resets everything except the sessions, because the process stays the same.
     pub fn start_over(&mut self) {
         let sessions = std::mem::take(&mut self.sessions);
         *self = Self { sessions, made: self.made, ..Self::new() };
     }
 
-    /// The paths of all objects that there are.
+    /// The paths of all objects.
     pub fn paths(&self) -> Vec<String> {
         let keys = self.collections.keys().chain(self.items.keys()).chain(self.prompts.keys());
         keys.chain(self.sessions.keys()).chain(&self.default).cloned().collect()
     }
 
-    /// Forgets what does not outlive the process of a service.
+    /// Forgets what is lost when the process of a service ends.
     pub fn forget_clients(&mut self) {
         self.sessions.clear();
         self.prompts.clear();
         self.waiting.clear();
     }
 
-    /// The paths of the prompts that wait for the person.
+    /// The paths of the prompts that wait for the user.
     pub fn waiting_prompts(&self) -> &[String] {
         &self.waiting
     }
 
-    /// Ends the prompts that wait for the person: the signals to send.
+    /// Ends the prompts that wait for the user. Returns the signals to send.
     pub fn settle_prompts(&mut self, how: OnPrompt) -> Vec<Message> {
         let waiting = std::mem::take(&mut self.waiting);
         waiting.iter().map(|path| self.end_prompt(path, how)).collect()
     }
 
-    /// Ends a prompt: the signal to send.
+    /// Ends a prompt. Returns the signal to send.
     pub(super) fn end_prompt(&mut self, path: &str, how: OnPrompt) -> Message {
         let errand = self.prompts.remove(path).unwrap();
         let signal = Message::signal(path.to_owned(), PROMPT, "Completed");
@@ -307,11 +305,11 @@ impl Model {
         path
     }
 
-    pub(super) fn session(&self, path: &str, call: &Message) -> Result<&Session, &'static str> {
+    pub(super) fn session(&self, path: &str, call: &Message) -> Result<&OpenSession, &'static str> {
         self.sessions.get(path).filter(|session| session.client == sender(call)).ok_or(NO_SESSION)
     }
 
-    /// The path of the collection that answers at a path: its own, or its alias.
+    /// The path of the collection with this path or alias.
     pub(super) fn collection_at(&self, path: &str) -> Result<String, &'static str> {
         let path = if path == ALIAS { self.default.as_deref() } else { Some(path) };
         path.filter(|path| self.collections.contains_key(*path)).map(str::to_owned).ok_or(self.absent)
@@ -329,7 +327,7 @@ impl Model {
         self.is_locked(path, call) || self.collection_of(path).is_some_and(|collection| collection.unopened)
     }
 
-    /// Lets a client use an item.
+    /// Unlocks an item for a client.
     pub(super) fn admit(&mut self, client: Client, item: &str) {
         self.admitted.insert((client, item.into()));
     }
@@ -338,7 +336,7 @@ impl Model {
         self.collections.get(path).or_else(|| self.collections.get(parent(path)))
     }
 
-    /// Notes that a collection, or the one of an item, was opened.
+    /// Records that a collection, or that of an item, was unlocked for the first time.
     pub(super) fn open(&mut self, path: &str) {
         let name = if self.collections.contains_key(path) { path } else { parent(path) };
         if let Some(collection) = self.collections.get_mut(name) {
@@ -359,12 +357,12 @@ impl Model {
     }
 }
 
-/// A path as it stands in a message.
+/// A path in the type that messages have.
 pub fn object(path: &str) -> OwnedObjectPath {
     path.try_into().unwrap()
 }
 
-/// The path that a path is under.
+/// The path of the parent object.
 pub fn parent(path: &str) -> &str {
     path.rsplit_once('/').unwrap().0
 }

@@ -1,14 +1,14 @@
-//! Random numbers from a seed, and message bodies made of them: of any form that D-Bus allows.
+//! Random numbers from a seed, and message bodies made of them, of any form that D-Bus allows.
 
 use zbus::{Message, message::Builder, wire::Endian};
 
-/// Numbers that look random and follow from a seed (xorshift64*).
+/// A generator of random numbers. A seed determines them (xorshift64*).
 pub struct Random(u64);
 
 impl Random {
-    /// The numbers of a seed.
+    /// A generator with this seed.
     pub fn new(seed: u64) -> Self {
-        // Seeds that lie next to each other, and zero, must not give numbers that do (splitmix64).
+        // Similar seeds, and zero, must not lead to similar numbers (splitmix64).
         let mut state = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
         state = (state ^ state >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         state = (state ^ state >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -23,27 +23,27 @@ impl Random {
         self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
     }
 
-    /// A number below this one.
+    /// A number below `limit`.
     pub fn below(&mut self, limit: usize) -> usize {
         ((self.number() >> 32) as usize) % limit
     }
 
-    /// True one time in so many.
+    /// `true` once in `times` calls, on average.
     pub fn one_in(&mut self, times: usize) -> bool {
         self.below(times) == 0
     }
 
     /// One of several.
-    pub fn pick<'a, T>(&mut self, of: &'a [T]) -> &'a T {
-        &of[self.below(of.len())]
+    pub fn pick<'a, T>(&mut self, values: &'a [T]) -> &'a T {
+        &values[self.below(values.len())]
     }
 
-    /// As many bytes.
+    /// Random bytes.
     pub fn bytes(&mut self, length: usize) -> Vec<u8> {
         (0..length).map(|_| self.number().to_be_bytes()[0]).collect()
     }
 
-    /// A text of at most so many characters, none of them NUL: half of it ASCII, control characters too.
+    /// A text of at most `limit` characters without NUL. Half of it is ASCII, with control characters.
     pub fn text(&mut self, limit: usize) -> String {
         let length = self.below(limit + 1);
         let character = |random: &mut Self| loop {
@@ -57,30 +57,30 @@ impl Random {
     }
 }
 
-/// The lengths of byte arrays that mean something to somebody: blocks, numbers of an exchange.
+/// Lengths of byte arrays that have a meaning, such as those of blocks or of public numbers.
 const LENGTHS: [usize; 14] = [0, 1, 15, 16, 17, 31, 32, 33, 48, 127, 128, 129, 130, 1000];
 
-/// What variants hold that mean something to somebody.
+/// Types of variants that have a meaning in the specification.
 const VARIANTS: [&str; 10] = ["ay", "b", "ao", "a{ss}", "s", "o", "v", "a{sv}", "(oayays)", "as"];
 
-/// The types that hold no others.
+/// The types that contain no other types.
 const BASIC: &[u8] = b"ybnqiuxtdsogh";
 
-/// A message body in the making.
+/// A message body that is being built.
 pub struct Body<'a> {
     random: &'a mut Random,
-    /// Texts and paths that mean something to somebody.
+    /// Texts and paths that have a meaning.
     texts: &'a [String],
     paths: &'a [String],
-    /// The size of what is larger than usual; taken by the first who can use it.
+    /// The size of one value that is larger than usual. The first value that can have it takes it.
     giant: Option<usize>,
-    /// How many variants there are around the value in the making.
+    /// How many variants contain the value that is being built.
     variants: usize,
     bytes: Vec<u8>,
 }
 
 impl<'a> Body<'a> {
-    /// An empty body, which may get something giant one time in so many.
+    /// An empty body. One in `giants` bodies gets a giant value.
     pub fn new(random: &'a mut Random, texts: &'a [String], paths: &'a [String], giants: usize) -> Self {
         let giant = random.one_in(giants).then(|| 1 + random.below(100_000));
         Self { random, texts, paths, giant, variants: 0, bytes: Vec::new() }
@@ -90,7 +90,7 @@ impl<'a> Body<'a> {
     pub fn build(mut self, message: Builder<'_>, signature: &str) -> Message {
         self.fill(signature.as_bytes());
         let whole = if signature.is_empty() { String::new() } else { format!("({signature})") };
-        // SAFETY: the body is one of the signature.
+        // SAFETY: `fill` has written values of exactly the types in the signature.
         unsafe { message.endian(Endian::Little).build_raw_body(&self.bytes, whole.as_str(), Vec::new()) }
             .unwrap()
     }
@@ -131,7 +131,7 @@ impl<'a> Body<'a> {
                 self.signature(&signature);
             }
             b'v' => {
-                // The bus cuts off who nests deeper than 64.
+                // The bus disconnects a sender that nests deeper than 64.
                 let kind = match self.variants {
                     8.. => "y".to_owned(),
                     _ if self.random.one_in(2) => (*self.random.pick(&VARIANTS)).to_owned(),
@@ -172,8 +172,8 @@ impl<'a> Body<'a> {
         if !self.random.one_in(4) {
             return self.random.pick(self.paths).clone();
         }
-        let most = if self.random.one_in(50) { 5_000 } else { 4 };
-        let elements = 1 + self.random.below(most);
+        let max = if self.random.one_in(50) { 5_000 } else { 4 };
+        let elements = 1 + self.random.below(max);
         (0..elements).map(|_| format!("/{:x}", self.random.number() >> 44)).collect()
     }
 
@@ -198,7 +198,7 @@ impl<'a> Body<'a> {
     }
 }
 
-/// A signature of a few complete types, or of none.
+/// A signature of at most three complete types.
 pub fn any_types(random: &mut Random) -> String {
     (0..random.below(4)).map(|_| any_type(random, 3)).collect()
 }
@@ -217,7 +217,7 @@ fn any_type(random: &mut Random, depth: usize) -> String {
     }
 }
 
-/// How much of a signature its first complete type is.
+/// The length of the first complete type in a signature.
 fn complete(signature: &[u8]) -> usize {
     match signature[0] {
         b'a' => 1 + complete(&signature[1..]),

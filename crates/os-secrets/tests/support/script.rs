@@ -10,13 +10,13 @@ use zbus::{DynamicType, Message};
 
 use super::{
     answers::{error, reply},
-    model::{Model, WireSecret},
+    model::{Model, SecretStruct},
 };
 
-/// Changes a secret that is on its way.
-pub type Tamper = fn(&mut WireSecret);
+/// Changes a secret before it is sent.
+pub type Tamper = fn(&mut SecretStruct);
 
-/// Makes messages of a call.
+/// Makes the messages that answer a call.
 pub type Improvise = Arc<dyn Fn(&mut Model, &Message) -> Vec<Message> + Send + Sync>;
 
 /// What the service does with one call instead of answering it correctly.
@@ -24,21 +24,21 @@ pub type Improvise = Arc<dyn Fn(&mut Model, &Message) -> Vec<Message> + Send + S
 pub enum Deviation {
     /// Answers with the D-Bus error of this name.
     Refuse(&'static str),
-    /// Answers with what the function makes of the call.
+    /// Answers with the reply that the function makes.
     Answer(Arc<dyn Fn(&Message) -> Message + Send + Sync>),
-    /// Sends what the function makes of the call and of what the service holds.
+    /// Sends the messages that the function makes.
     Improvise(Improvise),
-    /// Answers correctly, but for a secret that is changed on its way.
+    /// Answers correctly, except that the function changes the secret.
     Tamper(Tamper),
     /// Never answers.
     Ignore,
-    /// Answers correctly once the gate is open; other calls are served in the meantime.
+    /// Answers correctly when the gate is open. Other calls are answered in the meantime.
     Wait(Gate),
-    /// Changes what the service holds, then goes on as if this had not been there.
+    /// Changes what the service holds, and continues with the next deviation.
     Change(Arc<dyn Fn(&mut Model) + Send + Sync>),
     /// Leaves the bus without doing anything.
     Leave,
-    /// Does what was asked and leaves the bus without saying so.
+    /// Does what was asked, and leaves the bus without a reply.
     ObeyAndLeave,
     /// Answers correctly and leaves the bus.
     AnswerAndLeave,
@@ -53,7 +53,7 @@ impl Deviation {
         Self::Answer(Arc::new(move |call| reply(call, &body)))
     }
 
-    /// Refuses in words of the service's own.
+    /// Answers with the D-Bus error of this name and this text.
     pub fn refuse_saying(name: &'static str, text: &'static str) -> Self {
         Self::Answer(Arc::new(move |call| error(call, name, text)))
     }
@@ -64,12 +64,12 @@ impl Deviation {
     }
 }
 
-/// Something to wait for, closed until it is opened.
+/// An event to wait for. The gate is closed until it is opened.
 #[derive(Clone, Default)]
 pub struct Gate(Arc<watch::Sender<bool>>);
 
 impl Gate {
-    /// Lets everyone through, now and later.
+    /// Opens the gate for ever.
     pub fn open(&self) {
         self.0.send_replace(true);
     }
@@ -80,7 +80,7 @@ impl Gate {
     }
 }
 
-/// The deviations to come, by method.
+/// The next deviations of each method.
 #[derive(Default)]
 pub struct Script {
     next: HashMap<&'static str, VecDeque<Deviation>>,
@@ -88,17 +88,17 @@ pub struct Script {
 }
 
 impl Script {
-    /// Adds a deviation for one call, after those already there for the method.
+    /// Adds a deviation for one call, after those that the method already has.
     pub fn once(&mut self, method: &'static str, deviation: Deviation) {
         self.next.entry(method).or_default().push_back(deviation);
     }
 
-    /// Sets the deviation for all calls that have none of their own.
+    /// Sets the deviation for all calls for which [`once`](Self::once) has added none.
     pub fn always(&mut self, method: &'static str, deviation: Deviation) {
         self.always.insert(method, deviation);
     }
 
-    /// Takes the next deviation for a method. Changes that come before it are made at once.
+    /// Takes the next deviation of a method. Makes the changes that precede it.
     pub fn take(&mut self, method: &str, model: &mut Model) -> Option<Deviation> {
         while let Some(deviation) = self.next.get_mut(method).and_then(VecDeque::pop_front) {
             match deviation {

@@ -1,7 +1,6 @@
 //! The scripted Secret Service on its bus.
 //!
-//! It answers from a loop over raw messages, not from an object server: that would not let it
-//! misbehave.
+//! It answers from a loop over raw messages. An object server could not misbehave.
 
 use std::{
     collections::VecDeque,
@@ -19,14 +18,14 @@ use zbus::{Connection, Message, MessageStream, message::Type};
 use super::{
     answers::{error, reply},
     bus::{Bus, call_bus, connect},
-    model::{Model, OnPrompt, WireSecret},
+    model::{Model, OnPrompt, SecretStruct},
     script::{Deviation, Script},
 };
 
 /// The name under which stores look for the service.
 pub const NAME: &str = "org.freedesktop.secrets";
 
-/// A Secret Service that does as a test tells it.
+/// A Secret Service that a test controls.
 #[derive(Clone)]
 pub struct Service(Arc<Inner>);
 
@@ -35,7 +34,7 @@ struct Inner {
     model: Mutex<Model>,
     script: Mutex<Script>,
     calls: watch::Sender<Vec<Message>>,
-    /// The connections that are open; the first owns the name, the others are its successors.
+    /// The open connections. The first owns the name, the others are its successors.
     presences: Mutex<VecDeque<Presence>>,
 }
 
@@ -63,12 +62,12 @@ impl Service {
         service
     }
 
-    /// What the service holds, and what kind it is.
+    /// What the service holds, and how it differs from other services.
     pub fn model(&self) -> MutexGuard<'_, Model> {
         self.0.model.lock().unwrap()
     }
 
-    /// Adds a deviation for one call of a method, after those that are there already.
+    /// Adds a deviation for one call of a method, after those that it already has.
     pub fn once(&self, method: &'static str, deviation: Deviation) {
         self.0.script.lock().unwrap().once(method, deviation);
     }
@@ -83,8 +82,8 @@ impl Service {
         *self.0.script.lock().unwrap() = Script::default();
     }
 
-    /// Comes to the bus with one connection more: at once as the service, or as the successor that
-    /// gets the name in the moment when the present one leaves.
+    /// Opens one more connection to the bus. If the service has none, this one becomes the service. Else it is the
+    /// successor, which gets the name as soon as the present one leaves.
     pub async fn arrive(&self) {
         let (connection, socket) = connect(&self.0.address).await;
         let calls = MessageStream::from(&connection);
@@ -93,7 +92,7 @@ impl Service {
         self.0.presences.lock().unwrap().push_back(Presence { connection, socket });
     }
 
-    /// Can be recognized as gnome-keyring from now on.
+    /// Makes the store recognize the service as gnome-keyring.
     pub async fn pose_as_gnome_keyring(&self) {
         self.model().numbers_sessions = true;
         self.own("org.gnome.keyring").await;
@@ -104,14 +103,14 @@ impl Service {
         call_bus(&self.connection(), "RequestName", &(name, 0_u32)).await;
     }
 
-    /// Ends like a process that is killed: without a word, and forgetting all sessions and prompts.
+    /// Ends as a killed process does: without a message, and without its sessions and prompts.
     pub fn leave(&self) {
         self.model().forget_clients();
         let presence = self.0.presences.lock().unwrap().pop_front().expect("a service that is there");
         presence.socket.shutdown(Shutdown::Both).unwrap();
     }
 
-    /// Gives the name up to the successor without leaving the bus: its unique name.
+    /// Gives the name to the successor, without leaving the bus.
     pub async fn give_up_name(&self) {
         let connection = self.connection();
         call_bus(&connection, "ReleaseName", &NAME).await;
@@ -123,7 +122,7 @@ impl Service {
         self.0.presences.lock().unwrap()[0].connection.clone()
     }
 
-    /// Ends the prompts that wait for the person.
+    /// Ends the prompts that wait for the user.
     pub async fn settle_prompts(&self, how: OnPrompt) {
         let signals = self.model().settle_prompts(how);
         send(&self.connection(), &signals).await;
@@ -149,10 +148,11 @@ impl Service {
         self.0.calls.send_replace(Vec::new());
     }
 
-    /// Waits until a method was called so often.
+    /// Waits until a method was called this many times.
     pub async fn called(&self, name: &str, times: usize) {
-        let often = |calls: &Vec<Message>| calls.iter().filter(|call| method(call) == name).count() >= times;
-        self.0.calls.subscribe().wait_for(often).await.unwrap();
+        let is_called =
+            |calls: &Vec<Message>| calls.iter().filter(|call| method(call) == name).count() >= times;
+        self.0.calls.subscribe().wait_for(is_called).await.unwrap();
     }
 
     /// Whether any message that came held these bytes.
@@ -174,7 +174,7 @@ impl Service {
                 Some(Deviation::Answer(answer)) => vec![answer(&call)],
                 Some(Deviation::Improvise(improvise)) => improvise(&mut self.model(), &call),
                 Some(Deviation::Tamper(tamper)) => {
-                    let (mut secret,): (WireSecret,) =
+                    let (mut secret,): (SecretStruct,) =
                         self.model().answer(&call)[0].body().deserialize().unwrap();
                     tamper(&mut secret);
                     vec![reply(&call, &(secret,))]
@@ -208,7 +208,7 @@ impl Service {
 
 async fn send(connection: &Connection, messages: &[Message]) {
     for message in messages {
-        // Nobody is left to hear it where the test has cut the connection.
+        // This fails if the test has cut the connection.
         let _ = connection.send(message).await;
     }
 }

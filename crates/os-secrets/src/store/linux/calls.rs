@@ -86,7 +86,7 @@ impl Attempt<'_> {
                 )));
             }
             if !found.locked.is_empty() {
-                // Before the first deletion, so that all items are deleted or none.
+                // Before the first deletion. If unlocking fails, none of the items is deleted.
                 self.unlock(&found.locked, UnlockFor::Items).await?;
                 continue;
             }

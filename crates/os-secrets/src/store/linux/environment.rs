@@ -54,7 +54,7 @@ fn recognize_host(
     } else if variables.get("container").is_some() || exists("/.dockerenv") || exists("/run/.containerenv") {
         Some(HostKind::Container)
     } else if kernel.to_ascii_lowercase().contains("microsoft") {
-        // WSL, for a service or under sudo, which do not have the variable.
+        // WSL as well. Services and programs under sudo do not have the variable.
         Some(HostKind::Wsl)
     } else {
         variables.get("SSH_CONNECTION").map(|_| HostKind::Ssh)

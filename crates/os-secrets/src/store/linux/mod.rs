@@ -1,13 +1,13 @@
 //! Linux: the Secret Service, in the items of `Bun.secrets`.
 //!
 //! A call is made by `call_with_retry` (`retry.rs`), which opens a `Link` and makes an `Attempt` on it. Each file uses
-//! only files below it in this table, so that no two depend on each other:
+//! only files below it in this table, so no two depend on each other:
 //!
 //! | file | contents |
 //! |---|---|
-//! | `mod.rs` | the [`Store`] of this system |
 //! | `diagnosis.rs` | the state of the store, for `secrets doctor` |
 //! | `foreign.rs` | the items of other packages, to copy them |
+//! | `mod.rs` | the [`Store`] of this system |
 //! | `calls.rs` | what get, set, delete, has and list mean |
 //! | `search.rs` | which items a key has, even if they are hidden while they are locked |
 //! | `replace.rs` | a new secret for an existing item |
@@ -19,14 +19,15 @@
 //! | `shared_searches.rs` | one search for many calls |
 //! | `cache.rs` | what the service has said, remembered for a while |
 //! | `session.rs` | the session in which secrets are encrypted |
+//! | `environment.rs` | the bus address and the display, from the environment |
 //! | `wire.rs` | the messages of the specification, one function for each |
 //! | `attributes.rs` | the attributes of Bun's items |
 //! | `crypto.rs` | the key exchange and the encryption |
 //! | `daemon.rs` | which program provides the service |
 //! | `bus.rs` | the connection to the bus |
 //! | `fault.rs` | what can go wrong with one message |
-//! | `arguments.rs`, `spec.rs` | the arguments of messages; names and types of the specification |
-//! | `environment.rs` | the bus address and the display, from the environment |
+//! | `arguments.rs` | the arguments of messages |
+//! | `spec.rs` | names and types of the specification |
 
 use super::{Call, SetOptions, Store, check_size, settings::Settings};
 use crate::{

@@ -1,8 +1,8 @@
 //! Prompts: the dialogs in which the service asks the user.
 
 use std::{
-    future::pending,
-    pin::pin,
+    future::{Future, pending, ready},
+    pin::{Pin, pin},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -86,7 +86,10 @@ enum PromptEnd {
     NotShown(String),
 }
 
-/// The receiver's end belongs to the call that waits for a prompt. It is closed when that call is given up.
+/// Waits until it is a prompt's turn. The turn ends when the guard is dropped.
+type Turn = Pin<Box<dyn Future<Output = OwnedMutexGuard<()>> + Send>>;
+
+/// Sends the outcome to the call that waits for a prompt. It is closed when that call is given up.
 type PromptCaller = oneshot::Sender<Result<PromptEnd, Fault>>;
 
 impl PromptGate {
@@ -140,8 +143,8 @@ impl PromptGate {
             let _ = withdraw(&self.wire, &prompt).await;
             return Err(Error::InteractionNotAllowed.into());
         }
-        let turn = self.by_key.get(key.clone(), Mutex::default).lock_owned().await;
-        let end = self.run_prompt(prompt, turn, false).await?;
+        let turn = self.by_key.get(key.clone(), Mutex::default).lock_owned();
+        let end = self.run_prompt(prompt, Box::pin(turn), false).await?;
         self.require_completed(end, "could not ask for the confirmation it wants")
     }
 
@@ -186,26 +189,35 @@ impl PromptGate {
         if is_null(&prompt) {
             return Ok(PromptEnd::Completed);
         }
-        self.run_prompt(prompt, turn, true).await
+        self.run_prompt(prompt, Box::pin(ready(turn)), true).await
     }
 
-    /// Runs a prompt in a task of its own, so that its end is seen even if the caller gives up. The turn ends
-    /// with the prompt.
+    /// Runs a prompt in a task of its own, so that its end is seen even if the caller gives up. The task also waits
+    /// for the prompt's turn, so that a prompt whose caller gives up by then is withdrawn.
     async fn run_prompt(
         self: &Arc<Self>,
         path: OwnedObjectPath,
-        turn: OwnedMutexGuard<()>,
+        turn: Turn,
         is_shared: bool,
     ) -> Result<PromptEnd, Fault> {
         let mut prompt = Prompt { wire: Arc::clone(&self.wire), path, gone: self.gone.clone() };
         let gate = Arc::clone(self);
         let (mut caller, end) = oneshot::channel();
+        let mut turn = turn;
         executor::spawn(async move {
+            let guard = tokio::select! {
+                biased;
+                () = caller.closed() => {
+                    let _ = withdraw(&prompt.wire, &prompt.path).await;
+                    return;
+                }
+                guard = &mut turn => guard,
+            };
             let outcome = prompt.run(&mut caller).await;
             if is_shared && matches!(outcome, Ok(PromptEnd::Dismissed)) {
                 gate.dismissals.fetch_add(1, Ordering::Relaxed);
             }
-            drop(turn);
+            drop(guard);
             let _ = caller.send(outcome);
         });
         end.await.unwrap_or_else(|_| Err(Error::Internal("its prompt ended early".into()).into()))
@@ -221,7 +233,7 @@ struct Prompt {
 
 impl Prompt {
     /// Runs the prompt to its end, which has no deadline: the user may be away. If the caller gives up, the prompt is
-    /// withdrawn. If it cannot be withdrawn, its end is awaited all the same.
+    /// withdrawn. If it cannot be withdrawn, we still wait for its end.
     async fn run(&mut self, caller: &mut PromptCaller) -> Result<PromptEnd, Fault> {
         let outcome = self.show(caller).await;
         // If the service refused to show it, there is nothing to withdraw.
@@ -233,14 +245,21 @@ impl Prompt {
 
     async fn show(&mut self, caller: &mut PromptCaller) -> Result<PromptEnd, Fault> {
         let (permit, mut signals) = tokio::select! {
+            biased;
             () = caller.closed() => return Err(given_up()),
             ready = self.prepare() => ready?,
         };
+        // The caller may have left while the last step of the preparation ran. No dialog may appear then.
+        if caller.is_closed() {
+            return Err(given_up());
+        }
         let (mut permit, mut deadline) = (Some(permit), None);
         let mut reply = pin!(self.wire.show_prompt(&self.path));
         let mut end = pin!(wait_for_end(&mut signals, &mut self.gone));
         loop {
             tokio::select! {
+                biased;
+                // First, so that a dismissal counts even if the caller leaves at the same moment.
                 outcome = &mut end => return outcome,
                 // Some services reply when the prompt is shown, others when it is answered.
                 outcome = &mut reply, if permit.is_some() => match outcome {
@@ -298,6 +317,7 @@ async fn wait_for_end(
     gone: &mut watch::Receiver<bool>,
 ) -> Result<PromptEnd, Fault> {
     tokio::select! {
+        biased;
         signal = next_message(signals) => read_completed(signal),
         _ = gone.wait_for(|gone| *gone) => {
             Err(Fault::Lost("the service went away while its prompt was open".into()))

@@ -30,7 +30,7 @@ impl CurrentLink {
         Self { environment, current: Mutex::default() }
     }
 
-    /// The session that links are opened in.
+    /// Where links connect to, and whether the process has a display.
     pub fn environment(&self) -> &Environment {
         &self.environment
     }

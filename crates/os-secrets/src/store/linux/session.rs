@@ -68,8 +68,8 @@ impl Session {
     }
 
     /// Whether its name is `s` and a number. The sessions of gnome-keyring and oo7-daemon have such names. Those of
-    /// KeePassXC never do: theirs are hexadecimal. So we often know without a message that the service is not
-    /// gnome-keyring, or not KeePassXC, and can search the default collection first if it is one of the former two.
+    /// KeePassXC never do: theirs are hexadecimal. So a session's name often answers without a message whether the service
+    /// can be gnome-keyring or KeePassXC. With the former two we search the default collection first.
     pub fn is_numbered(&self) -> bool {
         let name = self.path.as_str().rsplit('/').next().unwrap_or_default();
         name.strip_prefix('s').is_some_and(|number| number.parse::<u64>().is_ok())
