@@ -206,7 +206,10 @@ describe("what unlocks the encrypted file", () => {
       // Cut, or taken for something else: it is not shown.
       [{ OS_SECRETS_IDENTITY: secret.slice(1) }, /is neither an identity/],
       [{ OS_SECRETS_IDENTITY: Buffer.from(secret).toString("base64") }, /is neither an identity/],
-      [{ OS_SECRETS_IDENTITY: `${secret}X` }, /OS_SECRETS_IDENTITY has something in line 1 that is not an identity/],
+      [
+        { OS_SECRETS_IDENTITY: `${secret}X` },
+        /OS_SECRETS_IDENTITY has something in line 1 that is not an identity/,
+      ],
       [{ OS_SECRETS_IDENTITY: file("empty", "# nothing\n", 0o600) }, /contains no identity/],
       [{ OS_SECRETS_IDENTITY: session.directory }, isWindows ? /OS_SECRETS_IDENTITY/ : /not a regular file/],
       ...(isWindows ? [] : ofLinux),
