@@ -527,7 +527,7 @@ describe("datapackage.json alone", () => {
   it("a link that leads nowhere is no file, and stays", linuxOnly("symbolic links"), async (t) => {
     const workspace = await startWorkspace(t, { datapackage: null });
     symlinkSync("missing.json", workspace.datapackage);
-    await workspace.fails(["set", "a", "hunter2", "--scope", "repo"], 1, /no such file/);
+    await workspace.fails(["set", "a", "hunter2", "--scope", "repo"], 1, /the file does not exist/);
     await workspace.fails(["get", "a", "--scope", "repo"], 1, /no secret a/);
     await workspace.gives(["list"]);
     assert.deepEqual(readdirSync(workspace.directory), ["datapackage.json"]);

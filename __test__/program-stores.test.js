@@ -102,7 +102,7 @@ for (const way of Object.keys(ways)) {
       const path = join(session.directory, "other");
       writeFileSync(path, other.text, { mode: 0o600 });
       const store = ["--store", "file"];
-      await fails([...store, "rekey", "--add", other.recipient], 1, /there is no file .* yet/);
+      await fails([...store, "rekey", "--add", other.recipient], 1, /the file .* does not exist yet/);
       await gives([...store, "set", "name"], { input: "value" });
       await fails(["rekey", "--add", other.recipient], 2, /only an encrypted file has recipients/);
       assert.throws(() => decrypt(file, path));

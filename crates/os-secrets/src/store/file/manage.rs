@@ -104,7 +104,7 @@ pub fn rekey(
         )));
     }
     if remove.contains(own) {
-        return Err(refuse("your own identity could not read the file any more. Use another identity"));
+        return Err(refuse("the identity in use could not read the file any more. Use another identity"));
     }
     if let Some(unknown) = remove.iter().find(|recipient| !recipients.contains(recipient)) {
         return Err(refuse(&format!("{unknown} is not one of them")));

@@ -16,7 +16,7 @@ use crate::{job::Job, pipe::available, wiped::WipedBuffer};
 
 /// Prepares a command. Call it before the program is started.
 pub fn prepare(command: &mut Command) {
-    // Without a console the program would open one.
+    // The program needs no console. If our process has none, Windows would open one for it.
     command.creation_flags(CREATE_NO_WINDOW);
 }
 
