@@ -15,7 +15,7 @@ const blocks = [...section.split("\n## ")[0].matchAll(/```console\n(.*?)```/gs)]
 const commands = blocks.flatMap((block) => [...block.matchAll(/^\$ (.*)$/gm)].map(([, command]) => command));
 
 /** Replaces the values that differ between machines. */
-const settled = (text) => text.replace(/^(bus|place|display) .*$/gm, "$1 …");
+const maskMachineValues = (text) => text.replace(/^(bus|place|display) .*$/gm, "$1 …");
 
 it("the examples of README.md", linuxOnly("a shell"), async (t) => {
   const session = await startSession();
@@ -29,7 +29,10 @@ it("the examples of README.md", linuxOnly("a shell"), async (t) => {
   // Without these variables, files are in HOME, as in the text.
   const env = { PATH, XDG_DATA_HOME: "", XDG_CONFIG_HOME: "" };
   const { stdout } = await session.run("bash", ["--norc", "-c", `exec 2>&1\n${script}`], { cwd, env });
-  assert.equal(settled(stdout.replaceAll(session.env.HOME, "/home/me")), settled(blocks.join("")));
+  assert.equal(
+    maskMachineValues(stdout.replaceAll(session.env.HOME, "/home/me")),
+    maskMachineValues(blocks.join("")),
+  );
   // This shows that the commands were found in the text.
   assert.ok(commands.length > 30, commands.join("\n"));
 });
