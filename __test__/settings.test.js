@@ -315,7 +315,7 @@ describe("a helper program", () => {
     const pid = Number(readFileSync(beside("pid"), "utf8"));
     for (let left = 100; isRunning(pid); left--) {
       await new Promise((resolve) => setTimeout(resolve, 20));
-      assert.ok(left > 1, "it runs on");
+      assert.ok(left > 1, `process ${pid} still runs`);
     }
     await assert.rejects(store.get({ service: "s", name: "n", timeout: 100 }), {
       code: "ERR_SECRETS_TIMEOUT",

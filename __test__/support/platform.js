@@ -44,7 +44,7 @@ const notOnWine = [
 ];
 
 function makeOptions(skips, reasons, reason) {
-  if (!reasons.includes(reason)) throw new Error(`no such reason: ${reason}`);
+  if (!reasons.includes(reason)) throw new Error(`unknown reason to skip a test: ${reason}`);
   return { skip: skips && `it needs ${reason}` };
 }
 

@@ -12,7 +12,7 @@ const folder = isWindows ? process.env.OS_SECRETS_TEST_PROGRAMS : tools.programs
 /** Returns the path of a native program. */
 const nativePath = (program) => join(folder, isWindows ? `${program}.exe` : program);
 if (!folder || !existsSync(nativePath("secrets")))
-  throw new Error("The programs are not built: run npm test");
+  throw new Error("The programs are not built. Run npm test, which builds them");
 
 /** For each way, a function from the program's name to the command that runs it. */
 const ways = {

@@ -256,7 +256,7 @@ class Session {
       if (pattern.test(stdout)) return;
       await new Promise((resolve) => setTimeout(resolve, 25));
     }
-    throw new Error(`${question.join(" ")} is not answered with ${pattern}`);
+    throw new Error(`${question.join(" ")} got no answer that matches ${pattern}`);
   }
 
   /** Locks a collection. The default is gnome-keyring's login keyring. */
