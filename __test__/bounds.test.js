@@ -59,7 +59,7 @@ for (const [name, runtime] of Object.entries(runtimes)) {
     after(() => session.stop());
 
     /** Runs a body while the keyring is stopped and does not answer. */
-    async function stopped(body) {
+    async function withStoppedKeyring(body) {
       keyring.kill("SIGSTOP");
       try {
         await body();
@@ -73,7 +73,7 @@ for (const [name, runtime] of Object.entries(runtimes)) {
       linuxOnly("a bus"),
       async () => {
         const late = { name: "TimeoutError", code: "ERR_SECRETS_TIMEOUT" };
-        await stopped(async () => {
+        await withStoppedKeyring(async () => {
           await assert.rejects(ours.get({ ...key, timeout: 600 }), { ...late, message: /within 600 ms/ });
           // The call had only searched for the item.
           await assert.rejects(ours.set({ ...key, value: "late", timeout: 600 }), {
@@ -104,7 +104,7 @@ for (const [name, runtime] of Object.entries(runtimes)) {
     });
 
     it("a signal that fires ends a call that waits, and the next one works", linuxOnly("a bus"), async () => {
-      await stopped(async () => {
+      await withStoppedKeyring(async () => {
         const aborted = { name: "AbortError", code: "ABORT_ERR", cause: "the reason" };
         await assert.rejects(ours.abortingGet(key), { ...aborted, message: "The call was aborted." });
         const message = "The call was aborted. Nothing was changed.";
@@ -127,19 +127,19 @@ for (const [name, runtime] of Object.entries(runtimes)) {
     });
 
     it("one signal ends many calls", linuxOnly("a bus"), () =>
-      stopped(async () => assert.equal(await runWithSignal("abort"), "ABORT_ERR 50")),
+      withStoppedKeyring(async () => assert.equal(await runWithSignal("abort"), "ABORT_ERR 50")),
     );
 
     it("OS_SECRETS_TIMEOUT is the deadline of each message", linuxOnly("a bus"), async () => {
       const hasty = secretsIn(session, runtime, "os-secrets", { env: { OS_SECRETS_TIMEOUT: "1500" } });
-      await stopped(() =>
+      await withStoppedKeyring(() =>
         assert.rejects(hasty.get(key), {
           code: "ERR_SECRETS_TIMEOUT",
           message: /within 1500 ms \(OpenSession\)/,
         }),
       );
       assert.equal(await hasty.get(key), "value");
-      await stopped(() =>
+      await withStoppedKeyring(() =>
         assert.rejects(hasty.get(key), {
           code: "ERR_SECRETS_TIMEOUT",
           message: /within 1500 ms \(SearchItems\)/,

@@ -9,11 +9,11 @@ const { isWindows, linuxOnly } = require("./support/platform.js");
 const { ways } = require("./support/programs.js");
 const {
   assertMode,
-  datapackageOf,
-  filesUnder,
-  preferencesOf,
+  formatDatapackage,
+  listFiles,
+  formatPreferences,
   startWorkspace,
-  text,
+  readText,
 } = require("./support/workspace.js");
 
 /** The length of a long argument. On Windows, a whole command line has at most 32,767 characters. */
@@ -22,7 +22,7 @@ const LONGEST = isWindows ? 30_000 : 100_000;
 const SCOPES = [[], ["--scope", "auto"], ["--scope", "user"], ["--scope", "repo"]];
 
 /** The results of the tests in each way. */
-const said = Object.fromEntries(Object.keys(ways).map((way) => [way, []]));
+const resultsOf = Object.fromEntries(Object.keys(ways).map((way) => [way, []]));
 
 for (const way of Object.keys(ways)) {
   describe(`bus-secrets, ${way}`, { concurrency: 1 }, () => {
@@ -31,45 +31,48 @@ for (const way of Object.keys(ways)) {
       it(name, { skip: options.skip ?? false }, async (t) => {
         const workspace = await startWorkspace(t, { way, ...options });
         await run(workspace, t);
-        said[way].push([name, workspace.said]);
+        resultsOf[way].push([name, workspace.results]);
       });
     }
 
     /** Stores secrets in both scopes. `both` is in both of them, the others are in one each. */
-    async function fill(workspace) {
-      workspace.write(workspace.datapackage, datapackageOf({ both: "of repo", "in.repo": "r" }));
-      workspace.write(workspace.preferences, preferencesOf({ both: "of user", "in-user": "u" }));
+    async function fillScopes(workspace) {
+      workspace.write(workspace.datapackage, formatDatapackage({ both: "of repo", "in.repo": "r" }));
+      workspace.write(workspace.preferences, formatPreferences({ both: "of user", "in-user": "u" }));
     }
 
     describe("synopsis and scopes", () => {
       test("each form of the synopsis is taken", async (workspace) => {
-        await workspace.gives(["set", "a", "1"]);
-        await workspace.gives(["set", "b", "2", "--scope", "user"]);
+        await workspace.expectOutput(["set", "a", "1"]);
+        await workspace.expectOutput(["set", "b", "2", "--scope", "user"]);
         await workspace.setInRepository("c", "3");
         for (const scope of SCOPES) {
           const [inUser, inRepository] = [scope[1] !== "repo", scope[1] !== "user"];
           const get = (name, value, there) =>
             there
-              ? workspace.gives(["get", name, ...scope], `${value}\n`)
-              : workspace.fails(["get", name, ...scope], 1);
+              ? workspace.expectOutput(["get", name, ...scope], `${value}\n`)
+              : workspace.expectFailure(["get", name, ...scope], 1);
           await get("a", "1", inUser);
           await get("c", "3", inRepository);
-          await workspace.gives(["resolve", "plain", ...scope], "plain\n");
-          await workspace.gives(["list", ...scope], `${inUser ? "a\nb\n" : ""}${inRepository ? "c\n" : ""}`);
+          await workspace.expectOutput(["resolve", "plain", ...scope], "plain\n");
+          await workspace.expectOutput(
+            ["list", ...scope],
+            `${inUser ? "a\nb\n" : ""}${inRepository ? "c\n" : ""}`,
+          );
         }
       });
 
       test("set is for the user unless told otherwise", async (workspace) => {
-        await workspace.gives(["set", "a", "1"]);
-        assert.equal(text(workspace.preferences), preferencesOf({ a: "1" }));
-        assert.equal(text(workspace.datapackage), "{}\n");
+        await workspace.expectOutput(["set", "a", "1"]);
+        assert.equal(readText(workspace.preferences), formatPreferences({ a: "1" }));
+        assert.equal(readText(workspace.datapackage), "{}\n");
         await workspace.setInRepository("a", "2");
-        assert.equal(text(workspace.preferences), preferencesOf({ a: "1" }));
-        assert.equal(text(workspace.datapackage), datapackageOf({ a: "2" }));
+        assert.equal(readText(workspace.preferences), formatPreferences({ a: "1" }));
+        assert.equal(readText(workspace.datapackage), formatDatapackage({ a: "2" }));
       });
 
       test("the repository comes before the user in auto, which is the default to read", async (workspace) => {
-        await fill(workspace);
+        await fillScopes(workspace);
         const expected = {
           auto: { both: "of repo", "in.repo": "r", "in-user": "u" },
           user: { both: "of user", "in-user": "u" },
@@ -82,34 +85,40 @@ for (const way of Object.keys(ways)) {
               ["get", name, ...scope],
               ["resolve", `secret:${name}`, ...scope],
             ]) {
-              if (name in there) await workspace.gives(args, `${there[name]}\n`);
-              else await workspace.fails(args, 1, new RegExp(`no secret ${name} `));
+              if (name in there) await workspace.expectOutput(args, `${there[name]}\n`);
+              else await workspace.expectFailure(args, 1, new RegExp(`no secret ${name} `));
             }
           }
         }
       });
 
       test("a value that is empty is one: the user's does not come in its place", async (workspace) => {
-        workspace.write(workspace.preferences, preferencesOf({ a: "of user" }));
+        workspace.write(workspace.preferences, formatPreferences({ a: "of user" }));
         await workspace.setInRepository("a", "");
-        await workspace.gives(["get", "a"], "\n");
-        await workspace.gives(["resolve", "secret:a"], "\n");
+        await workspace.expectOutput(["get", "a"], "\n");
+        await workspace.expectOutput(["resolve", "secret:a"], "\n");
       });
 
       test("list is sorted by bytes, and in auto the union", async (workspace) => {
-        workspace.write(workspace.datapackage, datapackageOf({ z: "", b: "", a1: "", "a-b": "", 10: "" }));
-        workspace.write(workspace.preferences, preferencesOf({ b: "", a_b: "", "a.b": "", a: "", 9: "" }));
+        workspace.write(
+          workspace.datapackage,
+          formatDatapackage({ z: "", b: "", a1: "", "a-b": "", 10: "" }),
+        );
+        workspace.write(
+          workspace.preferences,
+          formatPreferences({ b: "", a_b: "", "a.b": "", a: "", 9: "" }),
+        );
         const lines = (...names) => names.map((name) => `${name}\n`).join("");
-        await workspace.gives(["list"], lines("10", "9", "a", "a-b", "a.b", "a1", "a_b", "b", "z"));
-        await workspace.gives(["list", "--scope=user"], lines("9", "a", "a.b", "a_b", "b"));
-        await workspace.gives(["list", "--scope=repo"], lines("10", "a-b", "a1", "b", "z"));
+        await workspace.expectOutput(["list"], lines("10", "9", "a", "a-b", "a.b", "a1", "a_b", "b", "z"));
+        await workspace.expectOutput(["list", "--scope=user"], lines("9", "a", "a.b", "a_b", "b"));
+        await workspace.expectOutput(["list", "--scope=repo"], lines("10", "a-b", "a1", "b", "z"));
       });
 
       test("list shows names only, and only those", async (workspace) => {
-        workspace.write(workspace.datapackage, datapackageOf({ "": "", A: "", "a b": "", good: "" }));
+        workspace.write(workspace.datapackage, formatDatapackage({ "": "", A: "", "a b": "", good: "" }));
         const values = { color: "red", secrets: "", "secrets.": "", "secrets.A": "", "secrets.fine": "" };
         workspace.write(workspace.preferences, JSON.stringify({ version: 1, values }));
-        await workspace.gives(["list"], "fine\ngood\n");
+        await workspace.expectOutput(["list"], "fine\ngood\n");
       });
 
       for (const [name, datapackage] of [
@@ -121,8 +130,8 @@ for (const way of Object.keys(ways)) {
           `${name}: nothing is listed or found`,
           async (workspace) => {
             for (const scope of SCOPES) {
-              await workspace.gives(["list", ...scope]);
-              await workspace.fails(["get", "a", ...scope], 1, /no secret a/);
+              await workspace.expectOutput(["list", ...scope]);
+              await workspace.expectFailure(["get", "a", ...scope], 1, /no secret a/);
             }
             assert.equal(existsSync(workspace.preferences), false);
           },
@@ -133,30 +142,30 @@ for (const way of Object.keys(ways)) {
       test(
         "without datapackage.json set fails in the repository, and makes none",
         async (workspace) => {
-          await workspace.fails(["set", "a", "hunter2", "--scope", "repo"], 1, /datapackage\.json/);
-          assert.deepEqual(filesUnder(workspace.session.directory), []);
+          await workspace.expectFailure(["set", "a", "hunter2", "--scope", "repo"], 1, /datapackage\.json/);
+          assert.deepEqual(listFiles(workspace.session.directory), []);
         },
         { datapackage: null },
       );
 
       test("a workspace is not looked for in the folders above", async (workspace) => {
-        await fill(workspace);
+        await fillScopes(workspace);
         const below = join(workspace.directory, "below");
         mkdirSync(below);
-        await workspace.fails(["get", "in.repo"], 1, /no secret in\.repo/, { cwd: below });
-        await workspace.gives(["get", "in.repo", "-C", ".."], "r\n", { cwd: below });
+        await workspace.expectFailure(["get", "in.repo"], 1, /no secret in\.repo/, { cwd: below });
+        await workspace.expectOutput(["get", "in.repo", "-C", ".."], "r\n", { cwd: below });
       });
 
       test("delete removes a secret of one scope, the user's unless told otherwise", async (workspace) => {
-        await fill(workspace);
-        await workspace.gives(["delete", "both"]);
-        await workspace.gives(["get", "both"], "of repo\n");
-        await workspace.fails(["delete", "both", "--scope", "user"], 1, /no secret both/);
-        await workspace.gives(["delete", "both", "--scope", "repo"]);
-        await workspace.fails(["get", "both"], 1, /no secret both/);
-        await workspace.fails(["delete", "both", "--scope", "auto"], 2, /--scope/);
-        assert.equal(text(workspace.datapackage), datapackageOf({ "in.repo": "r" }));
-        assert.equal(text(workspace.preferences), preferencesOf({ "in-user": "u" }));
+        await fillScopes(workspace);
+        await workspace.expectOutput(["delete", "both"]);
+        await workspace.expectOutput(["get", "both"], "of repo\n");
+        await workspace.expectFailure(["delete", "both", "--scope", "user"], 1, /no secret both/);
+        await workspace.expectOutput(["delete", "both", "--scope", "repo"]);
+        await workspace.expectFailure(["get", "both"], 1, /no secret both/);
+        await workspace.expectFailure(["delete", "both", "--scope", "auto"], 2, /--scope/);
+        assert.equal(readText(workspace.datapackage), formatDatapackage({ "in.repo": "r" }));
+        assert.equal(readText(workspace.preferences), formatPreferences({ "in-user": "u" }));
       });
     });
 
@@ -176,12 +185,12 @@ for (const way of Object.keys(ways)) {
           "n".repeat(300),
         ];
         for (const name of names) {
-          await workspace.gives(["set", "--", name, `value of ${name}`]);
+          await workspace.expectOutput(["set", "--", name, `value of ${name}`]);
           await workspace.setInRepository(name, `repository's ${name}`);
-          await workspace.gives(["get", "--scope=user", "--", name], `value of ${name}\n`);
-          await workspace.gives(["resolve", `secret:${name}`], `repository's ${name}\n`);
+          await workspace.expectOutput(["get", "--scope=user", "--", name], `value of ${name}\n`);
+          await workspace.expectOutput(["resolve", `secret:${name}`], `repository's ${name}\n`);
         }
-        await workspace.gives(
+        await workspace.expectOutput(
           ["list"],
           names
             .toSorted()
@@ -209,16 +218,16 @@ for (const way of Object.keys(ways)) {
             ["delete", name],
             ["resolve", `secret:${name}`],
           ]) {
-            const stderr = await workspace.fails(args, 2, /[Nn]ame/);
+            const stderr = await workspace.expectFailure(args, 2, /[Nn]ame/);
             assert.doesNotMatch(stderr, /h.n.?ter/i);
           }
         }
-        await workspace.fails(["get", "secret:a"], 2);
-        assert.deepEqual(filesUnder(workspace.session.directory), [workspace.datapackage]);
+        await workspace.expectFailure(["get", "secret:a"], 2);
+        assert.deepEqual(listFiles(workspace.session.directory), [workspace.datapackage]);
       });
 
       test("resolve returns plain values unchanged", async (workspace) => {
-        await fill(workspace);
+        await fillScopes(workspace);
         const long = "x".repeat(LONGEST);
         const plain = [
           "",
@@ -240,18 +249,19 @@ for (const way of Object.keys(ways)) {
           "$both",
           long,
         ];
-        for (const value of [...plain, ...odd]) await workspace.gives(["resolve", value], `${value}\n`);
+        for (const value of [...plain, ...odd])
+          await workspace.expectOutput(["resolve", value], `${value}\n`);
         for (const value of ["-x", "--", "-h", "--version", "--scope=repo", "-"]) {
-          await workspace.gives(["resolve", "--", value], `${value}\n`);
-          await workspace.gives(["--", "resolve", value], `${value}\n`);
+          await workspace.expectOutput(["resolve", "--", value], `${value}\n`);
+          await workspace.expectOutput(["--", "resolve", value], `${value}\n`);
         }
       });
 
       test("resolve is not recursive", async (workspace) => {
-        await workspace.gives(["set", "a", "secret:b"]);
-        await workspace.gives(["set", "b", "end"]);
-        await workspace.gives(["resolve", "secret:a"], "secret:b\n");
-        await workspace.gives(["get", "a"], "secret:b\n");
+        await workspace.expectOutput(["set", "a", "secret:b"]);
+        await workspace.expectOutput(["set", "b", "end"]);
+        await workspace.expectOutput(["resolve", "secret:a"], "secret:b\n");
+        await workspace.expectOutput(["get", "a"], "secret:b\n");
       });
 
       test("values come back as they were stored", async (workspace) => {
@@ -266,13 +276,13 @@ for (const way of Object.keys(ways)) {
           "null",
         ];
         for (const value of [...values, "v".repeat(LONGEST)]) {
-          await workspace.gives(["set", "a", value]);
+          await workspace.expectOutput(["set", "a", value]);
           await workspace.setInRepository("b", value);
-          await workspace.gives(["get", "a"], `${value}\n`);
-          await workspace.gives(["get", "b"], `${value}\n`);
+          await workspace.expectOutput(["get", "a"], `${value}\n`);
+          await workspace.expectOutput(["get", "b"], `${value}\n`);
         }
-        await workspace.gives(["set", "a", "--", "-v"]);
-        await workspace.gives(["get", "a"], "-v\n");
+        await workspace.expectOutput(["set", "a", "--", "-v"]);
+        await workspace.expectOutput(["get", "a"], "-v\n");
       });
 
       test(
@@ -298,8 +308,8 @@ for (const way of Object.keys(ways)) {
     describe("flags", () => {
       test("flags stand before and after the command, short and long", async (workspace) => {
         const elsewhere = join(workspace.session.directory, "elsewhere");
-        workspace.write(join(elsewhere, "datapackage.json"), datapackageOf({ a: "there" }));
-        workspace.write(workspace.preferences, preferencesOf({ a: "user's" }));
+        workspace.write(join(elsewhere, "datapackage.json"), formatDatapackage({ a: "there" }));
+        workspace.write(workspace.preferences, formatPreferences({ a: "user's" }));
         const file = join(elsewhere, "out");
         for (const [directory, output] of [
           [
@@ -325,41 +335,41 @@ for (const way of Object.keys(ways)) {
             ["get", ...output, ...directory, "--", "a"],
           ]) {
             writeFileSync(file, "old");
-            await workspace.gives(args);
-            assert.equal(text(file), "there\n");
+            await workspace.expectOutput(args);
+            assert.equal(readText(file), "there\n");
           }
         }
         for (const quiet of ["-q", "--quiet"]) {
-          await workspace.gives([quiet, "get", "a"]);
-          await workspace.gives(["get", quiet, "a"]);
-          await workspace.gives(["get", "a", quiet, quiet]);
+          await workspace.expectOutput([quiet, "get", "a"]);
+          await workspace.expectOutput(["get", quiet, "a"]);
+          await workspace.expectOutput(["get", "a", quiet, quiet]);
         }
       });
 
       test("--scope stands anywhere, in both spellings", async (workspace) => {
-        await fill(workspace);
+        await fillScopes(workspace);
         for (const scope of [["--scope", "user"], ["--scope=user"]]) {
           for (const args of [
             [...scope, "get", "both"],
             ["get", ...scope, "both"],
             ["get", "both", ...scope],
           ]) {
-            await workspace.gives(args, "of user\n");
+            await workspace.expectOutput(args, "of user\n");
           }
-          await workspace.gives([...scope, "set", "both", "of user"]);
-          await workspace.gives(["set", "both", ...scope, "of user"]);
+          await workspace.expectOutput([...scope, "set", "both", "of user"]);
+          await workspace.expectOutput(["set", "both", ...scope, "of user"]);
         }
-        assert.equal(text(workspace.datapackage), datapackageOf({ both: "of repo", "in.repo": "r" }));
+        assert.equal(readText(workspace.datapackage), formatDatapackage({ both: "of repo", "in.repo": "r" }));
       });
 
       test("-- ends flags", async (workspace) => {
-        await workspace.gives(["set", "--", "-n", "--scope"]);
-        await workspace.gives(["--", "get", "-n"], "--scope\n");
-        await workspace.gives(["--", "set", "-n", "--"]);
-        await workspace.gives(["get", "--", "-n"], "--\n");
-        await workspace.fails(["get", "--", "-n", "--scope=user"], 2);
-        await workspace.fails(["--", "-q"], 2, /no command|unknown command/);
-        await workspace.fails(["--"], 2, /no command/);
+        await workspace.expectOutput(["set", "--", "-n", "--scope"]);
+        await workspace.expectOutput(["--", "get", "-n"], "--scope\n");
+        await workspace.expectOutput(["--", "set", "-n", "--"]);
+        await workspace.expectOutput(["get", "--", "-n"], "--\n");
+        await workspace.expectFailure(["get", "--", "-n", "--scope=user"], 2);
+        await workspace.expectFailure(["--", "-q"], 2, /no command|unknown command/);
+        await workspace.expectFailure(["--"], 2, /no command/);
       });
 
       test("-h and -V win over everything, mistakes and -q included", async (workspace) => {
@@ -380,7 +390,7 @@ for (const way of Object.keys(ways)) {
           ["-C", "/nowhere", "-h"],
           ["-h", "-V"],
         ]) {
-          await workspace.gives(args, help);
+          await workspace.expectOutput(args, help);
         }
         for (const command of ["set", "get", "list", "resolve", "delete"]) {
           const { code, stdout, stderr } = await workspace.run([command, "--help"]);
@@ -388,29 +398,29 @@ for (const way of Object.keys(ways)) {
           assert.match(stdout, new RegExp(`Usage: bus-secrets ${command} `));
         }
         for (const args of [["-V"], ["--version"], ["get", "-qV"], ["set", "A", "-V", "-h"], ["-o", "-V"]]) {
-          await workspace.gives(args, `bus-secrets ${version}\n`);
+          await workspace.expectOutput(args, `bus-secrets ${version}\n`);
         }
-        assert.deepEqual(filesUnder(workspace.session.directory), [workspace.datapackage]);
+        assert.deepEqual(listFiles(workspace.session.directory), [workspace.datapackage]);
       });
 
       test("-q writes no result anywhere", async (workspace) => {
-        await fill(workspace);
+        await fillScopes(workspace);
         const out = join(workspace.directory, "out");
         for (const args of [["get", "both"], ["list"], ["resolve", "plain"], ["set", "new", "1"]]) {
-          await workspace.gives(["-q", ...args]);
-          await workspace.gives([...args, "--quiet", "--output", out]);
+          await workspace.expectOutput(["-q", ...args]);
+          await workspace.expectOutput([...args, "--quiet", "--output", out]);
           assert.equal(existsSync(out), false);
         }
-        await workspace.gives(["-q", "set", "new", "1", "--scope", "repo"]);
-        await workspace.gives(["get", "new", "--scope", "repo"], "1\n");
+        await workspace.expectOutput(["-q", "set", "new", "1", "--scope", "repo"]);
+        await workspace.expectOutput(["get", "new", "--scope", "repo"], "1\n");
         writeFileSync(out, "old");
-        await workspace.gives(["get", "both", "-qo", out]);
-        assert.equal(text(out), "old");
-        await workspace.fails(["-q", "get", "missing"], 1, /no secret missing/);
+        await workspace.expectOutput(["get", "both", "-qo", out]);
+        assert.equal(readText(out), "old");
+        await workspace.expectFailure(["-q", "get", "missing"], 1, /no secret missing/);
       });
 
       test("-o takes the result instead of standard output, for its owner alone", async (workspace) => {
-        await fill(workspace);
+        await fillScopes(workspace);
         const out = join(workspace.directory, "out");
         for (const [args, result] of [
           [["get", "both"], "of repo\n"],
@@ -418,13 +428,13 @@ for (const way of Object.keys(ways)) {
           [["resolve", "secret:both", "--scope=user"], "of user\n"],
           [["resolve", "two\nlines"], "two\nlines\n"],
         ]) {
-          await workspace.gives([...args, "-o", "out"]);
-          assert.equal(text(out), result);
+          await workspace.expectOutput([...args, "-o", "out"]);
+          assert.equal(readText(out), result);
           assertMode(out, 0o600);
           chmodSync(out, 0o644);
         }
-        await workspace.gives(["list", "-o", out]);
-        assert.equal(text(out), "both\nin-user\nin.repo\n");
+        await workspace.expectOutput(["list", "-o", out]);
+        assert.equal(readText(out), "both\nin-user\nin.repo\n");
         assertMode(out, 0o600);
       });
 
@@ -437,15 +447,15 @@ for (const way of Object.keys(ways)) {
           [["get"], 2],
           [["list", "extra"], 2],
         ]) {
-          await workspace.fails([...args, "-o", out], code);
+          await workspace.expectFailure([...args, "-o", out], code);
           assert.equal(existsSync(out), false);
         }
         workspace.write(out, "old", 0o644);
-        await workspace.fails(["get", "missing", "-o", out], 1);
-        assert.equal(text(out), "old");
+        await workspace.expectFailure(["get", "missing", "-o", out], 1);
+        assert.equal(readText(out), "old");
         assertMode(out, 0o644);
-        await workspace.fails(["list", "-o", "missing/out"], 1, /missing\/out/);
-        await workspace.fails(["list", "-o", "."], 1, /Cannot write/);
+        await workspace.expectFailure(["list", "-o", "missing/out"], 1, /missing\/out/);
+        await workspace.expectFailure(["list", "-o", "."], 1, /Cannot write/);
       });
     });
 
@@ -464,9 +474,9 @@ for (const way of Object.keys(ways)) {
           [["get", "a", "-C", "nowhere", "--scope", "user"], /nowhere/],
           [["set", "a", "hunter2", "--scope", "repo", "-C", ".."], /datapackage\.json/],
         ]) {
-          await workspace.fails(args, 1, why);
+          await workspace.expectFailure(args, 1, why);
         }
-        assert.equal(text(workspace.datapackage), "{}\n");
+        assert.equal(readText(workspace.datapackage), "{}\n");
       });
 
       test("2: it was called in a wrong way", async (workspace) => {
@@ -508,13 +518,13 @@ for (const way of Object.keys(ways)) {
           [["get", "a", "--service", "s"], /unknown/],
           [["set", "a", "1", "--service=s"], /unknown/],
         ]) {
-          await workspace.fails(args, 2, why, { input: "from standard input\n" });
+          await workspace.expectFailure(args, 2, why, { input: "from standard input\n" });
         }
-        assert.deepEqual(filesUnder(workspace.session.directory), [workspace.datapackage]);
+        assert.deepEqual(listFiles(workspace.session.directory), [workspace.datapackage]);
       });
 
       test("no error shows a value, wherever it was put by mistake", async (workspace) => {
-        workspace.write(workspace.preferences, preferencesOf({ a: "hunter" }));
+        workspace.write(workspace.preferences, formatPreferences({ a: "hunter" }));
         workspace.write(workspace.datapackage, '{"busdk":{"secrets":{"a":["hunter"]}}}');
         for (const args of [
           ["set", "a", "my", "hunter"],
@@ -551,21 +561,21 @@ for (const way of Object.keys(ways)) {
       });
 
       test("an error is one line, and does not steer the terminal", async (workspace) => {
-        const stderr = await workspace.fails(["list", "-C", "no\nwhere\u001b[31m"], 1, /no\\nwhere/);
+        const stderr = await workspace.expectFailure(["list", "-C", "no\nwhere\u001b[31m"], 1, /no\\nwhere/);
         assert.ok(!stderr.includes("\u001b"));
       });
 
       test("set takes no value from standard input, and an empty one where it is given", async (workspace) => {
-        await workspace.fails(["set", "a"], 2, /value is missing/, { input: "hunter2\n" });
+        await workspace.expectFailure(["set", "a"], 2, /value is missing/, { input: "hunter2\n" });
         assert.equal(existsSync(workspace.preferences), false);
-        await workspace.gives(["set", "a", ""], "", { input: "hunter2\n" });
-        assert.equal(text(workspace.preferences), preferencesOf({ a: "" }));
-        await workspace.gives(["get", "a"], "\n");
+        await workspace.expectOutput(["set", "a", ""], "", { input: "hunter2\n" });
+        assert.equal(readText(workspace.preferences), formatPreferences({ a: "" }));
+        await workspace.expectOutput(["get", "a"], "\n");
       });
 
       test("set warns that the repository's values are plain text, once they are there", async (workspace) => {
         await workspace.setInRepository("a", "hunter2");
-        await workspace.fails(["set", "a", "x", "--scope", "repo", "-C", ".."], 1, /^(?!.*warning)/);
+        await workspace.expectFailure(["set", "a", "x", "--scope", "repo", "-C", ".."], 1, /^(?!.*warning)/);
       });
     });
 
@@ -607,35 +617,35 @@ for (const way of Object.keys(ways)) {
       ]) {
         test(`the preferences' place: ${name}`, async (workspace) => {
           const here = (path) => path && normalize(path.replace("<session>", workspace.session.directory));
-          for (const path of existing) workspace.write(here(path), preferencesOf({ old: path }));
+          for (const path of existing) workspace.write(here(path), formatPreferences({ old: path }));
           const options = {
             env: Object.fromEntries(Object.entries(env).map(([name, value]) => [name, here(value)])),
           };
-          await workspace.gives(["set", "new", "1"], "", options);
+          await workspace.expectOutput(["set", "new", "1"], "", options);
           const there = [...new Set([...existing, expected])].map(here);
-          const files = filesUnder(workspace.session.directory).filter(
+          const files = listFiles(workspace.session.directory).filter(
             (path) => path !== workspace.datapackage,
           );
           assert.deepEqual(files, there.toSorted());
           const secrets = existing.includes(expected) ? { new: "1", old: expected } : { new: "1" };
-          assert.equal(text(here(expected)), preferencesOf(secrets));
+          assert.equal(readText(here(expected)), formatPreferences(secrets));
           for (const path of existing.filter((path) => path !== expected)) {
-            assert.equal(text(here(path)), preferencesOf({ old: path }));
+            assert.equal(readText(here(path)), formatPreferences({ old: path }));
           }
-          await workspace.gives(["get", "new"], "1\n", options);
+          await workspace.expectOutput(["get", "new"], "1\n", options);
         });
       }
 
       test("no place for preferences fails what needs one, and nothing else", async (workspace) => {
         const options = { env: { HOME: undefined, XDG_CONFIG_HOME: undefined, APPDATA: undefined } };
         const why = isWindows ? /APPDATA/ : /HOME/;
-        await workspace.fails(["set", "a", "hunter2"], 1, why, options);
-        await workspace.fails(["get", "a"], 1, why, options);
-        await workspace.fails(["list"], 1, why, options);
+        await workspace.expectFailure(["set", "a", "hunter2"], 1, why, options);
+        await workspace.expectFailure(["get", "a"], 1, why, options);
+        await workspace.expectFailure(["list"], 1, why, options);
         await workspace.setInRepository("a", "1", options);
-        await workspace.gives(["get", "a"], "1\n", options);
-        await workspace.gives(["list", "--scope", "repo"], "a\n", options);
-        await workspace.gives(["resolve", "plain"], "plain\n", options);
+        await workspace.expectOutput(["get", "a"], "1\n", options);
+        await workspace.expectOutput(["list", "--scope", "repo"], "a\n", options);
+        await workspace.expectOutput(["resolve", "plain"], "plain\n", options);
       });
 
       test("preferences are sorted, and what is not ours stays in them", async (workspace) => {
@@ -645,11 +655,11 @@ for (const way of Object.keys(ways)) {
             "after": [], "é": {"z": null, "a": 12345678901234567890123}}`,
           0o644,
         );
-        await workspace.gives(["set", "c", "3"]);
-        await workspace.gives(["set", "a.b", "4"]);
-        await workspace.gives(["set", "b", "5"]);
+        await workspace.expectOutput(["set", "c", "3"]);
+        await workspace.expectOutput(["set", "a.b", "4"]);
+        await workspace.expectOutput(["set", "b", "5"]);
         assert.equal(
-          text(workspace.preferences),
+          readText(workspace.preferences),
           `{
   "before": 1E+5,
   "version": 1,
@@ -675,10 +685,10 @@ for (const way of Object.keys(ways)) {
       });
 
       test("preferences that are made are for their owner alone", async (workspace) => {
-        await workspace.gives(["set", "b", "2"]);
-        await workspace.gives(["set", "a", "1"]);
+        await workspace.expectOutput(["set", "b", "2"]);
+        await workspace.expectOutput(["set", "a", "1"]);
         assert.equal(
-          text(workspace.preferences),
+          readText(workspace.preferences),
           '{\n  "version": 1,\n  "values": {\n    "secrets.a": "1",\n    "secrets.b": "2"\n  }\n}\n',
         );
         const folder = join(workspace.preferences, "..");
@@ -716,7 +726,7 @@ for (const way of Object.keys(ways)) {
         await workspace.setInRepository("z", "1");
         await workspace.setInRepository("a.b", "2");
         assert.equal(
-          text(workspace.datapackage),
+          readText(workspace.datapackage),
           `{
 ${rest.before},
 ${rest.after},
@@ -743,16 +753,16 @@ ${rest.after},
         const whole = (...secrets) => `{\n${rest.before},\n${busdk(...secrets)},\n${rest.after}\n}\n`;
         workspace.write(workspace.datapackage, whole('"b": "1"', '"B": 2', '"a": "3"'));
         await workspace.setInRepository("b", "new");
-        assert.equal(text(workspace.datapackage), whole('"b": "new"', '"B": 2', '"a": "3"'));
-        await workspace.gives(["delete", "b", "--scope", "repo"]);
-        assert.equal(text(workspace.datapackage), whole('"B": 2', '"a": "3"'));
+        assert.equal(readText(workspace.datapackage), whole('"b": "new"', '"B": 2', '"a": "3"'));
+        await workspace.expectOutput(["delete", "b", "--scope", "repo"]);
+        assert.equal(readText(workspace.datapackage), whole('"B": 2', '"a": "3"'));
       });
 
       test("datapackage.json: two spaces indent it, and a newline ends it", async (workspace) => {
         workspace.write(workspace.datapackage, '{"a":{"b":[1,{"c":[]}]},\r\n\t"busdk":{"secrets":{}}}');
         await workspace.setInRepository("n", "1");
         assert.equal(
-          text(workspace.datapackage),
+          readText(workspace.datapackage),
           `${JSON.stringify({ a: { b: [1, { c: [] }] }, busdk: { secrets: { n: "1" } } }, null, 2)}\n`,
         );
       });
@@ -761,11 +771,11 @@ ${rest.after},
         const before = ['{"busdk":{"secrets":{"a":"1"}}}', '{"values":{"secrets.b":"2"},"version":1}'];
         workspace.write(workspace.datapackage, before[0]);
         workspace.write(workspace.preferences, before[1]);
-        await workspace.gives(["list"], "a\nb\n");
-        await workspace.gives(["get", "a"], "1\n");
-        await workspace.gives(["resolve", "secret:b"], "2\n");
-        assert.deepEqual([text(workspace.datapackage), text(workspace.preferences)], before);
-        assert.deepEqual(filesUnder(workspace.session.directory), [
+        await workspace.expectOutput(["list"], "a\nb\n");
+        await workspace.expectOutput(["get", "a"], "1\n");
+        await workspace.expectOutput(["resolve", "secret:b"], "2\n");
+        assert.deepEqual([readText(workspace.datapackage), readText(workspace.preferences)], before);
+        assert.deepEqual(listFiles(workspace.session.directory), [
           workspace.preferences,
           workspace.datapackage,
         ]);
@@ -805,10 +815,13 @@ exec bus-secrets "$@"
         assert.equal(code, 0, stderr);
         assert.equal(stdout, "openai_api_key\nsk-...\nsk-...\n<set-this-in-user-scope>\n");
         assert.match(stderr, /^bus-secrets: warning: [^\n]+\n$/);
-        assert.equal(text(workspace.preferences), preferencesOf({ openai_api_key: "sk-local-user-key" }));
         assert.equal(
-          text(workspace.datapackage),
-          datapackageOf({ openai_api_key: "<set-this-in-user-scope>" }),
+          readText(workspace.preferences),
+          formatPreferences({ openai_api_key: "sk-local-user-key" }),
+        );
+        assert.equal(
+          readText(workspace.datapackage),
+          formatDatapackage({ openai_api_key: "<set-this-in-user-scope>" }),
         );
       },
       linuxOnly("a shell"),
@@ -868,12 +881,12 @@ exec bus-secrets "$@"
             [["completions", "csh"]],
           ];
           for (const [args, input] of steps) await workspace.run(args, { input });
-          const codes = workspace.said.map(({ code }) => code);
+          const codes = workspace.results.map(({ code }) => code);
           const expected = [
             0, 0, 0, 0, 2, 2, 2, 0, 2, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 1, 2, 2, 0, 0, 0,
           ];
           assert.deepEqual(codes.slice(0, 38), [...expected, 0, 0, 0, 1, 0, 1, 2, 2]);
-          const printed = new Map(workspace.said.map(({ words, stdout }) => [words.join(" "), stdout]));
+          const printed = new Map(workspace.results.map(({ words, stdout }) => [words.join(" "), stdout]));
           assert.equal(printed.get("get b --json"), '{"name":"b","value":"from input"}\n');
           assert.equal(printed.get("get c"), "two\nlines\n\n");
           assert.equal(printed.get("-- resolve -x"), "-x\n");
@@ -886,12 +899,12 @@ exec bus-secrets "$@"
         "plain values and the repository need no store",
         async (workspace) => {
           await workspace.setInRepository("a", "1");
-          await workspace.gives(["get", "a"], "1\n");
-          await workspace.gives(["resolve", "secret:a"], "1\n");
-          await workspace.gives(["resolve", "plain"], "plain\n");
-          await workspace.gives(["list", "--scope", "repo"], "a\n");
-          await workspace.fails(["get", "b"], 1, /bus/);
-          await workspace.fails(["list"], 1, /bus/);
+          await workspace.expectOutput(["get", "a"], "1\n");
+          await workspace.expectOutput(["resolve", "secret:a"], "1\n");
+          await workspace.expectOutput(["resolve", "plain"], "plain\n");
+          await workspace.expectOutput(["list", "--scope", "repo"], "a\n");
+          await workspace.expectFailure(["get", "b"], 1, /bus/);
+          await workspace.expectFailure(["list"], 1, /bus/);
         },
         { program: "secrets", ...linuxOnly("a bus") },
       );
@@ -901,11 +914,11 @@ exec bus-secrets "$@"
 
 // This test must be last: it compares the results of all the others.
 it("all ways say the same, byte for byte", () => {
-  assert.ok(said.native.length > 0);
+  assert.ok(resultsOf.native.length > 0);
   for (const way of Object.keys(ways)) {
-    assert.equal(said[way].length, said.native.length);
-    for (const [index, [name, told]] of said.native.entries()) {
-      assert.deepEqual(said[way][index], [name, told], `${way} differs from native`);
+    assert.equal(resultsOf[way].length, resultsOf.native.length);
+    for (const [index, [name, told]] of resultsOf.native.entries()) {
+      assert.deepEqual(resultsOf[way][index], [name, told], `${way} differs from native`);
     }
   }
 });

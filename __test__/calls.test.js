@@ -27,36 +27,36 @@ for (const [name, runtime] of Object.entries(runtimes)) {
     });
     after(() => session.stop());
 
-    const calls = (work) => monitor.callsDuring(work);
+    const recordCalls = (work) => monitor.recordCalls(work);
     /**
      * Runs `work` ten times. Returns the calls of the run with the fewest, because what a call learns lasts a
      * second.
      */
-    const fewest = async (work) => {
+    const recordFewestCalls = async (work) => {
       const tries = [];
-      for (let left = 10; left > 0; left--) tries.push(await calls(work));
+      for (let left = 10; left > 0; left--) tries.push(await recordCalls(work));
       return tries.reduce((least, each) => (each.length < least.length ? each : least));
     };
 
     it("the first get takes five, connecting included", async () => {
-      const first = await calls(async () => assert.equal(await ours.get(key), "value"));
+      const first = await recordCalls(async () => assert.equal(await ours.get(key), "value"));
       // One key exchange in 256 is repeated, because some services read its number differently.
       while (first.includes("Close")) first.splice(first.indexOf("Close"), 2);
       assert.deepEqual(first, ["Hello", "AddMatch", "OpenSession", "SearchItems", "GetSecrets"]);
     });
 
     it("a get takes two", async () => {
-      const get = await calls(async () => assert.equal(await ours.get(key), "value"));
+      const get = await recordCalls(async () => assert.equal(await ours.get(key), "value"));
       assert.deepEqual(get, ["SearchItems", "GetSecrets"]);
     });
 
     it("a get of what is missing takes one, while it is known that nothing is hidden", async () => {
-      const get = await fewest(async () => assert.equal(await ours.get(missing), null));
+      const get = await recordFewestCalls(async () => assert.equal(await ours.get(missing), null));
       assert.deepEqual(get, ["SearchItems"]);
     });
 
     it("a set that replaces takes two, while it is known what the item is like", async () => {
-      const set = await fewest(() => ours.set({ ...key, value: "third" }));
+      const set = await recordFewestCalls(() => ours.set({ ...key, value: "third" }));
       assert.deepEqual(set, ["SearchItems", "SetSecret"]);
       assert.equal(await ours.get(key), "third");
     });
@@ -64,8 +64,8 @@ for (const [name, runtime] of Object.entries(runtimes)) {
     it("a hundred gets at once take no more than 115", async () => {
       const names = Array.from({ length: 100 }, (_, index) => `name ${index}`);
       await Promise.all(names.map((name) => ours.set({ ...key, name, value: `value of ${name}` })));
-      await calls(() => {});
-      const gets = await calls(async () => {
+      await recordCalls(() => {});
+      const gets = await recordCalls(async () => {
         const values = await Promise.all(names.map((name) => ours.get({ ...key, name })));
         assert.deepEqual(
           values,
@@ -77,8 +77,8 @@ for (const [name, runtime] of Object.entries(runtimes)) {
     });
 
     it("a delete takes two", async () => {
-      await calls(() => {});
-      const deleted = await calls(async () => assert.equal(await ours.delete(key), true));
+      await recordCalls(() => {});
+      const deleted = await recordCalls(async () => assert.equal(await ours.delete(key), true));
       assert.deepEqual(deleted, ["SearchItems", "Delete"]);
     });
   });

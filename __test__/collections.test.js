@@ -3,7 +3,7 @@
 const assert = require("node:assert/strict");
 const { after, afterEach, before, describe, it } = require("node:test");
 const { secretsIn } = require("./support/client.js");
-const { items, storeItem } = require("./support/items.js");
+const { listItems, storeItem } = require("./support/items.js");
 const { linuxOnly } = require("./support/platform.js");
 const { bun, runtimes } = require("./support/runtimes.js");
 const { startSession } = require("./support/session.js");
@@ -25,54 +25,54 @@ describe("several collections", linuxOnly("a bus"), () => {
   after(() => session.stop());
   afterEach(() => ours.delete(key));
 
-  const put = (collection, secret) =>
+  const putItem = (collection, secret) =>
     storeItem(session, { collection, attributes, label: "put there", secret });
-  const stored = async () =>
-    (await items(session))
+  const listStored = async () =>
+    (await listItems(session))
       .map(({ collection, secret }) => `${collection.split("/").at(-1)}: ${secret}`)
       .sort();
 
   it("an item outside the default collection is found", async () => {
-    await put(volatile, "elsewhere");
+    await putItem(volatile, "elsewhere");
     assert.equal(await ours.get(key), "elsewhere");
     assert.equal(await theirs.get(key), "elsewhere");
   });
 
   it("the default collection's wins, whichever was stored first", async () => {
-    await put(volatile, "elsewhere");
+    await putItem(volatile, "elsewhere");
     await ours.set({ ...key, value: "default" });
     assert.equal(await ours.get(key), "default");
     await ours.delete(key);
     await ours.set({ ...key, value: "default" });
-    await put(volatile, "elsewhere");
+    await putItem(volatile, "elsewhere");
     assert.equal(await ours.get(key), "default");
   });
 
   it("set writes to the default collection and leaves others alone, as Bun's", async () => {
     for (const { set } of [theirs, ours]) {
-      await put(volatile, "elsewhere");
+      await putItem(volatile, "elsewhere");
       await set({ ...key, value: "written" });
-      assert.deepEqual(await stored(), ["login: written", "session: elsewhere"]);
+      assert.deepEqual(await listStored(), ["login: written", "session: elsewhere"]);
       await ours.delete(key);
     }
   });
 
   it("delete removes every match, as Bun's", async () => {
     for (const client of [theirs, ours]) {
-      await put(volatile, "elsewhere");
-      await put(login, "one");
-      await put(login, "two");
-      assert.equal((await stored()).length, 3);
+      await putItem(volatile, "elsewhere");
+      await putItem(login, "one");
+      await putItem(login, "two");
+      assert.equal((await listStored()).length, 3);
       assert.equal(await client.delete(key), true);
-      assert.deepEqual(await stored(), []);
+      assert.deepEqual(await listStored(), []);
       assert.equal(await client.delete(key), false);
     }
   });
 
   it("after set, get gives what was set, also among items of the same attributes", async () => {
-    await put(login, "one");
-    await put(login, "two");
-    await put(login, "three");
+    await putItem(login, "one");
+    await putItem(login, "two");
+    await putItem(login, "three");
     for (const value of ["first", "second", "third"]) {
       await ours.set({ ...key, value });
       assert.equal(await ours.get(key), value);

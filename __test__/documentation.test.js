@@ -6,7 +6,7 @@ const { writeFileSync } = require("node:fs");
 const { join } = require("node:path");
 const { pathToFileURL } = require("node:url");
 const { describe, it } = require("node:test");
-const { items } = require("./support/items.js");
+const { listItems } = require("./support/items.js");
 const { bun, node, root } = require("./support/runtimes.js");
 const { startSession } = require("./support/session.js");
 
@@ -98,7 +98,7 @@ const groups = {
 };
 
 /** Runs one group in its own session. Returns its output and the items in the store. */
-async function run([command, ...args], imports, source) {
+async function runGroup([command, ...args], imports, source) {
   const session = await startSession();
   try {
     const file = join(session.directory, "program.mjs");
@@ -106,7 +106,7 @@ async function run([command, ...args], imports, source) {
     const env = { AWS_SECRET_ACCESS_KEY: "wJalr", API_KEY: "from the environment" };
     const { code, stdout, stderr } = await session.run(command, [...args, file], { env });
     assert.equal(code, 0, stderr);
-    const left = (await items(session)).map(({ label, attributes, secret }) => ({
+    const left = (await listItems(session)).map(({ label, attributes, secret }) => ({
       label,
       attributes,
       secret,
@@ -123,8 +123,8 @@ describe("the calls of Bun's documentation", () => {
     const Bun = { secrets };`;
   for (const [title, source] of Object.entries(groups)) {
     it(title, async () => {
-      const expected = await run([bun], `import { secrets } from "bun";`, source);
-      assert.deepEqual(await run(node(22), ours, source), expected);
+      const expected = await runGroup([bun], `import { secrets } from "bun";`, source);
+      assert.deepEqual(await runGroup(node(22), ours, source), expected);
       assert.notDeepEqual(expected, { stdout: "", stderr: "", left: [] });
     });
   }
@@ -157,7 +157,7 @@ describe("the calls of Bun's documentation", () => {
     const wrong = "ERR_INVALID_ARG_TYPE Expected 'value' to be a string";
     const lines = ["beside", "inside", missing, wrong, missing, wrong, wrong, missing, "true false", ""];
     const expected = { stdout: lines.join("\n"), stderr: "", left: [] };
-    assert.deepEqual(await run(node(22), ours, source), expected);
+    assert.deepEqual(await runGroup(node(22), ours, source), expected);
   });
 
   for (const [label, ...args] of [
@@ -171,7 +171,7 @@ describe("the calls of Bun's documentation", () => {
   ]) {
     it(`delete(service, name) refuses ${label} with the error of get`, () => {
       const { secrets } = require("..");
-      const thrown = (method) => {
+      const catchError = (method) => {
         try {
           secrets[method](...args);
         } catch (error) {
@@ -179,7 +179,7 @@ describe("the calls of Bun's documentation", () => {
         }
         return assert.fail(`${method} threw nothing`);
       };
-      assert.deepEqual(thrown("delete"), thrown("get"));
+      assert.deepEqual(catchError("delete"), catchError("get"));
     });
   }
 });

@@ -9,7 +9,7 @@ const { join } = require("node:path");
 const { createInterface } = require("node:readline");
 const { text } = require("node:stream/consumers");
 const { before, describe, it } = require("node:test");
-const { identityIn } = require("./support/age.js");
+const { writeIdentity } = require("./support/age.js");
 const { prepareFileStore } = require("./support/file-store.js");
 const { exceptOnWine, linuxOnly } = require("./support/platform.js");
 const { ways } = require("./support/programs.js");
@@ -247,7 +247,7 @@ describe("examples/server", () => {
         "The server cannot start. There is no token. Store one: secrets set --store file --service my-server token\n";
       assert.deepEqual(await run(), failed(missing));
       await store.set("my-server", "token", TOKEN);
-      const other = identityIn(session.directory, "other");
+      const other = writeIdentity(session.directory, "other");
       const { code, stdout, stderr } = await run({ OS_SECRETS_IDENTITY: other.path });
       assert.deepEqual([code, stdout], [1, ""]);
       assert.match(stderr, /^The server cannot start\. .*identity/);

@@ -5,8 +5,8 @@ const { mkdirSync, readFileSync, readdirSync, writeFileSync } = require("node:fs
 const { join } = require("node:path");
 const { describe, it } = require("node:test");
 const { openStore } = require("..");
-const { decrypt } = require("./support/age.js");
-const { runApart } = require("./support/apart.js");
+const { decryptFile } = require("./support/age.js");
+const { runIsolated } = require("./support/apart.js");
 const { prepareFileStore } = require("./support/file-store.js");
 const { isWine, linuxOnly } = require("./support/platform.js");
 const { root } = require("./support/runtimes.js");
@@ -27,7 +27,7 @@ describe("the encrypted file", () => {
     for (const name of names) assert.equal(await store.get("writers", name), "3");
     assert.equal((await store.list()).length, WRITERS);
     assert.deepEqual(readdirSync(folder).sort(), ["secrets.age", "secrets.age.backup"]);
-    assert.match(decrypt(path, identity.path), /"writer 49": "3"/);
+    assert.match(decryptFile(path, identity.path), /"writer 49": "3"/);
   });
 
   it(`holds the old or the new value when a writer is killed, in ${WRITES} writes`, async (t) => {
@@ -143,7 +143,7 @@ describe("the encrypted file", () => {
       head -c 60000 /dev/zero >"$FOLDER/full/filler"
       ${process.execPath} "$PROGRAM"
       ls "$FOLDER/full"`;
-    const { code, stdout, stderr } = await runApart(session, script, [], {
+    const { code, stdout, stderr } = await runIsolated(session, script, [], {
       env: { PROGRAM: file, FOLDER: folder },
     });
     const lines = ["ERR_SECRETS_PLATFORM_ERROR true false", "value null", "true", "20000 value"];
@@ -172,7 +172,7 @@ describe("the encrypted file", () => {
       mount --bind "$FOLDER" "$FOLDER"
       mount -o remount,bind,ro "$FOLDER"
       ${process.execPath} "$PROGRAM"`;
-    const { code, stdout, stderr } = await runApart(session, script, [], {
+    const { code, stdout, stderr } = await runIsolated(session, script, [], {
       env: { PROGRAM: file, FOLDER: folder },
     });
     const denied = "ERR_SECRETS_ACCESS_DENIED";
@@ -215,7 +215,7 @@ describe("the encrypted file", () => {
     );
     await store.set("one", "more", "value");
     assert.equal(await store.delete("many", "name 5000"), true);
-    const held = JSON.parse(decrypt(path, identity.path));
+    const held = JSON.parse(decryptFile(path, identity.path));
     assert.equal(Object.keys(held.credentials.many).length, names.length - 1);
     assert.equal(held.credentials.one.more, "value");
   });

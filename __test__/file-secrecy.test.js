@@ -14,7 +14,7 @@ const {
 const { join } = require("node:path");
 const { describe, it } = require("node:test");
 const { prepareFileStore } = require("./support/file-store.js");
-const { helperIn } = require("./support/helpers.js");
+const { writeHelper } = require("./support/helpers.js");
 const { isWindows, linuxOnly } = require("./support/platform.js");
 const { root, runtimes } = require("./support/runtimes.js");
 
@@ -22,7 +22,7 @@ const { root, runtimes } = require("./support/runtimes.js");
 const SECRET = ["Hunter2", "that", "nobody", "may", "see"].join("-");
 
 /** Makes an encrypted file that contains the secret many times. */
-async function prepare(t) {
+async function prepareSecretFile(t) {
   const prepared = await prepareFileStore(t);
   const { store } = prepared;
   for (let index = 0; index < 200; index++) await store.set("s", `n${index}`, `${SECRET} ${index}`);
@@ -67,7 +67,7 @@ function countInMemory(pid, text) {
 
 describe("the values of an encrypted file", () => {
   it("are in no file", async (t) => {
-    const { session, folder } = await prepare(t);
+    const { session, folder } = await prepareSecretFile(t);
     assert.deepEqual(readdirSync(folder).sort(), ["secrets.age", "secrets.age.backup"]);
     const files = readdirSync(session.directory, { recursive: true }).map((name) =>
       join(session.directory, name),
@@ -82,7 +82,7 @@ describe("the values of an encrypted file", () => {
       `are not in the memory of a program that has read the file, under ${name}`,
       linuxOnly("/proc"),
       async (t) => {
-        const { session, identity, path } = await prepare(t);
+        const { session, identity, path } = await prepareSecretFile(t);
         const program = join(session.directory, "reader.cjs");
         // The program decrypts the file, writes it, and decrypts it again. The marker shows that the search
         // works.
@@ -113,8 +113,8 @@ describe("the values of an encrypted file", () => {
   }
 
   it("and what unlocks it are not in the environment of a helper", async (t) => {
-    const { session } = await prepare(t);
-    const helper = helperIn(
+    const { session } = await prepareSecretFile(t);
+    const helper = writeHelper(
       session.directory,
       `writeFileSync(beside("seen"), Object.keys(process.env).join("\\n"));
        answer("credentials not found in native keychain", 1);`,

@@ -4,7 +4,7 @@
 const assert = require("node:assert/strict");
 const { after, before, describe, it } = require("node:test");
 const { secretsIn } = require("./support/client.js");
-const { items, storeItem } = require("./support/items.js");
+const { listItems, storeItem } = require("./support/items.js");
 const { isWindows, linuxOnly } = require("./support/platform.js");
 const { bun, node } = require("./support/runtimes.js");
 const { startSession } = require("./support/session.js");
@@ -20,7 +20,7 @@ const looks = isWindows
   : { collection, attributes, label, contentType: "text/plain" };
 
 /** Lists the items without the properties that differ between items with the same key. */
-const stored = async (session) => (await items(session)).map(({ path, blob, ...item }) => item);
+const listStored = async (session) => (await listItems(session)).map(({ path, blob, ...item }) => item);
 
 describe("credentials are shared with Bun.secrets", () => {
   let session;
@@ -51,15 +51,15 @@ describe("credentials are shared with Bun.secrets", () => {
 
   it("the items are equal, and replacing leaves one", async () => {
     await theirs.set({ ...key, value: "by Bun" });
-    assert.deepEqual(await stored(session), [{ ...looks, secret: "by Bun" }]);
+    assert.deepEqual(await listStored(session), [{ ...looks, secret: "by Bun" }]);
     await ours.set({ ...key, value: "by us" });
-    assert.deepEqual(await stored(session), [{ ...looks, secret: "by us" }]);
+    assert.deepEqual(await listStored(session), [{ ...looks, secret: "by us" }]);
 
     await ours.delete(key);
     await ours.set({ ...key, value: "by us, anew" });
-    assert.deepEqual(await stored(session), [{ ...looks, secret: "by us, anew" }]);
+    assert.deepEqual(await listStored(session), [{ ...looks, secret: "by us, anew" }]);
     await theirs.set({ ...key, value: "by Bun, anew" });
-    assert.equal((await items(session)).length, 1);
+    assert.equal((await listItems(session)).length, 1);
     assert.equal(await ours.get(key), "by Bun, anew");
     await ours.delete(key);
   });
@@ -71,7 +71,7 @@ describe("credentials are shared with Bun.secrets", () => {
       for (const writer of [ours, theirs]) {
         await storeItem(session, { ...looks, secret: "first", ...others });
         await writer.set({ ...key, value: "second" });
-        assert.deepEqual(await stored(session), [{ ...looks, secret: "second" }]);
+        assert.deepEqual(await listStored(session), [{ ...looks, secret: "second" }]);
         await writer.delete(key);
       }
     }
@@ -79,21 +79,21 @@ describe("credentials are shared with Bun.secrets", () => {
 
   it("an item keeps the time when it was made, and has that of its change", linuxOnly("a bus"), async () => {
     /** Reads a time of an item, in seconds. */
-    const time = async (path, property) => {
+    const readTime = async (path, property) => {
       const get = ["org.freedesktop.DBus.Properties.Get", "string:org.freedesktop.Secret.Item"];
       const { stdout } = await session.call("org.freedesktop.secrets", path, ...get, `string:${property}`);
       return Number(/uint64 (\d+)/.exec(stdout)[1]);
     };
     const path = await storeItem(session, { collection, attributes, label: "first", secret: "first" });
     await ours.set({ ...key, value: "second" });
-    const made = await time(path, "Created");
+    const made = await readTime(path, "Created");
     for (const writer of [ours, theirs]) {
-      const before = await time(path, "Modified");
+      const before = await readTime(path, "Modified");
       // The clock of the service may be some milliseconds late.
       while (Date.now() < (before + 1) * 1000 + 50) await new Promise((resolve) => setTimeout(resolve, 50));
       await writer.set({ ...key, value: `at ${before}` });
-      assert.ok((await time(path, "Modified")) > before);
-      assert.equal(await time(path, "Created"), made);
+      assert.ok((await readTime(path, "Modified")) > before);
+      assert.equal(await readTime(path, "Created"), made);
     }
     await ours.delete(key);
   });
@@ -107,7 +107,7 @@ describe("credentials are shared with Bun.secrets", () => {
     const { code, stderr } = await session.run("secret-tool", store, { input: "from secret-tool" });
     assert.equal(code, 0, stderr);
     assert.equal(await ours.get(key), "from secret-tool");
-    assert.equal((await items(session)).length, 1);
+    assert.equal((await listItems(session)).length, 1);
     await ours.delete(key);
   });
 
@@ -120,7 +120,7 @@ describe("credentials are shared with Bun.secrets", () => {
     await ours.delete(key);
     assert.equal(await theirs.get(key), null);
     assert.deepEqual(
-      (await items(session)).map(({ secret }) => secret),
+      (await listItems(session)).map(({ secret }) => secret),
       ["another"],
     );
     await session.run("secret-tool", ["clear", ...pairs]);

@@ -5,7 +5,7 @@ const assert = require("node:assert/strict");
 const { mkdtempSync } = require("node:fs");
 const { join } = require("node:path");
 const { after, before, describe, it } = require("node:test");
-const { helperIn } = require("./support/helpers.js");
+const { writeHelper } = require("./support/helpers.js");
 const { isWindows } = require("./support/platform.js");
 const { runtimes } = require("./support/runtimes.js");
 const { startSession } = require("./support/session.js");
@@ -41,7 +41,7 @@ describe("lifetimes", () => {
         renameSync(beside("new"), beside("started"));
         wait();`;
       const folder = mkdtempSync(join(session.directory, "helper-"));
-      const store = { ...helperIn(folder, script), timeout: 600_000 };
+      const store = { ...writeHelper(folder, script), timeout: 600_000 };
       const env = { STORE: JSON.stringify(store), HELPER: join(folder, "helper") };
       const scenario = [...args, workers, "terminated while a helper runs for them"];
       const { code, signal, stdout, stderr } = await session.run(command, scenario, { env });

@@ -22,7 +22,7 @@ describe("the package", () => {
   after(() => rmSync(directory, { recursive: true }));
 
   /** Makes a project with the package's files in its node_modules, but without a platform package. */
-  function project(name) {
+  function makeProject(name) {
     const folder = join(directory, name);
     const place = join(folder, "node_modules", "os-secrets");
     mkdirSync(place, { recursive: true });
@@ -32,7 +32,7 @@ describe("the package", () => {
   }
 
   /** Adds a platform package with this file as its binary. */
-  function install(folder, target, binary) {
+  function addPlatformPackage(folder, target, binary) {
     const place = join(folder, "node_modules", "@os-secrets", target);
     mkdirSync(place, { recursive: true });
     writeFileSync(join(place, "package.json"), JSON.stringify({ main: "os-secrets.node" }));
@@ -40,8 +40,8 @@ describe("the package", () => {
   }
 
   /** Adds the platform packages of both C libraries, as some package managers do. */
-  function installBoth(folder) {
-    for (const each of ["linux-x64-gnu", "linux-x64-musl"]) install(folder, each, built);
+  function addBothPackages(folder) {
+    for (const each of ["linux-x64-gnu", "linux-x64-musl"]) addPlatformPackage(folder, each, built);
   }
 
   /** The source of a program that prints the platform packages in its memory. */
@@ -50,7 +50,7 @@ describe("the package", () => {
     const maps = require("node:fs").readFileSync("/proc/self/maps", "utf8");
     console.log([...new Set(maps.match(/@os-secrets.*$/gm))].join());`;
 
-  function run(folder, [command, ...args], file, source) {
+  function runFile(folder, [command, ...args], file, source) {
     writeFileSync(join(folder, file), source);
     return spawnSync(command, [...args, file], {
       cwd: folder,
@@ -72,11 +72,11 @@ describe("the package", () => {
 
   for (const [name, runtime] of Object.entries(runtimes)) {
     it(`loads from ES modules and CommonJS under ${name}`, () => {
-      const folder = project(`loads-${name.replace(" ", "")}`);
-      install(folder, target, built);
-      const { stdout, stderr } = run(folder, runtime, "main.mjs", esModule);
+      const folder = makeProject(`loads-${name.replace(" ", "")}`);
+      addPlatformPackage(folder, target, built);
+      const { stdout, stderr } = runFile(folder, runtime, "main.mjs", esModule);
       assert.equal(stdout, "true true true\nopenStore,resolve,resolveEnv,secrets\n", stderr);
-      const { stdout: kind } = run(
+      const { stdout: kind } = runFile(
         folder,
         runtime,
         "main.cjs",
@@ -86,8 +86,8 @@ describe("the package", () => {
     });
 
     it(`says what is missing under ${name}`, () => {
-      const folder = project(`missing-${name.replace(" ", "")}`);
-      const { status, stderr } = run(folder, runtime, "main.cjs", failing);
+      const folder = makeProject(`missing-${name.replace(" ", "")}`);
+      const { status, stderr } = runFile(folder, runtime, "main.cjs", failing);
       assert.equal(status, 1);
       for (const part of [
         `cannot load its native binary for ${process.platform}-x64`,
@@ -100,9 +100,9 @@ describe("the package", () => {
     });
 
     it(`says what is broken under ${name}`, () => {
-      const folder = project(`broken-${name.replace(" ", "")}`);
-      install(folder, target, join(root, "LICENSE"));
-      const { status, stderr } = run(folder, runtime, "main.cjs", `require("os-secrets")`);
+      const folder = makeProject(`broken-${name.replace(" ", "")}`);
+      addPlatformPackage(folder, target, join(root, "LICENSE"));
+      const { status, stderr } = runFile(folder, runtime, "main.cjs", `require("os-secrets")`);
       assert.notEqual(status, 0);
       assert.match(stderr, /The binary is installed but cannot be loaded/);
       const why = isWindows ? "(Win32 application|exe format)" : "(header|ELF|dlopen|file too short)";
@@ -111,23 +111,23 @@ describe("the package", () => {
   }
 
   it("names the C library under Node", linuxOnly("two C libraries"), () => {
-    const { stderr } = run(project("libc"), node(20), "main.cjs", `require("os-secrets")`);
+    const { stderr } = runFile(makeProject("libc"), node(20), "main.cjs", `require("os-secrets")`);
     assert.match(stderr, /for linux-x64 \(C library: glibc\)\./);
   });
 
   it("uses the second platform package where the first does not load", linuxOnly("two C libraries"), () => {
-    const folder = project("second");
-    install(folder, "linux-x64-gnu", join(root, "LICENSE"));
-    install(folder, "linux-x64-musl", built);
-    const { stdout } = run(folder, node(20), "main.cjs", `console.log(typeof require("os-secrets"))`);
+    const folder = makeProject("second");
+    addPlatformPackage(folder, "linux-x64-gnu", join(root, "LICENSE"));
+    addPlatformPackage(folder, "linux-x64-musl", built);
+    const { stdout } = runFile(folder, node(20), "main.cjs", `console.log(typeof require("os-secrets"))`);
     assert.equal(stdout, "object\n");
   });
 
   for (const [name, runtime] of Object.entries(runtimes)) {
     it(`loads one of both C libraries' packages under ${name}`, linuxOnly("two C libraries"), () => {
-      const folder = project(`both-${name.replace(" ", "")}`);
-      installBoth(folder);
-      const { stdout, stderr } = run(folder, runtime, "main.cjs", loaded);
+      const folder = makeProject(`both-${name.replace(" ", "")}`);
+      addBothPackages(folder);
+      const { stdout, stderr } = runFile(folder, runtime, "main.cjs", loaded);
       assert.equal(stdout, "@os-secrets/linux-x64-gnu/os-secrets.node\n", stderr);
     });
   }
@@ -140,8 +140,8 @@ describe("the package", () => {
   };
   for (const [machine, { hasLoader, header, first }] of Object.entries(machines)) {
     it(`loads what fits ${machine}`, linuxOnly("two C libraries"), () => {
-      const folder = project(machine.replaceAll(" ", "-"));
-      installBoth(folder);
+      const folder = makeProject(machine.replaceAll(" ", "-"));
+      addBothPackages(folder);
       const preload = `
         const fs = require("node:fs");
         const { existsSync } = fs;
@@ -154,7 +154,12 @@ describe("the package", () => {
         };
         process.once("exit", () => console.log("left:", process.report.excludeNetwork));`;
       writeFileSync(join(folder, "machine.cjs"), preload);
-      const { stdout, stderr } = run(folder, [...node(20), "--require", "./machine.cjs"], "main.cjs", loaded);
+      const { stdout, stderr } = runFile(
+        folder,
+        [...node(20), "--require", "./machine.cjs"],
+        "main.cjs",
+        loaded,
+      );
       const lines = [`@os-secrets/linux-x64-${first}/os-secrets.node`, "left: false"];
       assert.deepEqual(
         stdout.trimEnd().split("\n"),
@@ -165,31 +170,31 @@ describe("the package", () => {
   }
 
   it("asks Deno for no permission but to load native code", linuxOnly("two C libraries"), () => {
-    const folder = project("permissions");
-    install(folder, target, built);
+    const folder = makeProject("permissions");
+    addPlatformPackage(folder, target, built);
     const [deno] = runtimes.Deno;
     const permitted = [deno, "run", "--quiet", "--no-lock", "--no-prompt", "--allow-ffi"];
     const source = `console.log(typeof require("os-secrets"))`;
-    const { stdout, stderr } = run(folder, permitted, "main.cjs", source);
+    const { stdout, stderr } = runFile(folder, permitted, "main.cjs", source);
     assert.equal(stdout, "object\n", stderr);
   });
 
   it("takes a package without its binary for missing, not for broken", () => {
-    const folder = project("empty");
-    install(folder, target);
-    const { stderr } = run(folder, node(20), "main.cjs", `require("os-secrets")`);
+    const folder = makeProject("empty");
+    addPlatformPackage(folder, target);
+    const { stderr } = runFile(folder, node(20), "main.cjs", `require("os-secrets")`);
     assert.match(stderr, /os-secrets.*: not found\r?\n/);
     assert.match(stderr, /Reinstall the package/);
   });
 
   it("refuses a binary of another version", () => {
-    const folder = project("version");
-    install(folder, target, built);
+    const folder = makeProject("version");
+    addPlatformPackage(folder, target, built);
     const file = join(folder, "node_modules", "os-secrets", "load.js");
     const text = readFileSync(file, "utf8");
     const { version } = require("../package.json");
     writeFileSync(file, text.replace(`version = "${version}"`, 'version = "77.0.1"'));
-    const { stderr } = run(folder, node(20), "main.cjs", failing);
+    const { stderr } = runFile(folder, node(20), "main.cjs", failing);
     assert.ok(
       stderr.includes(`its version is ${version}, but the version of this package is 77.0.1`),
       stderr,
@@ -198,25 +203,25 @@ describe("the package", () => {
   });
 
   it("loads where Node may read nothing but its packages", linuxOnly("two C libraries"), () => {
-    const folder = project("permitted");
-    install(folder, target, built);
+    const folder = makeProject("permitted");
+    addPlatformPackage(folder, target, built);
     for (const version of [22, 24]) {
       const permitted = [...node(version), "--permission", "--allow-addons", `--allow-fs-read=${folder}`];
       const source = `console.log(typeof require("os-secrets"))`;
-      const { stdout, stderr } = run(folder, permitted, "main.cjs", source);
+      const { stdout, stderr } = runFile(folder, permitted, "main.cjs", source);
       assert.equal(stdout, "object\n", stderr);
     }
   });
 
   it("says what permission to load it is missing", linuxOnly("two C libraries"), () => {
-    const folder = project("refused");
-    install(folder, target, built);
+    const folder = makeProject("refused");
+    addPlatformPackage(folder, target, built);
     for (const [command, advice] of [
       [[...node(20), "--no-addons"], /without --no-addons/],
       [[...node(24), "--permission", `--allow-fs-read=${folder}`], /with --allow-addons/],
       [[runtimes.Deno[0], "run", "--quiet", "--no-lock", "--no-prompt"], /with --allow-ffi/],
     ]) {
-      const { status, stderr } = run(folder, command, "main.cjs", `require("os-secrets")`);
+      const { status, stderr } = runFile(folder, command, "main.cjs", `require("os-secrets")`);
       assert.notEqual(status, 0);
       assert.match(stderr, /os-secrets cannot load its native binary/);
       assert.match(stderr, advice);
@@ -225,9 +230,9 @@ describe("the package", () => {
   });
 
   it("says of a platform without a package that there is none", () => {
-    const folder = project("riscv64");
+    const folder = makeProject("riscv64");
     const machine = `Object.defineProperty(process, "arch", { value: "riscv64" })`;
-    const { stderr } = run(folder, node(20), "main.cjs", `${machine}; require("os-secrets")`);
+    const { stderr } = runFile(folder, node(20), "main.cjs", `${machine}; require("os-secrets")`);
     assert.match(stderr, /for \w+-riscv64.*\.\r?\nThere is no such binary: .* x64 and arm64\.\r?\n/);
     assert.doesNotMatch(stderr, /npm install/);
   });

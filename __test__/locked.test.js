@@ -4,14 +4,14 @@
 const assert = require("node:assert/strict");
 const { describe, it } = require("node:test");
 const { secretsIn } = require("./support/client.js");
-const { items } = require("./support/items.js");
+const { listItems } = require("./support/items.js");
 const { linuxOnly } = require("./support/platform.js");
 const { bun, runtimes } = require("./support/runtimes.js");
 const { startSession } = require("./support/session.js");
 
 const key = { service: "locked", name: "name" };
 
-async function withSession(t, options) {
+async function startTestSession(t, options) {
   const session = await startSession(options);
   t.after(() => session.stop());
   return session;
@@ -39,7 +39,7 @@ describe("a locked keyring", linuxOnly("a bus"), () => {
     ],
   ]) {
     it(`rejects every call on it ${label}, and changes nothing`, async (t) => {
-      const session = await withSession(t, { keyring: false });
+      const session = await startTestSession(t, { keyring: false });
       const keyring = await session.startKeyring();
       const ours = secretsIn(session, runtimes["Node 20"], "os-secrets", { env });
       await ours.set({ ...key, value: "value" });
@@ -54,12 +54,12 @@ describe("a locked keyring", linuxOnly("a bus"), () => {
       await session.end(keyring);
       await session.startKeyring();
       assert.equal(await ours.get(key), "value");
-      assert.deepEqual((await items(session)).length, 1);
+      assert.deepEqual((await listItems(session)).length, 1);
     });
   }
 
   it("answers null and false for what it does not hold, locked or not", async (t) => {
-    const session = await withSession(t);
+    const session = await startTestSession(t);
     const ours = secretsIn(session, runtimes["Node 20"], "os-secrets");
     await ours.set({ ...key, value: "value" });
     await session.lock();
@@ -68,7 +68,7 @@ describe("a locked keyring", linuxOnly("a bus"), () => {
   });
 
   it("is the documented difference: Bun answers null and false", async (t) => {
-    const session = await withSession(t);
+    const session = await startTestSession(t);
     const theirs = secretsIn(session, [bun], "bun");
     await theirs.set({ ...key, value: "value" });
     await session.lock();
@@ -78,7 +78,7 @@ describe("a locked keyring", linuxOnly("a bus"), () => {
   });
 
   it("rejects a hundred calls at once, each of them", async (t) => {
-    const session = await withSession(t);
+    const session = await startTestSession(t);
     const ours = secretsIn(session, runtimes["Node 20"], "os-secrets");
     await ours.set({ ...key, value: "value" });
     await session.lock();
@@ -91,20 +91,20 @@ describe("a locked keyring", linuxOnly("a bus"), () => {
 
 describe("a service without a default collection", linuxOnly("a bus"), () => {
   it("has no credentials, and cannot make the collection without asking", async (t) => {
-    const session = await withSession(t, { keyring: false });
+    const session = await startTestSession(t, { keyring: false });
     await session.startKeyring({ password: null });
     const ours = secretsIn(session, runtimes["Node 20"], "os-secrets");
     assert.equal(await ours.get(key), null);
     assert.equal(await ours.delete(key), false);
     await assert.rejects(ours.set({ ...key, value: "value" }), { code: "ERR_SECRETS_INTERACTION_REQUIRED" });
-    assert.deepEqual(await items(session), []);
+    assert.deepEqual(await listItems(session), []);
   });
 });
 
 describe("a keyring that was not unlocked since it started", linuxOnly("a bus"), () => {
   // gnome-keyring shows the items of such a keyring with another schema and hashed attributes.
   it("rejects every call on what it may hold, and answers when it is unlocked", async (t) => {
-    const session = await withSession(t, { keyring: false });
+    const session = await startTestSession(t, { keyring: false });
     const first = await session.startKeyring({ password: "right" });
     const ours = secretsIn(session, runtimes["Node 20"], "os-secrets");
     await ours.set({ ...key, value: "value" });
@@ -120,7 +120,7 @@ describe("a keyring that was not unlocked since it started", linuxOnly("a bus"),
     await session.startKeyring({ password: null, prompter });
     await prompter.expect("password right");
     assert.equal(await ours.get(key), "value");
-    assert.equal((await items(session)).length, 1);
+    assert.equal((await listItems(session)).length, 1);
     assert.equal(await ours.delete(key), true);
   });
 });

@@ -31,7 +31,7 @@ describe("Keychain", macOnly("Keychain"), () => {
   });
 
   /** Runs a script under Bun. Returns its output. */
-  const inBun = (...args) => {
+  const runInBun = (...args) => {
     const { status, stdout, stderr } = keychain.run(bun, args);
     assert.deepEqual({ status, stderr }, { status: 0, stderr: "" });
     return stdout;
@@ -69,8 +69,8 @@ describe("Keychain", macOnly("Keychain"), () => {
       { service, name: "theirs" },
     ];
     await secrets.set({ ...own, value: "value" });
-    inBun("-e", `await Bun.secrets.set(${JSON.stringify({ ...theirs, value: "value" })})`);
-    const [ours, expected] = [keychain.item(own), keychain.item(theirs)];
+    runInBun("-e", `await Bun.secrets.set(${JSON.stringify({ ...theirs, value: "value" })})`);
+    const [ours, expected] = [keychain.readItem(own), keychain.readItem(theirs)];
     assert.equal(ours.svce, `"${service}"`);
     assert.equal(ours.acct, '"own"');
     assert.equal(expected.acct, '"theirs"');
@@ -83,22 +83,22 @@ describe("Keychain", macOnly("Keychain"), () => {
     const listed = await openStore().list({ service });
     assert.deepEqual(listed, [own, theirs]);
     assert.equal(await secrets.delete(own), true);
-    inBun("-e", `if (!await Bun.secrets.delete(${JSON.stringify(theirs)})) process.exit(1)`);
+    runInBun("-e", `if (!await Bun.secrets.delete(${JSON.stringify(theirs)})) process.exit(1)`);
     assert.deepEqual(await openStore().list({ service }), []);
   });
 
   it("shares values with Bun in one process, both ways", () => {
-    assert.equal(inBun(join(root, "__test__", "programs", "same-process.js")), "done\n");
+    assert.equal(runInBun(join(root, "__test__", "programs", "same-process.js")), "done\n");
   });
 
   it("does not ask for what another executable has stored, where it must not", async () => {
     const key = { service, name: "guarded" };
-    inBun("-e", `await Bun.secrets.set(${JSON.stringify({ ...key, value: "theirs" })})`);
+    runInBun("-e", `await Bun.secrets.set(${JSON.stringify({ ...key, value: "theirs" })})`);
     await assert.rejects(secrets.get({ ...key, interactive: false, timeout: 30_000 }), {
       code: "ERR_SECRETS_INTERACTION_NOT_ALLOWED",
       message: /^Keychain failed at SecItemCopyMatching: .+ \(OSStatus -25308\)\. /,
     });
-    inBun("-e", `await Bun.secrets.delete(${JSON.stringify(key)})`);
+    runInBun("-e", `await Bun.secrets.delete(${JSON.stringify(key)})`);
   });
 
   it("allowUnrestrictedAccess lets other programs read the value", async () => {
@@ -134,12 +134,12 @@ describe("Keychain", macOnly("Keychain"), () => {
   });
 
   it("doctor finds the keychain, and whether it is locked", () => {
-    const examine = () => {
+    const runDoctor = () => {
       const program = join(root, "bin", "secrets.js");
       const { status, stdout } = keychain.run(process.execPath, ["--", program, "doctor", "--json"]);
       return { status, ...JSON.parse(stdout) };
     };
-    const { status, store, keychain: path, unlocked, problems } = examine();
+    const { status, store, keychain: path, unlocked, problems } = runDoctor();
     assert.deepEqual(
       { status, store, path, unlocked },
       { status: 0, store: "Keychain", path: keychain.path, unlocked: true },
@@ -147,7 +147,7 @@ describe("Keychain", macOnly("Keychain"), () => {
     assert.deepEqual(problems, []);
     keychain.lock();
     try {
-      const found = examine();
+      const found = runDoctor();
       assert.equal(found.unlocked, false);
       assert.equal(found.problems[0].fix, "security unlock-keychain");
     } finally {

@@ -5,7 +5,7 @@ const assert = require("node:assert/strict");
 const { chmodSync, mkdirSync, symlinkSync, writeFileSync } = require("node:fs");
 const { join } = require("node:path");
 const { describe, it } = require("node:test");
-const { identityIn } = require("./support/age.js");
+const { writeIdentity } = require("./support/age.js");
 const { blocks, examples, manual, read } = require("./support/documents.js");
 const { printedBy } = require("./support/example.js");
 const { linuxOnly } = require("./support/platform.js");
@@ -166,7 +166,7 @@ describe("the examples in JavaScript", linuxOnly("a shell"), () => {
     for (const [index, source] of examples(page, "js").entries()) {
       it(`${page}, number ${index + 1}`, async (t) => {
         const { session, project, install, run } = await prepare(t);
-        const { path: identity } = identityIn(session.directory);
+        const { path: identity } = writeIdentity(session.directory);
         await run("printf sk-example | secrets set openai_api_key");
         install("my-server", '[ "$OPENAI_API_KEY" = sk-example ] || echo wrong >&2');
         const file = join(project, "main.mjs");
@@ -192,7 +192,7 @@ it(
   linuxOnly("a shell"),
   async (t) => {
     const { run, session, project } = await prepare(t, { bus: false });
-    const { path: identity, recipient } = identityIn(session.directory);
+    const { path: identity, recipient } = writeIdentity(session.directory);
     const [json] = examples("docs/file-store.md", "json");
     mkdirSync(join(project, "own"), { mode: 0o700 });
     writeFileSync(join(project, "secrets.json"), json);

@@ -5,7 +5,7 @@ const { readFileSync } = require("node:fs");
 const { join } = require("node:path");
 const { describe, it } = require("node:test");
 const { secretsIn } = require("./support/client.js");
-const { items, storeItem } = require("./support/items.js");
+const { listItems, storeItem } = require("./support/items.js");
 const { isWindows, linuxOnly } = require("./support/platform.js");
 const { runProgram, ways } = require("./support/programs.js");
 const { node: nodeOf, root } = require("./support/runtimes.js");
@@ -21,54 +21,54 @@ const packages = {
   "napi-rs": `new (require("@napi-rs/keyring").Entry)(service, name).setPassword(value);`,
 };
 
-async function sessionFor(t, options) {
+async function startTestSession(t, options) {
   const session = await startSession(options);
   t.after(() => session.stop());
   return session;
 }
 
 /** Stores values with a package, in a program that uses it. */
-async function store(session, from, stored, of = service) {
+async function storeValues(session, from, stored, of = service) {
   const source = `(async () => { for (const [name, value] of ${JSON.stringify(Object.entries(stored))}) {
     const service = ${JSON.stringify(of)}; ${packages[from]} } })()`;
   const { code, stderr } = await session.run(node[0], ["-e", source], { cwd: join(root, "bench") });
   assert.equal(code, 0, stderr);
 }
 
-const migrate = (session, ...args) => runProgram(session, "native", "secrets", ["migrate", ...args]);
-const ofOurs = ({ attributes }) => attributes["xdg:schema"] === "com.oven-sh.bun.Secret";
+const runMigrate = (session, ...args) => runProgram(session, "native", "secrets", ["migrate", ...args]);
+const isOurs = ({ attributes }) => attributes["xdg:schema"] === "com.oven-sh.bun.Secret";
 
 for (const from of Object.keys(packages)) {
   describe(`migrate --from ${from}`, linuxOnly("a bus"), () => {
     const args = ["--from", from, "--service", service];
     const names = Object.keys(values).sort();
-    const lines = (done) => names.map((name) => `${done} ${name}\n`).join("");
+    const formatLines = (done) => names.map((name) => `${done} ${name}\n`).join("");
 
     it("copies every credential of the service, and leaves the old ones", async (t) => {
-      const session = await sessionFor(t);
-      await store(session, from, values);
-      await store(session, from, { alice: "of another service" }, "other");
-      const before = await items(session);
-      const { code, stdout, stderr } = await migrate(session, ...args);
-      assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: lines("copied"), stderr: "" });
+      const session = await startTestSession(t);
+      await storeValues(session, from, values);
+      await storeValues(session, from, { alice: "of another service" }, "other");
+      const before = await listItems(session);
+      const { code, stdout, stderr } = await runMigrate(session, ...args);
+      assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: formatLines("copied"), stderr: "" });
       const ours = secretsIn(session, node, "os-secrets");
       for (const [name, value] of Object.entries(values)) assert.equal(await ours.get(service, name), value);
-      const after = await items(session);
-      assert.equal(after.filter(ofOurs).length, names.length);
-      const left = after.filter((item) => !ofOurs(item)).map(({ path }) => path);
+      const after = await listItems(session);
+      assert.equal(after.filter(isOurs).length, names.length);
+      const left = after.filter((item) => !isOurs(item)).map(({ path }) => path);
       assert.deepEqual(new Set(left), new Set(before.map(({ path }) => path)));
       // A second run finds equal values and reports the same.
-      assert.equal((await migrate(session, ...args)).stdout, lines("copied"));
-      assert.equal((await items(session)).length, after.length);
+      assert.equal((await runMigrate(session, ...args)).stdout, formatLines("copied"));
+      assert.equal((await listItems(session)).length, after.length);
     });
 
     it("deletes the old ones when it is told to, and no others", async (t) => {
-      const session = await sessionFor(t);
-      await store(session, from, values);
-      await store(session, from, { alice: "of another service" }, "other");
-      const { code, stdout } = await migrate(session, ...args, "--delete");
-      assert.deepEqual({ code, stdout }, { code: 0, stdout: lines("moved") });
-      const left = (await items(session)).filter((item) => !ofOurs(item));
+      const session = await startTestSession(t);
+      await storeValues(session, from, values);
+      await storeValues(session, from, { alice: "of another service" }, "other");
+      const { code, stdout } = await runMigrate(session, ...args, "--delete");
+      assert.deepEqual({ code, stdout }, { code: 0, stdout: formatLines("moved") });
+      const left = (await listItems(session)).filter((item) => !isOurs(item));
       assert.deepEqual(
         left.map(({ attributes }) => attributes.service),
         ["other"],
@@ -76,34 +76,34 @@ for (const from of Object.keys(packages)) {
     });
 
     it("overwrites nothing, and then deletes nothing", async (t) => {
-      const session = await sessionFor(t);
-      await store(session, from, values);
+      const session = await startTestSession(t);
+      await storeValues(session, from, values);
       const ours = secretsIn(session, node, "os-secrets");
       await ours.set(service, "alice", "newer");
-      const { code, stdout, stderr } = await migrate(session, ...args, "--delete");
+      const { code, stdout, stderr } = await runMigrate(session, ...args, "--delete");
       assert.equal(code, 1);
-      assert.equal(stdout, lines("moved").replace("moved alice\n", ""));
+      assert.equal(stdout, formatLines("moved").replace("moved alice\n", ""));
       assert.match(stderr, /^secrets: alice was not copied: a different value is stored under this name/);
       assert.equal(await ours.get(service, "alice"), "newer");
-      const [left, ...others] = (await items(session)).filter((item) => !ofOurs(item));
+      const [left, ...others] = (await listItems(session)).filter((item) => !isOurs(item));
       assert.deepEqual([left.secret, others], [values.alice, []]);
       for (const value of Object.values(values)) assert.ok(!stderr.includes(value));
     });
 
     it("asks to unlock what is locked", async (t) => {
-      const session = await sessionFor(t, { keyring: false });
+      const session = await startTestSession(t, { keyring: false });
       const prompter = await session.startPrompter();
       await session.startKeyring({ password: "right", prompter });
-      await store(session, from, values);
+      await storeValues(session, from, values);
       await session.lock();
       await prompter.expect("password right");
-      const { code, stdout, stderr } = await migrate(session, ...args);
-      assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: lines("copied"), stderr: "" });
+      const { code, stdout, stderr } = await runMigrate(session, ...args);
+      assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: formatLines("copied"), stderr: "" });
     });
 
     it("is done where there is nothing", async (t) => {
-      const session = await sessionFor(t);
-      const { code, stdout, stderr } = await migrate(session, ...args);
+      const session = await startTestSession(t);
+      const { code, stdout, stderr } = await runMigrate(session, ...args);
       assert.deepEqual([code, stdout, stderr], [0, "", "secrets: there is nothing to copy\n"]);
     });
   });
@@ -111,37 +111,37 @@ for (const from of Object.keys(packages)) {
 
 describe("migrate", () => {
   it("takes none of several credentials of one name", linuxOnly("a bus"), async (t) => {
-    const session = await sessionFor(t);
-    await store(session, "napi-rs", { alice: "one" });
+    const session = await startTestSession(t);
+    await storeValues(session, "napi-rs", { alice: "one" });
     await storeItem(session, {
       collection: "/org/freedesktop/secrets/collection/login",
       attributes: { service, username: "alice", target: "default", application: "rust-keyring" },
       label: "older",
       secret: "two",
     });
-    const { code, stdout, stderr } = await migrate(session, "--from", "napi-rs", "--service", service);
+    const { code, stdout, stderr } = await runMigrate(session, "--from", "napi-rs", "--service", service);
     assert.deepEqual([code, stdout], [1, ""]);
     assert.match(stderr, /alice was not copied: several credentials have this name/);
-    assert.equal((await items(session)).filter(ofOurs).length, 0);
+    assert.equal((await listItems(session)).filter(isOurs).length, 0);
   });
 
   it("asks once, where the person does not want to be asked", linuxOnly("a bus"), async (t) => {
-    const session = await sessionFor(t, { keyring: false });
+    const session = await startTestSession(t, { keyring: false });
     const prompter = await session.startPrompter();
     await session.startKeyring({ password: "right", prompter });
     for (const name of ["a", "b", "c"])
       await runProgram(session, "native", "bus-secrets", ["set", name, "x"]);
     await session.lock();
     await prompter.expect("cancel");
-    const { code, stdout, stderr } = await migrate(session, "--from", "bus-preferences");
+    const { code, stdout, stderr } = await runMigrate(session, "--from", "bus-preferences");
     assert.deepEqual([code, stdout], [1, ""]);
     assert.match(stderr, /^secrets: a was not copied: .*\n$/);
   });
 
   it("leaves what is empty, and says so", linuxOnly("a bus"), async (t) => {
-    const session = await sessionFor(t);
-    await store(session, "napi-rs", { alice: "" });
-    const { code, stdout, stderr } = await migrate(
+    const session = await startTestSession(t);
+    await storeValues(session, "napi-rs", { alice: "" });
+    const { code, stdout, stderr } = await runMigrate(
       session,
       "--from",
       "napi-rs",
@@ -151,30 +151,30 @@ describe("migrate", () => {
     );
     assert.deepEqual([code, stdout], [1, ""]);
     assert.equal(stderr, "secrets: alice was not copied: the value is empty; nothing was deleted\n");
-    assert.equal((await items(session)).length, 1);
+    assert.equal((await listItems(session)).length, 1);
   });
 
   for (const way of Object.keys(ways)) {
-    it(`--from bus-preferences makes secrets of BusDK's, ${way}`, (t) => fromPreferences(t, way));
+    it(`--from bus-preferences makes secrets of BusDK's, ${way}`, (t) => testPreferences(t, way));
   }
 
-  async function fromPreferences(t, way) {
-    const session = await sessionFor(t);
-    const bus = (...args) => runProgram(session, way, "bus-secrets", args);
-    await bus("set", "openai_api_key", "one");
-    await bus("set", "a.b", "two");
-    const secrets = (...args) => runProgram(session, way, "secrets", args);
-    const { code, stdout } = await secrets("migrate", "--from", "bus-preferences", "--delete");
+  async function testPreferences(t, way) {
+    const session = await startTestSession(t);
+    const runBusSecrets = (...args) => runProgram(session, way, "bus-secrets", args);
+    await runBusSecrets("set", "openai_api_key", "one");
+    await runBusSecrets("set", "a.b", "two");
+    const runSecrets = (...args) => runProgram(session, way, "secrets", args);
+    const { code, stdout } = await runSecrets("migrate", "--from", "bus-preferences", "--delete");
     assert.deepEqual({ code, stdout }, { code: 0, stdout: "moved a.b\nmoved openai_api_key\n" });
-    assert.equal((await secrets("get", "openai_api_key")).stdout, "one\n");
-    assert.equal((await secrets("get", "a.b")).stdout, "two\n");
-    assert.equal((await bus("list")).stdout, "");
+    assert.equal((await runSecrets("get", "openai_api_key")).stdout, "one\n");
+    assert.equal((await runSecrets("get", "a.b")).stdout, "two\n");
+    assert.equal((await runBusSecrets("list")).stdout, "");
     const file = join(session.configuration, isWindows ? "BusDK" : "busdk", "preferences.json");
     assert.deepEqual(JSON.parse(readFileSync(file, "utf8")), { version: 1, values: {} });
   }
 
   it("wants to be called right", async (t) => {
-    const session = await sessionFor(t, { bus: false });
+    const session = await startTestSession(t, { bus: false });
     for (const args of [
       [],
       ["--from", "keytar"],
@@ -182,7 +182,7 @@ describe("migrate", () => {
       ["--from", "keytar", "--service", ""],
       ["--from", "keytar", "--service", service, "--scope", "user"],
     ]) {
-      const { code, stdout, stderr } = await migrate(session, ...args);
+      const { code, stdout, stderr } = await runMigrate(session, ...args);
       assert.deepEqual([code, stdout], [2, ""], stderr);
       assert.match(stderr, /^secrets: .+\n$/);
     }

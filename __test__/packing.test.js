@@ -24,7 +24,7 @@ describe("the packed tarballs", linuxOnly("packages of Linux"), () => {
   let project;
   let session;
 
-  function succeed(command, args, options) {
+  function runSuccessfully(command, args, options) {
     const { status, stdout, stderr } = spawnSync(command, args, { encoding: "utf8", ...options });
     assert.equal(status, 0, `${command} ${args.join(" ")}\n${stdout}\n${stderr}`);
     return stdout;
@@ -36,11 +36,11 @@ describe("the packed tarballs", linuxOnly("packages of Linux"), () => {
     project = join(directory, "project");
     mkdirSync(project);
     const tarballs = join(directory, "tarballs");
-    succeed(process.execPath, [join(root, "tools", "pack.js"), "--built", tarballs]);
+    runSuccessfully(process.execPath, [join(root, "tools", "pack.js"), "--built", tarballs]);
     writeFileSync(join(project, "package.json"), JSON.stringify({ name: "project", private: true }));
     const own = ["os-secrets", "os-secrets-linux-x64-gnu"];
     const files = own.map((name) => join(tarballs, `${name}-${version}.tgz`));
-    succeed("npm", ["install", "--no-audit", "--no-fund", "--offline", ...files], { cwd: project });
+    runSuccessfully("npm", ["install", "--no-audit", "--no-fund", "--offline", ...files], { cwd: project });
   });
   after(async () => {
     await session.stop();
@@ -48,8 +48,8 @@ describe("the packed tarballs", linuxOnly("packages of Linux"), () => {
   });
 
   it("hold what is needed and nothing else", () => {
-    const list = (name) => readdirSync(join(project, "node_modules", name)).sort();
-    assert.deepEqual(list("os-secrets"), [
+    const listFolder = (name) => readdirSync(join(project, "node_modules", name)).sort();
+    assert.deepEqual(listFolder("os-secrets"), [
       "CHANGELOG.md",
       "LICENSE",
       "README.md",
@@ -63,8 +63,8 @@ describe("the packed tarballs", linuxOnly("packages of Linux"), () => {
       "package.json",
       "program.js",
     ]);
-    assert.deepEqual(list(join("os-secrets", "bin")), ["bus-secrets.js", "secrets.js"]);
-    assert.deepEqual(list(join("os-secrets", "docs")), [
+    assert.deepEqual(listFolder(join("os-secrets", "bin")), ["bus-secrets.js", "secrets.js"]);
+    assert.deepEqual(listFolder(join("os-secrets", "docs")), [
       "api.md",
       "errors.md",
       "file-store.md",
@@ -78,7 +78,7 @@ describe("the packed tarballs", linuxOnly("packages of Linux"), () => {
       "testing.md",
       "windows.md",
     ]);
-    assert.deepEqual(list("@os-secrets/linux-x64-gnu"), [
+    assert.deepEqual(listFolder("@os-secrets/linux-x64-gnu"), [
       "LICENSE",
       "THIRD-PARTY-LICENSES.md",
       "os-secrets.node",
@@ -125,7 +125,7 @@ describe("the packed tarballs", linuxOnly("packages of Linux"), () => {
        await secrets.set("compiled", "name", "value");
        console.log(await secrets.get("compiled", "name"));`,
     );
-    succeed(bun, ["build", "--compile", "compiled.mjs", "--outfile", program], { cwd: project });
+    runSuccessfully(bun, ["build", "--compile", "compiled.mjs", "--outfile", program], { cwd: project });
     const { stdout, stderr } = await session.run(program, [], { cwd: directory });
     assert.equal(stdout, "value\n", stderr);
   });
@@ -165,7 +165,7 @@ describe("the packed tarballs", linuxOnly("packages of Linux"), () => {
     const flags = ["--strict", "--noEmit", "--module", "nodenext", "--target", "es2022", "--types", ""];
     // The second run has the types of neither Node nor a browser.
     for (const libraries of [[], ["--lib", "es2022"]]) {
-      succeed(process.execPath, [tsc, ...flags, ...libraries, "typed.mts"], { cwd: project });
+      runSuccessfully(process.execPath, [tsc, ...flags, ...libraries, "typed.mts"], { cwd: project });
     }
   });
 });

@@ -6,7 +6,7 @@ const { join } = require("node:path");
 const { createInterface } = require("node:readline");
 const { it } = require("node:test");
 const { secretsIn } = require("./support/client.js");
-const { items } = require("./support/items.js");
+const { listItems } = require("./support/items.js");
 const { exceptOnWine } = require("./support/platform.js");
 const { bun, node } = require("./support/runtimes.js");
 const { startSession } = require("./support/session.js");
@@ -29,16 +29,16 @@ it(
         stderr += text;
       });
       const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
-      const line = async () => {
+      const readLine = async () => {
         const { value, done } = await lines.next();
         if (done) throw new Error(`process ${id} has ended: ${stderr}`);
         return value;
       };
-      return { child, line, closed: once(child, "close") };
+      return { child, readLine, closed: once(child, "close") };
     });
-    for (const { line } of processes) assert.equal(await line(), "ready");
+    for (const { readLine } of processes) assert.equal(await readLine(), "ready");
     for (const { child } of processes) child.stdin.end("go\n");
-    const told = await Promise.all(processes.map(async ({ line }) => JSON.parse(await line())));
+    const told = await Promise.all(processes.map(async ({ readLine }) => JSON.parse(await readLine())));
     for (const { closed } of processes) assert.deepEqual(await closed, [0, null]);
 
     const wrote = told.flatMap((one) => one.wrote);
@@ -59,7 +59,7 @@ it(
 
     const ours = secretsIn(session, node(22), "os-secrets");
     await ours.set({ ...key, value: "the last" });
-    const found = await items(session);
+    const found = await listItems(session);
     assert.deepEqual(
       found.map(({ secret }) => secret),
       ["the last"],

@@ -25,11 +25,11 @@ const { isWindows, linuxOnly } = require("./support/platform.js");
 const { ways } = require("./support/programs.js");
 const {
   assertMode,
-  datapackageOf,
-  filesUnder,
-  preferencesOf,
+  formatDatapackage,
+  listFiles,
+  formatPreferences,
   startWorkspace,
-  text,
+  readText,
 } = require("./support/workspace.js");
 
 const [program] = ways.native("bus-secrets");
@@ -37,15 +37,15 @@ const [program] = ways.native("bus-secrets");
 /** For each file: its path, its text with these secrets, its members, and the flags of its scope. */
 const files = {
   "datapackage.json": {
-    of: (workspace) => workspace.datapackage,
-    holding: datapackageOf,
+    findPath: (workspace) => workspace.datapackage,
+    formatFile: formatDatapackage,
     members: ["busdk", "secrets"],
     name: (name) => name,
     scope: ["--scope", "repo"],
   },
   "preferences.json": {
-    of: (workspace) => workspace.preferences,
-    holding: preferencesOf,
+    findPath: (workspace) => workspace.preferences,
+    formatFile: formatPreferences,
     members: ["values"],
     name: (name) => `secrets.${name}`,
     scope: ["--scope", "user"],
@@ -56,7 +56,7 @@ const files = {
  * Returns a function that runs the program as a user other than root. If root runs the test, it is not the
  * owner.
  */
-function asNobody({ session, directory }, path) {
+function prepareOtherUser({ session, directory }, path) {
   // This copy is in a folder that every user may read.
   const copy = join(session.directory, "program");
   copyFileSync(program, copy);
@@ -67,11 +67,11 @@ function asNobody({ session, directory }, path) {
 }
 
 /** Returns the text of a JSON file with this value in these nested members. */
-function nested(members, value) {
+function nestValue(members, value) {
   return JSON.stringify(members.reduceRight((inner, member) => ({ [member]: inner }), value));
 }
 
-for (const [file, { of, holding, members, name: nameIn, scope }] of Object.entries(files)) {
+for (const [file, { findPath, formatFile, members, name: nameIn, scope }] of Object.entries(files)) {
   describe(file, () => {
     /**
      * Defines a test with a workspace. It gets the file's `path`, and `set`, `get` and `list` commands for
@@ -80,28 +80,28 @@ for (const [file, { of, holding, members, name: nameIn, scope }] of Object.entri
     function test(name, run, options = {}) {
       it(name, options, async (t) => {
         const workspace = await startWorkspace(t);
-        const path = of(workspace);
-        workspace.write(path, holding({}), 0o600);
+        const path = findPath(workspace);
+        workspace.write(path, formatFile({}), 0o600);
         const here = {
           workspace,
           path,
           set: ["set", "a", "hunter2", ...scope],
           get: ["get", "a", ...scope],
           list: ["list", ...scope],
-          put: (name, value) =>
+          setSecret: (name, value) =>
             file === "datapackage.json"
               ? workspace.setInRepository(name, value)
-              : workspace.gives(["set", "--", name, value]),
+              : workspace.expectOutput(["set", "--", name, value]),
         };
         await run(here, t);
       });
     }
 
     /** Asserts that every command refuses the file and leaves it as it is. */
-    async function refused({ workspace, path, set, get, list }, why) {
+    async function expectRefusal({ workspace, path, set, get, list }, why) {
       const before = lstatSync(path).isFile() ? readFileSync(path) : lstatSync(path).ino;
       for (const args of [set, get, list, ["delete", "a", ...scope], ["resolve", "secret:a", ...scope]]) {
-        const stderr = await workspace.fails(args, 1, why);
+        const stderr = await workspace.expectFailure(args, 1, why);
         assert.doesNotMatch(stderr, /hunter/);
       }
       assert.deepEqual(lstatSync(path).isFile() ? readFileSync(path) : lstatSync(path).ino, before);
@@ -139,8 +139,8 @@ for (const [file, { of, holding, members, name: nameIn, scope }] of Object.entri
       ]) {
         test(name, async (here) => {
           writeFileSync(here.path, content);
-          await refused(here, why);
-          const stderr = await here.workspace.fails(here.get, 1);
+          await expectRefusal(here, why);
+          const stderr = await here.workspace.expectFailure(here.get, 1);
           assert.ok(stderr.includes(file), stderr);
         });
       }
@@ -151,33 +151,37 @@ for (const [file, { of, holding, members, name: nameIn, scope }] of Object.entri
         const place = members.slice(0, depth + 1).join(".");
         for (const value of [null, "hunter2", 1, true, ["hunter2"]]) {
           test(`${place} is ${value === null ? "null" : Array.isArray(value) ? "a list" : typeof value}`, async (here) => {
-            writeFileSync(here.path, nested(members.slice(0, depth + 1), value));
-            await refused(here, new RegExp(`"${place}" something that is not an object`));
+            writeFileSync(here.path, nestValue(members.slice(0, depth + 1), value));
+            await expectRefusal(here, new RegExp(`"${place}" something that is not an object`));
           });
         }
       }
 
       test("a value that is not a text: it is listed, not shown, and can be replaced and deleted", async (here) => {
-        const { workspace, path, get, list, put } = here;
+        const { workspace, path, get, list, setSecret } = here;
         for (const value of [null, 1, true, ["hunter2"], { a: "hunter2" }]) {
-          const content = nested(members, { [nameIn("a")]: value, [nameIn("b")]: "2" });
+          const content = nestValue(members, { [nameIn("a")]: value, [nameIn("b")]: "2" });
           writeFileSync(path, content);
-          const stderr = await workspace.fails(get, 1, /"(secrets\.)?a" something that is not a text/);
+          const stderr = await workspace.expectFailure(
+            get,
+            1,
+            /"(secrets\.)?a" something that is not a text/,
+          );
           assert.doesNotMatch(stderr, /hunter/);
-          await workspace.gives(list, "a\nb\n");
-          await workspace.gives(["get", "b", ...scope], "2\n");
-          assert.equal(text(path), content);
-          await workspace.gives(["delete", "a", ...scope]);
-          await workspace.gives(list, "b\n");
+          await workspace.expectOutput(list, "a\nb\n");
+          await workspace.expectOutput(["get", "b", ...scope], "2\n");
+          assert.equal(readText(path), content);
+          await workspace.expectOutput(["delete", "a", ...scope]);
+          await workspace.expectOutput(list, "b\n");
           writeFileSync(path, content);
-          await put("a", "1");
-          await workspace.gives(get, "1\n");
+          await setSecret("a", "1");
+          await workspace.expectOutput(get, "1\n");
         }
       });
 
       test("a text that is half of a character is not shown", async ({ workspace, path, get }) => {
-        writeFileSync(path, nested(members, { [nameIn("a")]: "X" }).replace("X", "\\ud800"));
-        await workspace.fails(get, 1, /something that is not a text/);
+        writeFileSync(path, nestValue(members, { [nameIn("a")]: "X" }).replace("X", "\\ud800"));
+        await workspace.expectFailure(get, 1, /something that is not a text/);
       });
     });
 
@@ -185,7 +189,7 @@ for (const [file, { of, holding, members, name: nameIn, scope }] of Object.entri
       test("a directory", async (here) => {
         rmSync(here.path);
         mkdirSync(here.path);
-        await refused(here, isWindows ? /Cannot (read|write)/ : /directory/);
+        await expectRefusal(here, isWindows ? /Cannot (read|write)/ : /directory/);
       });
 
       test(
@@ -193,7 +197,7 @@ for (const [file, { of, holding, members, name: nameIn, scope }] of Object.entri
         async (here) => {
           rmSync(here.path);
           execFileSync("mkfifo", [here.path]);
-          await refused(here, /not a regular file/);
+          await expectRefusal(here, /not a regular file/);
         },
         // A program that reads the pipe waits for ever.
         { timeout: 60_000, ...linuxOnly("named pipes") },
@@ -202,8 +206,8 @@ for (const [file, { of, holding, members, name: nameIn, scope }] of Object.entri
       test(
         "a file that may not be read",
         async ({ workspace, path, set, get, list }) => {
-          writeFileSync(path, holding({ a: "hunter2" }));
-          const run = asNobody(workspace, path);
+          writeFileSync(path, formatFile({ a: "hunter2" }));
+          const run = prepareOtherUser(workspace, path);
           chmodSync(path, 0o000);
           for (const args of [set, get, list]) {
             const { code, stdout, stderr } = await run(args);
@@ -211,7 +215,7 @@ for (const [file, { of, holding, members, name: nameIn, scope }] of Object.entri
             assert.match(stderr, /^bus-secrets: Cannot (read|write) [^\n]*Permission denied[^\n]*\n$/);
           }
           chmodSync(path, 0o600);
-          assert.equal(text(path), holding({ a: "hunter2" }));
+          assert.equal(readText(path), formatFile({ a: "hunter2" }));
         },
         linuxOnly("file modes"),
       );
@@ -219,8 +223,8 @@ for (const [file, { of, holding, members, name: nameIn, scope }] of Object.entri
       test(
         "a file in a folder that may not be written",
         async ({ workspace, path, set, get }) => {
-          writeFileSync(path, holding({ a: "1" }));
-          const run = asNobody(workspace, path);
+          writeFileSync(path, formatFile({ a: "1" }));
+          const run = prepareOtherUser(workspace, path);
           chmodSync(path, 0o644);
           chmodSync(dirname(path), 0o555);
           const { code, stdout, stderr } = await run(set);
@@ -228,7 +232,7 @@ for (const [file, { of, holding, members, name: nameIn, scope }] of Object.entri
           assert.match(stderr, /^bus-secrets: Cannot write [^\n]*Permission denied[^\n]*\n$/);
           assert.equal((await run(get)).stdout, "1\n");
           chmodSync(dirname(path), 0o755);
-          assert.equal(text(path), holding({ a: "1" }));
+          assert.equal(readText(path), formatFile({ a: "1" }));
           assert.deepEqual(readdirSync(dirname(path)), [file]);
         },
         linuxOnly("file modes"),
@@ -236,104 +240,109 @@ for (const [file, { of, holding, members, name: nameIn, scope }] of Object.entri
     });
 
     describe("what is unusual stays", () => {
-      test("a byte order mark", async ({ workspace, path, put, get }) => {
-        writeFileSync(path, `\ufeff${holding({ a: "1" })}`);
-        await workspace.gives(get, "1\n");
-        await put("a", "2");
-        assert.equal(text(path), `\ufeff${holding({ a: "2" })}`);
+      test("a byte order mark", async ({ workspace, path, setSecret, get }) => {
+        writeFileSync(path, `\ufeff${formatFile({ a: "1" })}`);
+        await workspace.expectOutput(get, "1\n");
+        await setSecret("a", "2");
+        assert.equal(readText(path), `\ufeff${formatFile({ a: "2" })}`);
       });
 
-      test("lines that end as on Windows are read", async ({ workspace, path, put, get }) => {
-        writeFileSync(path, holding({ a: "1\r\n" }).replaceAll("\n", "\r\n"));
-        await workspace.gives(get, "1\r\n\n");
-        await put("a", "2");
-        assert.equal(text(path), holding({ a: "2" }));
+      test("lines that end as on Windows are read", async ({ workspace, path, setSecret, get }) => {
+        writeFileSync(path, formatFile({ a: "1\r\n" }).replaceAll("\n", "\r\n"));
+        await workspace.expectOutput(get, "1\r\n\n");
+        await setSecret("a", "2");
+        assert.equal(readText(path), formatFile({ a: "2" }));
       });
 
-      test("100 objects in each other, and all else that is deep", async ({ workspace, path, put, get }) => {
+      test("100 objects in each other, and all else that is deep", async ({
+        workspace,
+        path,
+        setSecret,
+        get,
+      }) => {
         const deep = `${'{"a":'.repeat(100)}1${"}".repeat(100)}`;
         writeFileSync(path, `{"deep":${deep}}`);
-        await put("a", "1");
-        await workspace.gives(get, "1\n");
-        assert.deepEqual(JSON.parse(text(path)).deep, JSON.parse(deep));
+        await setSecret("a", "1");
+        await workspace.expectOutput(get, "1\n");
+        assert.deepEqual(JSON.parse(readText(path)).deep, JSON.parse(deep));
       });
 
       test("members that are there twice, of which the last counts", async ({
         workspace,
         path,
-        put,
+        setSecret,
         get,
       }) => {
         const twice = (value) => {
           const [one, two] = ["1", value].map((text) => `"${nameIn("a")}":"${text}"`);
-          return nested(members, { x: 1 }).replace('"x":1', `${one},${two},"x":1,"x":2`);
+          return nestValue(members, { x: 1 }).replace('"x":1', `${one},${two},"x":1,"x":2`);
         };
         writeFileSync(path, twice("2"));
-        await workspace.gives(get, "2\n");
-        await put("a", "3");
-        assert.equal(text(path).replaceAll(/\s/g, ""), twice("3"));
-        await workspace.gives(["delete", "a", ...scope]);
-        await workspace.fails(get, 1, /no secret a/);
+        await workspace.expectOutput(get, "2\n");
+        await setSecret("a", "3");
+        assert.equal(readText(path).replaceAll(/\s/g, ""), twice("3"));
+        await workspace.expectOutput(["delete", "a", ...scope]);
+        await workspace.expectFailure(get, 1, /no secret a/);
       });
 
-      test("names that are spelled with escapes", async ({ workspace, path, put, get }) => {
-        const spelled = nested(members, { [nameIn("a")]: "1" }).replace('a":"1"', '\\u0061":"\\u0031"');
+      test("names that are spelled with escapes", async ({ workspace, path, setSecret, get }) => {
+        const spelled = nestValue(members, { [nameIn("a")]: "1" }).replace('a":"1"', '\\u0061":"\\u0031"');
         writeFileSync(path, spelled);
-        await workspace.gives(get, "1\n");
-        await put("a", "2");
-        await workspace.gives(["list", ...scope], "a\n");
-        await workspace.gives(get, "2\n");
+        await workspace.expectOutput(get, "1\n");
+        await setSecret("a", "2");
+        await workspace.expectOutput(["list", ...scope], "a\n");
+        await workspace.expectOutput(get, "2\n");
       });
 
-      test("10 MB", async ({ workspace, path, put, get }) => {
+      test("10 MB", async ({ workspace, path, setSecret, get }) => {
         const rest = Array.from({ length: 100_000 }, (_, index) => `${index}`.padEnd(100, "x"));
         writeFileSync(path, JSON.stringify({ rest }));
         assert.ok(lstatSync(path).size > 10e6);
-        await put("a", "1");
-        await workspace.gives(get, "1\n");
-        assert.deepEqual(JSON.parse(text(path)).rest, rest);
+        await setSecret("a", "1");
+        await workspace.expectOutput(get, "1\n");
+        assert.deepEqual(JSON.parse(readText(path)).rest, rest);
       });
 
-      test("10,000 secrets", async ({ workspace, path, put, list }) => {
+      test("10,000 secrets", async ({ workspace, path, setSecret, list }) => {
         const names = Array.from({ length: 10_000 }, (_, index) => `n${`${index}`.padStart(5, "0")}`);
-        writeFileSync(path, holding(Object.fromEntries(names.map((name) => [name, name]))));
-        await workspace.gives(list, names.map((name) => `${name}\n`).join(""));
-        await workspace.gives(["get", "n04999", ...scope], "n04999\n");
-        await put("n10000", "n10000");
+        writeFileSync(path, formatFile(Object.fromEntries(names.map((name) => [name, name]))));
+        await workspace.expectOutput(list, names.map((name) => `${name}\n`).join(""));
+        await workspace.expectOutput(["get", "n04999", ...scope], "n04999\n");
+        await setSecret("n10000", "n10000");
         assert.equal(
-          text(path),
-          holding(Object.fromEntries([...names, "n10000"].map((name) => [name, name]))),
+          readText(path),
+          formatFile(Object.fromEntries([...names, "n10000"].map((name) => [name, name]))),
         );
       });
 
-      test("names that would lead elsewhere as paths", async ({ workspace, path, put }) => {
+      test("names that would lead elsewhere as paths", async ({ workspace, path, setSecret }) => {
         for (const name of [".", "..", "...", "__proto__"]) {
-          await put(name, `value of ${name}`);
-          await workspace.gives(["get", name, ...scope], `value of ${name}\n`);
+          await setSecret(name, `value of ${name}`);
+          await workspace.expectOutput(["get", name, ...scope], `value of ${name}\n`);
         }
-        await workspace.gives(["list", ...scope], ".\n..\n...\n__proto__\n");
+        await workspace.expectOutput(["list", ...scope], ".\n..\n...\n__proto__\n");
         assert.deepEqual(readdirSync(dirname(path)), [file]);
       });
     });
 
     describe("writing", () => {
-      test("another name of the file keeps what it was", async ({ workspace, path, put }) => {
-        writeFileSync(path, holding({ a: "1" }));
+      test("another name of the file keeps what it was", async ({ workspace, path, setSecret }) => {
+        writeFileSync(path, formatFile({ a: "1" }));
         const other = join(workspace.session.directory, "other");
         linkSync(path, other);
-        await put("a", "2");
-        assert.deepEqual([text(other), text(path)], [holding({ a: "1" }), holding({ a: "2" })]);
+        await setSecret("a", "2");
+        assert.deepEqual([readText(other), readText(path)], [formatFile({ a: "1" }), formatFile({ a: "2" })]);
       });
 
       test(
         "what a killed writer left is taken away, wherever it leads",
-        async ({ workspace, path, put }) => {
+        async ({ workspace, path, setSecret }) => {
           const victim = join(workspace.session.directory, "victim");
           writeFileSync(victim, "untouched");
           symlinkSync(victim, join(dirname(path), `.${file}.os-secrets.tmp`));
-          await put("a", "1");
-          assert.equal(text(victim), "untouched");
-          assert.equal(text(path), holding({ a: "1" }));
+          await setSecret("a", "1");
+          assert.equal(readText(victim), "untouched");
+          assert.equal(readText(path), formatFile({ a: "1" }));
           assert.deepEqual(readdirSync(dirname(path)), [file]);
         },
         linuxOnly("symbolic links"),
@@ -341,8 +350,8 @@ for (const [file, { of, holding, members, name: nameIn, scope }] of Object.entri
 
       test(
         "a failed write leaves the file and nothing else",
-        async ({ workspace, path, put }) => {
-          await put("a", "1");
+        async ({ workspace, path, setSecret }) => {
+          await setSecret("a", "1");
           const limited = ["-c", 'ulimit -f 1; trap "" XFSZ; exec "$@"', "sh", program, "set"];
           const value = "v".repeat(5000);
           const { code, stderr } = await workspace.session.run(
@@ -354,16 +363,16 @@ for (const [file, { of, holding, members, name: nameIn, scope }] of Object.entri
           );
           assert.equal(code, 1, stderr);
           assert.match(stderr, /^bus-secrets: Cannot write [^\n]*too large[^\n]*\n$/i);
-          assert.equal(text(path), holding({ a: "1" }));
+          assert.equal(readText(path), formatFile({ a: "1" }));
           assert.deepEqual(readdirSync(dirname(path)), [file]);
         },
         linuxOnly("a shell"),
       );
 
-      test("50 processes that set different names lose none", async ({ path, put }) => {
+      test("50 processes that set different names lose none", async ({ path, setSecret }) => {
         const names = Array.from({ length: 50 }, (_, index) => `n${`${index}`.padStart(2, "0")}`);
-        await Promise.all(names.map((name) => put(name, `value of ${name}`)));
-        const object = members.reduce((value, member) => value[member], JSON.parse(text(path)));
+        await Promise.all(names.map((name) => setSecret(name, `value of ${name}`)));
+        const object = members.reduce((value, member) => value[member], JSON.parse(readText(path)));
         assert.deepEqual(
           Object.entries(object).toSorted(),
           names.map((name) => [nameIn(name), `value of ${name}`]),
@@ -374,12 +383,12 @@ for (const [file, { of, holding, members, name: nameIn, scope }] of Object.entri
       test("a writer that is killed leaves the old file or the new one", async ({
         workspace,
         path,
-        put,
+        setSecret,
       }, t) => {
         const { session } = workspace;
         // The file is large, so that a write takes some time.
         const filler = "x".repeat(1 << 18);
-        const whole = (value) => holding({ a: value }).replace("{", `{\n  "filler": "${filler}",`);
+        const whole = (value) => formatFile({ a: value }).replace("{", `{\n  "filler": "${filler}",`);
         writeFileSync(path, whole("first"));
         let [current, span] = ["first", 20];
         const killed = { before: 0, after: 0, within: 0 };
@@ -398,7 +407,7 @@ for (const [file, { of, holding, members, name: nameIn, scope }] of Object.entri
             // On any machine, this kills about half of the writers before they end.
             span *= signal === null ? 0.9 : 1.1;
           }
-          const found = text(path);
+          const found = readText(path);
           if (found === whole(`${round}`)) current = `${round}`;
           else
             assert.ok(found === whole(current), `round ${round} left neither the old file nor the new one`);
@@ -410,8 +419,8 @@ for (const [file, { of, holding, members, name: nameIn, scope }] of Object.entri
         // itself.
         assert.ok(killed.before > 0 && killed.after > 0, JSON.stringify(killed));
         writeFileSync(join(dirname(path), `.${file}.os-secrets.tmp`), "left behind");
-        await put("a", "the last");
-        assert.ok(text(path) === whole("the last"));
+        await setSecret("a", "the last");
+        assert.ok(readText(path) === whole("the last"));
         assert.deepEqual(readdirSync(dirname(path)), [file]);
       });
     });
@@ -430,9 +439,9 @@ describe("preferences.json alone", () => {
       const content = `{"version":${version},"values":{"secrets.a":"hunter2"}}`;
       workspace.write(workspace.preferences, content);
       for (const args of [["get", "a"], ["list"], ["set", "a", "1"], ["delete", "a"]]) {
-        await workspace.fails(args, 1, /preferences\.json is of a version/);
+        await workspace.expectFailure(args, 1, /preferences\.json is of a version/);
       }
-      assert.equal(text(workspace.preferences), content);
+      assert.equal(readText(workspace.preferences), content);
     });
   }
 
@@ -440,7 +449,7 @@ describe("preferences.json alone", () => {
     const workspace = await startWorkspace(t);
     for (const version of ['"version":1.0,', ""]) {
       workspace.write(workspace.preferences, `{${version}"values":{"secrets.a":"1"}}`);
-      await workspace.gives(["get", "a"], "1\n");
+      await workspace.expectOutput(["get", "a"], "1\n");
     }
   });
 
@@ -449,12 +458,12 @@ describe("preferences.json alone", () => {
     const target = join(workspace.session.directory, "target.json");
     mkdirSync(dirname(workspace.preferences));
     symlinkSync(target, workspace.preferences);
-    for (const content of [null, preferencesOf({ a: "hunter2" })]) {
+    for (const content of [null, formatPreferences({ a: "hunter2" })]) {
       if (content !== null) writeFileSync(target, content);
       for (const args of [["get", "a"], ["list"], ["set", "a", "1"], ["delete", "a"]]) {
-        await workspace.fails(args, 1, /symbolic link/);
+        await workspace.expectFailure(args, 1, /symbolic link/);
       }
-      assert.equal(existsSync(target) ? text(target) : null, content);
+      assert.equal(existsSync(target) ? readText(target) : null, content);
       assert.equal(readlinkSync(workspace.preferences), target);
     }
   });
@@ -464,9 +473,9 @@ describe("preferences.json alone", () => {
     const file = join(workspace.session.directory, "file");
     writeFileSync(file, "");
     const options = { env: { BUS_PREFERENCES_PATH: join(file, "below", "preferences.json") } };
-    await workspace.fails(["set", "a", "hunter2"], 1, /Cannot create .*file/, options);
-    await workspace.fails(["get", "a"], 1, /./, options);
-    assert.equal(text(file), "");
+    await workspace.expectFailure(["set", "a", "hunter2"], 1, /Cannot create .*file/, options);
+    await workspace.expectFailure(["get", "a"], 1, /./, options);
+    assert.equal(readText(file), "");
   });
 
   it(
@@ -474,7 +483,7 @@ describe("preferences.json alone", () => {
     linuxOnly("file modes"),
     async (t) => {
       const workspace = await startWorkspace(t);
-      workspace.write(workspace.preferences, preferencesOf({ a: "1" }));
+      workspace.write(workspace.preferences, formatPreferences({ a: "1" }));
       for (const [before, umask] of [
         [0o644, "000"],
         [0o400, "000"],
@@ -508,18 +517,21 @@ describe("datapackage.json alone", () => {
         const workspace = await startWorkspace(t, { datapackage: null });
         const { directory } = workspace.session;
         const target = join(directory, "shared", "package.json");
-        workspace.write(target, datapackageOf({ a: "1" }));
+        workspace.write(target, formatDatapackage({ a: "1" }));
         chmodSync(target, 0o640);
         const leads = link("package.json", directory);
         symlinkSync(leads, workspace.datapackage);
-        await workspace.gives(["get", "a"], "1\n");
+        await workspace.expectOutput(["get", "a"], "1\n");
         await workspace.setInRepository("a", "2");
         assert.equal(readlinkSync(workspace.datapackage), leads);
-        assert.deepEqual([lstatSync(target).isFile(), text(target)], [true, datapackageOf({ a: "2" })]);
+        assert.deepEqual(
+          [lstatSync(target).isFile(), readText(target)],
+          [true, formatDatapackage({ a: "2" })],
+        );
         assertMode(target, 0o640);
-        await workspace.gives(["delete", "a", "--scope", "repo"]);
+        await workspace.expectOutput(["delete", "a", "--scope", "repo"]);
         assert.equal(readlinkSync(workspace.datapackage), leads);
-        assert.deepEqual(filesUnder(directory), [target, workspace.datapackage].toSorted());
+        assert.deepEqual(listFiles(directory), [target, workspace.datapackage].toSorted());
       },
     );
   }
@@ -527,17 +539,21 @@ describe("datapackage.json alone", () => {
   it("a link that leads nowhere is no file, and stays", linuxOnly("symbolic links"), async (t) => {
     const workspace = await startWorkspace(t, { datapackage: null });
     symlinkSync("missing.json", workspace.datapackage);
-    await workspace.fails(["set", "a", "hunter2", "--scope", "repo"], 1, /the file does not exist/);
-    await workspace.fails(["get", "a", "--scope", "repo"], 1, /no secret a/);
-    await workspace.gives(["list"]);
+    await workspace.expectFailure(["set", "a", "hunter2", "--scope", "repo"], 1, /the file does not exist/);
+    await workspace.expectFailure(["get", "a", "--scope", "repo"], 1, /no secret a/);
+    await workspace.expectOutput(["list"]);
     assert.deepEqual(readdirSync(workspace.directory), ["datapackage.json"]);
   });
 
   it("a link that leads to itself is an error", linuxOnly("symbolic links"), async (t) => {
     const workspace = await startWorkspace(t, { datapackage: null });
     symlinkSync("datapackage.json", workspace.datapackage);
-    await workspace.fails(["get", "a"], 1, /Cannot read .*datapackage\.json/);
-    await workspace.fails(["set", "a", "hunter2", "--scope", "repo"], 1, /Cannot read .*datapackage\.json/);
+    await workspace.expectFailure(["get", "a"], 1, /Cannot read .*datapackage\.json/);
+    await workspace.expectFailure(
+      ["set", "a", "hunter2", "--scope", "repo"],
+      1,
+      /Cannot read .*datapackage\.json/,
+    );
   });
 
   it("its mode is kept", linuxOnly("file modes"), async (t) => {
@@ -551,12 +567,12 @@ describe("datapackage.json alone", () => {
 
   it("where it is wrong, the user's secrets do not come in its place", async (t) => {
     const workspace = await startWorkspace(t, { datapackage: "{" });
-    workspace.write(workspace.preferences, preferencesOf({ a: "1" }));
+    workspace.write(workspace.preferences, formatPreferences({ a: "1" }));
     for (const args of [["get", "a"], ["list"], ["resolve", "secret:a"]]) {
-      await workspace.fails(args, 1, /datapackage\.json is not valid JSON at line 1, column 1/);
-      await workspace.gives([...args, "--scope", "user"], args[0] === "list" ? "a\n" : "1\n");
+      await workspace.expectFailure(args, 1, /datapackage\.json is not valid JSON at line 1, column 1/);
+      await workspace.expectOutput([...args, "--scope", "user"], args[0] === "list" ? "a\n" : "1\n");
     }
-    await workspace.gives(["resolve", "plain"], "plain\n");
+    await workspace.expectOutput(["resolve", "plain"], "plain\n");
   });
 });
 
@@ -567,8 +583,8 @@ describe("the file of -o", () => {
     symlinkSync(target, out);
     for (const content of [null, "old"]) {
       if (content !== null) writeFileSync(target, content);
-      await workspace.fails(["resolve", "hunter2", "-o", out], 1, /symbolic link/);
-      assert.equal(existsSync(target) ? text(target) : null, content);
+      await workspace.expectFailure(["resolve", "hunter2", "-o", out], 1, /symbolic link/);
+      assert.equal(existsSync(target) ? readText(target) : null, content);
     }
     assert.equal(readlinkSync(out), target);
   });
@@ -578,7 +594,7 @@ describe("the file of -o", () => {
     const out = join(workspace.directory, "out");
     execFileSync("mkfifo", [out]);
     const reader = workspace.session.run("/bin/cat", [out]);
-    await workspace.gives(["resolve", "plain", "-o", out]);
+    await workspace.expectOutput(["resolve", "plain", "-o", out]);
     assert.equal((await reader).stdout, "plain\n");
     assert.ok(lstatSync(out).isFIFO());
   });
@@ -588,14 +604,14 @@ describe("the file of -o", () => {
     const [out, other] = ["out", "other"].map((name) => join(workspace.directory, name));
     writeFileSync(out, "old");
     linkSync(out, other);
-    await workspace.gives(["resolve", "new", "-o", out]);
-    assert.deepEqual([text(out), text(other)], ["new\n", "old"]);
+    await workspace.expectOutput(["resolve", "new", "-o", out]);
+    assert.deepEqual([readText(out), readText(other)], ["new\n", "old"]);
     assert.deepEqual(readdirSync(workspace.directory), ["datapackage.json", "other", "out"]);
   });
 
   it("a full device is an error", linuxOnly("a full disk"), async (t) => {
     const workspace = await startWorkspace(t);
-    await workspace.fails(["resolve", "hunter2", "-o", "/dev/full"], 1, /No space left/);
-    await workspace.gives(["resolve", "hunter2", "-o", "/dev/null"]);
+    await workspace.expectFailure(["resolve", "hunter2", "-o", "/dev/full"], 1, /No space left/);
+    await workspace.expectOutput(["resolve", "hunter2", "-o", "/dev/null"]);
   });
 });

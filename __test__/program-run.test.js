@@ -13,9 +13,9 @@ const value = "väl ue $x\nwith lines";
 /** The variable for the user's home directory. */
 const home = isWindows ? "USERPROFILE" : "HOME";
 /** Returns a script that prints variables. */
-const show = (...names) =>
+const printVariables = (...names) =>
   `process.stdout.write(${JSON.stringify(names)}.map((name) => process.env[name]).join("|"))`;
-const ended = (stdout, code = 0, signal = null) => ({ code, signal, stdout, stderr: "" });
+const makeResult = (stdout, code = 0, signal = null) => ({ code, signal, stdout, stderr: "" });
 
 for (const way of Object.keys(ways)) {
   describe(`secrets run, ${way},`, () => {
@@ -25,23 +25,23 @@ for (const way of Object.keys(ways)) {
       session = await startSession();
       directory = join(session.directory, "work");
       mkdirSync(directory);
-      await secrets(["set", "token"], { input: value });
-      await secrets(["set", "other"], { input: "other value" });
-      await secrets(["set", "written"], { input: "written twice" });
+      await runSecrets(["set", "token"], { input: value });
+      await runSecrets(["set", "other"], { input: "other value" });
+      await runSecrets(["set", "written"], { input: "written twice" });
     });
     after(() => session.stop());
 
-    const secrets = (args, options) =>
+    const runSecrets = (args, options) =>
       runProgram(session, way, "secrets", args, { cwd: directory, ...options });
-    const run = (script, env, ...flags) =>
-      secrets(["run", ...flags, "--", process.execPath, "-e", script], { env });
-    const shell = (script) => runInBash(session, way, script, { cwd: directory });
+    const runScript = (script, env, ...flags) =>
+      runSecrets(["run", ...flags, "--", process.execPath, "-e", script], { env });
+    const runShell = (script) => runInBash(session, way, script, { cwd: directory });
 
     it("resolves what refers to a secret, and nothing else", async () => {
       const env = { A: "secret:token", B: "x secret:token", C: "", D: " secret:token" };
       assert.deepEqual(
-        await run(show("A", "B", "C", "D", home), env),
-        ended(`${value}|x secret:token|| secret:token|${session.home}`),
+        await runScript(printVariables("A", "B", "C", "D", home), env),
+        makeResult(`${value}|x secret:token|| secret:token|${session.home}`),
       );
     });
 
@@ -51,12 +51,15 @@ for (const way of Object.keys(ways)) {
         '{"busdk":{"secrets":{"other":"the repository\'s"}}}',
       );
       const env = { A: "secret:other" };
-      assert.deepEqual(await run(show("A"), env), ended("the repository's"));
-      assert.deepEqual(await run(show("A"), env, "--scope", "user"), ended("other value"));
+      assert.deepEqual(await runScript(printVariables("A"), env), makeResult("the repository's"));
+      assert.deepEqual(
+        await runScript(printVariables("A"), env, "--scope", "user"),
+        makeResult("other value"),
+      );
       const elsewhere = ["-C", session.directory];
       assert.deepEqual(
-        await run("console.log(process.env.A, process.cwd())", env, ...elsewhere),
-        ended(`other value ${session.directory}\n`),
+        await runScript("console.log(process.env.A, process.cwd())", env, ...elsewhere),
+        makeResult(`other value ${session.directory}\n`),
       );
     });
 
@@ -66,8 +69,8 @@ for (const way of Object.keys(ways)) {
       const files = ["--env-file", "a.env", "--env-file", "b.env"];
       const env = { A: "inherited", D: "inherited" };
       assert.deepEqual(
-        await run(show("A", "B", "C", "D"), env, ...files),
-        ended(`${value}|from a|${value}|inherited`),
+        await runScript(printVariables("A", "B", "C", "D"), env, ...files),
+        makeResult(`${value}|from a|${value}|inherited`),
       );
     });
 
@@ -80,16 +83,16 @@ for (const way of Object.keys(ways)) {
       const flags = ["-C", "sub", "--env-file", "steering.env"];
       // The command is not Node, because Node would obey NODE_OPTIONS.
       const command = isWindows ? ["cmd", "/d", "/c", "set"] : ["env"];
-      const { stdout } = await secrets(["run", ...flags, "--", ...command]);
+      const { stdout } = await runSecrets(["run", ...flags, "--", ...command]);
       assert.match(stdout, /^DBUS_SESSION_BUS_ADDRESS=\/nowhere\r?$/m);
       assert.match(stdout, /^A=other value\r?$/m);
-      assert.deepEqual(await run(show("A"), {}), ended(""));
+      assert.deepEqual(await runScript(printVariables("A"), {}), makeResult(""));
       assert.equal(existsSync(join(directory, "evil")), false);
     });
 
     it("takes files of variables that are pipes", linuxOnly("a shell"), async () => {
-      const piped = await shell(`"$@" run --env-file <(echo X=2) -- sh -c 'echo $X'`);
-      assert.deepEqual(piped, ended("2\n"));
+      const piped = await runShell(`"$@" run --env-file <(echo X=2) -- sh -c 'echo $X'`);
+      assert.deepEqual(piped, makeResult("2\n"));
     });
 
     it("starts nothing where a reference leads nowhere, and names the variable", async () => {
@@ -100,38 +103,38 @@ for (const way of Object.keys(ways)) {
         ["secret:", 2],
         ["secret:Hunter2", 2],
       ]) {
-        const failed = await run(start, { GOOD: "secret:token", BAD: reference });
+        const failed = await runScript(start, { GOOD: "secret:token", BAD: reference });
         assert.deepEqual([failed.code, failed.stdout], [code, ""]);
         assert.match(failed.stderr, /^secrets: the variable BAD: .*\n$/);
         assert.doesNotMatch(failed.stderr, /Hunter2/);
       }
-      assert.equal((await run(start, {}, "--env-file", "nowhere")).code, 1);
+      assert.equal((await runScript(start, {}, "--env-file", "nowhere")).code, 1);
       writeFileSync(join(directory, "wrong.env"), "A='x");
-      assert.equal((await run(start, {}, "--env-file", "wrong.env")).code, 1);
+      assert.equal((await runScript(start, {}, "--env-file", "wrong.env")).code, 1);
       assert.equal(existsSync(started), false);
     });
 
     it("ends as the command ends", async () => {
       for (const mask of [[], ["--mask"]]) {
-        assert.deepEqual(await run("process.exit(7)", {}, ...mask), ended("", 7));
+        assert.deepEqual(await runScript("process.exit(7)", {}, ...mask), makeResult("", 7));
         // Windows has no signals.
-        const killed = await run("process.kill(process.pid, 'SIGTERM')", {}, ...mask);
-        assert.deepEqual(killed, isWindows ? ended("", 1) : ended("", null, "SIGTERM"));
+        const killed = await runScript("process.kill(process.pid, 'SIGTERM')", {}, ...mask);
+        assert.deepEqual(killed, isWindows ? makeResult("", 1) : makeResult("", null, "SIGTERM"));
       }
-      const missing = await secrets(["run", "--", "no-such-command"]);
+      const missing = await runSecrets(["run", "--", "no-such-command"]);
       assert.equal(missing.code, 127);
       assert.match(missing.stderr, /^secrets: Cannot run no-such-command: ./);
       const file = join(directory, "not-executable");
       writeFileSync(file, "");
       chmodSync(file, 0o600);
-      assert.equal((await secrets(["run", "--", file])).code, 126);
-      assert.equal((await secrets(["run"])).code, 2);
-      assert.equal((await secrets(["run", "-o", "x", "--", "true"])).code, 2);
+      assert.equal((await runSecrets(["run", "--", file])).code, 126);
+      assert.equal((await runSecrets(["run"])).code, 2);
+      assert.equal((await runSecrets(["run", "-o", "x", "--", "true"])).code, 2);
     });
 
     it("passes standard input and all arguments on", async () => {
       const echo = "process.stdin.pipe(process.stdout)";
-      const { stdout } = await secrets(["run", "--", process.execPath, "-e", echo], { input: "input" });
+      const { stdout } = await runSecrets(["run", "--", process.execPath, "-e", echo], { input: "input" });
       assert.equal(stdout, "input");
       const words = [
         "-h",
@@ -146,7 +149,7 @@ for (const way of Object.keys(ways)) {
         "%PATH%",
       ];
       const print = "console.log(JSON.stringify(process.argv.slice(1)))";
-      const given = await secrets(["run", "--", process.execPath, "-e", print, "--", ...words]);
+      const given = await runSecrets(["run", "--", process.execPath, "-e", print, "--", ...words]);
       assert.deepEqual(JSON.parse(given.stdout), words);
     });
 
@@ -164,31 +167,31 @@ for (const way of Object.keys(ways)) {
       for (const tool of ["tool", "TOOL.cmd", join(bin, "tool.cmd"), join(bin, "tool")]) {
         for (const mask of [[], ["--mask"]]) {
           const args = ["run", "--scope", "user", ...mask, "--", tool, ...words];
-          const { code, stdout, stderr } = await secrets(args, { env });
+          const { code, stdout, stderr } = await runSecrets(args, { env });
           assert.deepEqual([code, stderr], [0, ""]);
           assert.deepEqual(JSON.parse(stdout), [mask.length > 0 ? "***" : "other value", ...words]);
         }
       }
       writeFileSync(join(bin, "seven.cmd"), "@exit /b 7\r\n");
-      assert.equal((await secrets(["run", "--", "seven"], { env })).code, 7);
+      assert.equal((await runSecrets(["run", "--", "seven"], { env })).code, 7);
     });
 
     it("passes arguments on that are no text", linuxOnly("arguments that are no text"), async () => {
       const script = `"$@" run -- printf '%s|' -h -- '' $'a\\xffb' | od -An -tx1 -v | tr -d ' \\n'`;
       const expected = Buffer.concat([Buffer.from("-h|--||a"), Buffer.of(0xff), Buffer.from("b|")]);
-      assert.deepEqual(await shell(script), ended(expected.toString("hex")));
+      assert.deepEqual(await runShell(script), makeResult(expected.toString("hex")));
     });
 
     it("is the command, with a shell's signals and limits", linuxOnly("signals"), async () => {
       const facts = `awk '/^Sig(Blk|Ign|Cgt):/ { print $2 }' /proc/self/status; ulimit -Sn; ulimit -Hn`;
-      const plain = await shell(`ulimit -Sn 777; sh -c '${facts.replaceAll("'", "'\\''")}'`);
+      const plain = await runShell(`ulimit -Sn 777; sh -c '${facts.replaceAll("'", "'\\''")}'`);
       const quoted = `'${facts.replaceAll("'", "'\\''")}'`;
       for (const mask of ["", "--mask"]) {
-        const ours = await shell(`ulimit -Sn 777; "$@" run ${mask} -- sh -c ${quoted}; exit`);
+        const ours = await runShell(`ulimit -Sn 777; "$@" run ${mask} -- sh -c ${quoted}; exit`);
         assert.deepEqual(ours, plain);
       }
       // The command replaces `secrets` in the same process.
-      const { stdout } = await shell(`"$@" run -- sh -c 'echo $$' & echo $!; wait`);
+      const { stdout } = await runShell(`"$@" run -- sh -c 'echo $$' & echo $!; wait`);
       const [pid, same] = stdout.trim().split("\n");
       assert.equal(pid, same);
     });
@@ -197,11 +200,11 @@ for (const way of Object.keys(ways)) {
       "says of a masked command what it did, also where its parent heeds no children",
       linuxOnly("signals"),
       async () => {
-        const { stdout, code } = await shell(
+        const { stdout, code } = await runShell(
           `trap '' CHLD; "$@" run --mask -- sh -c 'echo hi; exit 7'; exit`,
         );
         assert.deepEqual([stdout, code], ["hi\n", 7]);
-        const full = await shell(`"$@" run --mask -- echo hi >/dev/full`);
+        const full = await runShell(`"$@" run --mask -- echo hi >/dev/full`);
         assert.equal(full.code, 1);
         assert.match(full.stderr, /^secrets: Cannot pass on the output of echo: No space left on device/);
       },
@@ -212,7 +215,7 @@ for (const way of Object.keys(ways)) {
       const script =
         "console.log(...Object.keys(process.env).filter((name) => name.startsWith('OS_SECRETS')))";
       for (const mask of [[], ["--mask"]]) {
-        assert.deepEqual(await run(script, env, ...mask), ended("OS_SECRETS_TIMEOUT\n"));
+        assert.deepEqual(await runScript(script, env, ...mask), makeResult("OS_SECRETS_TIMEOUT\n"));
       }
     });
 
@@ -221,7 +224,7 @@ for (const way of Object.keys(ways)) {
       const script = `console.log(process.env.A, process.env.B, process.env.C);
         process.stderr.write("writ");
         setTimeout(() => process.stderr.write("ten twice!"), 100);`;
-      const { code, stdout, stderr } = await run(script, env, "--mask");
+      const { code, stdout, stderr } = await runScript(script, env, "--mask");
       assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: "*** *** plain\n", stderr: "***!" });
     });
   });
@@ -267,10 +270,10 @@ it("npm's script of cmd runs the program", windowsOnly("scripts of cmd"), async 
   const shim = isWine ? SHIM.replace("& goto #_undefined_# 2>NUL || title %COMSPEC% ", "") : SHIM;
   writeFileSync(join(modules, ".bin", "secrets.cmd"), shim.replaceAll("\n", "\r\n"));
   const PATH = [join(modules, ".bin"), dirname(process.execPath), session.env.PATH].join(";");
-  const secrets = (args, input) =>
+  const runSecrets = (args, input) =>
     session.run("cmd", ["/d", "/c", "secrets", ...args], { env: { PATH }, input, cwd: session.directory });
-  assert.deepEqual(await secrets(["set", "token"], "väl ue\n"), ended(""));
-  assert.deepEqual(await secrets(["get", "token"]), ended("väl ue\n"));
-  assert.equal((await secrets(["get", "nope"])).code, 1);
-  assert.equal((await secrets(["bogus"])).code, 2);
+  assert.deepEqual(await runSecrets(["set", "token"], "väl ue\n"), makeResult(""));
+  assert.deepEqual(await runSecrets(["get", "token"]), makeResult("väl ue\n"));
+  assert.equal((await runSecrets(["get", "nope"])).code, 1);
+  assert.equal((await runSecrets(["bogus"])).code, 2);
 });

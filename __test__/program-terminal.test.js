@@ -19,14 +19,15 @@ for (const way of Object.keys(ways)) {
     after(() => session.stop());
 
     /** Runs `secrets` on a terminal. Each step is [text to wait for, text to type]. */
-    const type = (args, steps, env) => runOnTerminal(session, [...ways[way]("secrets"), ...args], steps, env);
-    const get = (name) => runProgram(session, way, "secrets", ["get", name]);
+    const typeInto = (args, steps, env) =>
+      runOnTerminal(session, [...ways[way]("secrets"), ...args], steps, env);
+    const getSecret = (name) => runProgram(session, way, "secrets", ["get", name]);
     const first = "Value of token: ";
     const again = "Repeat the value: ";
 
     it("asks twice for a value, and shows nothing of it", async () => {
       const typed = `${SECRET}\r`;
-      const asked = await type(
+      const asked = await typeInto(
         ["set", "token"],
         [
           [first, typed],
@@ -34,13 +35,13 @@ for (const way of Object.keys(ways)) {
         ],
       );
       assert.deepEqual(asked, { shown: `${first}\n${again}\n`, code: 0, kept: true });
-      assert.equal((await get("token")).stdout, `${SECRET}\n`);
+      assert.equal((await getSecret("token")).stdout, `${SECRET}\n`);
     });
 
     it("takes a long value whole, and what was corrected", async () => {
       const long = "x".repeat(10_000);
       const typed = `wrong\u0015${long}yü\u007f\u007f\r`;
-      const { code, shown } = await type(
+      const { code, shown } = await typeInto(
         ["set", "token"],
         [
           [first, typed],
@@ -48,7 +49,7 @@ for (const way of Object.keys(ways)) {
         ],
       );
       assert.deepEqual([code, shown], [0, `${first}\n${again}\n`]);
-      assert.equal((await get("token")).stdout, `${long}\n`);
+      assert.equal((await getSecret("token")).stdout, `${long}\n`);
     });
 
     it("changes nothing where the two differ, or nothing was typed", async () => {
@@ -59,11 +60,11 @@ for (const way of Object.keys(ways)) {
         [["\u0004"], 1, "no value was entered; nothing was changed"],
       ]) {
         const steps = answers.map((answer, at) => [[first, again][at], answer]);
-        const asked = await type(["set", "token"], steps);
+        const asked = await typeInto(["set", "token"], steps);
         assert.deepEqual([asked.code, asked.kept], [code, true]);
         assert.ok(asked.shown.endsWith(`\nsecrets: ${told}\n`), asked.shown);
       }
-      assert.equal((await get("token")).stdout, "before\n");
+      assert.equal((await getSecret("token")).stdout, "before\n");
     });
 
     it("ends at Ctrl-C, and leaves the terminal as it was", async () => {
@@ -74,11 +75,11 @@ for (const way of Object.keys(ways)) {
           [again, "\u0003"],
         ],
       ]) {
-        const { code, kept, shown } = await type(["set", "token"], steps);
+        const { code, kept, shown } = await typeInto(["set", "token"], steps);
         assert.deepEqual([code, kept], [-SIGINT, true]);
         assert.ok(!shown.includes(SECRET), shown);
       }
-      assert.equal((await get("token")).stdout, "before\n");
+      assert.equal((await getSecret("token")).stdout, "before\n");
     });
 
     it("leaves the terminal to the command that it runs, masked or not", async () => {
@@ -90,14 +91,14 @@ for (const way of Object.keys(ways)) {
         [["--mask"], "***"],
       ]) {
         const args = ["run", ...mask, "--", "sh", "-c", script];
-        const ran = await type(args, [[value, "go on\r"]], { A: "secret:shown" });
+        const ran = await typeInto(args, [[value, "go on\r"]], { A: "secret:shown" });
         assert.deepEqual(ran, { shown: `0 0\n${value}\ngo on\n`, code: 7, kept: true });
       }
     });
 
     it("leaves Ctrl-C to the command that it runs, masked or not", async () => {
       for (const mask of [[], ["--mask"]]) {
-        const run = (script) => type(["run", ...mask, "--", "sh", "-c", script], [["ready", "\u0003"]]);
+        const run = (script) => typeInto(["run", ...mask, "--", "sh", "-c", script], [["ready", "\u0003"]]);
         assert.equal((await run("echo ready; while :; do sleep 0.1; done")).code, -SIGINT);
         const caught = await run("trap 'echo caught; exit 9' INT; echo ready; while :; do sleep 0.1; done");
         assert.equal(caught.code, 9);

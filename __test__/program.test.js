@@ -6,7 +6,7 @@ const { mkdirSync, readFileSync, writeFileSync } = require("node:fs");
 const { join } = require("node:path");
 const { after, before, describe, it } = require("node:test");
 const { secretsIn } = require("./support/client.js");
-const { items, storeItem } = require("./support/items.js");
+const { listItems, storeItem } = require("./support/items.js");
 const { isWindows, linuxOnly } = require("./support/platform.js");
 const { runInBash, runProgram, ways } = require("./support/programs.js");
 const { bun, node } = require("./support/runtimes.js");
@@ -16,27 +16,27 @@ const { assertMode } = require("./support/workspace.js");
 const login = "/org/freedesktop/secrets/collection/login";
 
 /** Returns the result of a program that printed nothing on standard error. */
-const quietly = (stdout, code = 0) => ({ code, signal: null, stdout, stderr: "" });
+const makeResult = (stdout, code = 0) => ({ code, signal: null, stdout, stderr: "" });
 
 /** Returns a function that runs `secrets`: ([arguments], options) → { code, signal, stdout, stderr }. */
-function runner(session, way = "native") {
+function makeRunner(session, way = "native") {
   return (args, options) => runProgram(session, way, "secrets", args, { cwd: session.directory, ...options });
 }
 
 for (const way of Object.keys(ways)) {
   describe(`secrets, ${way},`, () => {
     let session;
-    let secrets;
+    let runSecrets;
     before(async () => {
       session = await startSession();
-      secrets = runner(session, way);
+      runSecrets = makeRunner(session, way);
     });
     after(() => session.stop());
 
     it("keeps the user's secrets as credentials of the service os-secrets", async () => {
-      assert.deepEqual(await secrets(["set", "token"], { input: "väl ue\n" }), quietly(""));
-      assert.deepEqual(await secrets(["get", "token"]), quietly("väl ue\n"));
-      const [{ path, blob, ...item }, ...others] = await items(session);
+      assert.deepEqual(await runSecrets(["set", "token"], { input: "väl ue\n" }), makeResult(""));
+      assert.deepEqual(await runSecrets(["get", "token"]), makeResult("väl ue\n"));
+      const [{ path, blob, ...item }, ...others] = await listItems(session);
       assert.deepEqual(others, []);
       const looks = isWindows
         ? { user: "token", persist: 3, comment: null, alias: null, attributes: 0 }
@@ -49,11 +49,11 @@ for (const way of Object.keys(ways)) {
       const theirs = secretsIn(session, [bun], "bun");
       assert.equal(await theirs.get("os-secrets", "token"), "väl ue");
       await theirs.set({ service: "os-secrets", name: "by-bun", value: "theirs" });
-      assert.deepEqual(await secrets(["get", "by-bun"]), quietly("theirs\n"));
-      assert.deepEqual(await secrets(["list"]), quietly("by-bun\ntoken\n"));
-      assert.deepEqual(await secrets(["delete", "by-bun"]), quietly(""));
+      assert.deepEqual(await runSecrets(["get", "by-bun"]), makeResult("theirs\n"));
+      assert.deepEqual(await runSecrets(["list"]), makeResult("by-bun\ntoken\n"));
+      assert.deepEqual(await runSecrets(["delete", "by-bun"]), makeResult(""));
       assert.equal(await theirs.get("os-secrets", "by-bun"), null);
-      assert.deepEqual(await secrets(["resolve", "secret:token"]), quietly("väl ue\n"));
+      assert.deepEqual(await runSecrets(["resolve", "secret:token"]), makeResult("väl ue\n"));
     });
 
     it("drops one newline of its input, and no more", async () => {
@@ -67,41 +67,44 @@ for (const way of Object.keys(ways)) {
         ["\n\n", "\n"],
         [`${long}\n`, long],
       ]) {
-        assert.deepEqual(await secrets(["set", "input"], { input }), quietly(""));
-        assert.deepEqual(await secrets(["get", "input"]), quietly(`${value}\n`));
+        assert.deepEqual(await runSecrets(["set", "input"], { input }), makeResult(""));
+        assert.deepEqual(await runSecrets(["get", "input"]), makeResult(`${value}\n`));
       }
     });
 
     it("stores nothing that is empty or no text, so that a failed command deletes nothing", async () => {
-      await secrets(["set", "kept"], { input: "kept" });
+      await runSecrets(["set", "kept"], { input: "kept" });
       for (const input of ["", "\n", "\r\n", Buffer.from([0xff]), "a\0b"]) {
-        const { code, stdout, stderr } = await secrets(["set", "kept"], { input });
+        const { code, stdout, stderr } = await runSecrets(["set", "kept"], { input });
         assert.deepEqual([code, stdout], [2, ""]);
         assert.match(stderr, /^secrets: the value (is empty; .*use delete|must be UTF-8 text)/);
       }
-      assert.equal((await secrets(["set", "kept", ""])).code, 2);
-      assert.deepEqual(await secrets(["get", "kept"]), quietly("kept\n"));
+      assert.equal((await runSecrets(["set", "kept", ""])).code, 2);
+      assert.deepEqual(await runSecrets(["get", "kept"]), makeResult("kept\n"));
     });
 
     it("addresses the credentials of any application", async () => {
       const odd = 'имя = "x" 👋 A/B';
       const of = ["--service", "com.example.app"];
-      assert.deepEqual(await secrets(["set", ...of, odd], { input: "value" }), quietly(""));
-      assert.deepEqual(await secrets(["get", odd, ...of]), quietly("value\n"));
-      assert.deepEqual(await secrets(["list", ...of]), quietly(`${odd}\n`));
-      assert.deepEqual(await secrets(["list", ...of, "--json"]), quietly(`${JSON.stringify([odd])}\n`));
+      assert.deepEqual(await runSecrets(["set", ...of, odd], { input: "value" }), makeResult(""));
+      assert.deepEqual(await runSecrets(["get", odd, ...of]), makeResult("value\n"));
+      assert.deepEqual(await runSecrets(["list", ...of]), makeResult(`${odd}\n`));
+      assert.deepEqual(await runSecrets(["list", ...of, "--json"]), makeResult(`${JSON.stringify([odd])}\n`));
       const json = { service: "com.example.app", name: odd, value: "value" };
-      assert.deepEqual(await secrets(["get", "--json", odd, ...of]), quietly(`${JSON.stringify(json)}\n`));
-      assert.equal((await secrets(["get", odd])).code, 2);
-      assert.equal((await secrets(["get", odd, "--service", "other"])).code, 1);
-      assert.deepEqual(await secrets(["delete", odd, ...of]), quietly(""));
-      assert.equal((await secrets(["delete", odd, ...of])).code, 1);
+      assert.deepEqual(
+        await runSecrets(["get", "--json", odd, ...of]),
+        makeResult(`${JSON.stringify(json)}\n`),
+      );
+      assert.equal((await runSecrets(["get", odd])).code, 2);
+      assert.equal((await runSecrets(["get", odd, "--service", "other"])).code, 1);
+      assert.deepEqual(await runSecrets(["delete", odd, ...of]), makeResult(""));
+      assert.equal((await runSecrets(["delete", odd, ...of])).code, 1);
       for (const wrong of [
         ["get", odd, ...of, "--scope", "user"],
         ["get", odd, "--service", ""],
         ["get", "", ...of],
       ]) {
-        assert.equal((await secrets(wrong)).code, 2, wrong.join(" "));
+        assert.equal((await runSecrets(wrong)).code, 2, wrong.join(" "));
       }
     });
   });
@@ -110,19 +113,19 @@ for (const way of Object.keys(ways)) {
 for (const way of Object.keys(ways)) {
   describe(`secrets, ${way}, as well`, () => {
     let session;
-    let secrets;
+    let runSecrets;
     before(async () => {
       session = await startSession();
-      secrets = runner(session, way);
+      runSecrets = makeRunner(session, way);
     });
     after(() => session.stop());
 
-    const bash = (script) => runInBash(session, way, script);
+    const runBash = (script) => runInBash(session, way, script);
 
     it("gives a value in JSON to the letter", async () => {
       const value = 'a "quoted" \\ \u001b\t\u2028 👋';
-      await secrets(["set", "json"], { input: value });
-      const { stdout } = await secrets(["get", "json", "--json"]);
+      await runSecrets(["set", "json"], { input: value });
+      const { stdout } = await runSecrets(["get", "json", "--json"]);
       assert.deepEqual(JSON.parse(stdout), { name: "json", value });
     });
 
@@ -133,9 +136,9 @@ for (const way of Object.keys(ways)) {
       .set("os-secrets", "bytes", Uint8Array.of(0xff, 0x00, 0x0a))`;
       assert.equal((await session.run(node(22)[0], ["-e", source])).code, 0);
       const file = join(session.directory, "bytes");
-      assert.deepEqual(await secrets(["get", "bytes", "-o", file]), quietly(""));
+      assert.deepEqual(await runSecrets(["get", "bytes", "-o", file]), makeResult(""));
       assert.equal(readFileSync(file).toString("hex"), "ff000a0a");
-      assert.equal((await secrets(["get", "bytes", "--json"])).code, 1);
+      assert.equal((await runSecrets(["get", "bytes", "--json"])).code, 1);
     });
 
     it("lets no name steer the terminal", async () => {
@@ -143,21 +146,21 @@ for (const way of Object.keys(ways)) {
       const attributes = { "xdg:schema": "com.oven-sh.bun.Secret", service: "hostile", account: name };
       const label = isWindows ? `hostile/${name}` : "x";
       await storeItem(session, { collection: login, attributes, label, secret: "x" });
-      const { stdout } = await secrets(["list", "--service", "hostile"]);
+      const { stdout } = await runSecrets(["list", "--service", "hostile"]);
       assert.equal(stdout, "a\\u{1b}[2J\\nb\\u{9b}\n");
-      assert.deepEqual(JSON.parse((await secrets(["list", "--service", "hostile", "--json"])).stdout), [
+      assert.deepEqual(JSON.parse((await runSecrets(["list", "--service", "hostile", "--json"])).stdout), [
         name,
       ]);
     });
 
     it("ends quietly where nobody reads on", linuxOnly("a shell"), async () => {
-      await secrets(["set", "pipe"], { input: "x".repeat(500_000) });
+      await runSecrets(["set", "pipe"], { input: "x".repeat(500_000) });
       const line = `"$@" get pipe | head -c 1; echo " \${PIPESTATUS[0]}"`;
-      assert.deepEqual(await bash(line), quietly("x 1\n"));
+      assert.deepEqual(await runBash(line), makeResult("x 1\n"));
     });
 
     it("says where its result cannot be written", linuxOnly("a full disk"), async () => {
-      const { code, stderr } = await bash(`"$@" list >/dev/full`);
+      const { code, stderr } = await runBash(`"$@" list >/dev/full`);
       assert.equal(code, 1);
       assert.match(stderr, /^secrets: Cannot write to standard output: No space left on device/);
     });
@@ -166,7 +169,7 @@ for (const way of Object.keys(ways)) {
       const complete = `source <("$@" completions bash)
       COMP_WORDS=(secrets de); COMP_CWORD=1; _secrets secrets de secrets; echo "\${COMPREPLY[@]}"
       COMP_WORDS=(secrets get --scope r); COMP_CWORD=3; _secrets secrets r --scope; echo "\${COMPREPLY[@]}"`;
-      assert.deepEqual(await bash(complete), quietly("delete\nrepo\n"));
+      assert.deepEqual(await runBash(complete), makeResult("delete\nrepo\n"));
     });
 
     it("gives scripts of completions for all shells", async () => {
@@ -176,26 +179,26 @@ for (const way of Object.keys(ways)) {
         ["fish", /^complete -c secrets/m],
         ["powershell", /Register-ArgumentCompleter/],
       ]) {
-        const { code, stdout } = await secrets(["completions", shell]);
+        const { code, stdout } = await runSecrets(["completions", shell]);
         assert.equal(code, 0);
         assert.match(stdout, mark);
       }
-      assert.equal((await secrets(["completions", "tcsh"])).code, 2);
+      assert.equal((await runSecrets(["completions", "tcsh"])).code, 2);
     });
 
     describe("inject", () => {
       before(async () => {
-        await secrets(["set", "password"], { input: "p$ss\n{{ secret:user }}" });
-        await secrets(["set", "user"], { input: "alice" });
+        await runSecrets(["set", "password"], { input: "p$ss\n{{ secret:user }}" });
+        await runSecrets(["set", "user"], { input: "alice" });
       });
 
       it("fills in references, once, and leaves everything else", async () => {
         const template = "u={{ secret:user }}\np={{secret:password}}\n{{ .Values.x }} {{}} }} {{ secret\r\n";
         const filled = "u=alice\np=p$ss\n{{ secret:user }}\n{{ .Values.x }} {{}} }} {{ secret\r\n";
-        assert.deepEqual(await secrets(["inject"], { input: template }), quietly(filled));
+        assert.deepEqual(await runSecrets(["inject"], { input: template }), makeResult(filled));
         const [input, output] = ["template", "filled"].map((name) => join(session.directory, name));
         writeFileSync(input, template);
-        assert.deepEqual(await secrets(["inject", "-i", "template", "-o", "filled"]), quietly(""));
+        assert.deepEqual(await runSecrets(["inject", "-i", "template", "-o", "filled"]), makeResult(""));
         assert.equal(readFileSync(output, "utf8"), filled);
         assertMode(output, 0o600);
       });
@@ -212,12 +215,12 @@ for (const way of Object.keys(ways)) {
         ]) {
           const output = join(session.directory, "untouched");
           writeFileSync(output, "before");
-          const failed = await secrets(["inject", "-o", output], { input: template });
+          const failed = await runSecrets(["inject", "-o", output], { input: template });
           assert.deepEqual([failed.code, failed.stdout], [code, ""]);
           assert.match(failed.stderr, told);
           assert.equal(readFileSync(output, "utf8"), "before");
         }
-        assert.equal((await secrets(["inject", "-i", "nowhere"])).code, 1);
+        assert.equal((await runSecrets(["inject", "-i", "nowhere"])).code, 1);
       });
     });
 
@@ -233,27 +236,30 @@ REFERENCE=secret:api_key
 
       it("stores each value under its variable's name", async () => {
         writeFileSync(join(session.directory, ".env"), dotenv);
-        const dry = await secrets(["import", ".env", "--dry-run"]);
+        const dry = await runSecrets(["import", ".env", "--dry-run"]);
         assert.deepEqual(dry, {
-          ...quietly("would store api_key\nwould store password\n"),
+          ...makeResult("would store api_key\nwould store password\n"),
           stderr: notes,
         });
-        assert.equal((await secrets(["get", "api_key"])).code, 1);
-        const { code, stdout } = await secrets(["import"], { input: dotenv });
+        assert.equal((await runSecrets(["get", "api_key"])).code, 1);
+        const { code, stdout } = await runSecrets(["import"], { input: dotenv });
         assert.deepEqual([code, stdout], [0, "stored api_key\nstored password\n"]);
-        assert.equal((await secrets(["get", "api_key"])).stdout, "line one\nline two\n");
-        assert.equal((await secrets(["get", "password"])).stdout, "p#$s\n");
-        assert.deepEqual(await secrets(["import", ".env", "-q"]), quietly(""));
+        assert.equal((await runSecrets(["get", "api_key"])).stdout, "line one\nline two\n");
+        assert.equal((await runSecrets(["get", "password"])).stdout, "p#$s\n");
+        assert.deepEqual(await runSecrets(["import", ".env", "-q"]), makeResult(""));
       });
 
       it("keeps names for an application, and goes into the repository where it is told to", async () => {
-        const { stdout } = await secrets(["import", ".env", "--service", "app"]);
+        const { stdout } = await runSecrets(["import", ".env", "--service", "app"]);
         assert.equal(stdout, "stored API_KEY\nstored PASSWORD\n");
-        assert.equal((await secrets(["get", "API_KEY", "--service", "app"])).stdout, "line one\nline two\n");
+        assert.equal(
+          (await runSecrets(["get", "API_KEY", "--service", "app"])).stdout,
+          "line one\nline two\n",
+        );
         const workspace = join(session.directory, "workspace");
         mkdirSync(workspace);
         writeFileSync(join(workspace, "datapackage.json"), "{}");
-        const imported = await secrets(["import", "../.env", "-C", "workspace", "--scope", "repo"]);
+        const imported = await runSecrets(["import", "../.env", "-C", "workspace", "--scope", "repo"]);
         assert.equal(imported.code, 0);
         assert.match(imported.stderr, /^secrets: warning: .*plain text/m);
         assert.deepEqual(JSON.parse(readFileSync(join(workspace, "datapackage.json"), "utf8")), {
@@ -267,29 +273,29 @@ REFERENCE=secret:api_key
           ["Hunter2\n", 1, /line 1/],
           ["NAME=1\nname=2\n", 2, /two variables would become the secret name/],
         ]) {
-          const failed = await secrets(["import"], { input });
+          const failed = await runSecrets(["import"], { input });
           assert.deepEqual([failed.code, failed.stdout], [code, ""]);
           assert.match(failed.stderr, told);
           assert.doesNotMatch(failed.stderr, /Hunter2/);
         }
-        assert.equal((await secrets(["get", "a"])).code, 1);
+        assert.equal((await runSecrets(["get", "a"])).code, 1);
       });
     });
   });
 
   describe(`secrets doctor, ${way},`, linuxOnly("a bus"), () => {
-    async function diagnose(t, options, env) {
+    async function prepareDoctor(t, options, env) {
       const session = await startSession(options);
       t.after(() => session.stop());
-      return { session, examine: (...args) => runner(session, way)(["doctor", ...args], { env }) };
+      return { session, runDoctor: (...args) => makeRunner(session, way)(["doctor", ...args], { env }) };
     }
 
     it("finds nothing wrong with a store that works", async (t) => {
-      const { session, examine } = await diagnose(t);
-      const { code, stdout, stderr } = await examine();
+      const { session, runDoctor } = await prepareDoctor(t);
+      const { code, stdout, stderr } = await runDoctor();
       assert.deepEqual([code, stderr], [0, ""]);
       assert.match(stdout, /^works +yes\nstore +Secret Service\nprovider +gnome-keyring\n/);
-      const { problems, place, ...facts } = JSON.parse((await examine("--json")).stdout);
+      const { problems, place, ...facts } = JSON.parse((await runDoctor("--json")).stdout);
       assert.deepEqual(problems, []);
       assert.deepEqual(facts, {
         works: true,
@@ -333,15 +339,15 @@ REFERENCE=secret:api_key
           /gnome-keyring-daemon --replace --unlock/,
         ],
       ]) {
-        const { session, examine } = await diagnose(t, options, env);
+        const { session, runDoctor } = await prepareDoctor(t, options, env);
         await prepare?.(session);
-        const { code, stdout } = await examine("--json");
+        const { code, stdout } = await runDoctor("--json");
         const { works, problems } = JSON.parse(stdout);
         assert.deepEqual([code, works], [1, false], what);
         const fatal = problems.find((problem) => problem.fatal);
         assert.match(fatal.what, told);
         assert.match(fatal.fix, fix);
-        const text = await examine();
+        const text = await runDoctor();
         assert.equal(text.code, 1);
         assert.ok(text.stdout.includes(`problem: ${fatal.what}\n  ${fatal.fix}\n`), text.stdout);
       }
@@ -349,18 +355,18 @@ REFERENCE=secret:api_key
 
     it("is right: what it finds working works, and what not, not", async (t) => {
       for (const prepare of [() => {}, (session) => session.lock()]) {
-        const { session, examine } = await diagnose(t);
+        const { session, runDoctor } = await prepareDoctor(t);
         await prepare(session);
-        const { code } = await examine();
-        const set = await runner(session, way)(["set", "probe"], { input: "x" });
+        const { code } = await runDoctor();
+        const set = await makeRunner(session, way)(["set", "probe"], { input: "x" });
         assert.equal(set.code, code, set.stderr);
       }
     });
 
     it("takes a locked store for working where it can ask", async (t) => {
-      const { session, examine } = await diagnose(t, {}, { DISPLAY: ":0" });
+      const { session, runDoctor } = await prepareDoctor(t, {}, { DISPLAY: ":0" });
       await session.lock();
-      const { code, stdout } = await examine("--json");
+      const { code, stdout } = await runDoctor("--json");
       const { works, unlocked, problems } = JSON.parse(stdout);
       assert.deepEqual(
         [code, works, unlocked, problems.length, problems[0].fatal],
@@ -370,14 +376,14 @@ REFERENCE=secret:api_key
 
     for (const password of ["", "right % word"])
       it(`mends what it says, password "${password}"`, async (t) => {
-        const { session, examine } = await diagnose(t, { keyring: false });
+        const { session, runDoctor } = await prepareDoctor(t, { keyring: false });
         await session.startKeyring({ password });
         await session.lock();
-        const { problems } = JSON.parse((await examine("--json")).stdout);
+        const { problems } = JSON.parse((await runDoctor("--json")).stdout);
         // In the foreground, the daemon ends with the session.
         const fix = problems[0].fix.replace("--components", "--foreground --components");
         session.start("sh", ["-c", fix]).stdin.end(`${password}\n`);
-        await session.answered(
+        await session.waitForAnswer(
           [
             "org.freedesktop.secrets",
             login,
@@ -387,12 +393,12 @@ REFERENCE=secret:api_key
           ],
           /boolean false/,
         );
-        assert.equal((await examine()).code, 0);
+        assert.equal((await runDoctor()).code, 0);
       });
 
     it("recognizes where it runs", async (t) => {
-      const { examine } = await diagnose(t, { keyring: false }, { WSL_DISTRO_NAME: "Debian" });
-      const { place, problems } = JSON.parse((await examine("--json")).stdout);
+      const { runDoctor } = await prepareDoctor(t, { keyring: false }, { WSL_DISTRO_NAME: "Debian" });
+      const { place, problems } = JSON.parse((await runDoctor("--json")).stdout);
       assert.equal(place, "WSL");
       assert.match(problems[0].what, /systemd in \/etc\/wsl\.conf/);
     });

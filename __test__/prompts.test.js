@@ -3,7 +3,7 @@
 const assert = require("node:assert/strict");
 const { describe, it } = require("node:test");
 const { secretsIn } = require("./support/client.js");
-const { items } = require("./support/items.js");
+const { listItems } = require("./support/items.js");
 const { linuxOnly } = require("./support/platform.js");
 const { bun, runtimes } = require("./support/runtimes.js");
 const { startSession } = require("./support/session.js");
@@ -13,7 +13,7 @@ const canceled = { name: "Error", code: "ERR_SECRETS_USER_CANCELED" };
 const NEVER = "delay 3600000";
 
 /** Starts a session with a locked keyring that has one credential. Its password is "right". */
-async function locked(t) {
+async function startLockedKeyring(t) {
   const session = await startSession({ keyring: false });
   t.after(() => session.stop());
   const prompter = await session.startPrompter();
@@ -27,7 +27,7 @@ async function locked(t) {
 
 describe("a prompt", linuxOnly("a bus"), () => {
   it("that is answered opens the store for get, set and delete", async (t) => {
-    const { session, prompter, ours } = await locked(t);
+    const { session, prompter, ours } = await startLockedKeyring(t);
     await prompter.expect("password right");
     assert.equal(await ours.get(key), "value");
     await session.lock();
@@ -43,7 +43,7 @@ describe("a prompt", linuxOnly("a bus"), () => {
   });
 
   it("that is answered wrong, then right, opens it as well, as for Bun", async (t) => {
-    const { session, prompter, ours } = await locked(t);
+    const { session, prompter, ours } = await startLockedKeyring(t);
     await prompter.expect("password wrong", "password right");
     assert.equal(await ours.get(key), "value");
     await session.lock();
@@ -53,7 +53,7 @@ describe("a prompt", linuxOnly("a bus"), () => {
   });
 
   it("that is canceled rejects get, set and delete, and changes nothing", async (t) => {
-    const { session, prompter, ours } = await locked(t);
+    const { session, prompter, ours } = await startLockedKeyring(t);
     await prompter.expect("cancel");
     await assert.rejects(ours.get(key), canceled);
     await prompter.expect("cancel");
@@ -63,11 +63,11 @@ describe("a prompt", linuxOnly("a bus"), () => {
     await assert.rejects(ours.delete(key), unchanged);
     await prompter.expect("password right");
     assert.equal(await ours.get(key), "value");
-    assert.equal((await items(session)).length, 1);
+    assert.equal((await listItems(session)).length, 1);
   });
 
   it("is shown once for a hundred calls", async (t) => {
-    const { prompter, ours } = await locked(t);
+    const { prompter, ours } = await startLockedKeyring(t);
     // The prompter expects one prompt, and would refuse a second one.
     await prompter.expect("password right");
     const values = await Promise.all(Array.from({ length: 100 }, () => ours.get(key)));
@@ -75,14 +75,14 @@ describe("a prompt", linuxOnly("a bus"), () => {
   });
 
   it("that is canceled ends a hundred calls", async (t) => {
-    const { prompter, ours } = await locked(t);
+    const { prompter, ours } = await startLockedKeyring(t);
     await prompter.expect("cancel");
     const calls = await Promise.allSettled(Array.from({ length: 100 }, () => ours.get(key)));
     for (const { reason } of calls) assert.equal(reason?.code, canceled.code);
   });
 
   it("that is never answered lets all other calls proceed", async (t) => {
-    const { prompter, ours } = await locked(t);
+    const { prompter, ours } = await startLockedKeyring(t);
     await prompter.expect(NEVER, "password right");
     let settled = false;
     ours.get(key).then(
@@ -99,7 +99,7 @@ describe("a prompt", linuxOnly("a bus"), () => {
   });
 
   it("ends with the call's deadline, and is asked but once: its answer serves the next call", async (t) => {
-    const { prompter, ours } = await locked(t);
+    const { prompter, ours } = await startLockedKeyring(t);
     await prompter.expect("delay 5000", "password right");
     const timedOut = { name: "TimeoutError", code: "ERR_SECRETS_TIMEOUT", message: /within 200 ms\./ };
     await assert.rejects(ours.get({ ...key, timeout: 200 }), timedOut);
@@ -111,7 +111,7 @@ describe("a prompt", linuxOnly("a bus"), () => {
   });
 
   it("ends when its service does, and the next call is answered by the next one", async (t) => {
-    const { session, prompter, keyring, ours } = await locked(t);
+    const { session, prompter, keyring, ours } = await startLockedKeyring(t);
     await prompter.expect(NEVER, "password right");
     const waiting = ours.get(key);
     const ended = assert.rejects(waiting, {
@@ -154,7 +154,7 @@ describe("a prompt", linuxOnly("a bus"), () => {
     await prompter.expect("password new");
     await ours.set({ ...key, value: "value" });
     assert.equal(await ours.get(key), "value");
-    const [{ collection }] = await items(session);
+    const [{ collection }] = await listItems(session);
     assert.equal(collection, "/org/freedesktop/secrets/collection/Default_5fkeyring");
   });
 });

@@ -4,8 +4,8 @@ const assert = require("node:assert/strict");
 const { mkdirSync } = require("node:fs");
 const { join } = require("node:path");
 const { describe, it } = require("node:test");
-const { newIdentity } = require("./support/age.js");
-const { passwordStoreIn } = require("./support/helpers.js");
+const { makeIdentity } = require("./support/age.js");
+const { makePasswordStore } = require("./support/helpers.js");
 const { isWindows, linuxOnly } = require("./support/platform.js");
 const { runtimes } = require("./support/runtimes.js");
 const { startSession } = require("./support/session.js");
@@ -26,7 +26,7 @@ const providers = {
     options: (folder) => ({
       provider: "file",
       path: join(folder, "secrets.age"),
-      identity: newIdentity().text,
+      identity: makeIdentity().text,
     }),
   },
   "file, with a passphrase,": {
@@ -43,7 +43,7 @@ const providers = {
     only: helpers,
   },
   "exec, over docker-credential-pass,": {
-    prepare: passwordStoreIn,
+    prepare: makePasswordStore,
     options: () => ({ provider: "exec", command: "/usr/bin/docker-credential-pass" }),
     kind: "helper",
     only: helpers,

@@ -18,7 +18,7 @@ const commandsOf = (page) =>
   );
 
 /** Replaces the values that differ between machines. */
-const settled = (text) => text.replace(/^(bus|place|display) .*$/gm, "$1 …");
+const maskMachineValues = (text) => text.replace(/^(bus|place|display) .*$/gm, "$1 …");
 
 for (const page of pages) {
   it(`the examples of ${page}`, linuxOnly("a shell"), async (t) => {
@@ -38,7 +38,10 @@ for (const page of pages) {
     const env = { PATH, XDG_DATA_HOME: "", XDG_CONFIG_HOME: "" };
     const { stdout } = await session.run("bash", ["--norc", "-c", `exec 2>&1\n${script}`], { cwd, env });
     const expected = examples(page, "console").join("");
-    assert.equal(settled(stdout.replaceAll(session.env.HOME, "/home/me")), settled(expected));
+    assert.equal(
+      maskMachineValues(stdout.replaceAll(session.env.HOME, "/home/me")),
+      maskMachineValues(expected),
+    );
   });
 }
 

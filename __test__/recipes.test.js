@@ -6,7 +6,7 @@ const { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } = requi
 const { createServer } = require("node:net");
 const { join } = require("node:path");
 const { describe, it } = require("node:test");
-const { runApart } = require("./support/apart.js");
+const { runIsolated } = require("./support/apart.js");
 const { blocks: blocksOf, read } = require("./support/documents.js");
 const { linuxOnly } = require("./support/platform.js");
 const { ways } = require("./support/programs.js");
@@ -22,18 +22,18 @@ const recipes = new Map(
 );
 
 /** Lists a recipe's code blocks in a language. */
-function blocks(recipe, language) {
+function findBlocks(recipe, language) {
   const found = blocksOf(recipes.get(recipe)).filter((block) => block.language === language);
   return found.map(({ text }) => text);
 }
 
 /** Returns the commands of a recipe as a script. */
-const commands = (recipe, index = 0) => blocks(recipe, "console")[index].replace(/^\$ /gm, "");
+const readCommands = (recipe, index = 0) => findBlocks(recipe, "console")[index].replace(/^\$ /gm, "");
 
 const [secrets] = ways.native("secrets");
 
 /** Starts a session without a bus and with `secrets` on its path. */
-async function prepare(t) {
+async function prepareServer(t) {
   const session = await startSession({ bus: false });
   t.after(() => session.stop());
   session.env.PATH = `${join(secrets, "..")}:${session.env.PATH}`;
@@ -54,7 +54,7 @@ async function prepare(t) {
 }
 
 /** Runs a bash script. Returns its standard output and error. */
-async function bash(session, script, { cwd = session.env.HOME, env = {} } = {}) {
+async function runBash(session, script, { cwd = session.env.HOME, env = {} } = {}) {
   const { code, stdout, stderr } = await session.run("bash", ["--norc", "-euc", `exec 2>&1\n${script}`], {
     cwd,
     env,
@@ -63,13 +63,13 @@ async function bash(session, script, { cwd = session.env.HOME, env = {} } = {}) 
   return stdout;
 }
 
-/** Does the same as `bash`, but with empty private folders in place of these. */
-async function apart(session, folders, script) {
+/** Does the same as `runBash`, but with empty private folders in place of these. */
+async function runWithEmptyFolders(session, folders, script) {
   const mounts = folders
     .map((folder) => `mkdir -p ${folder}; mount -t tmpfs -o mode=755 tmpfs ${folder}`)
     .join("\n");
   const whole = `exec 2>&1\n${mounts}\n${script}`;
-  const { code, stdout, stderr } = await runApart(session, whole, [], { cwd: session.env.HOME });
+  const { code, stdout, stderr } = await runIsolated(session, whole, [], { cwd: session.env.HOME });
   assert.equal(code, 0, stdout + stderr);
   return stdout;
 }
@@ -80,9 +80,9 @@ it("the recipes are those that are tested here", () => {
 
 describe("the recipe for", linuxOnly("recipes for Linux"), () => {
   it("systemd", async (t) => {
-    const { session, app } = await prepare(t);
-    const [unit] = blocks("systemd", "ini");
-    const setting = (name) => new RegExp(`^${name}=(.*)$`, "m").exec(unit)[1];
+    const { session, app } = await prepareServer(t);
+    const [unit] = findBlocks("systemd", "ini");
+    const readSetting = (name) => new RegExp(`^${name}=(.*)$`, "m").exec(unit)[1];
     // systemd itself checks the unit. The program that it names must exist.
     const file = join(session.directory, "my-server.service");
     writeFileSync(
@@ -94,13 +94,13 @@ describe("the recipe for", linuxOnly("recipes for Linux"), () => {
     // As under systemd, the server runs as the service's user, with the unit's environment and the identity
     // in a file. If the test does not run as root, it cannot become another user and uses its own.
     const isRoot = process.getuid() === 0;
-    const as = isRoot ? `runuser -u ${setting("User")} -- ` : "";
+    const as = isRoot ? `runuser -u ${readSetting("User")} -- ` : "";
     const recipe = isRoot
-      ? commands("systemd")
-      : commands("systemd").replace(/runuser .*? -- | -o my-server/g, "");
+      ? readCommands("systemd")
+      : readCommands("systemd").replace(/runuser .*? -- | -o my-server/g, "");
     const change = recipe.trim().split("\n").at(-1).replace("ghp_example", "ghp_second");
-    const [name, source] = setting("LoadCredential").split(":");
-    const [program] = setting("ExecStart").split(" ").slice(1);
+    const [name, source] = readSetting("LoadCredential").split(":");
+    const [program] = readSetting("ExecStart").split(" ").slice(1);
     const credentials = "/run/credentials/my-server.service";
     const accounts = join(session.directory, "etc");
     const script = `
@@ -110,30 +110,30 @@ describe("the recipe for", linuxOnly("recipes for Linux"), () => {
       ${recipe}
       ${change}
       unset OS_SECRETS_IDENTITY OS_SECRETS_FILE
-      [ $(stat -c %a /var/lib/my-server) = ${setting("StateDirectoryMode").slice(1)} ]
+      [ $(stat -c %a /var/lib/my-server) = ${readSetting("StateDirectoryMode").slice(1)} ]
       mkdir -p ${credentials}
       install -m 444 ${source} ${credentials}/${name}
-      ${as}env -i CREDENTIALS_DIRECTORY=${credentials} ${setting("Environment")} /opt/node ${program}`;
+      ${as}env -i CREDENTIALS_DIRECTORY=${credentials} ${readSetting("Environment")} /opt/node ${program}`;
     // Programs find users in /etc, so the test has a private /etc too.
     const known = `mkdir ${accounts}; cd /etc; cp -a passwd group shadow pam.d login.defs security ${accounts} || :
       echo "my-server:x:64321:64321::/nonexistent:/usr/sbin/nologin" >>${accounts}/passwd
       echo "my-server:x:64321:" >>${accounts}/group
       mount --bind ${accounts} /etc; cd ${session.env.HOME}`;
-    const printed = await apart(session, ["/var/lib", "/run", "/opt"], `${known}\n${script}`);
+    const printed = await runWithEmptyFolders(session, ["/var/lib", "/run", "/opt"], `${known}\n${script}`);
     assert.match(printed, /^age1\w+\n/m);
     assert.equal(printed.trim().split("\n").at(-1), "ghp_second");
   });
 
   it("Docker", async (t) => {
-    const { session, app } = await prepare(t);
-    const [image] = blocks("Docker", "dockerfile");
-    const [compose] = blocks("Docker", "yaml");
+    const { session, app } = await prepareServer(t);
+    const [image] = findBlocks("Docker", "dockerfile");
+    const [compose] = findBlocks("Docker", "yaml");
     const environment = /^ENV (.*)$/m.exec(image)[1];
     const [, , secret] = /^secrets:\n {2}(\S+):\n {4}file: (\S+)$/m.exec(compose).map((each) => each);
     const name = /^secrets:\n {2}(\S+):/m.exec(compose)[1];
     assert.ok(compose.includes(`secrets: ["${name}"]`) && compose.includes('["data:/data"]'));
-    const store = /\| docker compose run .*? my-server npx (.*)$/m.exec(commands("Docker"))[1];
-    const value = /^(.*?) \|/.exec(commands("Docker"))[1];
+    const store = /\| docker compose run .*? my-server npx (.*)$/m.exec(readCommands("Docker"))[1];
+    const value = /^(.*?) \|/.exec(readCommands("Docker"))[1];
     const script = `
       cd ${session.directory}; secrets init identity
       mkdir /run/secrets; touch /run/secrets/${name}; mount --bind ${secret} /run/secrets/${name}
@@ -142,13 +142,13 @@ describe("the recipe for", linuxOnly("recipes for Linux"), () => {
       env -i ${environment} ${process.execPath} ${app}/server.js`;
     // The image has /data in its root folder. Here the root folder is the machine's, so it is /srv/data.
     const moved = script.replaceAll("/data", "/srv/data");
-    const printed = await apart(session, ["/run", "/srv"], moved);
+    const printed = await runWithEmptyFolders(session, ["/run", "/srv"], moved);
     assert.equal(printed.trim().split("\n").at(-1), "ghp_example");
   });
 
   it("GitHub Actions", async (t) => {
-    const { session, app } = await prepare(t);
-    const [workflow] = blocks("GitHub Actions", "yaml");
+    const { session, app } = await prepareServer(t);
+    const [workflow] = findBlocks("GitHub Actions", "yaml");
     const env = Object.fromEntries(
       [...workflow.matchAll(/^ {6}([A-Z_]+): (.*)$/gm)].map(([, name, value]) => [name, value]),
     );
@@ -160,7 +160,7 @@ describe("the recipe for", linuxOnly("recipes for Linux"), () => {
     ]);
     const steps = /run: \|\n((?: {10}.*\n)+)/.exec(workflow)[1];
     const git = `git init -q; git config user.name x; git config user.email x@example.com`;
-    await bash(session, `secrets init; ${git}; ${commands("GitHub Actions")} git commit -qm store`, {
+    await runBash(session, `secrets init; ${git}; ${readCommands("GitHub Actions")} git commit -qm store`, {
       cwd: app,
     });
     // The runner has a clone, with git's file modes, and the identity as text.
@@ -172,7 +172,7 @@ describe("the recipe for", linuxOnly("recipes for Linux"), () => {
       join(session.env.HOME, ".config", "os-secrets", "identity"),
       "utf8",
     );
-    const printed = await bash(
+    const printed = await runBash(
       session,
       `umask 022; git clone -q . ../clone; cp -r node_modules deploy.js ../clone; cd ../clone; rm -r $HOME/.config\n${steps}`,
       { cwd: app, env },
@@ -181,7 +181,7 @@ describe("the recipe for", linuxOnly("recipes for Linux"), () => {
   });
 
   it("SSH", async (t) => {
-    const { session } = await prepare(t);
+    const { session } = await prepareServer(t);
     const port = await new Promise((resolve) => {
       const server = createServer().listen(0, "127.0.0.1", () => {
         const { port: free } = server.address();
@@ -189,7 +189,7 @@ describe("the recipe for", linuxOnly("recipes for Linux"), () => {
       });
     });
     const at = (name) => join(session.directory, name);
-    await bash(
+    await runBash(
       session,
       `ssh-keygen -q -t ed25519 -N '' -f ${at("host")}; ssh-keygen -q -t ed25519 -N '' -f ${at("user")}`,
     );
@@ -200,9 +200,9 @@ describe("the recipe for", linuxOnly("recipes for Linux"), () => {
       `ListenAddress 127.0.0.1\nPort ${port}\nHostKey ${at("host")}\nAuthorizedKeysFile ${at("user.pub")}\nStrictModes no\n` +
         `UsePAM no\nPidFile none\nPermitRootLogin yes\nSetEnv HOME=${HOME} PATH=${PATH}\n`,
     );
-    const [sshd] = (await bash(session, "command -v sshd || echo /usr/sbin/sshd")).split("\n");
+    const [sshd] = (await runBash(session, "command -v sshd || echo /usr/sbin/sshd")).split("\n");
     // sshd needs this folder if root runs it.
-    await bash(session, '[ -d /run/sshd ] || [ "$(id -u)" != 0 ] || mkdir -m 755 /run/sshd');
+    await runBash(session, '[ -d /run/sshd ] || [ "$(id -u)" != 0 ] || mkdir -m 755 /run/sshd');
     const server = session.start(sshd, ["-D", "-e", "-f", at("sshd_config")]);
     await new Promise((resolve, reject) => {
       let said = "";
@@ -212,23 +212,23 @@ describe("the recipe for", linuxOnly("recipes for Linux"), () => {
       });
       server.once("exit", () => reject(new Error(said)));
     });
-    const ssh = (script) =>
-      bash(
+    const runOverSsh = (script) =>
+      runBash(
         session,
         `ssh -q -F none -i ${at("user")} -p ${port} -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null 127.0.0.1 'bash -l -eu' <<'REMOTE'\n[ "$HOME" = ${HOME} ]\nexport PATH="${PATH}"\n${script}\nREMOTE`,
       );
-    assert.equal((await ssh(commands("SSH"))).trim().split("\n").at(-1), "ghp_example");
+    assert.equal((await runOverSsh(readCommands("SSH"))).trim().split("\n").at(-1), "ghp_example");
     // Another login finds the secret, because the profile has the settings.
-    assert.match(await ssh("secrets get github_token 2>/dev/null"), /^ghp_example$/m);
+    assert.match(await runOverSsh("secrets get github_token 2>/dev/null"), /^ghp_example$/m);
   });
 
   it("WSL", async (t) => {
-    const { session } = await prepare(t);
+    const { session } = await prepareServer(t);
     const env = { WSL_DISTRO_NAME: "Debian" };
     const bare = await session.run("secrets", ["doctor"], { env });
     assert.equal(bare.code, 1);
     assert.match(bare.stdout, /This is WSL.*use an encrypted file \(OS_SECRETS_PROVIDER=file\)/);
-    const printed = await bash(session, commands("WSL"), { env });
+    const printed = await runBash(session, readCommands("WSL"), { env });
     assert.match(printed, /^works {7}yes\nstore {7}encrypted file$/m);
   });
 });

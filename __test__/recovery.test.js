@@ -15,13 +15,13 @@ const { bun, runtimes } = require("./support/runtimes.js");
 const { startSession } = require("./support/session.js");
 
 const key = { service: "recovery", name: "name" };
-const platformError = (message) => ({ name: "Error", code: "ERR_SECRETS_PLATFORM_ERROR", message });
-const noService = platformError(
+const makePlatformError = (message) => ({ name: "Error", code: "ERR_SECRETS_PLATFORM_ERROR", message });
+const noService = makePlatformError(
   /nothing on the D-Bus session bus provides org\.freedesktop\.secrets.*Install/,
 );
-const noBus = platformError(/there is no usable D-Bus session bus.*dbus-run-session/);
+const noBus = makePlatformError(/there is no usable D-Bus session bus.*dbus-run-session/);
 
-async function withClient(t, { keyring = true, env = {} } = {}) {
+async function prepareClient(t, { keyring = true, env = {} } = {}) {
   const session = await startSession({ keyring: false });
   t.after(() => session.stop());
   return {
@@ -33,7 +33,7 @@ async function withClient(t, { keyring = true, env = {} } = {}) {
 
 describe("recovery", linuxOnly("a bus"), () => {
   it("follows a restarted keyring", async (t) => {
-    const { session, keyring, ours } = await withClient(t);
+    const { session, keyring, ours } = await prepareClient(t);
     await ours.set({ ...key, value: "value" });
     let running = keyring;
     for (let times = 0; times < 3; times++) {
@@ -51,7 +51,7 @@ describe("recovery", linuxOnly("a bus"), () => {
   });
 
   it("says so while there is no service, and goes on once there is", async (t) => {
-    const { session, ours } = await withClient(t, { keyring: false });
+    const { session, ours } = await prepareClient(t, { keyring: false });
     await assert.rejects(ours.get(key), noService);
     await assert.rejects(ours.set({ ...key, value: "value" }), noService);
     const keyring = await session.startKeyring();
@@ -81,7 +81,7 @@ describe("recovery", linuxOnly("a bus"), () => {
   });
 
   it("follows a keyring that takes the name over", async (t) => {
-    const { session, keyring, ours } = await withClient(t);
+    const { session, keyring, ours } = await prepareClient(t);
     await ours.set({ ...key, value: "value" });
     const other = ["--foreground", "--replace", "--unlock", "--components=secrets"];
     const gone = once(keyring, "exit");
@@ -130,7 +130,7 @@ describe("recovery", linuxOnly("a bus"), () => {
   });
 
   it("is what Bun's own does not do", async (t) => {
-    const { session, keyring } = await withClient(t);
+    const { session, keyring } = await prepareClient(t);
     const theirs = secretsIn(session, [bun], "bun");
     await theirs.set({ ...key, value: "value" });
     await session.end(keyring);
@@ -156,9 +156,9 @@ describe("where the bus is", linuxOnly("a bus"), () => {
     ["that is no address", "nonsense", /it is not a D-Bus address/],
   ]) {
     it(`an address ${label} is refused`, async (t) => {
-      const { ours } = await withClient(t, { env: { DBUS_SESSION_BUS_ADDRESS: address } });
+      const { ours } = await prepareClient(t, { env: { DBUS_SESSION_BUS_ADDRESS: address } });
       await assert.rejects(ours.get(key), noBus);
-      await assert.rejects(ours.get(key), platformError(reason));
+      await assert.rejects(ours.get(key), makePlatformError(reason));
     });
   }
 
@@ -173,10 +173,10 @@ describe("where the bus is", linuxOnly("a bus"), () => {
 
   it("without any it is said what was looked for", async (t) => {
     const env = { DBUS_SESSION_BUS_ADDRESS: undefined, XDG_RUNTIME_DIR: undefined };
-    const { ours } = await withClient(t, { env });
+    const { ours } = await prepareClient(t, { env });
     await assert.rejects(
       ours.get(key),
-      platformError(/neither DBUS_SESSION_BUS_ADDRESS nor XDG_RUNTIME_DIR is set/),
+      makePlatformError(/neither DBUS_SESSION_BUS_ADDRESS nor XDG_RUNTIME_DIR is set/),
     );
   });
 
@@ -186,13 +186,13 @@ describe("where the bus is", linuxOnly("a bus"), () => {
   ]) {
     it(`says what ${label} has to do with it`, async (t) => {
       const env = { DBUS_SESSION_BUS_ADDRESS: undefined, XDG_RUNTIME_DIR: undefined, ...variables };
-      const { ours } = await withClient(t, { env });
-      await assert.rejects(ours.get(key), platformError(words));
+      const { ours } = await prepareClient(t, { env });
+      await assert.rejects(ours.get(key), makePlatformError(words));
     });
   }
 
   it("a socket that hangs up is no bus", async (t) => {
-    const { session, ours } = await withClient(t, { env: {} });
+    const { session, ours } = await prepareClient(t, { env: {} });
     const server = createServer((socket) => socket.destroy());
     server.listen(join(session.directory, "hangs-up"));
     t.after(() => server.close());
@@ -219,7 +219,7 @@ describe("where the bus is", linuxOnly("a bus"), () => {
       const ours = secretsIn(session, runtimes["Node 20"], "os-secrets", { env });
       await assert.rejects(
         ours.get(key),
-        platformError(/it belongs to user 65534, and this process runs as user 0/),
+        makePlatformError(/it belongs to user 65534, and this process runs as user 0/),
       );
     });
   }

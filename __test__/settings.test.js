@@ -15,10 +15,10 @@ const { tmpdir } = require("node:os");
 const { join } = require("node:path");
 const { describe, it } = require("node:test");
 const { openStore } = require("..");
-const { identityIn } = require("./support/age.js");
-const { runApart } = require("./support/apart.js");
-const { helperIn } = require("./support/helpers.js");
-const { items } = require("./support/items.js");
+const { writeIdentity } = require("./support/age.js");
+const { runIsolated } = require("./support/apart.js");
+const { writeHelper } = require("./support/helpers.js");
+const { listItems } = require("./support/items.js");
 const { exceptOnWine, isWindows, isWine, linuxOnly } = require("./support/platform.js");
 const { bun, node: nodeOf, root, runtimes } = require("./support/runtimes.js");
 const { startSession } = require("./support/session.js");
@@ -27,7 +27,7 @@ const node = nodeOf(22);
 const INVALID = "ERR_SECRETS_INVALID_SETTING";
 
 /** Starts a session. Returns it with a function that runs a program in it and returns its output. */
-async function prepare(t, options = { bus: false }) {
+async function prepareSession(t, options = { bus: false }) {
   const session = await startSession(options);
   t.after(() => session.stop());
   const run = async (source, env, [command, ...args] = node, cwd = session.directory) => {
@@ -39,13 +39,13 @@ async function prepare(t, options = { bus: false }) {
     assert.equal(stderr, "");
     return stdout;
   };
-  return { session, run, identity: identityIn(session.directory) };
+  return { session, run, identity: writeIdentity(session.directory) };
 }
 
 describe("OS_SECRETS_PROVIDER", () => {
   for (const [name, runtime] of Object.entries(runtimes)) {
     it(`chooses the encrypted file for the whole process, under ${name}`, async (t) => {
-      const { session, run, identity } = await prepare(t);
+      const { session, run, identity } = await prepareSession(t);
       const env = { OS_SECRETS_PROVIDER: "file", OS_SECRETS_IDENTITY: identity.path };
       const source = `await secrets.set("s", "n", "value");
         await told(openStore().get("s", "n"));
@@ -60,7 +60,7 @@ describe("OS_SECRETS_PROVIDER", () => {
   }
 
   it("is refused by every call where it is wrong, with its name", async (t) => {
-    const { run } = await prepare(t);
+    const { run } = await prepareSession(t);
     const source = `await told(secrets.get("s", "n")); await told(openStore().list()); await told(resolve("secret:a"));
       await told(openStore({ provider: "memory" }).list());`;
     const lines = (await run(source, { OS_SECRETS_PROVIDER: "exec" })).trim().split("\n");
@@ -71,7 +71,7 @@ describe("OS_SECRETS_PROVIDER", () => {
   });
 
   it("is never changed by a failure, nor by the program", async (t) => {
-    const { run, identity, session } = await prepare(t, { bus: true });
+    const { run, identity, session } = await prepareSession(t, { bus: true });
     const env = {
       OS_SECRETS_PROVIDER: "file",
       OS_SECRETS_IDENTITY: identity.path,
@@ -83,14 +83,14 @@ describe("OS_SECRETS_PROVIDER", () => {
     const [first, second] = (await run(source, env)).split("\n");
     assert.match(first, /Cannot (make|use) .*identity/);
     assert.equal(first, second);
-    assert.deepEqual(await items(session), []);
+    assert.deepEqual(await listItems(session), []);
   });
 
   it(
     "cannot be set by the .env of a repository that Bun loads",
     exceptOnWine("a Bun that finds .env files"),
     async (t) => {
-      const { run, session } = await prepare(t);
+      const { run, session } = await prepareSession(t);
       const repository = join(session.directory, "repository");
       mkdirSync(repository);
       writeFileSync(join(repository, ".env"), "OS_SECRETS_PROVIDER=file\nOS_SECRETS_PASSPHRASE=known\n");
@@ -100,7 +100,7 @@ describe("OS_SECRETS_PROVIDER", () => {
       // If the operating system's store works here, it has the credential.
       assert.match(told, isWindows ? /^null$/ : /^ERR_SECRETS_PLATFORM_ERROR: .*D-Bus/);
       assert.ok(!existsSync(join(session.data, "os-secrets")));
-      if (isWindows) assert.equal((await items(session)).length, 1);
+      if (isWindows) assert.equal((await listItems(session)).length, 1);
     },
   );
 });
@@ -109,7 +109,7 @@ describe("what unlocks the encrypted file", () => {
   const read = `await told(openStore({ provider: "file" }).get("s", "n"));`;
 
   it("is an identity as text or file, where a program or the environment gives it", async (t) => {
-    const { run, identity } = await prepare(t);
+    const { run, identity } = await prepareSession(t);
     const env = { OS_SECRETS_IDENTITY: identity.path };
     await run(`await secrets.set("s", "n", "value");`, { ...env, OS_SECRETS_PROVIDER: "file" });
     const line = identity.text.split("\n").find((each) => each.startsWith("AGE-SECRET-KEY-1"));
@@ -127,7 +127,7 @@ describe("what unlocks the encrypted file", () => {
   });
 
   it("is an identity that systemd or a container gives", linuxOnly("file modes"), async (t) => {
-    const { run, identity, session } = await prepare(t);
+    const { run, identity, session } = await prepareSession(t);
     const env = { OS_SECRETS_IDENTITY: identity.path };
     await run(`await secrets.set("s", "n", "value");`, { ...env, OS_SECRETS_PROVIDER: "file" });
     const credentials = join(session.directory, "credentials");
@@ -150,15 +150,15 @@ describe("what unlocks the encrypted file", () => {
     const source = join(session.directory, "program.cjs");
     const script = `mount -t tmpfs -o mode=755 tmpfs /run; mkdir /run/secrets; cp "$IDENTITY" /run/secrets/os-secrets.identity
       chmod 444 /run/secrets/os-secrets.identity; exec "$@"`;
-    const { stdout, stderr } = await runApart(session, script, [...node, source], {
+    const { stdout, stderr } = await runIsolated(session, script, [...node, source], {
       env: { IDENTITY: provided },
     });
     assert.equal(stdout, '"value"\n', stderr);
   });
 
   it("is found in an order, of which the first counts", async (t) => {
-    const { run, identity, session } = await prepare(t);
-    const wrong = identityIn(session.directory, "wrong");
+    const { run, identity, session } = await prepareSession(t);
+    const wrong = writeIdentity(session.directory, "wrong");
     await run(`await secrets.set("s", "n", "value");`, {
       OS_SECRETS_PROVIDER: "file",
       OS_SECRETS_IDENTITY: identity.path,
@@ -183,7 +183,7 @@ describe("what unlocks the encrypted file", () => {
   });
 
   it("is named where it is wrong, and shown nowhere", async (t) => {
-    const { run, identity, session } = await prepare(t);
+    const { run, identity, session } = await prepareSession(t);
     const file = (name, text, mode) => {
       const path = join(session.directory, name);
       writeFileSync(path, text);
@@ -191,9 +191,9 @@ describe("what unlocks the encrypted file", () => {
       return path;
     };
     const secret = identity.text.split("\n").at(-2);
-    const open = file("open", identity.text, 0o666);
+    const openHelper = file("open", identity.text, 0o666);
     const ofLinux = [
-      [{ OS_SECRETS_IDENTITY: open }, /can be written by other users. Run: chmod go-w/],
+      [{ OS_SECRETS_IDENTITY: openHelper }, /can be written by other users. Run: chmod go-w/],
       [{ OS_SECRETS_IDENTITY: "/dev/null" }, /not a regular file/],
     ];
     for (const [env, why] of [
@@ -224,7 +224,7 @@ describe("what unlocks the encrypted file", () => {
   });
 
   it("is not taken where others can read it", async (t) => {
-    const { run, identity, session } = await prepare(t);
+    const { run, identity, session } = await prepareSession(t);
     mkdirSync(join(session.configuration, "os-secrets"));
     const own = join(session.configuration, "os-secrets", "identity");
     writeFileSync(own, identity.text, { mode: 0o644 });
@@ -241,33 +241,33 @@ describe("what unlocks the encrypted file", () => {
 });
 
 describe("the options of openStore", () => {
-  const throws = (options, why) => {
+  const expectError = (options, why) => {
     const is = (error) => error.code === INVALID && !(error instanceof TypeError) && why.test(error.message);
     assert.throws(() => openStore(options), is, JSON.stringify(options));
   };
 
   it("are checked at once", () => {
-    throws({ provider: "files" }, /'options.provider'/);
-    throws({ provider: "constructor" }, /'options.provider'/);
-    throws({ path: "/x" }, /'options.path' is not an option of a store without a 'provider'/);
-    throws({ provider: "os", path: "/x" }, /'options.path' is not an option of the provider `os`/);
-    throws({ provider: "file", paht: "/x" }, /'options.paht'/);
+    expectError({ provider: "files" }, /'options.provider'/);
+    expectError({ provider: "constructor" }, /'options.provider'/);
+    expectError({ path: "/x" }, /'options.path' is not an option of a store without a 'provider'/);
+    expectError({ provider: "os", path: "/x" }, /'options.path' is not an option of the provider `os`/);
+    expectError({ provider: "file", paht: "/x" }, /'options.paht'/);
     const helper = { provider: "exec", command: process.execPath };
-    throws({ ...helper, timeout: 0 }, /'options.timeout'/);
-    throws({ provider: "file", path: 1 }, /'options.path'/);
-    throws({ provider: "file", path: "" }, /'options.path'/);
-    throws({ provider: "file", identity: "a\0b" }, /'options.identity'/);
-    throws({ provider: "file", identity: "x", passphrase: "y" }, /Only one/);
-    throws({ provider: "exec" }, /'options.command'/);
-    throws({ provider: "exec", command: "docker-credential-pass" }, /absolute path/);
-    throws({ ...helper, env: { A: 1 } }, /'options.env'/);
-    throws({ ...helper, env: { "A=B": "" } }, /'options.env'/);
-    throws({ ...helper, timeout: -1 }, /'options.timeout'/);
-    throws({ ...helper, timeout: "1" }, /'options.timeout'/);
+    expectError({ ...helper, timeout: 0 }, /'options.timeout'/);
+    expectError({ provider: "file", path: 1 }, /'options.path'/);
+    expectError({ provider: "file", path: "" }, /'options.path'/);
+    expectError({ provider: "file", identity: "a\0b" }, /'options.identity'/);
+    expectError({ provider: "file", identity: "x", passphrase: "y" }, /Only one/);
+    expectError({ provider: "exec" }, /'options.command'/);
+    expectError({ provider: "exec", command: "docker-credential-pass" }, /absolute path/);
+    expectError({ ...helper, env: { A: 1 } }, /'options.env'/);
+    expectError({ ...helper, env: { "A=B": "" } }, /'options.env'/);
+    expectError({ ...helper, timeout: -1 }, /'options.timeout'/);
+    expectError({ ...helper, timeout: "1" }, /'options.timeout'/);
   });
 
   it("open nothing before the first call", async (t) => {
-    const { session, identity } = await prepare(t);
+    const { session, identity } = await prepareSession(t);
     const path = join(session.directory, "deep", "secrets.age");
     const none = join(session.directory, "none");
     const file = openStore({ provider: "file", path, identity: none });
@@ -291,13 +291,13 @@ describe("the options of openStore", () => {
 
 describe("a helper program", () => {
   /**
-   * Opens a store over a helper that runs a script: see `helperIn`. `beside` returns the path of a helper's
-   * file.
+   * Opens a store over a helper that runs a script: see `writeHelper`. `beside` returns the path of a
+   * helper's file.
    */
   const open = (t, script, options) => {
     const folder = mkdtempSync(join(tmpdir(), "os-secrets-helper-"));
     t.after(() => rmSync(folder, { recursive: true, maxRetries: 5 }));
-    const helper = helperIn(folder, script);
+    const helper = writeHelper(folder, script);
     return { beside: (name) => join(folder, `helper.${name}`), store: openStore({ ...helper, ...options }) };
   };
 
@@ -318,7 +318,7 @@ describe("a helper program", () => {
     const pid = Number(readFileSync(beside("pid"), "utf8"));
     for (let left = 100; isRunning(pid); left--) {
       await new Promise((resolve) => setTimeout(resolve, 20));
-      assert.ok(left > 1, "it runs on");
+      assert.ok(left > 1, `process ${pid} still runs`);
     }
     await assert.rejects(store.get({ service: "s", name: "n", timeout: 100 }), {
       code: "ERR_SECRETS_TIMEOUT",
@@ -326,7 +326,7 @@ describe("a helper program", () => {
   });
 
   /** Returns a helper's script that stores one value in a file. It runs `before` first. */
-  const keeper = (before) => `const kept = beside("value");
+  const makeKeeperScript = (before) => `const kept = beside("value");
     const keep = (text) => {
       writeFileSync(beside(process.pid), text);
       renameSync(beside(process.pid), kept);
@@ -339,7 +339,7 @@ describe("a helper program", () => {
     answer(readFileSync(kept, "utf8"));`;
 
   it("gets one change at a time, and keeps what was stored last", async (t) => {
-    const { store } = open(t, keeper(""));
+    const { store } = open(t, makeKeeperScript(""));
     for (let round = 0; round < 5; round++) {
       const values = ["a", "b", "c", "d"].map((letter) => `${letter} ${round}`);
       await Promise.all(values.map((value) => store.set("s", "n", value)));
@@ -349,7 +349,7 @@ describe("a helper program", () => {
 
   it("is not told to delete what it has stored and cannot give back now", async (t) => {
     const locked = `if (operation === "get" && existsSync(beside("locked"))) process.exit(2);`;
-    const { store, beside } = open(t, keeper(locked));
+    const { store, beside } = open(t, makeKeeperScript(locked));
     await store.set("s", "n", "first");
     writeFileSync(beside("locked"), "");
     await assert.rejects(store.set("s", "n", "second"), /failed at get.*may still have been made/);
@@ -359,7 +359,7 @@ describe("a helper program", () => {
 
   it("is told to delete a part of a value, and nothing else", async (t) => {
     const cut = `if (operation === "store") { keep(input.replace(" and more", "")); process.exit(); }`;
-    const cutting = open(t, keeper(cut)).store;
+    const cutting = open(t, makeKeeperScript(cut)).store;
     await assert.rejects(cutting.set("s", "n", "value and more"), /keeps only a part of this value/);
     assert.equal(await cutting.get("s", "n"), null);
     // The error does not say that the change may have been made, because the helper has deleted the part.
@@ -373,7 +373,7 @@ describe("a helper program", () => {
     // In this case another program stores its own value at the same time.
     const theirs = JSON.stringify({ Username: "n", Secret: "theirs" });
     const other = `if (operation === "store") { keep(${JSON.stringify(theirs)}); process.exit(); }`;
-    const { store } = open(t, keeper(other));
+    const { store } = open(t, makeKeeperScript(other));
     await assert.rejects(store.set("s", "n", "value"), /something else than was stored/);
     assert.equal(await store.get("s", "n"), "theirs");
   });

@@ -24,6 +24,6 @@ it(
     assert.equal(code, 0, texts.stderr);
     const { calls, restarts, failures } = JSON.parse(texts.stdout);
     assert.deepEqual({ calls, restarts }, { calls: 3000, restarts: 3 });
-    assert.ok(failures > 0, "no call met a keyring that was away");
+    assert.ok(failures > 0, "no call failed while the keyring was down");
   },
 );

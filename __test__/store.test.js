@@ -13,7 +13,7 @@ const { startSession } = require("./support/session.js");
  * Runs a program in a session and returns its output. It can use `store`, `secrets`, and `show`, which prints
  * JSON.
  */
-async function program(session, [command, ...args], source, env = {}) {
+async function runWithStore(session, [command, ...args], source, env = {}) {
   const text = `
     const { openStore, secrets } = require(${JSON.stringify(root)});
     const show = (...values) => console.log(values.map((value) => JSON.stringify(value ?? null)).join(" "));
@@ -26,8 +26,8 @@ async function program(session, [command, ...args], source, env = {}) {
   return stdout;
 }
 
-const entry = (service, name) => ({ service, name });
-const json = (...values) => values.map((value) => JSON.stringify(value)).join(" ");
+const makeEntry = (service, name) => ({ service, name });
+const toJson = (...values) => values.map((value) => JSON.stringify(value)).join(" ");
 
 for (const [name, runtime] of Object.entries(runtimes)) {
   describe(`openStore under ${name}`, () => {
@@ -38,7 +38,7 @@ for (const [name, runtime] of Object.entries(runtimes)) {
     after(() => session.stop());
 
     it("holds what secrets hold, in all of their forms", async () => {
-      const printed = await program(
+      const printed = await runWithStore(
         session,
         runtime,
         `await store.set("s", "n", "väl");
@@ -51,7 +51,7 @@ for (const [name, runtime] of Object.entries(runtimes)) {
     });
 
     it("holds bytes", async () => {
-      const printed = await program(
+      const printed = await runWithStore(
         session,
         runtime,
         `const all = Uint8Array.from({ length: 256 }, (_, byte) => byte);
@@ -73,7 +73,7 @@ for (const [name, runtime] of Object.entries(runtimes)) {
     });
 
     it("an empty value deletes, and one whose memory is gone does not", async () => {
-      const printed = await program(
+      const printed = await runWithStore(
         session,
         runtime,
         `await store.set("s", "empty", "value");
@@ -95,7 +95,7 @@ for (const [name, runtime] of Object.entries(runtimes)) {
     });
 
     it("has and list read no value", async () => {
-      const printed = await program(
+      const printed = await runWithStore(
         session,
         runtime,
         `show(await store.list({ service: "b" }), await store.has("b", "1"));
@@ -107,17 +107,17 @@ for (const [name, runtime] of Object.entries(runtimes)) {
          show(await store.has({ service: "b", name: "1" }), await store.has("b", "3"));`,
       );
       const lines = [
-        json([], false),
-        json([entry("b", "1"), entry("b", "2")], []),
-        json([entry("a", "z"), entry("a", "é")], [entry("a b", "/")]),
-        json(true, false),
+        toJson([], false),
+        toJson([makeEntry("b", "1"), makeEntry("b", "2")], []),
+        toJson([makeEntry("a", "z"), makeEntry("a", "é")], [makeEntry("a b", "/")]),
+        toJson(true, false),
         "",
       ];
       assert.equal(printed, lines.join("\n"));
     });
 
     it("lists all services, sorted", linuxOnly("a store that lists all services"), async () => {
-      const printed = await program(
+      const printed = await runWithStore(
         session,
         runtime,
         `for (const { service, name } of await store.list()) await store.delete(service, name);
@@ -128,12 +128,18 @@ for (const [name, runtime] of Object.entries(runtimes)) {
          show(await store.list());
          show(await store.list({}));`,
       );
-      const all = [entry("a", "z"), entry("a", "é"), entry("a b", "/"), entry("b", "1"), entry("b", "2")];
-      assert.equal(printed, [json([]), json(all), json(all), ""].join("\n"));
+      const all = [
+        makeEntry("a", "z"),
+        makeEntry("a", "é"),
+        makeEntry("a b", "/"),
+        makeEntry("b", "1"),
+        makeEntry("b", "2"),
+      ];
+      assert.equal(printed, [toJson([]), toJson(all), toJson(all), ""].join("\n"));
     });
 
     it("rejects after it was closed, and lets calls in progress end", async () => {
-      const printed = await program(
+      const printed = await runWithStore(
         session,
         runtime,
         `await store.set("s", "n", "value");
@@ -157,7 +163,7 @@ for (const [name, runtime] of Object.entries(runtimes)) {
     });
 
     it("refuses what is wrong, at once", async () => {
-      const printed = await program(
+      const printed = await runWithStore(
         session,
         runtime,
         `const thrown = (call) => { try { call(); return "none"; } catch (error) { return error.code; } };
@@ -181,13 +187,16 @@ describe("a locked store", linuxOnly("a bus"), () => {
     t.after(() => session.stop());
     const keyring = await session.startKeyring({ password: "right" });
     const list = "show(await code(() => store.list())); show(await store.list().catch(() => null));";
-    await program(session, node(20), `await store.set("s", "n", "value");`);
+    await runWithStore(session, node(20), `await store.set("s", "n", "value");`);
     await session.lock();
     // gnome-keyring remembers the names of items that it has unlocked before.
-    assert.equal(await program(session, node(20), list), '"none"\n[{"service":"s","name":"n"}]\n');
+    assert.equal(await runWithStore(session, node(20), list), '"none"\n[{"service":"s","name":"n"}]\n');
     await session.end(keyring);
     await session.startKeyring({ password: null });
-    assert.equal(await program(session, node(20), list), '"ERR_SECRETS_INTERACTION_NOT_ALLOWED"\nnull\n');
+    assert.equal(
+      await runWithStore(session, node(20), list),
+      '"ERR_SECRETS_INTERACTION_NOT_ALLOWED"\nnull\n',
+    );
   });
 
   it("lists no items of other schemas", async (t) => {
@@ -198,6 +207,6 @@ describe("a locked store", linuxOnly("a bus"), () => {
     await storeItem(session, { collection, attributes, label: "another", secret: "value" });
     const incomplete = { "xdg:schema": "com.oven-sh.bun.Secret", service: "s" };
     await storeItem(session, { collection, attributes: incomplete, label: "incomplete", secret: "value" });
-    assert.equal(await program(session, node(20), "show(await store.list());"), "[]\n");
+    assert.equal(await runWithStore(session, node(20), "show(await store.list());"), "[]\n");
   });
 });

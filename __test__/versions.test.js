@@ -13,7 +13,7 @@ const script = join("tools", "version.js");
 describe("the version", () => {
   let copy;
 
-  const check = (...args) =>
+  const checkVersions = (...args) =>
     spawnSync(process.execPath, [script, "--check", ...args], { cwd: copy, encoding: "utf8" });
 
   before(() => {
@@ -34,7 +34,7 @@ describe("the version", () => {
   after(() => rmSync(copy, { recursive: true }));
 
   it("is the same everywhere", () => {
-    const { status, stderr } = check();
+    const { status, stderr } = checkVersions();
     assert.equal(status, 0, stderr);
   });
 
@@ -42,14 +42,14 @@ describe("the version", () => {
     const file = join(copy, "package.json");
     const manifest = JSON.parse(readFileSync(file, "utf8"));
     writeFileSync(file, `${JSON.stringify({ ...manifest, version: "77.0.1" }, null, 2)}\n`);
-    const { status, stderr } = check();
+    const { status, stderr } = checkVersions();
     assert.equal(status, 1);
     for (const place of ["Cargo.toml", "Cargo.lock", "package-lock.json", "npm/darwin-x64/package.json"]) {
       assert.match(stderr, new RegExp(`${place} says ${manifest.version}`));
     }
     execFileSync(process.execPath, [script], { cwd: copy });
-    assert.equal(check("v77.0.1").status, 0);
-    assert.match(check("v77.0.2").stderr, /package.json says 77.0.1, but the tag says v77.0.2/);
+    assert.equal(checkVersions("v77.0.1").status, 0);
+    assert.match(checkVersions("v77.0.2").stderr, /package.json says 77.0.1, but the tag says v77.0.2/);
     const notes = () => spawnSync(process.execPath, [script, "--notes"], { cwd: copy, encoding: "utf8" });
     const changelog = readFileSync(join(root, "CHANGELOG.md"), "utf8");
     const [, unreleased] = changelog.split(/^## .*$/m);

@@ -4,7 +4,7 @@ const assert = require("node:assert/strict");
 const { describe, it } = require("node:test");
 const { openStore, secrets } = require("..");
 const { secretsIn } = require("./support/client.js");
-const { items, storeItem } = require("./support/items.js");
+const { listItems, storeItem } = require("./support/items.js");
 const { windowsOnly } = require("./support/platform.js");
 const { runProgram, ways } = require("./support/programs.js");
 const { bun } = require("./support/runtimes.js");
@@ -14,7 +14,7 @@ const key = { service: "windows", name: "name" };
 const tooLarge = { name: "Error", code: "ERR_SECRETS_TOO_LARGE", message: /Nothing was changed/ };
 
 /** Starts a session with an empty store. Returns it with Bun's secrets. Our own run in this process. */
-async function prepare(t) {
+async function prepareStore(t) {
   const session = await startSession();
   t.after(() => session.stop());
   return { session, theirs: secretsIn(session, [bun], "bun") };
@@ -22,8 +22,8 @@ async function prepare(t) {
 
 describe("Credential Manager", windowsOnly("Credential Manager"), () => {
   it("keeps what it is told to on this machine, and all else for the person, as Bun's", async (t) => {
-    const { session, theirs } = await prepare(t);
-    const kept = async () => (await items(session)).map(({ persist }) => persist);
+    const { session, theirs } = await prepareStore(t);
+    const kept = async () => (await listItems(session)).map(({ persist }) => persist);
     for (const writer of [secrets, theirs, openStore()]) {
       await writer.set({ ...key, value: "one" });
       assert.deepEqual(await kept(), [3]);
@@ -36,7 +36,7 @@ describe("Credential Manager", windowsOnly("Credential Manager"), () => {
   });
 
   it("has one item for names that a slash makes equal, which is left to whose it is", async (t) => {
-    const { session, theirs } = await prepare(t);
+    const { session, theirs } = await prepareStore(t);
     const [own, other] = [
       { service: "a/b", name: "c" },
       { service: "a", name: "b/c" },
@@ -48,7 +48,7 @@ describe("Credential Manager", windowsOnly("Credential Manager"), () => {
     };
     for (const { set } of [theirs, secrets]) {
       await set({ ...own, value: "whole" });
-      const before = await items(session);
+      const before = await listItems(session);
       assert.equal(await secrets.get(other), null);
       assert.equal(await openStore().has(other), false);
       assert.equal(await secrets.delete(other), false);
@@ -56,7 +56,7 @@ describe("Credential Manager", windowsOnly("Credential Manager"), () => {
       await assert.rejects(secrets.set({ ...other, value: "taken" }), denied);
       assert.deepEqual(await openStore().list({ service: other.service }), []);
       assert.deepEqual(await openStore().list({ service: own.service }), [own]);
-      assert.deepEqual(await items(session), before);
+      assert.deepEqual(await listItems(session), before);
       assert.equal(await theirs.get(own), "whole");
       assert.equal(await secrets.get(own), "whole");
       assert.equal(await secrets.delete(own), true);
@@ -64,7 +64,7 @@ describe("Credential Manager", windowsOnly("Credential Manager"), () => {
   });
 
   it("is the documented difference: Bun's takes the other's item", async (t) => {
-    const { theirs } = await prepare(t);
+    const { theirs } = await prepareStore(t);
     await secrets.set("a/b", "c", "ours");
     assert.equal(await theirs.get("a", "b/c"), "ours");
     await theirs.set({ service: "a", name: "b/c", value: "taken" });
@@ -72,7 +72,7 @@ describe("Credential Manager", windowsOnly("Credential Manager"), () => {
   });
 
   it("takes names for one that differ by case", async (t) => {
-    const { session, theirs } = await prepare(t);
+    const { session, theirs } = await prepareStore(t);
     const spelled = [
       { service: "Service Ü", name: "Name é" },
       { service: "SERVICE ü", name: "nAME É" },
@@ -88,7 +88,7 @@ describe("Credential Manager", windowsOnly("Credential Manager"), () => {
         assert.deepEqual(await openStore().list({ service: another.service }), [one]);
         await reader.set({ ...another, value: "second" });
         assert.equal(await writer.get(one), "second");
-        assert.equal((await items(session)).length, 1);
+        assert.equal((await listItems(session)).length, 1);
         assert.equal(await reader.delete(another), true);
         assert.equal(await writer.get(one), null);
       }
@@ -96,7 +96,7 @@ describe("Credential Manager", windowsOnly("Credential Manager"), () => {
   });
 
   it("takes texts of other scripts, and no halves of characters, both ways", async (t) => {
-    const { theirs } = await prepare(t);
+    const { theirs } = await prepareStore(t);
     for (const [writer, reader] of [
       [secrets, theirs],
       [theirs, secrets],
@@ -114,9 +114,9 @@ describe("Credential Manager", windowsOnly("Credential Manager"), () => {
   });
 
   it("has no room for long values and names, of which nothing is stored", async (t) => {
-    const { session } = await prepare(t);
+    const { session } = await prepareStore(t);
     await secrets.set({ ...key, value: "before" });
-    const before = await items(session);
+    const before = await listItems(session);
     const store = openStore();
     for (const value of ["x".repeat(2561), "€".repeat(854), "👋".repeat(641)]) {
       await assert.rejects(secrets.set({ ...key, value }), {
@@ -132,7 +132,7 @@ describe("Credential Manager", windowsOnly("Credential Manager"), () => {
       });
     }
     await assert.rejects(secrets.set("s".repeat(32_766), "n", "v"), tooLarge);
-    assert.deepEqual(await items(session), before);
+    assert.deepEqual(await listItems(session), before);
     for (const value of ["x".repeat(2560), "€".repeat(853), "👋".repeat(640)]) {
       await secrets.set({ ...key, value });
       assert.equal(await secrets.get(key), value);
@@ -140,7 +140,7 @@ describe("Credential Manager", windowsOnly("Credential Manager"), () => {
   });
 
   it("lists the names of one service, and not of all", async (t) => {
-    await prepare(t);
+    await prepareStore(t);
     const store = openStore();
     const of = (service, ...names) => names.map((name) => ({ service, name }));
     const listed = [
@@ -169,7 +169,7 @@ describe("Credential Manager", windowsOnly("Credential Manager"), () => {
   });
 
   it("reads items without a user name, as Bun's, and none of another user", async (t) => {
-    const { session, theirs } = await prepare(t);
+    const { session, theirs } = await prepareStore(t);
     const label = `${key.service}/${key.name}`;
     for (const user of [null, ""]) {
       await storeItem(session, { label, user, secret: "by another" });
@@ -178,21 +178,21 @@ describe("Credential Manager", windowsOnly("Credential Manager"), () => {
       assert.deepEqual(await openStore().list({ service: key.service }), [key]);
       await secrets.set({ ...key, value: "ours" });
       assert.deepEqual(
-        (await items(session)).map(({ user, secret }) => [user, secret]),
+        (await listItems(session)).map(({ user, secret }) => [user, secret]),
         [[key.name, "ours"]],
       );
       await storeItem(session, { label, user, secret: "by another" });
       assert.equal(await secrets.delete(key), true);
-      assert.deepEqual(await items(session), []);
+      assert.deepEqual(await listItems(session), []);
     }
     await storeItem(session, { label, user: "another", secret: "another's" });
     assert.equal(await secrets.get(key), null);
     assert.equal(await secrets.delete(key), false);
-    assert.equal((await items(session))[0].secret, "another's");
+    assert.equal((await listItems(session))[0].secret, "another's");
   });
 
   it("gives what others have stored as UTF-16 as bytes, and never as another text", async (t) => {
-    const { session } = await prepare(t);
+    const { session } = await prepareStore(t);
     const bytes = Buffer.from("pässword 👋", "utf16le");
     await storeItem(session, { label: `${key.service}/${key.name}`, user: key.name, secret: bytes });
     await assert.rejects(secrets.get(key), { name: "Error", code: "ERR_SECRETS_INVALID_DATA" });
@@ -204,7 +204,7 @@ describe("Credential Manager", windowsOnly("Credential Manager"), () => {
   });
 
   it("answers hundreds of calls at once", async (t) => {
-    await prepare(t);
+    await prepareStore(t);
     const names = Array.from({ length: 200 }, (_, index) => `name ${index}`);
     await Promise.all(names.map((name) => secrets.set("many", name, `value of ${name}`)));
     const values = await Promise.all(names.map((name) => secrets.get("many", name)));
@@ -226,18 +226,18 @@ for (const way of Object.keys(ways)) {
     const utf16 = (text) => Buffer.from(text, "utf16le");
 
     /** Runs `secrets`, which must succeed without a warning. Returns its output. */
-    async function gives(session, ...args) {
+    async function readOutput(session, ...args) {
       const { code, stdout, stderr } = await runProgram(session, way, "secrets", args);
       assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
       return stdout;
     }
 
-    const stored = async (session) =>
-      Object.fromEntries((await items(session)).map(({ label, secret }) => [label, secret]));
+    const listStored = async (session) =>
+      Object.fromEntries((await listItems(session)).map(({ label, secret }) => [label, secret]));
 
     for (const flags of [[], ["--delete"]]) {
       it(`migrate --from keytar ${flags} makes UTF-8 of UTF-16 where it lies`, async (t) => {
-        const { session, theirs } = await prepare(t);
+        const { session, theirs } = await prepareStore(t);
         for (const [name, value] of Object.entries(values)) {
           await storeItem(session, { label: `cli/${name}`, user: name, secret: utf16(value) });
         }
@@ -245,26 +245,34 @@ for (const way of Object.keys(ways)) {
         await storeItem(session, { label: "cli/text", user: "text", persist: 2, secret: "UTF-8" });
         await storeItem(session, { label: "other/name", user: "name", secret: utf16("other") });
         const args = ["migrate", "--from", "keytar", "--service", "cli", ...flags];
-        const printed = await gives(session, ...args);
+        const printed = await readOutput(session, ...args);
         assert.equal(printed, [...names, "text"].map((name) => `kept ${name}\n`).join(""));
         for (const [name, value] of Object.entries(values)) {
           assert.equal(await theirs.get("cli", name), value);
           assert.equal(await secrets.get("cli", name), value);
         }
-        const { persist, secret } = (await items(session)).find(({ label }) => label === "cli/text");
+        const { persist, secret } = (await listItems(session)).find(({ label }) => label === "cli/text");
         assert.deepEqual({ persist, secret }, { persist: 2, secret: "UTF-8" });
-        assert.equal((await items(session)).length, names.length + 2);
-        assert.equal((await stored(session))["other/name"], utf16("other").toString("utf8"));
-        assert.equal(await gives(session, ...args), printed);
+        assert.equal((await listItems(session)).length, names.length + 2);
+        assert.equal((await listStored(session))["other/name"], utf16("other").toString("utf8"));
+        assert.equal(await readOutput(session, ...args), printed);
       });
 
       it(`migrate --from napi-rs ${flags} copies items of <user>.<service>`, async (t) => {
-        const { session, theirs } = await prepare(t);
+        const { session, theirs } = await prepareStore(t);
         for (const [name, value] of Object.entries(values)) {
           await storeItem(session, { label: `${name}.cli`, user: name, secret: utf16(value) });
         }
         await storeItem(session, { label: "alice.other", user: "alice", secret: utf16("other") });
-        const printed = await gives(session, "migrate", "--from", "napi-rs", "--service", "cli", ...flags);
+        const printed = await readOutput(
+          session,
+          "migrate",
+          "--from",
+          "napi-rs",
+          "--service",
+          "cli",
+          ...flags,
+        );
         const done = flags.length > 0 ? "moved" : "copied";
         assert.equal(printed, names.map((name) => `${done} ${name}\n`).join(""));
         for (const [name, value] of Object.entries(values)) {
@@ -273,25 +281,25 @@ for (const way of Object.keys(ways)) {
         }
         const left = flags.length > 0 ? [] : names.map((name) => `${name}.cli`);
         const expected = [...left, ...names.map((name) => `cli/${name}`), "alice.other"];
-        assert.deepEqual(Object.keys(await stored(session)).sort(), expected.sort());
+        assert.deepEqual(Object.keys(await listStored(session)).sort(), expected.sort());
       });
     }
 
     it("migrate overwrites nothing, and then deletes nothing", async (t) => {
-      const { session } = await prepare(t);
+      const { session } = await prepareStore(t);
       await storeItem(session, { label: "alice.cli", user: "alice", secret: utf16("older") });
       await secrets.set("cli", "alice", "newer");
       const args = ["migrate", "--from", "napi-rs", "--service", "cli", "--delete"];
       const { code, stdout, stderr } = await runProgram(session, way, "secrets", args);
       assert.deepEqual({ code, stdout }, { code: 1, stdout: "" });
       assert.match(stderr, /^secrets: alice was not copied: a different value is stored under this name/);
-      assert.deepEqual(Object.keys(await stored(session)), ["alice.cli", "cli/alice"]);
+      assert.deepEqual(Object.keys(await listStored(session)), ["alice.cli", "cli/alice"]);
       assert.equal(await secrets.get("cli", "alice"), "newer");
     });
 
     it("doctor finds the store", async (t) => {
-      const { session } = await prepare(t);
-      const { problems, ...facts } = JSON.parse(await gives(session, "doctor", "--json"));
+      const { session } = await prepareStore(t);
+      const { problems, ...facts } = JSON.parse(await readOutput(session, "doctor", "--json"));
       assert.deepEqual(problems, []);
       assert.deepEqual(facts, {
         works: true,
@@ -300,16 +308,16 @@ for (const way of Object.keys(ways)) {
         persistent: true,
         largest: 2560,
       });
-      assert.match(await gives(session, "doctor"), /^works +yes\nstore +Credential Manager\n/);
+      assert.match(await readOutput(session, "doctor"), /^works +yes\nstore +Credential Manager\n/);
     });
 
     it("a value that has no room is refused, with the reason", async (t) => {
-      const { session } = await prepare(t);
+      const { session } = await prepareStore(t);
       const input = "x".repeat(2561);
       const { code, stderr } = await runProgram(session, way, "secrets", ["set", "long"], { input });
       assert.equal(code, 1);
       assert.match(stderr, /^secrets: Too large for the credential store: .* 2561 bytes.* 2560 /);
-      assert.deepEqual(await items(session), []);
+      assert.deepEqual(await listItems(session), []);
     });
   });
 }

@@ -77,7 +77,7 @@ async function main() {
       }
     }
   }
-  if (measured.length === 0) fail("There was nothing to measure.");
+  if (measured.length === 0) fail("No service could be measured.");
 
   const titles = Object.fromEntries(Object.entries(kinds).map(([id, { title }]) => [id, title]));
   const run = { start, machine: describeMachine(), options, titles, measured };

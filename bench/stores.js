@@ -15,7 +15,7 @@ const {
   writeSync,
 } = require("node:fs");
 const { join } = require("node:path");
-const { passwordStoreIn } = require("../__test__/support/helpers.js");
+const { makePasswordStore } = require("../__test__/support/helpers.js");
 const { build } = require("../tools/build.js");
 const { root } = require("../tools/process.js");
 const { provide } = require("../tools/provision.js");
@@ -79,7 +79,7 @@ async function main() {
   build();
   const session = await startService(services["gnome-keyring"], 10);
   try {
-    await passwordStoreIn(session);
+    await makePasswordStore(session);
     // The package reads this process's environment when it is loaded.
     Object.assign(process.env, session.env);
     const { openStore } = require(root);

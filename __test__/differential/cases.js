@@ -6,7 +6,7 @@
 const { isWindows } = require("../support/platform.js");
 
 /** Values that are wrong as service, name or value: [label, maker, isString]. */
-const junk = [
+const wrongValues = [
   ["undefined", () => undefined],
   ["null", () => null],
   ["true", () => true],
@@ -27,8 +27,8 @@ const junk = [
 ];
 
 /** First arguments that are not options. */
-const noOptions = [
-  ...junk,
+const wrongOptions = [
+  ...wrongValues,
   ["an empty object", () => ({})],
   ["an object without prototype", () => Object.create(null)],
   ["a Date", () => new Date(0)],
@@ -40,7 +40,7 @@ const noOptions = [
 
 const methods = ["get", "set", "delete"];
 
-function valid(service) {
+function makeOptions(service) {
   return { service, name: "name", value: "value" };
 }
 
@@ -49,15 +49,15 @@ const misuse = [];
 
 for (const method of methods) {
   misuse.push([`${method} without arguments`, ({ secrets, attempt }) => attempt(() => secrets[method]())]);
-  for (const [label, make] of noOptions) {
+  for (const [label, make] of wrongOptions) {
     misuse.push([`${method}(${label})`, ({ secrets, attempt }) => attempt(() => secrets[method](make()))]);
   }
-  for (const [label, make] of junk) {
+  for (const [label, make] of wrongValues) {
     for (const property of ["service", "name"]) {
       misuse.push([
         `${method} with ${label} as ${property}`,
         ({ secrets, attempt, service }) =>
-          attempt(() => secrets[method]({ ...valid(service), [property]: make() })),
+          attempt(() => secrets[method]({ ...makeOptions(service), [property]: make() })),
       ]);
     }
     misuse.push([
@@ -116,30 +116,34 @@ for (const method of methods) {
     ],
     [
       `${method} as a constructor`,
-      ({ secrets, attempt, service }) => attempt(() => new secrets[method](valid(service))),
+      ({ secrets, attempt, service }) => attempt(() => new secrets[method](makeOptions(service))),
     ],
     [
       `${method} with options from a polluted Object.prototype`,
-      polluted(valid("polluted"), ({ secrets, attempt }) => attempt(() => secrets[method]({}))),
+      withPollutedPrototype(makeOptions("polluted"), ({ secrets, attempt }) =>
+        attempt(() => secrets[method]({})),
+      ),
     ],
     [
       `${method} with an instance under a polluted Object.prototype`,
-      polluted(valid("polluted"), ({ secrets, attempt }) => attempt(() => secrets[method](new (class {})()))),
+      withPollutedPrototype(makeOptions("polluted"), ({ secrets, attempt }) =>
+        attempt(() => secrets[method](new (class {})())),
+      ),
     ],
     [
       `${method} with a name from a polluted Object.prototype`,
-      polluted({ name: "name" }, ({ secrets, attempt, service }) =>
+      withPollutedPrototype({ name: "name" }, ({ secrets, attempt, service }) =>
         attempt(() => secrets[method]({ service, value: "v" })),
       ),
     ],
     [
       `${method} with options on String.prototype`,
       ({ secrets, attempt, service }) => {
-        Object.assign(String.prototype, valid(service));
+        Object.assign(String.prototype, makeOptions(service));
         try {
           return attempt(() => secrets[method]("text"));
         } finally {
-          for (const property of Object.keys(valid(service))) delete String.prototype[property];
+          for (const property of Object.keys(makeOptions(service))) delete String.prototype[property];
         }
       },
     ],
@@ -147,7 +151,7 @@ for (const method of methods) {
 }
 
 for (const method of ["get", "set"]) {
-  for (const [label, make] of junk) {
+  for (const [label, make] of wrongValues) {
     misuse.push(
       [
         `${method}(${label}, name, value)`,
@@ -161,7 +165,7 @@ for (const method of ["get", "set"]) {
   }
 }
 
-for (const [label, make] of junk.filter(([label]) => label !== "the empty string")) {
+for (const [label, make] of wrongValues.filter(([label]) => label !== "the empty string")) {
   misuse.push(
     [
       `set with ${label} as value`,
@@ -178,21 +182,22 @@ for (const [label, make] of junk.filter(([label]) => label !== "the empty string
   );
 }
 
-for (const [label, make] of junk.filter(([label]) => label !== "undefined")) {
+for (const [label, make] of wrongValues.filter(([label]) => label !== "undefined")) {
   misuse.push([
     `set with ${label} as persist`,
-    ({ secrets, attempt, service }) => attempt(() => secrets.set({ ...valid(service), persist: make() })),
+    ({ secrets, attempt, service }) =>
+      attempt(() => secrets.set({ ...makeOptions(service), persist: make() })),
   ]);
 }
 
 misuse.push(
   ...["LOCAL", "session", "local ", "enterprise\0"].map((persist) => [
     `set with persist ${JSON.stringify(persist)}`,
-    ({ secrets, attempt, service }) => attempt(() => secrets.set({ ...valid(service), persist })),
+    ({ secrets, attempt, service }) => attempt(() => secrets.set({ ...makeOptions(service), persist })),
   ]),
   [
     "set with a bad persist and an empty service",
-    ({ secrets, attempt }) => attempt(() => secrets.set({ ...valid(""), persist: "x" })),
+    ({ secrets, attempt }) => attempt(() => secrets.set({ ...makeOptions(""), persist: "x" })),
   ],
   [
     "set with a bad persist and a bad value",
@@ -205,7 +210,7 @@ misuse.push(
   ],
   [
     "set with a value from a polluted Object.prototype",
-    polluted({ value: "value" }, ({ secrets, attempt, service }) =>
+    withPollutedPrototype({ value: "value" }, ({ secrets, attempt, service }) =>
       attempt(() => secrets.set({ service, name: "name" })),
     ),
   ],
@@ -214,7 +219,7 @@ misuse.push(
     ({ secrets, attempt, service }) =>
       attempt(() =>
         secrets.set(
-          Object.defineProperty({ ...valid(service) }, property, {
+          Object.defineProperty({ ...makeOptions(service) }, property, {
             get() {
               throw new RangeError(`from ${property}`);
             },
@@ -235,7 +240,7 @@ misuse.push(
 );
 
 /** Runs a body while `Object.prototype` has these properties. The body must start all its calls at once. */
-function polluted(properties, body) {
+function withPollutedPrototype(properties, body) {
   return (context) => {
     Object.assign(Object.prototype, properties);
     try {
@@ -247,7 +252,7 @@ function polluted(properties, body) {
 }
 
 /** Stores a value, reads it, deletes it twice, and reads it again. */
-async function roundTrip({ secrets, attempt }, key, value) {
+async function runRoundTrip({ secrets, attempt }, key, value) {
   return [
     await attempt(() => secrets.set({ ...key, value })),
     await attempt(() => secrets.get(key)),
@@ -307,28 +312,28 @@ const [longestValue, longestName] = isWindows ? [2560, 110] : [100_000, 5000];
 const use = [
   ...strings.map(([label, text]) => [
     `${label} as value`,
-    (context) => roundTrip(context, { service: context.service, name: "name" }, text),
+    (context) => runRoundTrip(context, { service: context.service, name: "name" }, text),
   ]),
   ...strings.map(([label, text]) => [
     `${label} as service and name`,
-    (context) => roundTrip(context, { service: `${context.service}${text}`, name: text }, "value"),
+    (context) => runRoundTrip(context, { service: `${context.service}${text}`, name: text }, "value"),
   ]),
   ...[1000, ...(isWindows ? [] : [4096]), longestValue].map((length) => [
     `a value of ${length} characters`,
-    (context) => roundTrip(context, { service: context.service, name: "name" }, "x".repeat(length)),
+    (context) => runRoundTrip(context, { service: context.service, name: "name" }, "x".repeat(length)),
   ]),
   [
     "a long value of characters of three bytes",
     (context) => {
       const length = isWindows ? Math.floor(longestValue / 3) : longestValue;
-      return roundTrip(context, { service: context.service, name: "name" }, "€".repeat(length));
+      return runRoundTrip(context, { service: context.service, name: "name" }, "€".repeat(length));
     },
   ],
   [
     "long service and name",
     (context) => {
       const key = { service: context.service.padEnd(longestName, "s"), name: "n".repeat(longestName) };
-      return roundTrip(context, key, "value");
+      return runRoundTrip(context, key, "value");
     },
   ],
   [
@@ -513,11 +518,11 @@ const use = [
           return Reflect[trap](target, property, ...rest);
         };
       }
-      const outcome = await attempt(() => secrets[method](new Proxy(valid(service), traps)));
+      const outcome = await attempt(() => secrets[method](new Proxy(makeOptions(service), traps)));
       return [
         outcome,
         log,
-        await attempt(() => secrets[method](Object.create(new Proxy(valid(service), traps)))),
+        await attempt(() => secrets[method](Object.create(new Proxy(makeOptions(service), traps)))),
       ];
     },
   ]),
@@ -556,12 +561,14 @@ const use = [
         () => secrets[method]({ service, name: "name", value: undefined }),
         () => secrets[method](Object.assign([], { service, name: "name", value: "value" })),
       ];
-      return Promise.all(polluted(valid(service), () => calls.map((call) => attempt(call)))(context));
+      return Promise.all(
+        withPollutedPrototype(makeOptions(service), () => calls.map((call) => attempt(call)))(context),
+      );
     },
   ]),
   [
     "a bad persist on Object.prototype is not read",
-    polluted({ persist: "nonsense" }, ({ secrets, attempt, service }) =>
+    withPollutedPrototype({ persist: "nonsense" }, ({ secrets, attempt, service }) =>
       attempt(() => secrets.set({ service, name: "name", value: "value" })),
     ),
   ],

@@ -10,7 +10,7 @@ const secrets = implementation === "bun" ? globalThis.Bun.secrets : require("../
 /**
  * Describes the parts of an error that are the same in every engine. Engines differ in their own messages.
  */
-function describe(error) {
+function describeError(error) {
   if (typeof error !== "object" || error === null) return { thrown: error };
   const own = error.code !== undefined || error instanceof RangeError;
   return {
@@ -27,12 +27,12 @@ function attempt(call) {
   try {
     promise = call();
   } catch (error) {
-    return { sync: describe(error) };
+    return { sync: describeError(error) };
   }
   if (!(promise instanceof Promise)) return { returned: String(promise) };
   return promise.then(
     (value) => ({ type: typeof value, value: value ?? null }),
-    (error) => ({ rejected: describe(error) }),
+    (error) => ({ rejected: describeError(error) }),
   );
 }
 

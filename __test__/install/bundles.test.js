@@ -5,8 +5,8 @@ const { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } = 
 const { join } = require("node:path");
 const { after, before, describe, it } = require("node:test");
 const { writeExample } = require("../support/example.js");
-const { installInto } = require("../support/managers.js");
-const { startRegistry, succeed } = require("../support/registry.js");
+const { installPackage } = require("../support/managers.js");
+const { startRegistry, runSuccessfully } = require("../support/registry.js");
 const { bun, node, root, runtimes } = require("../support/runtimes.js");
 const { startSession } = require("../support/session.js");
 
@@ -23,40 +23,40 @@ describe("the first example of README.md", () => {
     session = await startSession();
     await startRegistry(session);
     project = join(session.directory, "project");
-    await installInto(session, "npm", project);
+    await installPackage(session, "npm", project);
     expected = writeExample(project);
   });
   after(() => session.stop());
 
   /** Runs a bundler in the project. */
-  const bundle = ([program, ...args], ...more) =>
-    succeed(session, program, [...args, ...more], { cwd: project });
+  const runBundler = ([program, ...args], ...more) =>
+    runSuccessfully(session, program, [...args, ...more], { cwd: project });
 
   /** Moves a bundler's output to a place where nothing is installed. */
-  function apart(folder) {
+  function moveAway(folder) {
     const place = join(session.directory, `apart-${folder}`);
     cpSync(join(project, folder), place, { recursive: true });
     rmSync(join(project, folder), { recursive: true });
     return place;
   }
 
-  async function works(cwd, command, ...args) {
+  async function expectExample(cwd, command, ...args) {
     const { code, stdout, stderr } = await session.run(command, args, { cwd });
     assert.deepEqual({ code, stdout }, { code: 0, stdout: expected }, stderr);
   }
 
   it("works as one file that Bun has compiled", async () => {
-    await bundle([bun, "build", "--compile", "main.mjs"], "--outfile", join("compiled", "program"));
-    const place = apart("compiled");
+    await runBundler([bun, "build", "--compile", "main.mjs"], "--outfile", join("compiled", "program"));
+    const place = moveAway("compiled");
     assert.deepEqual(readdirSync(place), ["program"]);
-    await works(place, join(place, "program"));
+    await expectExample(place, join(place, "program"));
   });
 
   it("works where esbuild has left the package external", async () => {
     const args = ["--bundle", "--platform=node", "--format=esm", "--external:os-secrets"];
-    await bundle(esbuild, "main.mjs", ...args, "--outfile=bundles/esbuild.mjs");
+    await runBundler(esbuild, "main.mjs", ...args, "--outfile=bundles/esbuild.mjs");
     assert.match(readFileSync(join(project, "bundles", "esbuild.mjs"), "utf8"), /from "os-secrets"/);
-    for (const [, [command]] of nodes) await works(project, command, join("bundles", "esbuild.mjs"));
+    for (const [, [command]] of nodes) await expectExample(project, command, join("bundles", "esbuild.mjs"));
   });
 
   it("works where esbuild has copied the binary", async () => {
@@ -65,10 +65,10 @@ describe("the first example of README.md", () => {
     const main = `${head}\nasync function main() {\n${body.join("\n")}}\nmain();\n`;
     writeFileSync(join(project, "common.mjs"), main);
     const args = ["--bundle", "--platform=node", "--loader:.node=copy", "--out-extension:.js=.cjs"];
-    await bundle(esbuild, "common.mjs", ...args, "--outdir=copied");
-    const place = apart("copied");
+    await runBundler(esbuild, "common.mjs", ...args, "--outdir=copied");
+    const place = moveAway("copied");
     assert.match(readdirSync(place).sort().join(), /^common\.cjs,os-secrets-\w+\.node$/);
-    for (const [, [command]] of nodes) await works(place, command, "common.cjs");
+    for (const [, [command]] of nodes) await expectExample(place, command, "common.cjs");
   });
 
   it("works where webpack has left the package external", async () => {
@@ -88,7 +88,7 @@ describe("the first example of README.md", () => {
         process.exitCode = 1;
       });`;
     mkdirSync(join(project, "bundles"), { recursive: true });
-    await bundle(node(20), "-e", script);
-    for (const [, [command]] of nodes) await works(project, command, join("bundles", "webpack.cjs"));
+    await runBundler(node(20), "-e", script);
+    for (const [, [command]] of nodes) await expectExample(project, command, join("bundles", "webpack.cjs"));
   });
 });

@@ -8,8 +8,8 @@ const { after, before, describe, it } = require("node:test");
 const { version } = require("../../package.json");
 const { ownPlatform, platforms } = require("../../tools/platforms.js");
 const { writeExample } = require("../support/example.js");
-const { installInto, installed, manage, managers, runIn } = require("../support/managers.js");
-const { startRegistry, succeed } = require("../support/registry.js");
+const { installPackage, listInstalled, runManager, managers, runFile } = require("../support/managers.js");
+const { startRegistry, runSuccessfully } = require("../support/registry.js");
 const { node, runtimes } = require("../support/runtimes.js");
 const { startSession } = require("../support/session.js");
 
@@ -23,7 +23,7 @@ after(() => session.stop());
 
 const own = `@os-secrets/${ownPlatform().name}`;
 const ofBothLibraries = ["gnu", "musl"].map((libc) => own.replace(/[a-z]+$/, libc));
-const place = (name) => join(session.directory, name.replaceAll(/\W/g, ""));
+const projectPath = (name) => join(session.directory, name.replaceAll(/\W/g, ""));
 
 /** The source of a program that prints whether the package loads, or the error. */
 const loading = `
@@ -36,7 +36,7 @@ const loading = `
   }`;
 
 describe("what is published", () => {
-  async function published(name) {
+  async function fetchManifest(name) {
     const { versions } = await (await fetch(`${registry}/${name}`)).json();
     assert.deepEqual(Object.keys(versions), [version]);
     return versions[version];
@@ -45,7 +45,7 @@ describe("what is published", () => {
   it("has no scripts, no dependencies but the platform packages, and the digests of its tarballs", async () => {
     const names = platforms.map(({ name }) => `@os-secrets/${name}`);
     for (const name of ["os-secrets", ...names]) {
-      const manifest = await published(name);
+      const manifest = await fetchManifest(name);
       for (const field of ["scripts", "dependencies", "devDependencies", "hasInstallScript", "private"]) {
         assert.equal(manifest[field], undefined, `${name} has ${field}`);
       }
@@ -63,7 +63,7 @@ describe("what is published", () => {
   it("says which platforms it is for", async () => {
     for (const { name } of platforms) {
       const [os, cpu, libc] = name.split("-");
-      const manifest = await published(`@os-secrets/${name}`);
+      const manifest = await fetchManifest(`@os-secrets/${name}`);
       const library = { gnu: ["glibc"], musl: ["musl"] }[libc];
       assert.deepEqual([manifest.os, manifest.cpu, manifest.libc], [[os], [cpu], library], name);
     }
@@ -73,9 +73,9 @@ describe("what is published", () => {
     it(`is one package on ${name}`, async () => {
       const [os, cpu, library] = name.split("-");
       const libc = library ? [`--libc=${library === "gnu" ? "glibc" : library}`] : [];
-      const folder = place(`platform-${name}`);
-      await installInto(session, "npm", folder, [`--os=${os}`, `--cpu=${cpu}`, ...libc]);
-      assert.deepEqual(installed(folder), [`@os-secrets/${name}`]);
+      const folder = projectPath(`platform-${name}`);
+      await installPackage(session, "npm", folder, [`--os=${os}`, `--cpu=${cpu}`, ...libc]);
+      assert.deepEqual(listInstalled(folder), [`@os-secrets/${name}`]);
     });
   }
 });
@@ -86,19 +86,19 @@ for (const [name, manager] of Object.entries(managers)) {
   describe(name, () => {
     let folder;
     before(async () => {
-      folder = place(name);
-      await installInto(session, name, folder);
+      folder = projectPath(name);
+      await installPackage(session, name, folder);
     });
 
     it(`installs ${manager.ignoresLibc ? "what fits the machine with either C library" : "what fits"}`, () => {
-      assert.deepEqual(installed(folder), fitting);
+      assert.deepEqual(listInstalled(folder), fitting);
     });
 
     for (const [runtime, command] of Object.entries(runtimes)) {
       if (manager.hasNoFolder && !runtime.startsWith("Node")) continue;
       it(`brings what README.md shows first to ${runtime}`, async () => {
         const expected = writeExample(folder);
-        const { code, stdout, stderr } = await runIn(session, name, folder, command, "main.mjs");
+        const { code, stdout, stderr } = await runFile(session, name, folder, command, "main.mjs");
         assert.deepEqual({ code, stdout }, { code: 0, stdout: expected }, stderr);
       });
     }
@@ -124,26 +124,26 @@ for (const [name, manager] of Object.entries(managers)) {
       for (const made of ["node_modules", ".yarn", ".pnp.cjs", ".pnp.loader.mjs"]) {
         rmSync(join(folder, made), { recursive: true, force: true });
       }
-      assert.deepEqual(installed(folder), []);
-      await manage(session, name, folder, manager.frozen);
+      assert.deepEqual(listInstalled(folder), []);
+      await runManager(session, name, folder, manager.frozen);
       assert.equal(readFileSync(join(folder, manager.lock), "utf8"), lock);
-      assert.deepEqual(installed(folder), fitting);
+      assert.deepEqual(listInstalled(folder), fitting);
     });
 
     if (manager.omit) {
       it(`is told by the error what to do after ${manager.omit}`, async () => {
-        const project = place(`${name}-omit`);
-        await installInto(session, name, project, [manager.omit]);
-        assert.deepEqual(installed(project), []);
+        const project = projectPath(`${name}-omit`);
+        await installPackage(session, name, project, [manager.omit]);
+        assert.deepEqual(listInstalled(project), []);
         await expectFix(name, project);
       });
     }
 
     if (manager.cpu) {
       it("is told by the error what to do with what it has installed for another machine", async () => {
-        const project = place(`${name}-machine`);
-        await installInto(session, name, project, [manager.cpu(process.arch === "x64" ? "arm64" : "x64")]);
-        assert.equal(installed(project).length, 1);
+        const project = projectPath(`${name}-machine`);
+        await installPackage(session, name, project, [manager.cpu(process.arch === "x64" ? "arm64" : "x64")]);
+        assert.equal(listInstalled(project).length, 1);
         await expectFix(name, project);
       });
     }
@@ -157,7 +157,7 @@ for (const [name, manager] of Object.entries(managers)) {
 async function expectFix(name, project) {
   writeFileSync(join(project, "load.mjs"), loading);
   const load = async () => {
-    const { code, stdout, stderr } = await runIn(session, name, project, node(20), "load.mjs");
+    const { code, stdout, stderr } = await runFile(session, name, project, node(20), "load.mjs");
     assert.equal(code, 0, stderr);
     return stdout;
   };
@@ -167,6 +167,6 @@ async function expectFix(name, project) {
   const { command, fix } = managers[name];
   assert.ok(message.includes(fix), message);
   const [program, ...first] = command;
-  await succeed(session, program, [...first, ...fix.split(" ").slice(1)], { cwd: project });
+  await runSuccessfully(session, program, [...first, ...fix.split(" ").slice(1)], { cwd: project });
   assert.equal(await load(), "loads\n");
 }

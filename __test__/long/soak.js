@@ -18,7 +18,7 @@ const GROWTH = 30 * 2 ** 20;
 const AWAY = "ERR_SECRETS_PLATFORM_ERROR";
 
 /** Measures the process's memory, threads and open files. */
-function measure() {
+function measureProcess() {
   global.gc?.();
   const [, rss] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync("/proc/self/status", "utf8"));
   return {
@@ -47,28 +47,28 @@ class Credential {
   }
 
   /** Returns a value that no key has had before. */
-  next() {
+  makeValue() {
     this.#version += 1;
     return `${this.key.name}, version ${this.#version} ${this.padding}`;
   }
 
   /** Call before a change is made. */
-  trying(value) {
+  addPossible(value) {
     this.#possible.add(value);
   }
 
   /** Call when it is certain which value is stored. */
-  settled(value) {
+  setCertain(value) {
     this.#possible = new Set([value]);
   }
 
-  check(value) {
+  checkValue(value) {
     const show = (one) => JSON.stringify(one)?.slice(0, 40);
     const foreign = () =>
       `${this.key.name}: ${show(value)} instead of ${this.possible.map(show).join(" or ")}`;
     assert.ok(this.#possible.has(value), foreign());
     // The value shows which of the changes were made.
-    this.settled(value);
+    this.setCertain(value);
   }
 }
 
@@ -97,14 +97,14 @@ class Soak {
   }
 
   /** Waits until this many calls were made. */
-  reaches(calls) {
+  waitForCalls(calls) {
     return new Promise((reached) => {
       this.#milestone = { calls, reached };
     });
   }
 
   /** Call before the keyring goes down. */
-  leaving() {
+  noteDown() {
     this.#phase += 1;
     this.#returned = new Promise((resolve) => {
       this.#announce = resolve;
@@ -112,7 +112,7 @@ class Soak {
   }
 
   /** Call when the keyring is back. */
-  returned() {
+  noteUp() {
     this.#phase += 1;
     this.#announce();
   }
@@ -157,31 +157,31 @@ class Soak {
   }
 
   async #set(credential) {
-    const value = credential.next();
+    const value = credential.makeValue();
     const isNew = credential.possible.includes(null);
-    credential.trying(value);
+    credential.addPossible(value);
     try {
       await this.#store.set({ ...credential.key, value });
     } catch (error) {
       // gnome-keyring stores a new item first and its secret second. If it is killed in between, the item has
       // no secret.
-      if (isNew) credential.trying("");
+      if (isNew) credential.addPossible("");
       throw error;
     }
-    credential.settled(value);
+    credential.setCertain(value);
   }
 
   async #delete(credential) {
     const { possible } = credential;
-    credential.trying(null);
+    credential.addPossible(null);
     const was = await this.#store.delete(credential.key);
     if (was) assert.notDeepEqual(possible, [null], `${credential.key.name}: there was nothing to delete`);
     else assert.ok(possible.includes(null), `${credential.key.name}: there was something to delete`);
-    credential.settled(null);
+    credential.setCertain(null);
   }
 
   async #get(credential) {
-    credential.check(await this.#store.get(credential.key));
+    credential.checkValue(await this.#store.get(credential.key));
   }
 
   async #has(credential) {
@@ -220,7 +220,7 @@ class Soak {
  * Brings the process to rest before a measurement: lazy threads are started, and earlier calls free their
  * memory.
  */
-async function rest(store) {
+async function settleProcess(store) {
   // Starts libuv's threads.
   await readFile("/proc/self/status");
   await Promise.all(Array.from({ length: LANES }, () => store.get(SERVICE, "nothing")));
@@ -237,27 +237,27 @@ async function main(calls, restarts) {
     const soak = new Soak(store);
 
     const restart = async (at) => {
-      await soak.reaches(at);
-      soak.leaving();
+      await soak.waitForCalls(at);
+      soak.noteDown();
       await session.end(keyring);
       keyring = await session.startKeyring();
-      soak.returned();
+      soak.noteUp();
     };
     const started = process.hrtime.bigint();
     // The first restart belongs to the warm-up. After it, the process must not grow.
     const warm = Math.ceil(calls / 10);
     await Promise.all([soak.run(warm), restart(warm / 2)]);
     await soak.verify();
-    await rest(store);
-    const before = measure();
+    await settleProcess(store);
+    const before = measureProcess();
     for (let times = 1; times <= restarts; times++) {
       const until = Math.round(warm + ((calls - warm) * times) / restarts);
       const at = soak.calls + (until - soak.calls) * Math.random() * 0.9;
       await Promise.all([soak.run(until), restart(at)]);
       await soak.verify();
     }
-    await rest(store);
-    const after = measure();
+    await settleProcess(store);
+    const after = measureProcess();
     const seconds = Number(process.hrtime.bigint() - started) / 1e9;
     const { failures } = soak;
     console.log(JSON.stringify({ calls: soak.calls, restarts, failures, seconds, before, after }));

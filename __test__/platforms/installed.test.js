@@ -26,14 +26,14 @@ describe(`the package for ${platform}`, () => {
   let project;
   let session;
 
-  function succeed(program, words, options) {
+  function runSuccessfully(program, words, options) {
     const { status, stdout, stderr } = spawnSync(program, words, { encoding: "utf8", ...options });
     assert.equal(status, 0, `${program} ${words.join(" ")}\n${stdout}\n${stderr}`);
     return stdout;
   }
 
   /** Runs a file of the project under the platform's Node, in the session. */
-  function run(file, words = [], options = {}) {
+  function runFile(file, words = [], options = {}) {
     return session.run(command, [...args, file, ...words], { cwd: project, ...options });
   }
 
@@ -43,12 +43,12 @@ describe(`the package for ${platform}`, () => {
     project = join(directory, "project");
     mkdirSync(project);
     writeFileSync(join(project, "package.json"), '{ "private": true }');
-    succeed(process.execPath, [join(root, "tools", "pack.js"), "--built", directory]);
+    runSuccessfully(process.execPath, [join(root, "tools", "pack.js"), "--built", directory]);
     const packages = ["os-secrets", `os-secrets-${platform}`];
     const tarballs = packages.map((name) => join(directory, `${name}-${version}.tgz`));
     // --force, because the package is for another platform than this machine.
     const words = ["install", "--no-audit", "--no-fund", "--offline", "--ignore-scripts", "--force"];
-    succeed("npm", [...words, ...tarballs], { cwd: project });
+    runSuccessfully("npm", [...words, ...tarballs], { cwd: project });
   });
   after(async () => {
     await session.stop();
@@ -61,13 +61,13 @@ describe(`the package for ${platform}`, () => {
       join(project, "machine.cjs"),
       `console.log(process.platform, process.arch, ${header} ? "gnu" : "musl")`,
     );
-    const { stdout, stderr } = await run("machine.cjs");
+    const { stdout, stderr } = await runFile("machine.cjs");
     assert.equal(stdout, `${os} ${cpu} ${libc}\n`, stderr);
   });
 
   it("runs the first example of README.md", async () => {
     const expected = writeExample(project);
-    const { code, stdout, stderr } = await run("main.mjs");
+    const { code, stdout, stderr } = await runFile("main.mjs");
     assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: expected, stderr: "" });
   });
 
@@ -79,14 +79,14 @@ describe(`the package for ${platform}`, () => {
       OS_SECRETS_FILE: join(directory, "secrets.age"),
       OS_SECRETS_IDENTITY: identity,
     };
-    const succeedWith = async (words, input) => {
-      const { code, stdout, stderr } = await run(program, words, { env, input });
+    const runSecrets = async (words, input) => {
+      const { code, stdout, stderr } = await runFile(program, words, { env, input });
       assert.equal(code, 0, stderr);
       return stdout;
     };
-    await succeedWith(["init", "--quiet", identity]);
-    await succeedWith(["set", "token"], "vălue");
-    assert.equal(await succeedWith(["get", "token"]), "vălue\n");
+    await runSecrets(["init", "--quiet", identity]);
+    await runSecrets(["set", "token"], "vălue");
+    assert.equal(await runSecrets(["get", "token"]), "vălue\n");
     assert.doesNotMatch(readFileSync(env.OS_SECRETS_FILE, "latin1"), /token|lue/);
   });
 
@@ -96,7 +96,7 @@ describe(`the package for ${platform}`, () => {
       `require("os-secrets").secrets.get("s", "n").catch(({ code }) => console.log(code));`,
     );
     const env = { DBUS_SESSION_BUS_ADDRESS: "unix:path=/nowhere", XDG_RUNTIME_DIR: "/nowhere" };
-    const { stdout, stderr } = await run("lost.cjs", [], { env });
+    const { stdout, stderr } = await runFile("lost.cjs", [], { env });
     assert.equal(stdout, "ERR_SECRETS_PLATFORM_ERROR\n", stderr);
   });
 
@@ -111,13 +111,13 @@ describe(`the package for ${platform}`, () => {
          Promise.all(done).then(async (codes) => console.log(codes.join(), await secrets.get("worker", "1")));
        } else secrets.set("worker", String(threadId), String(threadId));`,
     );
-    const { code, stdout, stderr } = await run("workers.cjs");
+    const { code, stdout, stderr } = await runFile("workers.cjs");
     assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: "0,0,0,0 1\n", stderr: "" });
   });
 
   it("needs no library but the C library, and that of no late version", () => {
     const binary = join(project, "node_modules", "@os-secrets", platform, "os-secrets.node");
-    const dynamic = succeed("readelf", ["--wide", "--dynamic", binary]);
+    const dynamic = runSuccessfully("readelf", ["--wide", "--dynamic", binary]);
     const needed = [...dynamic.matchAll(/\(NEEDED\).*\[(.*)\]/g)].map(([, library]) => library);
     assert.ok(needed.length > 0, dynamic);
     const known = (library) => libraries[libc].some((start) => library.startsWith(start));
@@ -125,7 +125,9 @@ describe(`the package for ${platform}`, () => {
       needed.filter((library) => !known(library)),
       [],
     );
-    const versions = succeed("readelf", ["--wide", "--version-info", binary]).matchAll(/GLIBC_2\.(\d+)/g);
+    const versions = runSuccessfully("readelf", ["--wide", "--version-info", binary]).matchAll(
+      /GLIBC_2\.(\d+)/g,
+    );
     const minors = [...versions].map(([, minor]) => Number(minor));
     assert.equal(minors.length > 0, libc === "gnu");
     assert.ok(Math.max(0, ...minors) <= 17, `it needs glibc 2.${Math.max(...minors)}`);
@@ -133,10 +135,10 @@ describe(`the package for ${platform}`, () => {
 
   it("says what is missing where it is not installed", async () => {
     const words = ["uninstall", "--no-audit", "--no-fund", "--offline", `@os-secrets/${platform}`];
-    succeed("npm", words, { cwd: project });
+    runSuccessfully("npm", words, { cwd: project });
     rmSync(join(project, "node_modules", "@os-secrets"), { recursive: true, force: true });
     writeFileSync(join(project, "missing.cjs"), `require("os-secrets")`);
-    const { code, stderr } = await run("missing.cjs");
+    const { code, stderr } = await runFile("missing.cjs");
     assert.equal(code, 1);
     const place = `${os}-${cpu} (C library: ${libc === "gnu" ? "glibc" : libc})`;
     assert.ok(stderr.includes(`cannot load its native binary for ${place}`), stderr);

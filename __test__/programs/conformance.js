@@ -17,12 +17,12 @@ const kinds = {
 
 const key = { service: "my cli/tool", name: "alice@example.com" };
 
-async function rejects(promise, code, name = "Error") {
+async function expectRejection(promise, code, name = "Error") {
   await assert.rejects(promise, (error) => error.code === code && error.name === name);
 }
 
 /** Stores, reads, replaces and deletes, in all forms of the arguments. */
-async function keeps(store) {
+async function testBasics(store) {
   assert.equal(await store.get(key), null);
   assert.equal(await store.delete(key), false);
   assert.equal(await store.has(key), false);
@@ -40,7 +40,7 @@ async function keeps(store) {
 }
 
 /** An empty value deletes. It is not an error if there was no credential. */
-async function deletesWithEmptyValues(store) {
+async function testEmptyValues(store) {
   await store.set({ ...key, value: "" });
   await store.set({ ...key, value: "value" });
   await store.set({ ...key, value: "" });
@@ -48,7 +48,7 @@ async function deletesWithEmptyValues(store) {
   assert.equal(await store.has(key), false);
 }
 
-async function holdsAnyText(store, longest) {
+async function testTexts(store, longest) {
   for (const value of [
     " ",
     "a\nb",
@@ -68,10 +68,10 @@ async function holdsAnyText(store, longest) {
 }
 
 /** Different names are different credentials, whatever characters they have. */
-async function tellsNamesApart(store, names, listsAll) {
+async function testNames(store, names, listsAll) {
   for (const [service, name] of names) await store.set(service, name, `${service} ${name}`);
   for (const [service, name] of names) assert.equal(await store.get(service, name), `${service} ${name}`);
-  if (listsAll) await listsAllOf(store, names);
+  if (listsAll) await testListing(store, names);
   for (const [service, name] of names) {
     const of = names.filter(([other]) => other === service).map(([, each]) => each);
     const listed = (await store.list({ service })).map((entry) => entry.name);
@@ -83,7 +83,7 @@ async function tellsNamesApart(store, names, listsAll) {
   if (listsAll) assert.deepEqual(await store.list(), []);
 }
 
-async function listsAllOf(store, names) {
+async function testListing(store, names) {
   const entries = (await store.list()).map(({ service, name }) => [service, name]);
   const sorted = [...names].sort(([a, b], [c, d]) =>
     Buffer.compare(Buffer.from(`${a}\0${b}`), Buffer.from(`${c}\0${d}`)),
@@ -92,7 +92,7 @@ async function listsAllOf(store, names) {
 }
 
 /** If a helper changes a value, the store must notice: it keeps the value unchanged or not at all. */
-async function keepsWholeOrNot(store) {
+async function testChangedValue(store) {
   const value = "two\nlines\n";
   const outcome = await store.set({ ...key, value }).then(
     () => value,
@@ -102,11 +102,11 @@ async function keepsWholeOrNot(store) {
   await store.delete(key);
 }
 
-async function holdsBytes(store) {
+async function testBytes(store) {
   const all = Uint8Array.from({ length: 256 }, (_, byte) => byte);
   await store.set({ ...key, value: all });
   assert.equal(Buffer.compare(await store.get({ ...key, encoding: "buffer" }), all), 0);
-  await rejects(store.get(key), "ERR_SECRETS_INVALID_DATA");
+  await expectRejection(store.get(key), "ERR_SECRETS_INVALID_DATA");
   await store.set({ ...key, value: Buffer.from("text") });
   assert.equal(await store.get(key), "text");
   await store.set({ ...key, value: all.subarray(128) });
@@ -115,15 +115,15 @@ async function holdsBytes(store) {
   await store.delete(key);
 }
 
-async function refusesBytes(store) {
-  await rejects(store.set({ ...key, value: Uint8Array.of(255) }), "ERR_SECRETS_INVALID_DATA");
+async function testRefusedBytes(store) {
+  await expectRejection(store.set({ ...key, value: Uint8Array.of(255) }), "ERR_SECRETS_INVALID_DATA");
   assert.equal(await store.get(key), null);
   await store.set({ ...key, value: Buffer.from("text") });
   assert.equal((await store.get({ ...key, encoding: "buffer" })).toString(), "text");
   await store.delete(key);
 }
 
-async function takesManyCallsAtOnce(store, count) {
+async function testManyCalls(store, count) {
   const names = Array.from({ length: count }, (_, index) => `name ${index}`);
   await Promise.all(names.map((name) => store.set("many", name, `value of ${name}`)));
   const values = await Promise.all(names.map((name) => store.get("many", name)));
@@ -137,7 +137,7 @@ async function takesManyCallsAtOnce(store, count) {
 }
 
 /** Wrong arguments throw at once, and change nothing. */
-function refusesWrongArguments(store) {
+function testWrongArguments(store) {
   const throws = (call, code) =>
     assert.throws(call, (error) => error instanceof TypeError && error.code === code);
   throws(() => store.get(), "ERR_INVALID_ARG_TYPE");
@@ -149,18 +149,18 @@ function refusesWrongArguments(store) {
   throws(() => store.get({ ...key, timeout: 0 }), "ERR_INVALID_ARG_VALUE");
 }
 
-async function canBeBounded(store) {
+async function testBounds(store) {
   const aborted = AbortSignal.abort(new Error("enough"));
-  await rejects(store.set({ ...key, value: "v", signal: aborted }), "ABORT_ERR", "AbortError");
+  await expectRejection(store.set({ ...key, value: "v", signal: aborted }), "ABORT_ERR", "AbortError");
   assert.equal(await store.get({ ...key, timeout: 20_000, interactive: false }), null);
-  await rejects(store.set({ ...key, value: "x".repeat((16 << 20) + 1) }), "ERR_SECRETS_TOO_LARGE");
+  await expectRejection(store.set({ ...key, value: "x".repeat((16 << 20) + 1) }), "ERR_SECRETS_TOO_LARGE");
 }
 
 async function main(options, { longest, bytes, many, listsAll, slashes }) {
   const store = openStore(options);
-  await keeps(store);
-  await deletesWithEmptyValues(store);
-  await holdsAnyText(store, longest);
+  await testBasics(store);
+  await testEmptyValues(store);
+  await testTexts(store, longest);
   const names = [
     ["a", "b"],
     ["a", "c"],
@@ -172,16 +172,16 @@ async function main(options, { longest, bytes, many, listsAll, slashes }) {
     ["a/b", "c"],
     ["a", "b/c"],
   ];
-  await tellsNamesApart(store, [...names, ...slashed.slice(0, slashes ? 2 : 1)], listsAll);
-  await keepsWholeOrNot(store);
-  await (bytes ? holdsBytes : refusesBytes)(store);
-  await takesManyCallsAtOnce(store, many);
-  refusesWrongArguments(store);
-  await canBeBounded(store);
+  await testNames(store, [...names, ...slashed.slice(0, slashes ? 2 : 1)], listsAll);
+  await testChangedValue(store);
+  await (bytes ? testBytes : testRefusedBytes)(store);
+  await testManyCalls(store, many);
+  testWrongArguments(store);
+  await testBounds(store);
   const pending = store.set(key, "last");
   await store.close();
   await pending;
-  await rejects(store.get(key), "ERR_SECRETS_PLATFORM_ERROR");
+  await expectRejection(store.get(key), "ERR_SECRETS_PLATFORM_ERROR");
   if (options.provider !== "memory") assert.equal(await openStore(options).delete(key), true);
   console.log("conforms");
 }

@@ -2,7 +2,7 @@
 
 const { secrets } = require("../..");
 
-const flood = (count) => Array.from({ length: count }, (_, number) => secrets.get("exit", `${number}`));
+const makeCalls = (count) => Array.from({ length: count }, (_, number) => secrets.get("exit", `${number}`));
 
 const scenarios = {
   // Only the call keeps the process alive. The process ends when the call does.
@@ -28,19 +28,19 @@ const scenarios = {
     console.log("done");
   },
   "exit with calls pending"() {
-    flood(500);
+    makeCalls(500);
     process.exit(7);
   },
   async "exit with calls pending on an open connection"() {
     await secrets.get("exit", "nothing");
-    flood(500);
+    makeCalls(500);
     setTimeout(() => process.exit(7), 2);
   },
   "exit in a callback"() {
-    for (const call of flood(50)) call.then(() => process.exit(7));
+    for (const call of makeCalls(50)) call.then(() => process.exit(7));
   },
   "an exception with calls pending"() {
-    flood(500);
+    makeCalls(500);
     throw new Error("thrown on purpose");
   },
   "rejections nobody handles"() {

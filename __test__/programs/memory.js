@@ -13,7 +13,7 @@ const CHUNK = 1 << 20;
 // first bytes of each piece.
 const masked = require("node:crypto").randomBytes(8 * PIECE);
 
-function reveal(from = 0, to = masked.length) {
+function unmask(from = 0, to = masked.length) {
   const bytes = Buffer.alloc(to - from);
   for (let at = from; at < to; at++) bytes[at - from] = masked[at] ^ MASK;
   return bytes;
@@ -21,7 +21,7 @@ function reveal(from = 0, to = masked.length) {
 
 const pieces = Array.from({ length: masked.length / PIECE }, (_, number) => {
   const at = number * PIECE;
-  return { at, prefix: reveal(at, at + PREFIX) };
+  return { at, prefix: unmask(at, at + PREFIX) };
 });
 
 function isPiece(chunk, found, at) {
@@ -32,7 +32,7 @@ function isPiece(chunk, found, at) {
 }
 
 /** Counts the pieces in all writable memory. */
-function count() {
+function countPieces() {
   const memory = openSync("/proc/self/mem", "r");
   const chunk = Buffer.alloc(CHUNK + PIECE);
   let found = 0;
@@ -64,23 +64,23 @@ function count() {
 async function main() {
   const store = openStore();
   const key = { service: "memory", name: "name" };
-  const counts = { before: count() };
+  const counts = { before: countPieces() };
   for (let round = 0; round < 20; round++) {
-    const value = reveal();
+    const value = unmask();
     await Promise.all(Array.from({ length: 5 }, () => store.set({ ...key, value })));
     value.fill(0);
   }
-  counts.afterSet = count();
+  counts.afterSet = countPieces();
   for (let round = 0; round < 20; round++) {
     const options = { ...key, encoding: "buffer" };
     const values = await Promise.all(Array.from({ length: 10 }, () => store.get(options)));
-    if (round === 0) counts.whileHeld = count();
+    if (round === 0) counts.whileHeld = countPieces();
     for (const value of values) {
       if (value.some((byte, at) => (byte ^ MASK) !== masked[at])) throw new Error("another value came back");
       value.fill(0);
     }
   }
-  counts.afterGet = count();
+  counts.afterGet = countPieces();
   console.log(JSON.stringify({ ...counts, pieces: pieces.length }));
 }
 

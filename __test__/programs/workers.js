@@ -6,13 +6,13 @@ const { existsSync, readFileSync } = require("node:fs");
 const { setTimeout } = require("node:timers/promises");
 const { Worker, isMainThread, parentPort, workerData } = require("node:worker_threads");
 
-const load = () => require("../..").secrets;
+const loadSecrets = () => require("../..").secrets;
 
 /**
  * Sets, reads and deletes credentials that no other thread uses, all at once per round. Counts wrong results.
  */
-async function work(id, rounds) {
-  const secrets = load();
+async function makeCalls(id, rounds) {
+  const secrets = loadSecrets();
   let wrong = 0;
   for (let round = 0; round < rounds; round++) {
     const names = Array.from({ length: 10 }, (_, number) => `${number}`);
@@ -25,7 +25,7 @@ async function work(id, rounds) {
   return wrong;
 }
 
-function start(id, task) {
+function startWorker(id, task) {
   const worker = new Worker(__filename, { workerData: { id, task } });
   const ended = new Promise((resolve, reject) => {
     worker.once("error", reject);
@@ -37,18 +37,18 @@ function start(id, task) {
 
 const scenarios = {
   async together() {
-    const workers = Array.from({ length: 6 }, (_, id) => start(id, "work"));
-    const own = await work("main", 5);
+    const workers = Array.from({ length: 6 }, (_, id) => startWorker(id, "work"));
+    const own = await makeCalls("main", 5);
     const answers = await Promise.all(workers.map(({ answer }) => answer));
     await Promise.all(workers.map(({ ended }) => ended));
     return [own, ...answers];
   },
 
   async "one after another, while the main thread works"() {
-    const own = work("main", 8);
+    const own = makeCalls("main", 8);
     const answers = [];
     for (let id = 0; id < 8; id++) {
-      const { answer, ended } = start(id, "work");
+      const { answer, ended } = startWorker(id, "work");
       answers.push(await answer);
       await ended;
     }
@@ -56,38 +56,38 @@ const scenarios = {
   },
 
   async "first used by a worker that has ended"() {
-    const { answer, ended } = start(0, "work");
+    const { answer, ended } = startWorker(0, "work");
     const first = await answer;
     await ended;
-    const { answer: second, ended: secondEnded } = start(1, "work");
-    const answers = [first, await work("main", 2), await second];
+    const { answer: second, ended: secondEnded } = startWorker(1, "work");
+    const answers = [first, await makeCalls("main", 2), await second];
     await secondEnded;
     return answers;
   },
 
   async "terminated in the middle of calls"() {
-    const own = work("main", 8);
+    const own = makeCalls("main", 8);
     for (let id = 0; id < 12; id++) {
-      const { worker, answer, ended } = start(id, "flood");
+      const { worker, answer, ended } = startWorker(id, "flood");
       await answer;
       await worker.terminate();
       await ended;
     }
-    return [await own, await work("main", 1)];
+    return [await own, await makeCalls("main", 1)];
   },
 
   async "terminated while a helper runs for them"() {
-    const { answer, worker, ended } = start(0, "helper");
+    const { answer, worker, ended } = startWorker(0, "helper");
     await answer;
-    const child = Number(await whenWritten(`${process.env.HELPER}.started`));
+    const child = Number(await waitForFile(`${process.env.HELPER}.started`));
     await worker.terminate();
     await ended;
-    await whenEnded(child);
-    return [await work("main", 1)];
+    await waitForEnd(child);
+    return [await makeCalls("main", 1)];
   },
 
   async "terminated while the user is asked for them"() {
-    const { answer, worker, ended } = start(0, "ask");
+    const { answer, worker, ended } = startWorker(0, "ask");
     await answer;
     // The test writes a line when the prompt is shown.
     await once(process.stdin, "data");
@@ -95,21 +95,21 @@ const scenarios = {
     await ended;
     process.stdin.destroy();
     const silent = { service: "services", name: "name", interactive: false };
-    const { code } = await load()
+    const { code } = await loadSecrets()
       .get(silent)
       .catch((error) => error);
     return [code];
   },
 
   async "that exit with calls pending"() {
-    const workers = Array.from({ length: 6 }, (_, id) => start(id, "flood and exit"));
+    const workers = Array.from({ length: 6 }, (_, id) => startWorker(id, "flood and exit"));
     await Promise.all(workers.map(({ ended }) => ended));
-    return [await work("main", 1)];
+    return [await makeCalls("main", 1)];
   },
 };
 
 /** Waits until a file exists. Returns its text. */
-async function whenWritten(path) {
+async function waitForFile(path) {
   for (;;) {
     if (existsSync(path)) return readFileSync(path, "utf8");
     await setTimeout(10);
@@ -117,7 +117,7 @@ async function whenWritten(path) {
 }
 
 /** Waits until a process has ended. It must end soon. */
-async function whenEnded(child) {
+async function waitForEnd(child) {
   for (let left = 2000; left > 0; left--) {
     try {
       process.kill(child, 0);
@@ -131,10 +131,10 @@ async function whenEnded(child) {
 
 const tasks = {
   async work(id) {
-    parentPort.postMessage(await work(id, 3));
+    parentPort.postMessage(await makeCalls(id, 3));
   },
   ask() {
-    load().get({ service: "services", name: "name" });
+    loadSecrets().get({ service: "services", name: "name" });
     parentPort.postMessage("started");
   },
   helper() {
@@ -143,12 +143,12 @@ const tasks = {
     parentPort.postMessage("started");
   },
   flood(id) {
-    const secrets = load();
+    const secrets = loadSecrets();
     for (let number = 0; number < 200; number++) secrets.get(`flood ${id}`, `${number}`);
     parentPort.postMessage("started");
   },
   "flood and exit"(id) {
-    const secrets = load();
+    const secrets = loadSecrets();
     for (let number = 0; number < 200; number++) secrets.get(`flood ${id}`, `${number}`);
     process.exit();
   },

@@ -4,7 +4,7 @@ const assert = require("node:assert/strict");
 const { join } = require("node:path");
 const { after, before, describe, it } = require("node:test");
 const { secretsIn } = require("../support/client.js");
-const { items } = require("../support/items.js");
+const { listItems } = require("../support/items.js");
 const { startProvider } = require("../support/providers.js");
 const { bun, root, runtimes } = require("../support/runtimes.js");
 const { startSession } = require("../support/session.js");
@@ -15,7 +15,7 @@ const attributes = { "xdg:schema": "com.oven-sh.bun.Secret", service: key.servic
 const hundred = Array.from({ length: 100 }, (_, index) => `name ${index}`);
 
 /** Counts the items of the default collection. Reading them one by one is slow with KeePassXC. */
-async function count(session) {
+async function countItems(session) {
   const collection = ["org.freedesktop.secrets", "/org/freedesktop/secrets/aliases/default"];
   const property = ["string:org.freedesktop.Secret.Collection", "string:Items"];
   const question = [...collection, "org.freedesktop.DBus.Properties.Get", ...property];
@@ -25,7 +25,7 @@ async function count(session) {
 }
 
 /** Starts a session with a provider. Both stop when the test ends. */
-async function withProvider(t, provider) {
+async function prepareProvider(t, provider) {
   const session = await startSession({ keyring: false });
   t.after(() => session.stop());
   const running = await startProvider(session, provider);
@@ -52,11 +52,11 @@ function testContract(name, provider) {
         await ours.set({ ...key, value });
         assert.equal(await ours.get(key), value);
       }
-      assert.equal((await items(session)).length, 1);
+      assert.equal((await listItems(session)).length, 1);
       assert.equal(await ours.delete(key.service, key.name), true);
       assert.equal(await ours.delete(key), false);
       assert.equal(await ours.get(key.service, key.name), null);
-      assert.deepEqual(await items(session), []);
+      assert.deepEqual(await listItems(session), []);
     });
 
     it("takes names of any script", async () => {
@@ -72,24 +72,24 @@ function testContract(name, provider) {
       await ours.set({ ...key, value: "value" });
       await ours.set({ ...key, value: "" });
       assert.equal(await ours.get(key), null);
-      assert.deepEqual(await items(session), []);
+      assert.deepEqual(await listItems(session), []);
     });
 
     it("takes a hundred calls at once", async () => {
       const all = (call) => Promise.all(hundred.map(call));
       await all((name) => ours.set("hundred", name, `value of ${name}`));
-      assert.equal(await count(session), 100);
+      assert.equal(await countItems(session), 100);
       assert.deepEqual(
         await all((name) => ours.get("hundred", name)),
         hundred.map((name) => `value of ${name}`),
       );
       assert.deepEqual(new Set(await all((name) => ours.delete("hundred", name))), new Set([true]));
-      assert.equal(await count(session), 0);
+      assert.equal(await countItems(session), 0);
     });
 
     it("leaves one item of a hundred sets of one key", async () => {
       await Promise.all(hundred.map((value) => ours.set({ ...key, value })));
-      const [item, ...others] = await items(session);
+      const [item, ...others] = await listItems(session);
       assert.deepEqual(others, []);
       assert.ok(hundred.includes(item.secret));
       assert.equal(await ours.get(key), item.secret);
@@ -126,9 +126,9 @@ function testContract(name, provider) {
       }
 
       await theirs.set({ ...key, value: "by Bun" });
-      const [first] = await items(session);
+      const [first] = await listItems(session);
       await ours.set({ ...key, value: "by us" });
-      const [second, ...others] = await items(session);
+      const [second, ...others] = await listItems(session);
       assert.deepEqual(others, []);
       assert.equal(second.label, `${key.service}/${key.name}`);
       for (const name of Object.keys(attributes)) assert.equal(second.attributes[name], attributes[name]);
@@ -137,10 +137,10 @@ function testContract(name, provider) {
       assert.deepEqual(shape(second), shape(first));
       await ours.delete(key);
       await ours.set({ ...key, value: "by us, anew" });
-      const [third] = await items(session);
+      const [third] = await listItems(session);
       assert.deepEqual(shape(third), shape(first));
       await theirs.set({ ...key, value: "by Bun, anew" });
-      assert.equal((await items(session)).length, 1);
+      assert.equal((await listItems(session)).length, 1);
       assert.equal(await ours.get(key), "by Bun, anew");
       await ours.delete(key);
     });
@@ -163,4 +163,4 @@ function testContract(name, provider) {
   });
 }
 
-module.exports = { key, testContract, withProvider };
+module.exports = { key, testContract, prepareProvider };

@@ -5,11 +5,11 @@ const { once } = require("node:events");
 const { join } = require("node:path");
 const { describe, it } = require("node:test");
 const { secretsIn } = require("../support/client.js");
-const { items } = require("../support/items.js");
+const { listItems } = require("../support/items.js");
 const { startMonitor } = require("../support/monitor.js");
 const { keepassxc } = require("../support/providers.js");
 const { bun, root, runtimes } = require("../support/runtimes.js");
-const { key, testContract, withProvider } = require("./contract.js");
+const { key, testContract, prepareProvider } = require("./contract.js");
 
 testContract("KeePassXC", keepassxc);
 
@@ -21,9 +21,9 @@ const late = { name: "TimeoutError", code: "ERR_SECRETS_TIMEOUT" };
 
 describe("KeePassXC", () => {
   it("wants a prompt for every item that is stored or deleted, which a call may forbid", async (t) => {
-    const { session, ours } = await withProvider(t, keepassxc);
+    const { session, ours } = await prepareProvider(t, keepassxc);
     await assert.rejects(ours.set({ ...key, value: "value", interactive: false }), refused);
-    assert.deepEqual(await items(session), []);
+    assert.deepEqual(await listItems(session), []);
     await ours.set({ ...key, value: "value" });
     await assert.rejects(ours.set({ ...key, value: "other", interactive: false }), refused);
     assert.equal(await ours.get({ ...key, interactive: false }), "value");
@@ -32,7 +32,7 @@ describe("KeePassXC", () => {
   });
 
   it("asks the person before one program replaces what another has stored", async (t) => {
-    const { session, ours } = await withProvider(t, keepassxc);
+    const { session, ours } = await prepareProvider(t, keepassxc);
     const theirs = secretsIn(session, [bun], "bun");
     await theirs.set({ ...key, value: "by Bun" });
     // This call connects, so that the next one spends its time on the prompt.
@@ -49,30 +49,30 @@ describe("KeePassXC", () => {
   });
 
   it("withdraws the prompt of a worker that was terminated", async (t) => {
-    const { session, running, ours } = await withProvider(t, keepassxc);
+    const { session, running, ours } = await prepareProvider(t, keepassxc);
     await ours.set({ ...key, value: "value" });
     await running.lock();
     const monitor = await startMonitor(session);
     const [command, ...args] = runtimes["Node 22"];
-    const calls = await monitor.callsDuring(async () => {
+    const calls = await monitor.recordCalls(async () => {
       const program = session.start(command, [
         ...args,
         workers,
         "terminated while the user is asked for them",
       ]);
-      await session.shown("Unlock Database");
+      await session.waitForDialog("Unlock Database");
       program.stdin.write("\n");
       const [[text]] = await Promise.all([once(program.stdout, "data"), once(program, "exit")]);
       assert.deepEqual(JSON.parse(text), [refused.code]);
     });
     assert.ok(calls.indexOf("Dismiss") > calls.indexOf("Prompt"), calls.join(" "));
     const told = ours.get(key);
-    await session.answer("Unlock Database", "Return", "password");
+    await session.answerDialog("Unlock Database", "Return", "password");
     assert.equal(await told, "value");
   });
 
   it("asks for its password when it is locked, and hides what it holds", async (t) => {
-    const { session, running, ours } = await withProvider(t, keepassxc);
+    const { session, running, ours } = await prepareProvider(t, keepassxc);
     await ours.set({ ...key, value: "value" });
     await running.lock();
     for (const call of [ours.get, ours.delete])
@@ -82,10 +82,10 @@ describe("KeePassXC", () => {
     await assert.rejects(ours.delete({ ...key, timeout: 300 }), { ...late, message: /Nothing was changed/ });
 
     const given = assert.rejects(ours.get(key), canceled);
-    await session.answer("Unlock Database", "Escape");
+    await session.answerDialog("Unlock Database", "Escape");
     await given;
     const told = Promise.all([ours.get(key), ours.get({ ...key, name: "another" })]);
-    await session.answer("Unlock Database", "Return", "password");
+    await session.answerDialog("Unlock Database", "Return", "password");
     assert.deepEqual(await told, ["value", null]);
     assert.equal(await ours.get({ ...key, interactive: false }), "value");
   });

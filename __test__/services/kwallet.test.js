@@ -2,9 +2,9 @@
 
 const assert = require("node:assert/strict");
 const { describe, it } = require("node:test");
-const { items } = require("../support/items.js");
+const { listItems } = require("../support/items.js");
 const { kwallet } = require("../support/providers.js");
-const { key, testContract, withProvider } = require("./contract.js");
+const { key, testContract, prepareProvider } = require("./contract.js");
 
 testContract("KWallet", kwallet);
 
@@ -12,9 +12,9 @@ const refused = { name: "Error", code: "ERR_SECRETS_INTERACTION_NOT_ALLOWED" };
 
 describe("KWallet says that it is locked", () => {
   it("after every start, until one prompt has run, which shows nothing where the wallet is open", async (t) => {
-    const { session, running, ours } = await withProvider(t, kwallet);
+    const { session, running, ours } = await prepareProvider(t, kwallet);
     await assert.rejects(ours.set({ ...key, value: "value", interactive: false }), refused);
-    assert.deepEqual(await items(session), []);
+    assert.deepEqual(await listItems(session), []);
     await ours.set({ ...key, value: "value" });
     await ours.set({ ...key, value: "other", interactive: false });
     await running.stop();
@@ -25,7 +25,7 @@ describe("KWallet says that it is locked", () => {
   });
 
   it("when it was locked, and every call rejects that finds nobody to ask", async (t) => {
-    const { running, ours } = await withProvider(t, kwallet);
+    const { running, ours } = await prepareProvider(t, kwallet);
     await ours.set({ ...key, value: "value" });
     await running.lock();
     await assert.rejects(ours.get({ ...key, interactive: false }), refused);

@@ -2,19 +2,19 @@
 
 const assert = require("node:assert/strict");
 const { describe, it } = require("node:test");
-const { items } = require("../support/items.js");
+const { listItems } = require("../support/items.js");
 const { oo7Daemon } = require("../support/providers.js");
-const { key, testContract, withProvider } = require("./contract.js");
+const { key, testContract, prepareProvider } = require("./contract.js");
 
 testContract("oo7-daemon", oo7Daemon);
 
 describe("oo7-daemon", () => {
   it("gives an item that is replaced another path, and adds an attribute of its own", async (t) => {
-    const { session, ours } = await withProvider(t, oo7Daemon);
+    const { session, ours } = await prepareProvider(t, oo7Daemon);
     await ours.set({ ...key, value: "value" });
-    const [first] = await items(session);
+    const [first] = await listItems(session);
     await ours.set({ ...key, value: "other" });
-    const [second, ...others] = await items(session);
+    const [second, ...others] = await listItems(session);
     assert.deepEqual(others, []);
     assert.notEqual(second.path, first.path);
     assert.deepEqual(second.attributes, {
@@ -26,7 +26,7 @@ describe("oo7-daemon", () => {
   });
 
   it("rejects while it is locked, though it hides what it holds, and keeps it", async (t) => {
-    const { running, ours } = await withProvider(t, oo7Daemon);
+    const { running, ours } = await prepareProvider(t, oo7Daemon);
     await ours.set({ ...key, value: "value" });
     await running.lock();
     const refused = { name: "Error", code: "ERR_SECRETS_INTERACTION_NOT_ALLOWED" };

@@ -5,25 +5,25 @@ const { writeFileSync } = require("node:fs");
 const { join } = require("node:path");
 
 /** Makes an identity: { text, recipient }. */
-function newIdentity() {
+function makeIdentity() {
   const text = execFileSync("age-keygen", { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
   return { text, recipient: /age1\w+/.exec(text)[0] };
 }
 
 /** Makes an identity and writes it to a file in a folder: { text, recipient, path }. */
-function identityIn(folder, name = "identity") {
-  const identity = newIdentity();
+function writeIdentity(folder, name = "identity") {
+  const identity = makeIdentity();
   const path = join(folder, name);
   writeFileSync(path, identity.text, { mode: 0o600 });
   return { ...identity, path };
 }
 
 /** Decrypts an age file with the identity in another file. Returns the text. */
-function decrypt(path, identity) {
+function decryptFile(path, identity) {
   return execFileSync("age", ["--decrypt", "--identity", identity, path], {
     encoding: "utf8",
     stdio: ["ignore", "pipe", "pipe"],
   });
 }
 
-module.exports = { decrypt, identityIn, newIdentity };
+module.exports = { decryptFile, writeIdentity, makeIdentity };

@@ -5,24 +5,24 @@ const { createInterface } = require("node:readline");
 const implementation = process.argv[2] === "bun" ? { secrets: globalThis.Bun.secrets } : require("../..");
 
 /** Makes a signal. JSON cannot hold signals, so the prefix of a method's name chooses one. */
-function signal(kind) {
+function makeSignal(kind) {
   if (kind === "aborted") return AbortSignal.abort("the reason");
   const controller = new AbortController();
   setTimeout(() => controller.abort("the reason"), 600);
   return controller.signal;
 }
 
-function call(target, method, parameters) {
+function makeCall(target, method, parameters) {
   const [, kind, name] = /^(aborted|aborting)(\w+)$/.exec(method) ?? [];
   if (!kind) return target[method](...parameters);
-  return target[name.toLowerCase()]({ ...parameters[0], signal: signal(kind) });
+  return target[name.toLowerCase()]({ ...parameters[0], signal: makeSignal(kind) });
 }
 
 createInterface(process.stdin).on("line", async (line) => {
   const { id, method, parameters } = JSON.parse(line);
   const answer = (outcome) => process.stdout.write(`${JSON.stringify({ id, ...outcome })}\n`);
   try {
-    answer({ value: await call(implementation.secrets, method, parameters) });
+    answer({ value: await makeCall(implementation.secrets, method, parameters) });
   } catch ({ name, code, message, cause }) {
     answer({ error: { name, code, message, cause } });
   }

@@ -7,7 +7,7 @@ const { spawnSync } = require("node:child_process");
 const { join } = require("node:path");
 
 /** Runs a command of crates/os-secrets/tests/programs/credentials.rs with this input. Returns its output. */
-function ask(command, input) {
+function runCommand(command, input) {
   const { OS_SECRETS_TEST_DISPOSABLE: disposable, OS_SECRETS_TEST_PROGRAMS: folder } = process.env;
   if (disposable !== "1") {
     throw new Error(
@@ -27,7 +27,7 @@ function ask(command, input) {
 
 /** Lists every generic credential: { label, user, persist, blob, comment, alias, attributes, secret }. */
 function listCredentials() {
-  const listed = JSON.parse(ask("list")).map(({ target, blob, ...others }) => {
+  const listed = JSON.parse(runCommand("list")).map(({ target, blob, ...others }) => {
     const bytes = Buffer.from(blob, "base64");
     return { label: target, ...others, blob: bytes.toString("hex"), secret: bytes.toString("utf8") };
   });
@@ -36,13 +36,13 @@ function listCredentials() {
 
 /** Stores a credential. `label` is its target name, and `secret` its text or bytes. */
 function writeCredential({ label, user = null, persist = 3, secret }) {
-  ask("write", { target: label, user, persist, blob: Buffer.from(secret).toString("base64") });
+  runCommand("write", { target: label, user, persist, blob: Buffer.from(secret).toString("base64") });
 }
 
 /** Deletes all credentials. */
 function clearCredentials() {
   const targets = listCredentials().map(({ label }) => label);
-  if (targets.length > 0) ask("delete", targets);
+  if (targets.length > 0) runCommand("delete", targets);
 }
 
 module.exports = { clearCredentials, listCredentials, writeCredential };

@@ -1,7 +1,7 @@
 const { mkdirSync } = require("node:fs");
 const { join } = require("node:path");
 const { openStore } = require("../..");
-const { identityIn } = require("./age.js");
+const { writeIdentity } = require("./age.js");
 const { startSession } = require("./session.js");
 
 /**
@@ -12,7 +12,7 @@ async function prepareFileStore(t) {
   t.after(() => session.stop());
   const folder = join(session.directory, "store");
   mkdirSync(folder, { mode: 0o700 });
-  const identity = identityIn(session.directory);
+  const identity = writeIdentity(session.directory);
   const path = join(folder, "secrets.age");
   const store = openStore({ provider: "file", path, identity: identity.path });
   return { session, folder, identity, path, store };

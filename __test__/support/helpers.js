@@ -6,7 +6,7 @@ const { join } = require("node:path");
 const { isWindows } = require("./platform.js");
 
 /** Makes a password store for `pass` in a session, with a gpg key that has no passphrase. */
-async function passwordStoreIn(session) {
+async function makePasswordStore(session) {
   // gpg's agent makes a socket here, and the path of a socket must be short.
   session.env.GNUPGHOME = join(session.env.XDG_RUNTIME_DIR, "gnupg");
   session.env.PASSWORD_STORE_DIR = join(session.directory, "password-store");
@@ -34,7 +34,7 @@ async function passwordStoreIn(session) {
   };
 }
 
-/** The functions that the scripts of `helperIn` can use. */
+/** The functions that the scripts of `writeHelper` can use. */
 const PRELUDE = `
   const { spawn } = require("node:child_process");
   const { existsSync, readFileSync, renameSync, rmSync, writeFileSync, writeSync } = require("node:fs");
@@ -56,7 +56,7 @@ const PRELUDE = `
  * `operation` and its `input`. `answer` prints and ends the helper, `beside` names a file beside the helper,
  * `wait` waits for ever, and `start` runs another script.
  */
-function helperIn(folder, script) {
+function writeHelper(folder, script) {
   const path = join(folder, "helper");
   writeFileSync(path, `#!${process.execPath}\n${PRELUDE}\n${script}\nprocess.exit();\n`, { mode: 0o700 });
   if (!isWindows) return { provider: "exec", command: path };
@@ -65,4 +65,4 @@ function helperIn(folder, script) {
   return { provider: "exec", command: process.execPath, env };
 }
 
-module.exports = { helperIn, passwordStoreIn };
+module.exports = { writeHelper, makePasswordStore };

@@ -6,7 +6,7 @@ const { listCredentials, writeCredential } = require("./credentials.js");
 const { isWindows } = require("./platform.js");
 
 /** Runs a Python program in this folder. Returns its JSON output. */
-async function python(session, program, input) {
+async function runPython(session, program, input) {
   // Debian's own Python, because only that has Debian's packages.
   const { code, stdout, stderr } = await session.run("/usr/bin/python3", ["-B", join(__dirname, program)], {
     input,
@@ -19,8 +19,8 @@ async function python(session, program, input) {
  * Lists every item: { collection, path, label, attributes, contentType, secret }. The last two are null if it
  * is locked. On Windows the items are those of `listCredentials`.
  */
-async function items(session) {
-  return isWindows ? listCredentials() : python(session, "items.py");
+async function listItems(session) {
+  return isWindows ? listCredentials() : runPython(session, "items.py");
 }
 
 /**
@@ -28,7 +28,7 @@ async function items(session) {
  * that of `writeCredential`.
  */
 async function storeItem(session, item) {
-  return isWindows ? writeCredential(item) : python(session, "store.py", JSON.stringify(item));
+  return isWindows ? writeCredential(item) : runPython(session, "store.py", JSON.stringify(item));
 }
 
-module.exports = { items, storeItem };
+module.exports = { listItems, storeItem };

@@ -57,7 +57,7 @@ function makeKeychain() {
     lock: () => security("lock-keychain", path),
     unlock: () => security("unlock-keychain", "-p", PASSWORD, path),
     /** Reads the attributes of an item, as `security` prints them. */
-    item({ service, name }) {
+    readItem({ service, name }) {
       const shown = security("find-generic-password", "-s", service, "-a", name, path);
       const lines = shown.matchAll(/^ {4}(?:"(\w+)"|(0x\w+)) ?<\w+>=(.*)$/gm);
       return Object.fromEntries([...lines].map(([, known, number, value]) => [known ?? number, value]));

@@ -3,7 +3,7 @@
 const { mkdirSync, readFileSync, readdirSync, writeFileSync } = require("node:fs");
 const { basename, dirname, join } = require("node:path");
 const { version } = require("../../package.json");
-const { succeed } = require("./registry.js");
+const { runSuccessfully } = require("./registry.js");
 const { bun, root, runtimes } = require("./runtimes.js");
 
 // pnpm is the program in its platform package: not every mirror of the registry has the packages of all
@@ -83,27 +83,27 @@ const managers = {
 };
 
 /** Runs a package manager in a project. Returns its output. */
-function manage(session, name, folder, args) {
+function runManager(session, name, folder, args) {
   const { command, env } = managers[name];
   const [program, ...first] = command;
-  return succeed(session, program, [...first, ...args], { cwd: folder, env });
+  return runSuccessfully(session, program, [...first, ...args], { cwd: folder, env });
 }
 
 /**
  * Makes a project and installs os-secrets into it with a package manager. `args` are added to its arguments.
  */
-async function installInto(session, name, folder, args = []) {
+async function installPackage(session, name, folder, args = []) {
   const { add, prefix = "" } = managers[name];
   mkdirSync(folder);
   const project = { name: basename(folder), private: true, type: "module" };
   writeFileSync(join(folder, "package.json"), JSON.stringify(project));
   // Without a lock file here, Yarn takes a folder above for the project.
   if (name.startsWith("Yarn")) writeFileSync(join(folder, "yarn.lock"), "");
-  await manage(session, name, folder, [...add, ...args, `${prefix}os-secrets@${version}`]);
+  await runManager(session, name, folder, [...add, ...args, `${prefix}os-secrets@${version}`]);
 }
 
 /** Lists the platform packages in a project, in any folder. */
-function installed(folder) {
+function listInstalled(folder) {
   const all = readdirSync(folder, { recursive: true, withFileTypes: true });
   return all
     .filter((entry) => entry.isFile() && entry.name === "os-secrets.node")
@@ -112,7 +112,7 @@ function installed(folder) {
 }
 
 /** Runs a file of a project in the session, with the command of a runtime from `runtimes`. */
-function runIn(session, name, folder, [command, ...args], file) {
+function runFile(session, name, folder, [command, ...args], file) {
   if (!managers[name].hasNoFolder) return session.run(command, [...args, file], { cwd: folder });
   // Without a node_modules folder, Node finds the packages only with Yarn's help.
   const PATH = `${dirname(command)}:${session.env.PATH}`;
@@ -120,4 +120,4 @@ function runIn(session, name, folder, [command, ...args], file) {
   return session.run(program, [yarn, "node", ...args, file], { cwd: folder, env: { PATH } });
 }
 
-module.exports = { installInto, installed, manage, managers, runIn };
+module.exports = { installPackage, listInstalled, runManager, managers, runFile };

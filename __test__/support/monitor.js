@@ -3,14 +3,14 @@
 const { createInterface } = require("node:readline");
 
 /**
- * Starts a monitor. Its `callsDuring(work)` returns the methods that the service's client calls during
+ * Starts a monitor. Its `recordCalls(work)` returns the methods that the service's client calls during
  * `work`.
  */
 async function startMonitor(session) {
   const monitor = session.start("dbus-monitor", ["--profile"]);
   const lines = createInterface(monitor.stdout)[Symbol.asyncIterator]();
   /** Returns the method calls before the first call of `last`: [{ sender, method }]. */
-  const callsUntil = async (last) => {
+  const readCallsUntil = async (last) => {
     const calls = [];
     for (;;) {
       const { value, done } = await lines.next();
@@ -21,15 +21,15 @@ async function startMonitor(session) {
     }
   };
   // The bus takes the monitor's name away. After that, the monitor sees all messages.
-  await callsUntil("NameLost");
+  await readCallsUntil("NameLost");
 
   let client;
   return {
-    async callsDuring(work) {
+    async recordCalls(work) {
       await work();
       // The bus keeps the order, so the monitor has seen all earlier calls when it sees this one.
       const ping = ["org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus.Peer.Ping"];
-      const [calls] = await Promise.all([callsUntil("Ping"), session.call(...ping)]);
+      const [calls] = await Promise.all([readCallsUntil("Ping"), session.call(...ping)]);
       client ??= calls.find(({ method }) => method === "OpenSession")?.sender;
       return calls.filter(({ sender }) => sender === client).map(({ method }) => method);
     },

@@ -44,22 +44,22 @@ const notOnWine = [
   "a Credential Manager that takes changes as a whole",
 ];
 
-function options(skips, reasons, reason) {
-  if (!reasons.includes(reason)) throw new Error(`no such reason: ${reason}`);
+function makeOptions(skips, reasons, reason) {
+  if (!reasons.includes(reason)) throw new Error(`unknown reason to skip a test: ${reason}`);
   return { skip: skips && `it needs ${reason}` };
 }
 
 /** Returns the options of a test that runs on Linux only. */
-const linuxOnly = (reason) => options(isWindows || isMac, onLinuxAlone, reason);
+const linuxOnly = (reason) => makeOptions(isWindows || isMac, onLinuxAlone, reason);
 
 /** Returns the options of a test that runs on Windows only. */
-const windowsOnly = (reason) => options(!isWindows, onWindowsAlone, reason);
+const windowsOnly = (reason) => makeOptions(!isWindows, onWindowsAlone, reason);
 
 /** Returns the options of a test that runs on macOS only. */
-const macOnly = (reason) => options(!isMac, onMacAlone, reason);
+const macOnly = (reason) => makeOptions(!isMac, onMacAlone, reason);
 
 /** Returns the options of a test that does not run under Wine. */
-const exceptOnWine = (reason) => options(isWine, notOnWine, reason);
+const exceptOnWine = (reason) => makeOptions(isWine, notOnWine, reason);
 
 const reasons = [...onLinuxAlone, ...onWindowsAlone, ...onMacAlone, ...notOnWine];
 module.exports = { exceptOnWine, isMac, isWindows, isWine, linuxOnly, macOnly, reasons, windowsOnly };

@@ -10,12 +10,13 @@ const { bun, node, root } = require("./runtimes.js");
 const folder = isWindows ? process.env.OS_SECRETS_TEST_PROGRAMS : tools.programs();
 
 /** Returns the path of a native program. */
-const native = (program) => join(folder, isWindows ? `${program}.exe` : program);
-if (!folder || !existsSync(native("secrets"))) throw new Error("The programs are not built: run npm test");
+const nativePath = (program) => join(folder, isWindows ? `${program}.exe` : program);
+if (!folder || !existsSync(nativePath("secrets")))
+  throw new Error("The programs are not built. Run npm test, which builds them");
 
 /** For each way, a function from the program's name to the command that runs it. */
 const ways = {
-  native: (program) => [native(program)],
+  native: (program) => [nativePath(program)],
   // The command in the file's first line.
   Node: (program) => [...node(22), "--", join(root, "bin", `${program}.js`)],
   Bun: (program) => [bun, join(root, "bin", `${program}.js`)],

@@ -24,8 +24,8 @@ const defaultLocked = [
  * Waits until there is a default collection and it is unlocked. A provider may own its name on the bus before
  * that. KWallet's collection always says that it is locked: see services/kwallet.test.js.
  */
-function ready(session, { alwaysLocked = false }) {
-  return session.answered(defaultLocked, alwaysLocked ? /boolean true/ : /boolean false/, PATIENCE);
+function waitUntilReady(session, { alwaysLocked = false }) {
+  return session.waitForAnswer(defaultLocked, alwaysLocked ? /boolean true/ : /boolean false/, PATIENCE);
 }
 
 /** Starts a program and discards its output. */
@@ -62,7 +62,7 @@ apiEnabled=true
 `,
     );
     const daemon = kwallet.run(session);
-    await session.answered(
+    await session.waitForAnswer(
       [...wallet, "org.kde.KWallet.isOpen", "string:kdewallet"],
       /boolean true/,
       PATIENCE,
@@ -80,7 +80,7 @@ apiEnabled=true
    * killed.
    */
   settle: (session) =>
-    session.answered([...wallet, "org.kde.KWallet.closeAllWallets"], /method return/, PATIENCE),
+    session.waitForAnswer([...wallet, "org.kde.KWallet.closeAllWallets"], /method return/, PATIENCE),
 };
 
 const keepassxc = {
@@ -126,19 +126,19 @@ CheckForUpdates=false
   /** Saves and locks the database. */
   async settle(session) {
     const locking = ["org.keepassxc.KeePassXC.MainWindow", "/keepassxc"];
-    await session.answered(
+    await session.waitForAnswer(
       [...locking, "org.keepassxc.KeePassXC.MainWindow.lockAllDatabases"],
       /method return/,
       PATIENCE,
     );
-    await session.answered(defaultLocked, /boolean true/, PATIENCE);
+    await session.waitForAnswer(defaultLocked, /boolean true/, PATIENCE);
   },
 
   /** Allows all access of one program to the items of another, until the session stops. */
   async agree(session) {
     while (!session.stopped) {
       // A dialog may go before its key is pressed.
-      await session.answer("Access Request", "Return").catch(() => {});
+      await session.answerDialog("Access Request", "Return").catch(() => {});
     }
   },
 };
@@ -162,7 +162,7 @@ async function startProvider(session, provider) {
   const running = {
     async start() {
       child = provider.run(session);
-      await ready(session, provider);
+      await waitUntilReady(session, provider);
     },
     async stop() {
       await provider.settle?.(session);

@@ -8,7 +8,7 @@ const { platforms } = require("../../tools/platforms.js");
 const { root } = require("./runtimes.js");
 
 /** Runs a program in the session, which must succeed. Returns its output. */
-async function succeed(session, command, args, options) {
+async function runSuccessfully(session, command, args, options) {
   const { code, stdout, stderr } = await session.run(command, args, options);
   assert.equal(code, 0, `${command} ${args.join(" ")}\n${stdout}\n${stderr}`);
   return stdout;
@@ -32,13 +32,13 @@ async function startRegistry(session) {
     server.once("exit", () => reject(new Error(`the registry has ended: ${complaints}`)));
   });
   const url = `http://127.0.0.1:${port}`;
-  configure(session, url);
-  await publish(session, join(folder, "packages"));
+  configureManagers(session, url);
+  await publishPackages(session, join(folder, "packages"));
   return url;
 }
 
 /** Configures the package managers: they use the registry, and accept packages that were just published. */
-function configure(session, url) {
+function configureManagers(session, url) {
   const npm = [`registry=${url}/`, `${url.slice("http:".length)}/:_authToken=anybody`, "fund=false"];
   npm.push("audit=false", "update-notifier=false");
   writeFileSync(join(session.env.HOME, ".npmrc"), `${npm.join("\n")}\n`);
@@ -49,8 +49,8 @@ function configure(session, url) {
 }
 
 /** Packs all packages and publishes them. */
-async function publish(session, folder) {
-  await succeed(session, process.execPath, [join(root, "tools", "pack.js"), "--built", folder]);
+async function publishPackages(session, folder) {
+  await runSuccessfully(session, process.execPath, [join(root, "tools", "pack.js"), "--built", folder]);
   const main = /^os-secrets-\d[^/]*\.tgz$/;
   const tarballs = readdirSync(folder);
   const others = tarballs.filter((name) => !main.test(name)).map((name) => join(folder, name));
@@ -61,7 +61,7 @@ async function publish(session, folder) {
     writeFileSync(join(standIn, "os-secrets.node"), "not built here");
     others.push(standIn);
   }
-  const send = (path) => succeed(session, "npm", ["publish", path]);
+  const send = (path) => runSuccessfully(session, "npm", ["publish", path]);
   await Promise.all(others.map(send));
   // The main package comes last, as in a release, so that its dependencies are there when it is installed.
   await send(
@@ -73,4 +73,4 @@ async function publish(session, folder) {
   rmSync(folder, { recursive: true });
 }
 
-module.exports = { startRegistry, succeed };
+module.exports = { startRegistry, runSuccessfully };

@@ -12,7 +12,7 @@ const { isMac, isWindows } = require("./platform.js");
 const root = join(__dirname, "..", "..");
 
 /** Finds the first place that has a program that runs. */
-function find(name, places) {
+function findProgram(name, places) {
   for (const path of places.map((place) => join(root, place))) {
     if (!existsSync(path)) continue;
     try {
@@ -35,11 +35,11 @@ const only = process.env.OS_SECRETS_TEST_NODE && JSON.parse(process.env.OS_SECRE
 function node(version) {
   if (only) return only;
   if (isWindows || isMac) return [process.execPath];
-  return [find(`Node ${version}`, [`__test__/runtimes/node_modules/node${version}/bin/node`])];
+  return [findProgram(`Node ${version}`, [`__test__/runtimes/node_modules/node${version}/bin/node`])];
 }
 
 /** Lists the possible paths of a program in a scope's packages. npm installs those for the platform. */
-function inScope(scope, program) {
+function listScopePaths(scope, program) {
   const folder = join("node_modules", scope);
   const packages = existsSync(join(root, folder)) ? readdirSync(join(root, folder)) : [];
   return packages.flatMap((name) => ["", ".exe"].map((end) => join(folder, name, program + end)));
@@ -48,9 +48,9 @@ function inScope(scope, program) {
 /** The path of the real Bun. If npm runs the package's install script, that moves Bun to the first place. */
 const bun =
   process.env.OS_SECRETS_TEST_BUN ??
-  find("Bun", ["node_modules/bun/bin/bun.exe", ...inScope("@oven", "bin/bun")]);
+  findProgram("Bun", ["node_modules/bun/bin/bun.exe", ...listScopePaths("@oven", "bin/bun")]);
 
-const findDeno = () => find("Deno", inScope("@deno", "deno"));
+const findDeno = () => findProgram("Deno", listScopePaths("@deno", "deno"));
 
 /** Returns each runtime's command: the program, and the arguments before the file to run. */
 function findRuntimes() {

@@ -46,13 +46,13 @@ const OF_WINDOWS = [
 const NOISE = /Internal error: directory mismatch for directory .*\n/g;
 
 /** Returns a call to the bus about the owner of the Secret Service's name. */
-function ownership(method) {
+function makeOwnerCall(method) {
   const name = "org.freedesktop.DBus";
   return [name, "/org/freedesktop/DBus", `${name}.${method}`, `string:${SERVICE}`];
 }
 
 /** Waits for a process to print a text that matches. Returns the match. */
-async function printed(child, stream, pattern) {
+async function waitForOutput(child, stream, pattern) {
   let text = "";
   const ended = once(child, "exit").then(([code]) => {
     throw new Error(`${child.spawnfile} ended with ${code} before it printed ${pattern}: ${text}`);
@@ -174,7 +174,7 @@ class Session {
       );
     }
     const bus = this.start("dbus-daemon", ["--nofork", "--print-address", `--config-file=${at("bus.conf")}`]);
-    await printed(bus, "stdout", /^unix:.*\n/);
+    await waitForOutput(bus, "stdout", /^unix:.*\n/);
     return bus;
   }
 
@@ -222,18 +222,18 @@ class Session {
       "tcp",
     ]);
     display.stderr.resume();
-    const [number] = await printed(display, "stdout", /\d+\n/);
+    const [number] = await waitForOutput(display, "stdout", /\d+\n/);
     this.env.DISPLAY = `:${number.trim()}`;
   }
 
   /** Waits for a dialog on the screen and gives it the keyboard focus. */
-  shown(title) {
+  waitForDialog(title) {
     return this.#xdotool("search", "--sync", "--onlyvisible", "--name", title, "windowfocus", "--sync");
   }
 
   /** Waits for a dialog on the screen, types a text if there is one, and presses a key. */
-  async answer(title, key, text = "") {
-    await this.shown(title);
+  async answerDialog(title, key, text = "") {
+    await this.waitForDialog(title);
     if (text !== "") await this.#xdotool("type", text);
     await this.#xdotool("key", key);
   }
@@ -250,13 +250,13 @@ class Session {
   }
 
   /** Repeats a call over the bus until its answer matches. `question` holds the arguments of `call`. */
-  async answered(question, pattern, tries = 200) {
+  async waitForAnswer(question, pattern, tries = 200) {
     for (let left = tries; left > 0; left--) {
       const { stdout } = await this.call(...question);
       if (pattern.test(stdout)) return;
       await new Promise((resolve) => setTimeout(resolve, 25));
     }
-    throw new Error(`${question.join(" ")} is not answered with ${pattern}`);
+    throw new Error(`${question.join(" ")} got no answer that matches ${pattern}`);
   }
 
   /** Locks a collection. The default is gnome-keyring's login keyring. */
@@ -269,14 +269,14 @@ class Session {
 
   /** Waits until a process owns the Secret Service's name. */
   async waitForOwner() {
-    await this.answered(ownership("NameHasOwner"), /boolean true/);
+    await this.waitForAnswer(makeOwnerCall("NameHasOwner"), /boolean true/);
   }
 
   /** Kills the process that owns the Secret Service's name. */
   async endOwner() {
-    const { stdout } = await this.call(...ownership("GetConnectionUnixProcessID"));
+    const { stdout } = await this.call(...makeOwnerCall("GetConnectionUnixProcessID"));
     process.kill(Number(/uint32 (\d+)/.exec(stdout)[1]), "SIGKILL");
-    await this.answered(ownership("NameHasOwner"), /boolean false/);
+    await this.waitForAnswer(makeOwnerCall("NameHasOwner"), /boolean false/);
   }
 
   /** Kills a program and waits until it has ended. */

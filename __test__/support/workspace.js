@@ -8,13 +8,13 @@ const { runProgram } = require("./programs.js");
 const { startSession } = require("./session.js");
 
 /** Removes the parts of a program's output that differ between sessions. */
-function anywhere(text, session) {
-  return text.replaceAll(session.directory, "<session>");
+function removeSessionPaths(readText, session) {
+  return readText.replaceAll(session.directory, "<session>");
 }
 
 class Workspace {
   /** The arguments and the result of each run. */
-  said = [];
+  results = [];
 
   constructor(session, way, program) {
     this.session = session;
@@ -39,20 +39,20 @@ class Workspace {
       ...options,
     });
     const [stdout, stderr, ...words] = [result.stdout, result.stderr, ...args].map((text) =>
-      anywhere(text, this.session),
+      removeSessionPaths(text, this.session),
     );
-    this.said.push({ words, code: result.code, stdout, stderr });
+    this.results.push({ words, code: result.code, stdout, stderr });
     return result;
   }
 
   /** Runs the program, which must succeed, print exactly this, and print nothing on standard error. */
-  async gives(args, expected = "", options = undefined) {
+  async expectOutput(args, expected = "", options = undefined) {
     const { code, stdout, stderr } = await this.run(args, options);
     assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: expected, stderr: "" });
   }
 
   /** Runs the program, which must fail with this exit code and print one line of error. Returns that line. */
-  async fails(args, expected, why = /./, options = undefined) {
+  async expectFailure(args, expected, why = /./, options = undefined) {
     const { code, stdout, stderr } = await this.run(args, options);
     assert.deepEqual({ code, stdout }, { code: expected, stdout: "" }, stderr);
     assert.match(stderr, new RegExp(`^${this.program}: [^\\n]+\\n$`));
@@ -79,7 +79,7 @@ async function startWorkspace(t, options = {}) {
   return workspace;
 }
 
-const text = (path) => readFileSync(path, "utf8");
+const readText = (path) => readFileSync(path, "utf8");
 
 /** Asserts the permissions of a file. Does nothing on Windows, which has no modes. */
 function assertMode(path, expected) {
@@ -87,7 +87,7 @@ function assertMode(path, expected) {
 }
 
 /** Lists the paths of all files under a folder, sorted. Leaves out the files that Bun creates for scripts. */
-function filesUnder(folder) {
+function listFiles(folder) {
   const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
   return entries
     .filter((entry) => !entry.isDirectory())
@@ -97,7 +97,7 @@ function filesUnder(folder) {
 }
 
 /** Returns the text of a preferences file with these secrets. They must be in the file's order. */
-function preferencesOf(secrets) {
+function formatPreferences(secrets) {
   const values = Object.fromEntries(
     Object.entries(secrets).map(([name, value]) => [`secrets.${name}`, value]),
   );
@@ -105,8 +105,8 @@ function preferencesOf(secrets) {
 }
 
 /** Returns the text of a datapackage.json with only these secrets. They must be in the file's order. */
-function datapackageOf(secrets) {
+function formatDatapackage(secrets) {
   return `${JSON.stringify({ busdk: { secrets } }, null, 2)}\n`;
 }
 
-module.exports = { assertMode, datapackageOf, filesUnder, preferencesOf, startWorkspace, text };
+module.exports = { assertMode, formatDatapackage, listFiles, formatPreferences, startWorkspace, readText };
