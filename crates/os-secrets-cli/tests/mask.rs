@@ -1,6 +1,6 @@
 //! Commands that run with their output masked, in pipes and in terminals.
 //!
-//! They run under `tests/programs/mask.rs`. `cargo test` builds it; before `cargo test --test mask`, do so with
+//! They run under `crates/os-secrets-cli/tests/programs/mask.rs`. `cargo test` builds it; before `cargo test --test mask`, do so with
 //! `cargo build --example mask`.
 
 // Their scripts need /proc, setsid and what else Linux has.

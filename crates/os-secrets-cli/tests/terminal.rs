@@ -1,4 +1,4 @@
-//! Asking on a terminal: `tests/programs/ask.rs` in a session of its own, on a pseudoterminal whose other end is
+//! Asking on a terminal: `crates/os-secrets-cli/tests/programs/ask.rs` in a session of its own, on a pseudoterminal whose other end is
 //! ours.
 
 #![cfg(unix)]

@@ -1,4 +1,4 @@
-//! Commands that run on Windows with their output masked, under `tests/programs/mask.rs`, which `cargo test` builds.
+//! Commands that run on Windows with their output masked, under `crates/os-secrets-cli/tests/programs/mask.rs`, which `cargo test` builds.
 
 #![cfg(windows)]
 
