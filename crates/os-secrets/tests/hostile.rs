@@ -233,7 +233,7 @@ fn errors_of_the_services_own_are_passed_on_without_the_value() {
                 Delete => world.delete("token").await.unwrap_err(),
             };
             let words = "the disk is full of holes (org.example.Error.Broken)";
-            let told = format!("The credential store failed at {method}: {words}. See");
+            let told = format!("The credential store failed at {method}: {words}. Check");
             assert!(error.to_string().starts_with(&told), "{error}");
             fails(&world, call, "token", method).await;
         }
