@@ -102,7 +102,7 @@ impl Context {
         self.scope.unwrap_or(Scope::Auto)
     }
 
-    /// The scope for a command that changes something.
+    /// The scope for a command that stores or deletes.
     pub fn scope_to_change(&self) -> Result<Scope, Failure> {
         match self.scope.unwrap_or(Scope::User) {
             Scope::Auto => Err(Failure::Usage("--scope must be user or repo to change a secret".into())),

@@ -10,7 +10,7 @@ pub enum Failure {
     Usage(String),
     /// An operation failed.
     Failed(Error),
-    /// What the user entered does not allow the command to go on. Holds the message.
+    /// The command cannot continue with what the user entered. Holds the message.
     Refused(&'static str),
     /// The failure needs no message, or was already printed. Holds the exit code.
     Silent(i32),

@@ -18,7 +18,7 @@ use rustix::io::ioctl_fionbio;
 static TURN: Mutex<()> = Mutex::new(());
 /// The descriptor that the handler writes to, or -1.
 static WRITER: AtomicI32 = AtomicI32::new(-1);
-/// The number of threads in the handler.
+/// The number of threads that are in the handler now.
 static HANDLING: AtomicUsize = AtomicUsize::new(0);
 /// The process that catches the signals. A forked child is another one.
 static OWNER: AtomicI32 = AtomicI32::new(0);
@@ -95,7 +95,7 @@ impl SignalCatcher {
 
     fn restore(&mut self) {
         for (signal, before) in self.before.drain(..) {
-            // SAFETY: the action comes from `sigaction`.
+            // SAFETY: `sigaction` filled in the action.
             unsafe { libc::sigaction(signal, &before, ptr::null_mut()) };
         }
         // A thread may still be in the handler and about to write. Waits for it, because the descriptor's number may
@@ -143,7 +143,7 @@ impl Unignored {
 impl Drop for Unignored {
     fn drop(&mut self) {
         if let Some((signal, before)) = &self.ignored {
-            // SAFETY: the action comes from `sigaction`.
+            // SAFETY: `sigaction` filled in the action.
             unsafe { libc::sigaction(*signal, before, ptr::null_mut()) };
         }
     }

@@ -102,7 +102,7 @@ pub enum Error {
     )]
     Asking,
 
-    /// A deadline passed: that of a message, or the call's own.
+    /// The deadline of a message or of the whole call passed.
     #[error(
         "The credential store did not answer within {} ms{}.{effect} Check whether its service hangs or \
          waits for the user, then try again",
@@ -163,7 +163,7 @@ pub enum Error {
         operation: &'static str,
         /// The system's error number.
         number: u32,
-        /// The system's own words for the number.
+        /// The system's message for the number.
         message: String,
         /// The code that the number stands for.
         code: Code,
@@ -178,7 +178,7 @@ pub enum Error {
         operation: &'static str,
         /// The system's result code.
         status: i32,
-        /// The system's own words for the result code.
+        /// The system's message for the result code.
         message: String,
         /// The code that the result code stands for.
         code: Code,
@@ -202,7 +202,7 @@ pub enum Error {
         place: &'static str,
     },
 
-    /// A text that cannot name a secret. The message does not show it, because it may be a secret itself.
+    /// A string that is not a valid secret name. The message does not show it, because it may be a secret itself.
     #[error(
         "Not a secret's name: names are made of a-z, 0-9, \".\", \"_\" and \"-\", and {}",
         at.map_or("this one is empty".into(), |at| format!("this one has another character at position {at}"))
@@ -286,7 +286,7 @@ pub enum Error {
     NotPrivate {
         /// The file or directory.
         path: PathBuf,
-        /// Which access others have. Follows the path.
+        /// Which access others have. The message puts it behind the path.
         what: String,
         /// What to do.
         fix: String,

@@ -52,7 +52,7 @@ pub enum CopyOutcome {
 pub struct NotCopied {
     /// The message, which follows the credential's label.
     pub message: String,
-    /// Whether the other credentials would fail for the same reason.
+    /// Whether this error would stop the other credentials, too.
     pub stops: bool,
 }
 

@@ -41,7 +41,7 @@ pub fn open_input() -> io::Result<impl Read> {
 
 struct RawStdin {
     file: File,
-    /// The reader, if standard input is a console.
+    /// The reader of the console. `None` if standard input is not a console.
     reader: Option<ConsoleReader>,
 }
 

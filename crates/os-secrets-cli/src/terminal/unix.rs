@@ -99,7 +99,7 @@ impl From<Errno> for AskError {
     }
 }
 
-/// The terminal without echo and without line editing of its own. Dropping this restores it.
+/// The terminal with echo and line editing off. Dropping this value restores the terminal.
 struct Terminal<'a> {
     keyboard: &'a File,
     catcher: &'a SignalCatcher,

@@ -37,7 +37,7 @@ pub const DIRECTORY_WRITE_RIGHTS: u32 = WRITE_RIGHTS | FILE_DELETE_CHILD;
 
 /// The type of an entry that allows something without conditions (`winnt.h`).
 const ACCESS_ALLOWED: u8 = 0;
-/// The types of entries that deny something.
+/// The types of access control entries that deny access.
 const ACCESS_DENIED_KINDS: [u8; 4] = [1, 6, 10, 12];
 
 /// The identifiers (SIDs) of the system and of its administrators.
@@ -206,7 +206,7 @@ pub fn own_sid() -> io::Result<&'static String> {
         return Ok(own);
     }
     let mut token: HANDLE = ptr::null_mut();
-    // SAFETY: the handle stands for this process, and the token can be written.
+    // SAFETY: the handle refers to this process, and `token` is valid for writes.
     check(unsafe { OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &mut token) })?;
     // SAFETY: the token is open, and nothing else closes it.
     let token = unsafe { OwnedHandle::from_raw_handle(token) };
@@ -253,7 +253,7 @@ unsafe fn sid_to_text(sid: PSID) -> io::Result<String> {
 /// Reads the volume that a file is on, and the file's index on that volume.
 pub fn read_identity(file: BorrowedHandle<'_>) -> io::Result<(u64, u64)> {
     let mut information = BY_HANDLE_FILE_INFORMATION::default();
-    // SAFETY: the handle is open, and the information can be written.
+    // SAFETY: the handle is open, and the information is valid for writes.
     check(unsafe { GetFileInformationByHandle(file.as_raw_handle(), &mut information) })?;
     let index = u64::from(information.nFileIndexHigh) << 32 | u64::from(information.nFileIndexLow);
     Ok((information.dwVolumeSerialNumber.into(), index))

@@ -44,7 +44,7 @@ pub const MAX_FILE: u64 = 256 << 20;
 pub enum Access {
     /// Only its owner, and the system's administrators.
     Private,
-    /// Everyone who has access to the file that it replaces.
+    /// Everyone who may access the file that is replaced.
     AsBefore,
 }
 
@@ -124,7 +124,7 @@ impl LockedDirectory {
         }
     }
 
-    /// Replaces the file in one step. It keeps its owner and group if the process may set them.
+    /// Replaces the file in one step. The new file keeps the old one's owner and group if the process may set them.
     ///
     /// # Errors
     ///

@@ -50,7 +50,7 @@ impl Lock {
             .truncate(false)
             .access_mode(GENERIC_WRITE | DELETE)
             .share_mode(0)
-            // If somebody has put a link there, this opens and deletes the link and not the file that it leads to.
+            // If the path is a symbolic link by now, this opens and deletes the link, not its target.
             .custom_flags(FILE_FLAG_DELETE_ON_CLOSE | FILE_FLAG_OPEN_REPARSE_POINT)
             .open(hidden(file, "lock")?);
         match opened {
@@ -149,8 +149,7 @@ fn is_held(path: &Path, error: &io::Error) -> bool {
         || (has_number(error, ERROR_ACCESS_DENIED) && is_writable_file())
 }
 
-/// Whether a path leads to something that is written to instead of replaced: a device or a pipe, or a directory, which
-/// refuses to be written.
+/// Whether a path is written in place instead of replaced: a device, a pipe, or a directory, to which writing fails.
 pub fn is_special(path: &Path) -> bool {
     match fs::symlink_metadata(path) {
         Ok(found) => !found.is_file() && !found.file_type().is_symlink_file(),
@@ -286,7 +285,7 @@ pub fn shell_word(path: &Path) -> String {
     format!("\"{}\"", path.display())
 }
 
-/// The path that a UTF-8 text names.
+/// The path in a UTF-8 string.
 pub fn path_of(text: &[u8]) -> PathBuf {
     String::from_utf8_lossy(text).into_owned().into()
 }

@@ -98,7 +98,7 @@ impl<'a> Document<'a> {
         self.root.iter().map(|(name, value)| (unquote_name(name), Field(value)))
     }
 
-    /// The value of a member of the root.
+    /// The value of a member of the document's root object.
     pub fn field(&self, name: &str) -> Option<Field<'_, 'a>> {
         find_member(&self.root, name).map(Field)
     }

@@ -96,7 +96,7 @@ pub fn write_members(members: &[Member<'_>], depth: usize, out: &mut impl FnMut(
     });
 }
 
-/// Writes two brackets and the items between them, each on a line of its own.
+/// Writes a pair of brackets with each item on its own line.
 fn write_items<T, O: FnMut(&[u8])>(
     brackets: &[u8; 2],
     items: &[T],

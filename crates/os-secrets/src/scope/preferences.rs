@@ -63,7 +63,7 @@ impl Preferences {
         Ok(Self { path })
     }
 
-    /// The lane of work with the file.
+    /// The lane for work on the file.
     pub fn lane(&self, purpose: Purpose) -> Lane {
         Lane::for_file(&self.path, purpose)
     }

@@ -27,12 +27,12 @@ pub struct Repository {
 }
 
 impl Repository {
-    /// The secrets of the workspace in a directory. The directories above it are not searched.
+    /// The secrets of the workspace in exactly this directory. Its parents are not searched.
     pub fn new(directory: PathBuf) -> Self {
         Self { directory }
     }
 
-    /// The lane of work with the file.
+    /// The lane for work on the file.
     pub fn lane(&self, purpose: Purpose) -> Lane {
         Lane::for_file(&self.directory, purpose)
     }

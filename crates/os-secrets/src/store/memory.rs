@@ -1,4 +1,4 @@
-//! A store in the memory of the process, for the tests of programs.
+//! A store in memory, for tests of programs.
 
 use std::{
     collections::BTreeMap,

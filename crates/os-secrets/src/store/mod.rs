@@ -115,7 +115,7 @@ impl Choice {
     }
 }
 
-/// How widely a credential is kept. Only Windows makes a difference.
+/// How long and where a credential is kept. Only Windows makes a difference.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Persist {
     /// On this machine.

@@ -10,7 +10,7 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(25);
 /// The longest deadline that can be set, in milliseconds: JavaScript's timers end there, too.
 const MAX_TIMEOUT: u64 = i32::MAX as u64;
 
-/// A store that the environment can choose.
+/// A store that an environment variable can choose.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum StoreKind {
     /// The operating system's.

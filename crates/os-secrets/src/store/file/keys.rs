@@ -128,7 +128,7 @@ impl KeySettings {
             provided.into_iter().flatten().map(|directory| KeySource::File(directory.join(PROVIDED)));
         for source in provided.chain(self.own.clone().map(KeySource::Own)) {
             let (KeySource::File(path) | KeySource::Own(path)) = &source else { continue };
-            // A file that exists and cannot be read is not skipped: the user must learn of it.
+            // A file that exists but cannot be read is reported, not skipped.
             match std::fs::symlink_metadata(path) {
                 Err(error) if is_absent(&error) => {}
                 _ => {

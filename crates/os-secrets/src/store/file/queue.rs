@@ -119,7 +119,7 @@ impl Queue {
         take_from(&mut lock(&self.state))
     }
 
-    /// Takes all changes if they are deletes. A value that waits needs a directory.
+    /// Takes all waiting changes if all of them are deletes. A set that waits needs the directory.
     fn take_deletes(&self) -> Option<Vec<Change>> {
         let mut state = lock(&self.state);
         let has_value = state.waiting.iter().any(|change| change.value.is_some());

@@ -185,7 +185,7 @@ impl BusConnection {
         Ok(CallPermit { _permits: vec![acquire(&self.prompts).await?] })
     }
 
-    /// As [`call_without_permit`](Self::call_without_permit), for a method that waits for the user. It has no deadline.
+    /// Like [`call_without_permit`](Self::call_without_permit), for a method that waits for the user. It has no deadline.
     pub async fn call_without_deadline(&self, request: Request) -> Result<Message, Fault> {
         self.send(request, CallPermit { _permits: Vec::new() }, None).await
     }

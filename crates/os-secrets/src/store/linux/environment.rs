@@ -10,8 +10,8 @@ use crate::{environment::Variables, error::HostKind};
 /// of them from files that others wrote. Such changes must not redirect the store.
 #[derive(Clone, Debug)]
 pub struct Environment {
-    /// `DBUS_SESSION_BUS_ADDRESS`, else the socket `bus` in `XDG_RUNTIME_DIR`: a list of addresses, separated by
-    /// semicolons, as in the D-Bus specification. `Err` holds the reason why there is none.
+    /// The addresses of the session bus, separated by semicolons: `DBUS_SESSION_BUS_ADDRESS`, or the socket `bus` in
+    /// `XDG_RUNTIME_DIR` if that is not set. `Err` says why there is no address.
     pub bus_address: Result<String, &'static str>,
     /// Whether `DISPLAY` or `WAYLAND_DISPLAY` is set, so that a prompt can appear.
     pub has_display: bool,

@@ -90,7 +90,8 @@ pub(super) async fn find_hiding(
 ) -> Result<Vec<OwnedObjectPath>, Fault> {
     let is_default_locked = async {
         if link.wire.daemon().await == Daemon::GnomeKeyring && name.is_some() {
-            // It shows everything to a search without the schema. Perhaps the next call does not even need that one.
+            // The service shows all items to a search without the schema. Perhaps the next call does not need that
+            // search.
             return link.cache.learn_whether_all_is_shown().await.map(|()| false);
         }
         link.wire.is_locked(DEFAULT_COLLECTION).await

@@ -156,8 +156,8 @@ impl Wire {
         self.call(SERVICE_PATH, SERVICE, "GetSecrets", (items, session.clone()).into()).await
     }
 
-    /// Stores an item in the default collection. It replaces an item with the same attributes. Returns the item,
-    /// and the prompt that must be run first. One of the two is `/`.
+    /// Stores an item in the default collection. It replaces an item with the same attributes. Returns the item and the
+    /// prompt that must be run first. The one that does not exist is `/`.
     pub async fn create_item(
         &self,
         key: &Key,

@@ -181,7 +181,7 @@ fn create_open_access(description: &str) -> Result<CFType, Error> {
     if list.is_null() {
         return Err(Error::Malformed("with a new access control object that has no entries".into()));
     }
-    // SAFETY: the call has copied this list for us.
+    // SAFETY: the call returned a copy of the list, which we own.
     let list: CFArray<*const c_void> = unsafe { CFArray::wrap_under_create_rule(list) };
     for acl in &list {
         trust_all_applications(*acl)?;

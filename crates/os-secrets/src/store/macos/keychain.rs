@@ -42,8 +42,8 @@ impl Keychain {
     }
 }
 
-/// Does work that may ask the user if `interactive`, and must not ask otherwise: see [`InteractionGate`]. Returns
-/// `None` if it must not ask and the `item` that it needs does not exist.
+/// Does work that may ask the user only if `interactive` is true: see [`InteractionGate`]. Returns `None` if it may not
+/// ask and `item`, which it needs, does not exist.
 fn run_in_turn<T>(
     interactive: bool,
     item: Option<&Key>,

@@ -18,7 +18,7 @@ pub enum QueryTerm<'a> {
     TrustsAll(&'a str),
     /// `kSecReturnData`: the item's value is wanted.
     ReturnData,
-    /// `kSecReturnAttributes`: everything but the item's value is wanted.
+    /// `kSecReturnAttributes`: return the item's attributes, without its value.
     ReturnAttributes,
     /// `kSecMatchLimit`: all items are wanted. Without this, only the first one is.
     MatchAll,
