@@ -86,7 +86,7 @@ impl Context {
     }
 
     fn check_directory(&self) -> Result<(), Failure> {
-        // The current directory is one, even if we may not look at it.
+        // The current directory needs no check, and we may not be allowed to look at it.
         if self.directory.as_os_str() == "." {
             return Ok(());
         }

@@ -1,6 +1,5 @@
 //! Catching signals for a while, and sending signals to ourselves.
 
-use os_secrets::sync::lock;
 use std::{
     io, mem,
     os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
@@ -13,6 +12,8 @@ use std::{
 
 use libc::{c_int, c_void, siginfo_t};
 use rustix::io::ioctl_fionbio;
+
+use os_secrets::sync::lock;
 
 /// Held by the catcher. The actions of signals belong to the whole process, so there is one at a time.
 static TURN: Mutex<()> = Mutex::new(());

@@ -1,9 +1,9 @@
-//! Commands that run with their output masked, in pipes and in terminals.
+//! Commands with masked output, in pipes and in terminals.
 //!
-//! They run under `crates/os-secrets-cli/tests/programs/mask.rs`. `cargo test` builds it; before `cargo test --test mask`, do so with
+//! `tests/programs/mask.rs` runs them. `cargo test` builds it; before `cargo test --test mask`, run
 //! `cargo build --example mask`.
 
-// Their scripts need /proc, setsid and what else Linux has.
+// The scripts need Linux: /proc, setsid and more.
 #![cfg(target_os = "linux")]
 
 use std::{
@@ -21,7 +21,7 @@ use rustix::{
     termios::{Winsize, tcsetwinsize},
 };
 
-/// A loop that ends by itself when nothing else ends it.
+/// A loop that waits to be ended. It ends by itself after 20 seconds.
 const WAIT: &str = "i=0; while [ $i -lt 200 ]; do sleep 0.1; i=$((i + 1)); done; exit 99";
 
 fn program() -> PathBuf {
@@ -61,12 +61,12 @@ fn pid(child: &Child) -> Pid {
     Pid::from_child(child)
 }
 
-/// A process that has ended has no program any more, although nobody may have reaped it.
+/// Whether the process runs. One that has ended but was not reaped has no program any more.
 fn is_running(pid: i32) -> bool {
     std::fs::read_link(format!("/proc/{pid}/exe")).is_ok()
 }
 
-/// A terminal: what the person has of it, and what programs have.
+/// A terminal: the user's screen, and the end that programs have.
 struct Terminal {
     screen: File,
     end: OwnedFd,
@@ -92,14 +92,14 @@ impl Terminal {
         self.end.try_clone().unwrap().into()
     }
 
-    /// Runs it as the terminal's foreground. What is not to be in the terminal is set before.
+    /// Runs the command in the foreground of the terminal. Streams that must not be in it are set before.
     fn spawn(self, mut command: Command) -> (Child, File) {
         command.stdin(self.end());
         let lead = || {
             setsid()?;
             Ok(ioctl_tiocsctty(rustix::stdio::stdin())?)
         };
-        // SAFETY: it makes two system calls.
+        // SAFETY: the function only makes two system calls.
         unsafe { command.pre_exec(lead) };
         (command.spawn().unwrap(), self.screen)
     }
@@ -114,7 +114,7 @@ impl Terminal {
 
 fn read_all(mut screen: File) -> String {
     let mut seen = Vec::new();
-    // A terminal that nobody has open any more fails.
+    // Reading fails when no process has the terminal open any more.
     let _ = screen.read_to_end(&mut seen);
     text(seen)
 }
@@ -170,7 +170,7 @@ fn what_the_child_leaves_running_is_not_waited_for() {
     let seen = text(output(script).stdout);
     assert_eq!(seen.matches('x').count(), 50_000);
     check(&seen);
-    // It keeps the terminal open as well, so there is no end to wait for.
+    // The leftover keeps the terminal open, so its end is not waited for.
     let (mut child, mut screen) = Terminal::new(24, 80).start(script);
     let seen = read_until(&mut screen, "***\r\n");
     assert_eq!(seen.matches('x').count(), 50_000);
@@ -190,7 +190,7 @@ fn what_nobody_has_read_yet_at_the_end_is_not_lost() {
     drop(command);
     let mut err = child.stderr.take().unwrap();
     let mut number = || read_until(&mut err, "\n").trim().parse::<i32>().unwrap();
-    // By now one byte waits to be written, and until it is no other is read.
+    // Now one byte waits to be written. Until then, no other byte is read.
     let shell = number();
     drop(child.stdin.take());
     let leftover = number();
@@ -213,7 +213,7 @@ fn a_stream_that_ends_early_is_complete() {
     child.wait().unwrap();
 }
 
-/// Nor what never ends, however much it writes.
+/// It is not waited for either, however much it writes.
 #[test]
 fn a_leftover_that_keeps_writing_ends_with_the_child() {
     let output = output("yes hunter2 & sleep 0.1; exit 6");
@@ -274,7 +274,7 @@ fn what_we_are_sent_is_passed_on() {
 fn the_child_begins_as_without_us() {
     let state = |before: &str, between: &[&str]| {
         let report = "grep -E 'Sig(Ign|Blk)' /proc/self/status; ulimit -Sn; ls /proc/self/fd | wc -l";
-        // A parent that may open fewer files than we.
+        // The parent has a lower limit of open files than we.
         let ours = format!("{before} ulimit -Sn 300; exec \"$@\"");
         let output = Command::new("sh")
             .args(["-c", "ulimit -Sn 200; sh -c \"$@\"; exit", "sh", &ours, "sh"])
@@ -285,7 +285,7 @@ fn the_child_begins_as_without_us() {
     };
     let program = program();
     let (plain, reset) = ([program.to_str().unwrap(), "--"], [program.to_str().unwrap(), "--reset", "--"]);
-    // With nohup, for one, a signal is ignored.
+    // Signals are ignored under nohup, for example.
     for before in ["", "trap '' INT HUP;"] {
         assert!(state(before, &[]).contains("\n300\n"));
         assert_eq!(state(before, &plain), state(before, &[]));
@@ -321,7 +321,7 @@ fn terminals_stay_terminals() {
         assert_eq!(child.wait().unwrap().code(), Some(code));
         assert_eq!(out_seen, if out { "" } else { "***\n" });
         assert_eq!(err_seen, if err { "" } else { "***\n" });
-        // The end of line is processed once.
+        // The end of a line is processed once, not twice.
         assert_eq!(read_all(screen), "***\r\n".repeat(usize::from(out) + usize::from(err)));
     }
 }
@@ -345,7 +345,7 @@ fn the_controlling_terminal_stays_the_real_one() {
 
 #[test]
 fn the_size_is_kept() {
-    // In a session of its own it is told by nobody else.
+    // In a session of its own, the kernel does not tell the child of the new size.
     let script = format!(
         "exec setsid sh -c 'exec 3>&1; trap \"stty size <&3; exit 4\" WINCH; stty size <&3; echo ready; {WAIT}'"
     );
@@ -367,11 +367,11 @@ fn the_interrupt_key_is_for_the_child() {
     };
     let (mut child, _screen) = start(&format!("echo ready; {WAIT}"));
     assert_eq!(child.wait().unwrap().signal(), Some(libc::SIGINT));
-    // What it does then is up to it.
+    // The child decides what it does then.
     let (mut child, screen) = start(&format!("trap 'echo hunter2; exit 7' INT; echo ready; {WAIT}"));
     assert_eq!(child.wait().unwrap().code(), Some(7));
     assert_eq!(read_all(screen), "^C***\r\n");
-    // It gets it from the terminal and not from us: in a session of its own it does not.
+    // The signal comes from the terminal and not from us: in a session of its own, the child gets none.
     let traps = "trap n=1 INT; trap \"echo end \\$n; exit 7\" TERM";
     let (mut child, mut screen) = start(&format!("exec setsid sh -c '{traps}; echo ready; {WAIT}'"));
     assert_eq!(read_until(&mut screen, "^C"), "^C");

@@ -1,5 +1,5 @@
-//! Asking on a terminal: `crates/os-secrets-cli/tests/programs/ask.rs` in a session of its own, on a pseudoterminal whose other end is
-//! ours.
+//! Asking on a terminal: `tests/programs/ask.rs` runs in a session of its own, on a pseudoterminal whose other end the
+//! tests have.
 
 #![cfg(unix)]
 
@@ -25,9 +25,9 @@ use rustix::{
 
 const FIRST: &str = "First: ";
 const AGAIN: &str = "Again: ";
-/// What a terminal shows of both prompts, answered.
+/// What a terminal shows after both prompts are answered.
 const BOTH: &str = "First: \r\nAgain: \r\n";
-/// For what would otherwise hang if it fails.
+/// The deadline for everything that would hang if a test fails.
 const PATIENCE: Timespec = Timespec { tv_sec: 30, tv_nsec: 0 };
 
 fn example() -> PathBuf {
@@ -64,7 +64,7 @@ impl Terminal {
             setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
             Ok(())
         };
-        // SAFETY: It makes system calls only.
+        // SAFETY: the function only makes system calls.
         unsafe { command.pre_exec(lead) };
         command.spawn().unwrap()
     }
@@ -87,7 +87,7 @@ impl Terminal {
         }
     }
 
-    /// Waits until the terminal shows a text after what was waited for before.
+    /// Waits until the terminal shows a text after the one of the last wait.
     fn shows(&mut self, text: &str) {
         let from = self.shown.len();
         while !self.shown[from..].contains(text) {
@@ -106,7 +106,7 @@ impl Terminal {
         true
     }
 
-    /// All that the terminal has shown, once no program has it.
+    /// Everything that the terminal has shown. Waits until no program has it open.
     fn all_shown(mut self) -> String {
         self.theirs = File::open("/dev/null").unwrap().into();
         while self.read() {}
@@ -118,7 +118,7 @@ fn wait(file: BorrowedFd<'_>, events: PollFlags) {
     assert_eq!(poll(&mut [PollFd::from_borrowed_fd(file, events)], Some(&PATIENCE)), Ok(1), "nothing comes");
 }
 
-/// What the program says at its end, on standard output.
+/// The status of the program, and what it has printed.
 fn end(mut child: Child) -> (ExitStatus, String) {
     let mut output = child.stdout.take().unwrap();
     let mut said = String::new();
@@ -127,7 +127,7 @@ fn end(mut child: Child) -> (ExitStatus, String) {
     (child.wait().unwrap(), said)
 }
 
-/// Types both answers, each after its prompt, and gives what the program and the terminal say.
+/// Types both answers, each after its prompt. Returns the program's output and what the terminal shows.
 fn answers(first: impl AsRef<[u8]>, again: impl AsRef<[u8]>) -> (String, String) {
     let mut terminal = Terminal::open();
     let before = terminal.settings();
@@ -231,7 +231,7 @@ fn the_end_of_input_is_an_answer() {
     }
 }
 
-/// What somebody does to the program on a terminal.
+/// What a test does to the program on a terminal.
 type Act = dyn Fn(&Terminal, &Child);
 
 #[test]
@@ -277,7 +277,7 @@ fn ignored_signals_stay_ignored() {
     let child = terminal.start(command);
     terminal.shows(FIRST);
     kill_process(Pid::from_child(&child), Signal::HUP).unwrap();
-    // The terminal discards what was typed before such a key, so it stands first.
+    // Such a key discards what was typed before it, so it comes first.
     terminal.type_in("\x03");
     terminal.type_in("\x1a");
     kill_process(Pid::from_child(&child), Signal::HUP).unwrap();
@@ -286,7 +286,7 @@ fn ignored_signals_stay_ignored() {
     assert_eq!(terminal.all_shown(), BOTH);
 }
 
-/// A shell with job control sees it stop, runs a command, and has it go on.
+/// A shell with job control sees the program stop, runs a command, and continues the program.
 fn stopped(stop: impl Fn(&Terminal, Pid), meanwhile: &str, second: bool) {
     let mut terminal = Terminal::open();
     let before = terminal.settings();
@@ -327,7 +327,7 @@ fn a_stopped_question_is_asked_anew() {
         };
         stopped(key, ":", second);
         stopped(|_, group| kill_process(group, Signal::TSTP).unwrap(), ":", second);
-        // This one cannot be caught, and some shells set the terminal up for themselves then.
+        // SIGSTOP cannot be caught, and some shells then set their own modes.
         stopped(
             |_, group| kill_process(group, Signal::STOP).unwrap(),
             "stty icanon echo icrnl min 1",
@@ -336,12 +336,12 @@ fn a_stopped_question_is_asked_anew() {
     }
 }
 
-/// It leaves the terminal to the shell, which has it by then.
+/// The program does not restore the terminal, which belongs to the shell by then.
 #[test]
 fn a_signal_ends_it_in_the_background() {
     let mut terminal = Terminal::open();
     let mut command = Command::new("sh");
-    // The shell counts it as stopped until it hears otherwise.
+    // For the shell, the program is stopped until it learns otherwise.
     let script = "set -m; \"$0\"; stopped=$?; kill -TERM %1; kill -CONT %1; status=$stopped; \
                   while [ $status = $stopped ]; do wait %1; status=$?; done; echo \"left: $status\" >&2";
     command.args(["-c", script]).arg(example());

@@ -1,4 +1,4 @@
-//! Commands that run on Windows with their output masked, under `crates/os-secrets-cli/tests/programs/mask.rs`, which `cargo test` builds.
+//! Commands with masked output on Windows. `tests/programs/mask.rs`, which `cargo test` builds, runs them.
 
 #![cfg(windows)]
 
@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// What runs for longer than any test waits.
+/// A command that runs for longer than any test waits.
 const LONG: &str = "ping -n 60 127.0.0.1";
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -19,7 +19,7 @@ fn program() -> PathBuf {
     tests.parent().unwrap().parent().unwrap().join("examples").join("mask.exe")
 }
 
-/// What cmd runs, with `hunter2` masked.
+/// A line of `cmd` with `hunter2` masked.
 fn masked(line: &str) -> Command {
     let mut command = Command::new(program());
     command.args(["hunter2", "--", "cmd", "/d", "/c", line]);
@@ -63,7 +63,7 @@ fn the_child_ends_with_us() {
     let mut ready = [0; 5];
     child.stdout.take().unwrap().read_exact(&mut ready).unwrap();
     let mut input = child.stdin.take().unwrap();
-    // Nobody reads it, but there is somebody who could.
+    // Nobody reads this, but the child could.
     input.write_all(b"x").unwrap();
     child.kill().unwrap();
     child.wait().unwrap();

@@ -1,5 +1,4 @@
-//! Asks for two secrets as the program does, for the tests. It says how long they are, and whether they are
-//! the same.
+//! For the tests: asks for two secrets as the program does, and prints their lengths and whether they are equal.
 
 use os_secrets_cli::terminal::ask;
 

@@ -1,4 +1,4 @@
-//! Runs a command with values masked, for the tests: `mask [--reset] [VALUE…] -- COMMAND [ARGUMENT…]`.
+//! For the tests: runs a command with values masked, `mask [--reset] [VALUE…] -- COMMAND [ARGUMENT…]`.
 
 use std::{
     env,

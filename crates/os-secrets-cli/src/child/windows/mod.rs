@@ -70,7 +70,7 @@ pub fn run_command(mut command: Command) -> Result<ExitStatus, ChildError> {
     let mut child = command.spawn().map_err(ChildError::Start)?;
     // The command's environment holds secrets.
     drop(command);
-    // Without a job, the child only does not end with us.
+    // Without a job, the child would only outlive this process.
     let _job = Job::of(&child).ok();
     child.wait().map_err(ChildError::PassOn)
 }
@@ -88,7 +88,7 @@ pub fn run_masked(mut command: Command, mask: &Mask) -> Result<ExitStatus, Child
     let mut child = command.spawn().map_err(ChildError::Start)?;
     // The command's environment holds secrets.
     drop(command);
-    // Without a job, the child only does not end with us.
+    // Without a job, the child would only outlive this process.
     let _job = Job::of(&child).ok();
     stream::pass_on(&mut child, mask).map_err(ChildError::PassOn)
 }
