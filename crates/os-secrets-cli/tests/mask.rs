@@ -1,6 +1,6 @@
 //! Commands with masked output, in pipes and in terminals.
 //!
-//! `tests/programs/mask.rs` runs them. `cargo test` builds it; before `cargo test --test mask`, run
+//! `programs/mask.rs` runs them. `cargo test` builds it; before `cargo test --test mask`, run
 //! `cargo build --example mask`.
 
 // The scripts need Linux: /proc, setsid and more.

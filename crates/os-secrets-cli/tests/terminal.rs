@@ -1,4 +1,4 @@
-//! Asking on a terminal: `tests/programs/ask.rs` runs in a session of its own, on a pseudoterminal whose other end the
+//! Asking on a terminal: `programs/ask.rs` runs in a session of its own, on a pseudoterminal whose other end the
 //! tests have.
 
 #![cfg(unix)]

@@ -1,4 +1,4 @@
-//! Commands with masked output on Windows. `tests/programs/mask.rs`, which `cargo test` builds, runs them.
+//! Commands with masked output on Windows. `programs/mask.rs`, which `cargo test` builds, runs them.
 
 #![cfg(windows)]
 
