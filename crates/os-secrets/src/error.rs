@@ -28,7 +28,7 @@ pub enum Error {
 
     /// The connection ended in the middle of the call, and again when the call was repeated.
     #[error(
-        "The connection to the credential store was lost, and lost again when the call was repeated: \
+        "The connection to the credential store was lost, and the retry failed, too: \
          {reason}.{effect} Check that the store's service keeps running, then try again"
     )]
     Lost {
@@ -76,8 +76,8 @@ pub enum Error {
 
     /// The store could not ask the user.
     #[error(
-        "The credential store {need}, because {reason}. Log in on the desktop, which makes and unlocks it, \
-         or unlock it (gnome-keyring: gnome-keyring-daemon --replace --unlock --components=secrets, with its \
+        "The credential store {need}, because {reason}. Log in on the desktop, which creates and unlocks the \
+         store, or unlock it yourself (gnome-keyring: gnome-keyring-daemon --replace --unlock --components=secrets, with its \
          password and no newline on standard input)"
     )]
     InteractionRequired {
@@ -89,16 +89,16 @@ pub enum Error {
 
     /// The store must ask the user, and the caller does not allow it.
     #[error(
-        "The credential store must ask the user for a password or a confirmation, and this call does not \
-         allow that (interactive: false, or list). Unlock the store first, or make a call that may ask"
+        "The credential store must ask the user for a password or a confirmation, and this call must not \
+         ask (it has interactive: false, or it is list). Unlock the store first, or make a call that may ask"
     )]
     InteractionNotAllowed,
 
     /// The caller does not allow a prompt. Keychain can only switch prompts off for the whole process, and another call
     /// of the process is showing one.
     #[error(
-        "Keychain is asking the user for another call of this process, and this call does not allow that \
-         (interactive: false). Wait until the user has answered, then try again"
+        "Keychain is showing a prompt for another call of this process, and this call must not wait for it \
+         (interactive: false). Try again after the user has answered"
     )]
     Asking,
 
@@ -188,8 +188,8 @@ pub enum Error {
 
     /// The store lists the credentials of one service only.
     #[error(
-        "This store holds the credentials of every program, so it lists one service at a time. Name it: \
-         list({{ service }}) or secrets list --service S"
+        "This store holds the credentials of every program, so it lists one service at a time. Name the \
+         service: list({{ service }}) or secrets list --service S"
     )]
     NeedsService,
 
@@ -238,7 +238,7 @@ pub enum Error {
     #[error(
         "The store's file {} {reason}. It was left as it is{}",
         path.display(),
-        backup.as_ref().map(|backup| format!("; {} holds the version before", backup.display())).unwrap_or_default()
+        backup.as_ref().map(|backup| format!("; {} holds the previous version", backup.display())).unwrap_or_default()
     )]
     Damaged {
         /// The file.
@@ -259,7 +259,7 @@ pub enum Error {
     },
 
     /// A credential helper failed.
-    #[error("{} failed at {operation}: {reason}. Run it by hand to see why", command.display())]
+    #[error("{} failed at {operation}: {reason}. Run the command by hand to see why", command.display())]
     Helper {
         /// The program.
         command: PathBuf,
@@ -302,7 +302,7 @@ pub enum Error {
     },
 
     /// A secret contains a NUL, so it cannot be passed in an environment variable.
-    #[error("It contains a NUL, which an environment variable cannot hold")]
+    #[error("The value contains a NUL, which an environment variable cannot hold")]
     HoldsNul,
 
     /// os-secrets itself failed. Holds the reason.

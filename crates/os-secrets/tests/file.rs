@@ -274,7 +274,7 @@ async fn the_version_before_is_kept() {
     // The version before a damaged one stays, and the error names it.
     fs::write(folder.file(), "damaged").unwrap();
     let error = set(&store, "name", "three").await.unwrap_err();
-    assert!(error.to_string().contains("secrets.age.backup holds the version before"), "{error}");
+    assert!(error.to_string().contains("secrets.age.backup holds the previous version"), "{error}");
     assert_eq!(fs::read(&backup).unwrap(), first);
     assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 2, "temporary files are left");
 }
