@@ -160,8 +160,9 @@ for (const way of Object.keys(ways)) {
         await fillScopes(workspace);
         await workspace.expectOutput(["delete", "both"]);
         await workspace.expectOutput(["get", "both"], "of repo\n");
-        await workspace.expectFailure(["delete", "both", "--scope", "user"], 1, /no secret both/);
+        await workspace.expectFailure(["delete", "both", "--scope", "user"], 1, /no secret both in [^.]*\n$/);
         await workspace.expectOutput(["delete", "both", "--scope", "repo"]);
+        await workspace.expectFailure(["delete", "both", "--scope", "repo"], 1, /no secret both in [^.]*\n$/);
         await workspace.expectFailure(["get", "both"], 1, /no secret both/);
         await workspace.expectFailure(["delete", "both", "--scope", "auto"], 2, /--scope/);
         assert.equal(readText(workspace.datapackage), formatDatapackage({ "in.repo": "r" }));

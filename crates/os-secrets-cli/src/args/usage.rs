@@ -25,7 +25,9 @@ pub fn describe_error(program: Program, error: &clap::Error) -> Failure {
         ErrorKind::UnknownArgument if detail(ContextKind::InvalidArg).starts_with('-') => {
             "unknown flag (put -- before arguments that are not flags)".into()
         }
-        ErrorKind::UnknownArgument => "too many arguments (put an argument with spaces in quotes)".into(),
+        ErrorKind::UnknownArgument => {
+            "too many arguments (quote an argument with spaces; put -- before the command of run)".into()
+        }
         ErrorKind::ArgumentConflict => format!("{} is given twice", flag()),
         ErrorKind::InvalidValue | ErrorKind::NoEquals | ErrorKind::WrongNumberOfValues => {
             match error.get(ContextKind::ValidValue) {

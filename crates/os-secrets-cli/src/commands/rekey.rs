@@ -14,7 +14,9 @@ pub fn rekey(context: &Context, add: &[String], remove: &[String]) -> Result<(),
     context.announce_store();
     let parse = |texts: &[String]| {
         let recipients = texts.iter().map(|text| {
-            let invalid = || Failure::Usage("not a recipient; a recipient starts with age1".into());
+            let invalid = || {
+                Failure::Usage("not a whole recipient; a recipient starts with age1 and is 62 long".into())
+            };
             parse_recipient(text).ok_or_else(invalid)
         });
         recipients.collect::<Result<Vec<_>, _>>()

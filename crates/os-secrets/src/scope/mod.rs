@@ -232,7 +232,11 @@ impl Scopes {
         } else {
             self.user.delete(name, progress).await?
         };
-        if deleted { Ok(()) } else { Err(Self::not_found(name, scope)) }
+        if deleted {
+            return Ok(());
+        }
+        progress.refused();
+        Err(Self::not_found(name, scope))
     }
 
     /// The names of all secrets, sorted.
