@@ -81,7 +81,7 @@ describe("OS_SECRETS_PROVIDER", () => {
       process.env.OS_SECRETS_PROVIDER = "os"; process.env.OS_SECRETS_FILE = "/tmp/x/secrets.age";
       await told(secrets.set("s", "n", "v"));`;
     const [first, second] = (await run(source, env)).split("\n");
-    assert.match(first, /Cannot (make|use) .*identity/);
+    assert.match(first, /Cannot (create|use) .*identity/);
     assert.equal(first, second);
     assert.deepEqual(await listItems(session), []);
   });
