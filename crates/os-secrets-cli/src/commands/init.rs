@@ -39,7 +39,7 @@ pub fn init(context: &Context, path: Option<PathBuf>) -> Result<(), Failure> {
 /// Writes an identity to a new file. Replacing an identity would lose everything that is encrypted for it.
 fn write_identity(path: &Path, identity: &[u8]) -> Result<(), Error> {
     if let Some(directory) = path.parent().filter(|parent| *parent != Path::new("")) {
-        file::make_directory(directory).map_err(|error| file::failure("Cannot make", directory, error))?;
+        file::make_directory(directory).map_err(|error| file::failure("Cannot create", directory, error))?;
     }
     file::write_new(path, identity).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => {
