@@ -163,7 +163,7 @@ describe("Credential Manager", windowsOnly("Credential Manager"), () => {
       assert.throws(() => store.list(options), {
         name: "TypeError",
         code: "ERR_INVALID_ARG_VALUE",
-        message: /name it.*service/,
+        message: /Name the service/,
       });
     }
   });
@@ -316,7 +316,7 @@ for (const way of Object.keys(ways)) {
       const input = "x".repeat(2561);
       const { code, stderr } = await runProgram(session, way, "secrets", ["set", "long"], { input });
       assert.equal(code, 1);
-      assert.match(stderr, /^secrets: Too large for the credential store: .* 2561 bytes.* 2560 /);
+      assert.match(stderr, /^secrets: Too large for the credential store: .* 2561 bytes.* 2560\./);
       assert.deepEqual(await listItems(session), []);
     });
   });
