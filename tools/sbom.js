@@ -1,9 +1,10 @@
 // npm run sbom [-- directory]: writes what the binaries and the npm packages are made of, each as a CycloneDX file.
 
-const { mkdirSync, readdirSync, renameSync, writeFileSync } = require("node:fs");
+const { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } = require("node:fs");
 const { join, resolve } = require("node:path");
 const { license, version } = require("../package.json");
 const { place } = require("./install.js");
+const { packages } = require("./platforms.js");
 const { output, root, run, temporaryFolder } = require("./process.js");
 const { provide } = require("./provision.js");
 
@@ -15,6 +16,8 @@ function describeBinaries() {
   const args = ["--format=json", "--target=all", "--no-build-deps", "--override-filename", name];
   run(place("cargo-cyclonedx", "bin", "cargo-cyclonedx"), ["cyclonedx", ...args]);
   renameSync(join(root, `${name}.json`), join(destination, `${name}.cdx.json`));
+  // It describes every package of the workspace. The addon's list contains the others.
+  for (const other of [packages.core, packages.programs]) rmSync(join(root, "crates", other, `${name}.json`));
 }
 
 /** The package and those of the platforms, as pack.js has packed them: the registry does not have them yet. */
