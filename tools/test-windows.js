@@ -13,8 +13,10 @@ const { WINE, inWine, makePrefix, wineEnvironment } = require("./wine.js");
 
 /** How many files run at once under Wine, each with a Credential Manager of its own. */
 const AT_ONCE = 2;
-/** A test file that takes longer hangs, in milliseconds. On a busy machine some take more than ten minutes. */
-const LIMIT = 1_800_000;
+/** A test that takes longer hangs, in milliseconds. */
+const TEST_LIMIT = 600_000;
+/** A test file that takes longer under Wine hangs. On a busy machine some take more than ten minutes. */
+const FILE_LIMIT = 1_800_000;
 
 /** What cargo needs to build tests for Windows on Debian, see compilerFor in cross.js. */
 function testCompiler() {
@@ -45,7 +47,7 @@ function testOnWindows(files, isWhole) {
   const env = { ...process.env, CARGO_TARGET_DIR: targetDirectory() };
   const OS_SECRETS_TEST_PROGRAMS = buildTests(env, [], []);
   if (isWhole) run("cargo", ["test", "--locked"], { env });
-  const args = ["--test", "--test-concurrency=1", `--test-timeout=${LIMIT}`, ...files];
+  const args = ["--test", "--test-concurrency=1", `--test-timeout=${TEST_LIMIT}`, ...files];
   run(process.execPath, args, { env: { ...env, OS_SECRETS_TEST_PROGRAMS } });
 }
 
@@ -98,7 +100,7 @@ async function runFiles(prefixes, files, own) {
 /** Runs a test file under Wine. Returns whether all its tests have passed. */
 async function passes(words, env, counts) {
   const [command, ...args] = [...WINE, ...words];
-  const { status, signal, text } = await runAside(command, args, { env, timeout: LIMIT });
+  const { status, signal, text } = await runAside(command, args, { env, timeout: FILE_LIMIT });
   if (status !== 0) console.log(`It ended with ${signal ?? `exit code ${status}`}.`);
   const told = [...text.matchAll(/^(?:#|ℹ) (pass|fail|skipped) (\d+)$/gm)];
   for (const [, what, count] of told) counts[what] += Number(count);
