@@ -11,8 +11,8 @@ const {
   readFileSync,
   renameSync,
   rmSync,
+  writeFileSync,
 } = require("node:fs");
-const { writeFileSync } = require("node:fs");
 const { homedir } = require("node:os");
 const { join } = require("node:path");
 const { fail, isInstalled, root, run } = require("./process.js");
@@ -58,7 +58,7 @@ function npm(_, name) {
 }
 
 /** Builds the programs of a crate, for a short build and not for speed: [crate, version, ...options]. */
-function crate(name, [crate, version, ...options]) {
+function crate(name, [program, version, ...options]) {
   const folder = place(name);
   once(folder, version, () => {
     const CARGO_TARGET_DIR = `${folder}-target`;
@@ -68,18 +68,8 @@ function crate(name, [crate, version, ...options]) {
       CARGO_PROFILE_RELEASE_CODEGEN_UNITS: "16",
       CARGO_PROFILE_RELEASE_OPT_LEVEL: "1",
     };
-    const args = [
-      "install",
-      crate,
-      "--version",
-      version,
-      "--locked",
-      "--force",
-      "--root",
-      folder,
-      ...options,
-    ];
-    run("cargo", args, { env: { ...process.env, ...profile, CARGO_TARGET_DIR } });
+    const args = ["install", program, `--version=${version}`, "--locked", "--force", `--root=${folder}`];
+    run("cargo", [...args, ...options], { env: { ...process.env, ...profile, CARGO_TARGET_DIR } });
     rmSync(CARGO_TARGET_DIR, { recursive: true });
   });
 }
