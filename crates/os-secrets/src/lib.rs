@@ -1,38 +1,4 @@
-//! The operating system's credential store, in the items of `Bun.secrets`; and an encrypted file for machines that have
-//! no such store.
-//!
-//! | system | store |
-//! |---|---|
-//! | Linux | the Secret Service: gnome-keyring, KWallet, KeePassXC, oo7-daemon |
-//! | Windows | Credential Manager |
-//! | macOS | Keychain |
-//!
-//! The npm package `os-secrets` and the program `secrets` stand on this crate. All of them, and `Bun.secrets` itself,
-//! read and write the same items.
-//!
-//! # Example
-//!
-//! ```no_run
-//! use os_secrets::{
-//!     credential::{Key, Secret},
-//!     error::Error,
-//!     executor::block_on,
-//!     progress::Progress,
-//!     store::{self, SetOptions},
-//! };
-//!
-//! fn main() -> Result<(), Error> {
-//!     let found = block_on(async {
-//!         let store = store::chosen()?;
-//!         let key = Key { service: "my-cli-tool".into(), name: "github-token".into() };
-//!         let token = Secret::new(b"ghp_example".to_vec());
-//!         store.set(&key, &token, SetOptions::default(), &Progress::changing(true)).await?;
-//!         store.get(&key, &Progress::reading(true)).await
-//!     })??;
-//!     assert!(found.is_some_and(|secret| secret.expose() == b"ghp_example"));
-//!     Ok(())
-//! }
-//! ```
+#![doc = include_str!("../README.md")]
 //!
 //! A call is a future that must run on the crate's own thread: [`executor::block_on`] does that, and waits for the
 //! outcome. [`bounds::Bounds`] gives a call a deadline or a signal that cancels it.
