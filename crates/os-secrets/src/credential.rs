@@ -8,8 +8,8 @@ use crate::error::Error;
 
 /// The name of a credential: the application or service it belongs to, and the account in it.
 ///
-/// The caller chooses both. A store refuses a key that is not [valid](Self::is_valid); for JavaScript, the argument shim
-/// (`index.js`) has refused it before, with the messages of `Bun.secrets`.
+/// The caller chooses both. A store refuses a key if a part is not [valid](is_valid_part). For JavaScript, the argument
+/// shim (`index.js`) has refused it before, with the messages of `Bun.secrets`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Key {
     /// The application or service, such as `my-cli-tool`.
@@ -24,11 +24,6 @@ pub fn is_valid_part(text: &str) -> bool {
 }
 
 impl Key {
-    /// Whether the service and the name can be stored.
-    pub fn is_valid(&self) -> bool {
-        is_valid_part(&self.service) && is_valid_part(&self.name)
-    }
-
     /// The text that the user sees in a credential manager: `service/name`.
     pub fn label(&self) -> String {
         format!("{}/{}", self.service, self.name)

@@ -48,7 +48,7 @@ pub use windows::{CredentialManager as OsStore, foreign::ForeignItem};
 
 pub use sizes::{MAX_KEY, MAX_VALUE};
 #[cfg_attr(not(target_os = "macos"), allow(unused_imports, reason = "only Keychain needs all of them"))]
-use sizes::{check_credential, check_key, check_size};
+use sizes::{check_credential, check_key, check_part, check_size};
 
 static SETTINGS: OnceLock<Settings> = OnceLock::new();
 static OS_STORE: OnceLock<Result<OsStore, Error>> = OnceLock::new();
@@ -128,7 +128,7 @@ pub enum Persist {
 /// Options for storing a credential. A store ignores those that it does not support.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct SetOptions {
-    /// How widely it is kept.
+    /// How long and where it is kept.
     pub persist: Persist,
     /// Whether every application may read it without asking the user. Only macOS makes a difference, and only for a new
     /// credential.

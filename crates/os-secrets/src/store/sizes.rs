@@ -1,7 +1,7 @@
 //! The largest keys and values that any store takes. Windows has smaller limits of its own.
 
 use crate::{
-    credential::{Key, Secret},
+    credential::{Key, Secret, is_valid_part},
     error::Error,
 };
 
@@ -28,7 +28,13 @@ pub(super) fn check_size(key: &Key, value: Option<&Secret>) -> Result<(), Error>
 
 /// Refuses keys with an empty part or a NUL.
 pub(super) fn check_key(key: &Key) -> Result<(), Error> {
-    if key.is_valid() { Ok(()) } else { Err(Error::InvalidKey) }
+    check_part(&key.service)?;
+    check_part(&key.name)
+}
+
+/// Refuses a service or name that is empty or has a NUL.
+pub(super) fn check_part(text: &str) -> Result<(), Error> {
+    if is_valid_part(text) { Ok(()) } else { Err(Error::InvalidKey) }
 }
 
 /// Checks a key and a value that are about to be stored. Returns `None` if the value is empty, which deletes.

@@ -9,11 +9,11 @@ use super::{
     status::{AUTH_FAILED, INTERACTION_NOT_ALLOWED, ITEM_NOT_FOUND},
 };
 use crate::{
-    credential::{Key, Secret, is_valid_part},
+    credential::{Key, Secret},
     error::Error,
     executor::Lane,
     progress::Progress,
-    store::{Call, SetOptions, Store, check_key, check_size, settings::Settings},
+    store::{Call, SetOptions, Store, check_key, check_part, check_size, settings::Settings},
 };
 
 /// The gate of this process.
@@ -200,9 +200,7 @@ impl Store for Keychain {
 
 /// Lists the keys of a service's items.
 pub(super) fn list_keys(service: &str) -> Result<Vec<Key>, Error> {
-    if !is_valid_part(service) {
-        return Err(Error::InvalidKey);
-    }
+    check_part(service)?;
     let keys = query::keys_of_service(service, api::read_names(&query::for_service(service))?);
     if keys.is_empty() { confirm_absence(keys) } else { Ok(keys) }
 }

@@ -16,9 +16,9 @@
 
 use std::sync::LazyLock;
 
-use super::{Call, SetOptions, Store, settings::Settings};
+use super::{Call, SetOptions, Store, check_part, settings::Settings};
 use crate::{
-    credential::{Key, Secret, is_valid_part},
+    credential::{Key, Secret},
     error::Error,
     executor::Lane,
     progress::Progress,
@@ -63,9 +63,7 @@ impl CredentialManager {
 
 /// Lists the keys of a service's items.
 fn list_keys(service: &str) -> Result<Vec<Key>, Error> {
-    if !is_valid_part(service) {
-        return Err(Error::InvalidKey);
-    }
+    check_part(service)?;
     // In a filter, an asterisk means any text, and may stand only at the end.
     let literal = service.split('*').next().unwrap_or_default();
     let filter = if literal.len() == service.len() { format!("{service}/*") } else { format!("{literal}*") };
