@@ -17,12 +17,10 @@ pub fn examine(store: Arc<FileStore>) -> Result<Report, Failure> {
     let diagnosis = block_on(async move { store.diagnose().await })??;
     let mut problems = Vec::new();
     if diagnosis.asks {
-        problems.push(Problem {
-            what: "The file is protected by a passphrase, which is asked for on the terminal".into(),
-            fix: if cfg!(windows) { "set OS_SECRETS_PASSPHRASE=…" } else { "export OS_SECRETS_PASSPHRASE" }
-                .into(),
-            fatal: false,
-        });
+        problems.push(Problem::note(
+            "The file is protected by a passphrase, which is asked for on the terminal",
+            if cfg!(windows) { "set OS_SECRETS_PASSPHRASE=…" } else { "export OS_SECRETS_PASSPHRASE" },
+        ));
     } else if let Err(error) = &diagnosis.credentials {
         let fix = match error {
             Error::NotPrivate { fix, .. } => fix.strip_prefix("Run: ").unwrap_or(fix).to_owned(),
@@ -38,19 +36,12 @@ pub fn examine(store: Arc<FileStore>) -> Result<Report, Failure> {
             _ if cfg!(windows) => format!("icacls {}", shell_word(&diagnosis.path)),
             _ => format!("ls -la {}", shell_word(&diagnosis.path)),
         };
-        problems.push(Problem { what: error.to_string(), fix: fix.into(), fatal: true });
+        problems.push(Problem::fatal(error.to_string(), fix));
     } else if !diagnosis.exists {
-        problems.push(Problem {
-            what: "The file does not exist yet. The first set creates it".into(),
-            fix: "secrets set NAME".into(),
-            fatal: false,
-        });
+        problems
+            .push(Problem::note("The file does not exist yet. The first set creates it", "secrets set NAME"));
     } else if let Some(error) = &diagnosis.unwritable {
-        problems.push(Problem {
-            what: error.to_string(),
-            fix: "secrets rekey --add RECIPIENT".into(),
-            fatal: false,
-        });
+        problems.push(Problem::note(error.to_string(), "secrets rekey --add RECIPIENT"));
     }
     let key = diagnosis.key.as_ref().ok().map(|source| match source {
         KeySource::Given => "terminal".to_owned(),

@@ -72,50 +72,40 @@ fn find_problems(diagnosis: &Diagnosis) -> Vec<Problem> {
                 _ => (LOGS, None),
             };
             let host = host.map(|host| format!(". {host}")).unwrap_or_default();
-            return vec![
-                Problem { what: format!("{error}{host}"), fix: fix.into(), fatal: true },
-                Problem { what: OTHERWISE.into(), fix: FILE.into(), fatal: false },
-            ];
+            return vec![Problem::fatal(format!("{error}{host}"), fix), Problem::note(OTHERWISE, FILE)];
         }
         Ok(service) => service,
     };
     let unlock = if service.provider == Some("gnome-keyring") { UNLOCK } else { UNLOCK_OTHER };
     let mut problems = Vec::new();
     if service.locked && !diagnosis.has_display {
-        problems.push(Problem {
-            what: "The default collection is locked, and there is no display for a password prompt".into(),
-            fix: unlock.into(),
-            fatal: true,
-        });
+        problems.push(Problem::fatal(
+            "The default collection is locked, and there is no display for a password prompt",
+            unlock,
+        ));
     } else if service.locked {
-        problems.push(Problem {
-            what: "The default collection is locked. The first call will ask for its password".into(),
-            fix: unlock.into(),
-            fatal: false,
-        });
+        problems.push(Problem::note(
+            "The default collection is locked. The first call will ask for its password",
+            unlock,
+        ));
     }
     if service.collection.is_none() && !diagnosis.has_display {
-        problems.push(Problem {
-            what: "There is no default collection, and no display for the password prompt of a new one"
-                .into(),
-            fix: unlock.into(),
-            fatal: true,
-        });
+        problems.push(Problem::fatal(
+            "There is no default collection, and no display for the password prompt of a new one",
+            unlock,
+        ));
     }
     if !service.is_persistent() {
-        problems.push(Problem {
-            what: "The default collection is in memory only. Its credentials are lost when the session ends"
-                .into(),
-            fix: unlock.into(),
-            fatal: false,
-        });
+        problems.push(Problem::note(
+            "The default collection is in memory only. Its credentials are lost when the session ends",
+            unlock,
+        ));
     }
     if !service.encrypted {
-        problems.push(Problem {
-            what: "The service supports no encryption. Secrets cross the session bus in plain text".into(),
-            fix: INSTALL.into(),
-            fatal: false,
-        });
+        problems.push(Problem::note(
+            "The service supports no encryption. Secrets cross the session bus in plain text",
+            INSTALL,
+        ));
     }
     problems
 }

@@ -18,9 +18,8 @@ pub fn examine() -> Result<Report, Failure> {
     let store = store::os()?;
     let diagnosis = block_on(async { store.diagnose().await })??;
     let mut problems = Vec::new();
-    let mut fail = |what: String, fix: &'static str| {
-        problems.push(Problem { what, fix: fix.into(), fatal: true });
-        problems.push(Problem { what: OTHERWISE.into(), fix: FILE.into(), fatal: false });
+    let mut fail = |what: String, fix| {
+        problems.extend([Problem::fatal(what, fix), Problem::note(OTHERWISE, FILE)]);
     };
     match (&diagnosis.keychain, diagnosis.state.as_ref()) {
         (Err(error), _) | (Ok(_), Err(error)) => fail(error.to_string(), DEFAULT),
@@ -30,11 +29,10 @@ pub fn examine() -> Result<Report, Failure> {
                 .into(),
             UNLOCK,
         ),
-        (Ok(_), Ok(KeychainState { unlocked: false })) => problems.push(Problem {
-            what: "The default keychain is locked. The first call will ask for its password".into(),
-            fix: UNLOCK.into(),
-            fatal: false,
-        }),
+        (Ok(_), Ok(KeychainState { unlocked: false })) => problems.push(Problem::note(
+            "The default keychain is locked. The first call will ask for its password",
+            UNLOCK,
+        )),
         (Ok(_), Ok(_)) => {}
     }
     let state = diagnosis.state.as_ref().ok();

@@ -38,6 +38,18 @@ pub struct Problem {
     pub fatal: bool,
 }
 
+impl Problem {
+    /// Something that keeps credentials from being read or stored.
+    fn fatal(what: impl Into<String>, fix: impl Into<Cow<'static, str>>) -> Self {
+        Self { what: what.into(), fix: fix.into(), fatal: true }
+    }
+
+    /// Something that is worth knowing.
+    fn note(what: impl Into<String>, fix: impl Into<Cow<'static, str>>) -> Self {
+        Self { what: what.into(), fix: fix.into(), fatal: false }
+    }
+}
+
 /// The result of an examination.
 pub struct Report {
     pub properties: Vec<Property>,

@@ -13,9 +13,8 @@ pub fn examine() -> Result<Report, Failure> {
     let store = store::os()?;
     let diagnosis = block_on(async { store.diagnose().await })??;
     let mut problems = Vec::new();
-    let mut fail = |what: String, fix: &'static str| {
-        problems.push(Problem { what, fix: fix.into(), fatal: true });
-        problems.push(Problem { what: OTHERWISE.into(), fix: FILE.into(), fatal: false });
+    let mut fail = |what: String, fix| {
+        problems.extend([Problem::fatal(what, fix), Problem::note(OTHERWISE, FILE)]);
     };
     match (&diagnosis.reachable, &diagnosis.keeps) {
         (Err(error), _) | (Ok(()), Err(error)) => fail(error.to_string(), "cmdkey /list"),
@@ -24,11 +23,10 @@ pub fn examine() -> Result<Report, Failure> {
                 .into(),
             "Log on with a password",
         ),
-        (Ok(()), Ok(Some(false))) => problems.push(Problem {
-            what: "This logon session keeps credentials only until it ends".into(),
-            fix: "Log on with a password".into(),
-            fatal: false,
-        }),
+        (Ok(()), Ok(Some(false))) => problems.push(Problem::note(
+            "This logon session keeps credentials only until it ends",
+            "Log on with a password",
+        )),
         (Ok(()), Ok(Some(true))) => {}
     }
     let persistent = match diagnosis.keeps {
