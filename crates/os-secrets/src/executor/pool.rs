@@ -59,10 +59,8 @@ impl Pool {
     fn submit(&'static self, work: Work) -> io::Result<()> {
         let mut state = self.lock_state();
         if state.waiting.len() >= state.idle && state.threads < self.max_threads {
-            match thread::Builder::new().name("os-secrets-pool".into()).spawn(|| self.run_thread()) {
-                Ok(_) => state.threads += 1,
-                Err(error) => return Err(error),
-            }
+            thread::Builder::new().name("os-secrets-pool".into()).spawn(|| self.run_thread())?;
+            state.threads += 1;
         }
         state.waiting.push_back(work);
         self.arrived.notify_one();

@@ -197,13 +197,12 @@ impl PromptGate {
     async fn run_prompt(
         self: &Arc<Self>,
         path: OwnedObjectPath,
-        turn: Turn,
+        mut turn: Turn,
         is_shared: bool,
     ) -> Result<PromptEnd, Fault> {
         let mut prompt = Prompt { wire: Arc::clone(&self.wire), path, gone: self.gone.clone() };
         let gate = Arc::clone(self);
         let (mut caller, end) = oneshot::channel();
-        let mut turn = turn;
         executor::spawn(async move {
             let guard = tokio::select! {
                 biased;
