@@ -108,7 +108,7 @@ declare namespace osSecrets {
     | "ABORT_ERR"
     /** The store cannot hold a value of this size; nothing was changed. */
     | "ERR_SECRETS_TOO_LARGE"
-    /** The stored bytes are not UTF-8 text, or a store's file is damaged. */
+    /** The stored bytes are not UTF-8 text, a store's file is damaged, or the store would not keep the value. */
     | "ERR_SECRETS_INVALID_DATA"
     /** A reference names a secret that does not exist. */
     | "ERR_SECRETS_NOT_FOUND";

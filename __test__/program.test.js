@@ -306,7 +306,8 @@ REFERENCE=secret:api_key
         collection: login,
         unlocked: true,
         persistent: true,
-        encrypted: true,
+        encrypted_on_bus: true,
+        encrypted_at_rest: true,
         display: false,
       });
     });

@@ -5,7 +5,7 @@
 
 const { spawn } = require("node:child_process");
 const { once } = require("node:events");
-const { mkdtempSync, mkdirSync, realpathSync, rmSync, writeFileSync } = require("node:fs");
+const { existsSync, mkdtempSync, mkdirSync, realpathSync, rmSync, writeFileSync } = require("node:fs");
 const { tmpdir } = require("node:os");
 const { join } = require("node:path");
 const { createInterface } = require("node:readline");
@@ -192,6 +192,23 @@ class Session {
     keyring.stderr.resume();
     await this.waitForOwner();
     return keyring;
+  }
+
+  /**
+   * Starts gnome-keyring on a keyring that has no password. If there is none yet, makes it, with this name.
+   * Unlike the keyring with the password "", which is a line break, it is a text file. Returns the daemon and the
+   * path of the file.
+   */
+  async startTextKeyring(name = "login") {
+    const folder = join(this.data, "keyrings");
+    const path = join(folder, `${name}.keyring`);
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    if (!existsSync(path)) {
+      writeFileSync(path, "[keyring]\ndisplay-name=Text\nctime=0\nmtime=0\n", { mode: 0o600 });
+      writeFileSync(join(folder, "default"), name);
+    }
+    const keyring = await this.startKeyring({ password: null });
+    return { keyring, path };
   }
 
   /** Starts a prompter for gnome-keyring. `expect` tells it how to answer the next prompts. */

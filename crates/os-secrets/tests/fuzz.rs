@@ -606,6 +606,7 @@ async fn damage_and_heal(seed: u64) {
         has_display: false,
         // A damaged length makes the store wait for bytes that never come.
         timeout: Duration::from_millis(50),
+        keyring_directories: Vec::new(),
         host: None,
     };
     let store = Arc::new(Client(SecretService::new(environment)));

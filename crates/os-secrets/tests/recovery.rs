@@ -250,8 +250,13 @@ fn there_is_no_bus() {
             assert!(error.to_string().contains(bus.address()), "{error}");
         }
         let timeout = DEFAULT_TIMEOUT;
-        let environment =
-            Environment { bus_address: Err("it is not set"), has_display: true, timeout, host: None };
+        let environment = Environment {
+            bus_address: Err("it is not set"),
+            has_display: true,
+            timeout,
+            keyring_directories: Vec::new(),
+            host: None,
+        };
         let unset = Client(SecretService::new(environment));
         let error = unset.set(&key("token"), &Secret::new(b"value".into())).await.unwrap_err();
         assert_eq!(error, Error::NoBus("it is not set".into()));

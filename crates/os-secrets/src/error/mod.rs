@@ -156,6 +156,21 @@ pub enum Error {
     )]
     InvalidData,
 
+    /// The keyring is a text file that would not keep the credential. Nothing was changed.
+    #[error(
+        "This credential cannot be kept in the keyring {}: the keyring has no password and so is plain text, and \
+         {loss}. That would be lost, or make the keyring unreadable with every secret in it. Nothing was changed. \
+         Give the keyring a password (with Passwords and Keys, in the package seahorse), or use an encrypted file \
+         (OS_SECRETS_PROVIDER=file)",
+        path.display()
+    )]
+    TextKeyring {
+        /// The keyring's file.
+        path: PathBuf,
+        /// What the file does not keep.
+        loss: &'static str,
+    },
+
     /// A function of Windows' Credential Manager failed.
     #[error("Credential Manager failed at {operation}: {message} (error {number}).{advice}")]
     Windows {
@@ -411,6 +426,7 @@ impl Error {
             | Self::InvalidFile { .. }
             | Self::Damaged { .. }
             | Self::HoldsNul
+            | Self::TextKeyring { .. }
             | Self::TextOnly => Code::InvalidData,
         }
     }

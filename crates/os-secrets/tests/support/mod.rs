@@ -235,7 +235,13 @@ pub fn store(address: &str, has_display: bool) -> Arc<Client> {
 
 /// The same, with this deadline for each message.
 pub fn store_within(address: &str, has_display: bool, timeout: Duration) -> Arc<Client> {
-    let environment = Environment { bus_address: Ok(address.into()), has_display, timeout, host: None };
+    let environment = Environment {
+        bus_address: Ok(address.into()),
+        has_display,
+        timeout,
+        keyring_directories: Vec::new(),
+        host: None,
+    };
     Arc::new(Client(SecretService::new(environment)))
 }
 

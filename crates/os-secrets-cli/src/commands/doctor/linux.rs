@@ -9,7 +9,10 @@ use os_secrets::{
     executor::block_on,
     store::{
         self,
-        linux::diagnosis::{Diagnosis, Service},
+        linux::{
+            diagnosis::{Diagnosis, Service},
+            keyring_file::KeyringFile,
+        },
     },
 };
 
@@ -22,6 +25,8 @@ const INSTALL: &str = "sudo apt install gnome-keyring && \
     printf '\\n' | gnome-keyring-daemon --unlock --components=secrets";
 const START: &str = "dbus-run-session -- sh -c '\
     printf \"\\n\" | gnome-keyring-daemon --unlock --components=secrets >/dev/null; exec \"$@\"' sh COMMAND";
+const SET_PASSWORD: &str =
+    "Give it a password with the application Passwords and Keys (sudo apt install seahorse)";
 const OTHERWISE: &str =
     "An encrypted file needs neither a desktop nor a D-Bus session. It is used only if you select it";
 const FILE: &str = "secrets init && export OS_SECRETS_PROVIDER=file";
@@ -47,10 +52,16 @@ fn list_properties(diagnosis: &Diagnosis, works: bool) -> Vec<Property> {
         ("collection", of_service(|service| json!(service.collection))),
         ("unlocked", of_service(|service| json!(!service.locked))),
         ("persistent", of_service(|service| json!(service.is_persistent()))),
-        ("encrypted", of_service(|service| json!(service.encrypted))),
+        ("encrypted_on_bus", of_service(|service| json!(service.encrypted_on_bus))),
+        ("encrypted_at_rest", of_service(|service| json!(is_encrypted_at_rest(service)))),
         ("display", json!(diagnosis.has_display)),
         ("place", json!(name_host(diagnosis))),
     ]
+}
+
+/// Whether secrets are encrypted on the disk. `None` if we do not know.
+fn is_encrypted_at_rest(service: &Service) -> Option<bool> {
+    service.keyring_file.as_ref().map(|file| file.is_encrypted)
 }
 
 fn name_host(diagnosis: &Diagnosis) -> &'static str {
@@ -101,7 +112,17 @@ fn find_problems(diagnosis: &Diagnosis) -> Vec<Problem> {
             unlock,
         ));
     }
-    if !service.encrypted {
+    if let Some(KeyringFile { path, is_encrypted: false }) = &service.keyring_file {
+        problems.push(Problem::note(
+            format!(
+                "The default collection has no password, so its secrets lie unencrypted on the disk, in {}. It \
+                 cannot keep a value with a line break, or with white space at its start or end",
+                path.display()
+            ),
+            SET_PASSWORD,
+        ));
+    }
+    if !service.encrypted_on_bus {
         problems.push(Problem::note(
             "The service supports no encryption. Secrets cross the session bus in plain text",
             INSTALL,

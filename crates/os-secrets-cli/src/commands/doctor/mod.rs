@@ -73,6 +73,7 @@ pub fn doctor(context: &Context, json: bool) -> Result<i32, Failure> {
 }
 
 fn as_text(report: &Report) -> String {
+    let width = report.properties.iter().map(|(name, _)| name.len() + 1).max().unwrap_or(0).max(12);
     let mut text: String = report
         .properties
         .iter()
@@ -87,7 +88,7 @@ fn as_text(report: &Report) -> String {
                 Value::Array(texts) => texts.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "),
                 value => value.to_string(),
             };
-            format!("{name:<12}{}\n", printable(&value))
+            format!("{name:<width$}{}\n", printable(&value))
         })
         .collect();
     for problem in &report.problems {

@@ -14,11 +14,12 @@ use std::{
 };
 
 use futures_core::Stream;
+use serde::de::DeserializeOwned;
 use tokio::{
     net::UnixStream,
     sync::{OwnedSemaphorePermit, Semaphore},
 };
-use zbus::{Connection, MatchRule, Message, MessageStream, connection::Builder};
+use zbus::{Connection, MatchRule, Message, MessageStream, Type, connection::Builder};
 
 use super::{
     arguments::Arguments,
@@ -127,10 +128,25 @@ impl BusConnection {
 
     /// Finds the unique name of the program that owns a name on the bus. `None` if nobody owns it.
     pub async fn find_owner(&self, name: &'static str) -> Result<Option<String>, Fault> {
+        self.ask_bus("GetNameOwner", name.to_owned()).await
+    }
+
+    /// Finds the process that owns a name on the bus. `None` if nobody owns it.
+    pub async fn find_process(&self, name: &str) -> Result<Option<u32>, Fault> {
+        self.ask_bus("GetConnectionUnixProcessID", name.to_owned()).await
+    }
+
+    /// Asks the bus about a name. `None` if nobody owns it.
+    async fn ask_bus<R>(&self, question: &'static str, name: String) -> Result<Option<R>, Fault>
+    where
+        R: DeserializeOwned + Type,
+    {
         let (destination, path) = ("org.freedesktop.DBus".to_owned(), "/org/freedesktop/DBus".to_owned());
-        let method = Method { destination, path, interface: "org.freedesktop.DBus", name: "GetNameOwner" };
+        let method = Method { destination, path, interface: "org.freedesktop.DBus", name: question };
         match self.call_without_permit(method.with(name)).await {
-            Ok(reply) => reply.body().deserialize().map(Some).map_err(|error| Fault::from_call(name, error)),
+            Ok(reply) => {
+                reply.body().deserialize().map(Some).map_err(|error| Fault::from_call(question, error))
+            }
             Err(Fault::Unowned(_)) => Ok(None),
             Err(fault) => Err(fault),
         }

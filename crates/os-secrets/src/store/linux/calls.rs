@@ -7,6 +7,7 @@ use tokio::task::JoinSet;
 use super::{
     attempt::{Attempt, MAX_ROUNDS, UnlockFor, unsettled},
     fault::Fault,
+    keyring_file,
     link::Link,
     search,
     spec::is_null,
@@ -41,6 +42,7 @@ impl Attempt<'_> {
 
     /// Stores the credential.
     pub(super) async fn set(mut self, value: &Secret) -> Result<(), Fault> {
+        self.check_keyring(value).await?;
         let replaces_in_place = self.replaces_in_place().await;
         if replaces_in_place && self.replace_secret(value).await? {
             return Ok(());
@@ -68,11 +70,18 @@ impl Attempt<'_> {
                     && !self.has_created_default_collection() =>
                 {
                     self.create_default_collection().await?;
+                    // The user chose its password, or that it has none.
+                    self.check_keyring(value).await?;
                 }
                 _ => return Err(fault),
             }
         }
         Err(unsettled("CreateItem"))
+    }
+
+    /// Refuses a value that would harm the keyring that it goes to.
+    async fn check_keyring(&self, value: &Secret) -> Result<(), Fault> {
+        keyring_file::check(&self.link.wire, &self.link.keyring_directories, self.key, value).await
     }
 
     /// Deletes every item of the key.

@@ -1,6 +1,13 @@
 //! Finds out what state the store is in, without asking the user or changing anything.
 
-use super::{SecretService, daemon::Daemon, fault::Fault, link::Link, spec::DEFAULT_COLLECTION};
+use super::{
+    SecretService,
+    daemon::Daemon,
+    fault::Fault,
+    keyring_file::{self, KeyringFile},
+    link::Link,
+    spec::{DEFAULT_COLLECTION, SESSION_COLLECTION},
+};
 use crate::error::{Error, HostKind};
 
 /// What state the store is in.
@@ -22,18 +29,19 @@ pub struct Service {
     /// The name of the program, if the names that it owns on the bus identify it.
     pub provider: Option<&'static str>,
     /// Whether secrets are encrypted on the bus.
-    pub encrypted: bool,
+    pub encrypted_on_bus: bool,
     /// The default collection, to which new credentials go. `None` if it does not exist yet.
     pub collection: Option<String>,
     /// Whether the default collection is locked.
     pub locked: bool,
+    /// The file of the default collection, if the service is gnome-keyring and we can read it.
+    pub keyring_file: Option<KeyringFile>,
 }
 
 impl Service {
     /// Whether credentials are kept when the session ends.
     pub fn is_persistent(&self) -> bool {
-        // By the specification, this collection is kept in memory only.
-        self.collection.as_deref() != Some("/org/freedesktop/secrets/collection/session")
+        self.collection.as_deref() != Some(SESSION_COLLECTION)
     }
 }
 
@@ -76,10 +84,16 @@ async fn find_provider(link: &Link) -> Option<&'static str> {
 }
 
 async fn examine(link: &Link) -> Result<Service, Fault> {
+    let collection = link.wire.read_default_collection().await?.map(|path| path.to_string());
+    let keyring_file = match &collection {
+        Some(collection) => keyring_file::find(&link.wire, collection, &link.keyring_directories).await?,
+        None => None,
+    };
     Ok(Service {
         provider: find_provider(link).await,
-        encrypted: link.session.is_encrypted(),
-        collection: link.wire.read_default_collection().await?.map(|path| path.to_string()),
+        encrypted_on_bus: link.session.is_encrypted(),
+        collection,
         locked: link.wire.is_locked(DEFAULT_COLLECTION).await?,
+        keyring_file,
     })
 }

@@ -1,7 +1,12 @@
 //! What the store reads from the process's environment, once.
 
-use std::{os::unix::ffi::OsStringExt, path::Path, time::Duration};
+use std::{
+    os::unix::ffi::OsStringExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
+use super::keyring_file;
 use crate::{environment::Variables, error::HostKind};
 
 /// Where the bus is, and whether the user can be asked.
@@ -17,6 +22,8 @@ pub struct Environment {
     pub has_display: bool,
     /// The deadline for connecting to the bus, and for the reply to each message. `OS_SECRETS_TIMEOUT` sets it.
     pub timeout: Duration,
+    /// The directories in which gnome-keyring may keep its files.
+    pub keyring_directories: Vec<PathBuf>,
     /// Where the process runs, if that can explain why there is no store.
     pub host: Option<HostKind>,
 }
@@ -39,7 +46,8 @@ impl Environment {
         };
         let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
         let host = recognize_host(variables, |path| Path::new(path).exists(), &kernel);
-        Self { bus_address, has_display, timeout, host }
+        let keyring_directories = keyring_file::list_directories(variables);
+        Self { bus_address, has_display, timeout, keyring_directories, host }
     }
 }
 

@@ -1,9 +1,12 @@
 //! The connection to the service with everything that lives as long as it does: how it opens, and how its end is
 //! noticed.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use tokio::{sync::watch, task::AbortHandle};
@@ -35,6 +38,8 @@ pub struct Link {
     pub reads: Arc<BatchedReads>,
     /// Unlocks, and runs prompts.
     pub prompts: Arc<PromptGate>,
+    /// The directories in which gnome-keyring may keep its files.
+    pub(super) keyring_directories: Vec<PathBuf>,
     /// Remembers what the service has said, for a while.
     pub(super) cache: Cache,
     is_retired: AtomicBool,
@@ -66,7 +71,19 @@ impl Link {
         let searches = Arc::new(SharedSearches::new(Arc::clone(&wire)));
         let prompts = Arc::new(PromptGate::new(Arc::clone(&wire), gone.clone(), environment.has_display));
         let (cache, is_retired) = (Cache::new(Arc::clone(&wire)), AtomicBool::new(false));
-        Ok(Arc::new(Self { wire, session, searches, reads, prompts, cache, is_retired, gone, watcher }))
+        let keyring_directories = environment.keyring_directories.clone();
+        Ok(Arc::new(Self {
+            wire,
+            session,
+            searches,
+            reads,
+            prompts,
+            keyring_directories,
+            cache,
+            is_retired,
+            gone,
+            watcher,
+        }))
     }
 
     /// Makes the next call open another link. Calls in progress on this one continue.

@@ -20,6 +20,7 @@
 //! | `cache.rs` | what the service has said, remembered for a while |
 //! | `session.rs` | the session in which secrets are encrypted |
 //! | `environment.rs` | the bus address and the display, from the environment |
+//! | `keyring_file.rs` | the files of gnome-keyring's keyrings, and what they cannot hold |
 //! | `wire.rs` | the messages of the specification, one function for each |
 //! | `attributes.rs` | the attributes of Bun's items |
 //! | `crypto.rs` | the key exchange and the encryption |
@@ -61,6 +62,8 @@ pub mod environment;
 pub mod fault;
 #[forbid(unsafe_code)]
 pub mod foreign;
+#[forbid(unsafe_code)]
+pub mod keyring_file;
 #[forbid(unsafe_code)]
 pub mod link;
 #[forbid(unsafe_code)]

@@ -12,6 +12,9 @@ pub const SERVICE_PATH: &str = "/org/freedesktop/secrets";
 /// The alias of the default collection, to which new items go. The collection has another path as well.
 pub const DEFAULT_COLLECTION: &str = "/org/freedesktop/secrets/aliases/default";
 
+/// The collection that is kept in memory only, until the session ends.
+pub const SESSION_COLLECTION: &str = "/org/freedesktop/secrets/collection/session";
+
 /// The interface of the service.
 pub const SERVICE: &str = "org.freedesktop.Secret.Service";
 /// The interface of collections.
