@@ -89,10 +89,11 @@ const commands = {
         "my-cli-tool",
         "secrets get token >before; printf kept | secrets set token; secrets get token >after",
       );
-      await run(command);
+      const env = { KEYRING_PASSWORD: "a %s word" };
+      await run(command, { env });
       assert.deepEqual(await run("cat before; echo; cat after"), "\nkept\n");
-      // The keyring that it has made opens again, with its empty password.
-      await run(command);
+      // The keyring that it has made opens again, with its password.
+      await run(command, { env });
       assert.deepEqual(await run("cat before"), "kept\n");
     },
     async (command, t) => {

@@ -397,6 +397,21 @@ REFERENCE=secret:api_key
         assert.equal((await runDoctor()).code, 0);
       });
 
+    it("tells a command that makes a keyring with a password", async (t) => {
+      const { session, runDoctor } = await prepareDoctor(t, { bus: false });
+      const { problems } = JSON.parse((await runDoctor("--json")).stdout);
+      const run = (password, ...args) => {
+        const command = [...ways[way]("secrets"), ...args];
+        const script = problems[0].fix.replace(/COMMAND$/, '"$@"');
+        return session.run("bash", ["-c", script, "bash", ...command], { input: `${password}\n` });
+      };
+      assert.equal((await run("right % word", "set", "a", "kept")).code, 0);
+      assert.equal((await run("right % word", "get", "a")).stdout, "kept\n");
+      assert.notEqual((await run("wrong", "get", "a")).code, 0);
+      const facts = JSON.parse((await run("right % word", "doctor", "--json")).stdout);
+      assert.equal(facts.encrypted_at_rest, true);
+    });
+
     it("recognizes where it runs", async (t) => {
       const { runDoctor } = await prepareDoctor(t, { keyring: false }, { WSL_DISTRO_NAME: "Debian" });
       const { place, problems } = JSON.parse((await runDoctor("--json")).stdout);

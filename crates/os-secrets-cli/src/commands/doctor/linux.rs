@@ -16,15 +16,32 @@ use os_secrets::{
     },
 };
 
-// The daemon takes the password without a newline. Only for an empty password, a newline is sent: the recipes for
-// machines without a desktop make keyrings with that password.
-const UNLOCK: &str = "bash -c 'IFS= read -rsp \"Password: \" p; if [ \"$p\" ]; then printf %s \"$p\"; \
-    else echo; fi | gnome-keyring-daemon --replace --unlock --components=secrets'";
+/// Asks for the password of a keyring and prints it. The daemon takes it without a newline. An empty answer stands for the
+/// password that is one line break, with which many recipes for machines without a desktop make keyrings.
+macro_rules! ask_password {
+    () => {
+        "IFS= read -rsp \"Password: \" p; if [ \"$p\" ]; then printf %s \"$p\"; else echo; fi"
+    };
+}
+macro_rules! unlock {
+    () => {
+        concat!(
+            "bash -c '",
+            ask_password!(),
+            " | gnome-keyring-daemon --replace --unlock --components=secrets'"
+        )
+    };
+}
+
+const UNLOCK: &str = unlock!();
 const UNLOCK_OTHER: &str = "Unlock it in the application that provides it, or log in on the desktop";
-const INSTALL: &str = "sudo apt install gnome-keyring && \
-    printf '\\n' | gnome-keyring-daemon --unlock --components=secrets";
-const START: &str = "dbus-run-session -- sh -c '\
-    printf \"\\n\" | gnome-keyring-daemon --unlock --components=secrets >/dev/null; exec \"$@\"' sh COMMAND";
+// These two make a keyring with the password that is entered, if there is none.
+const INSTALL: &str = concat!("sudo apt install gnome-keyring && ", unlock!());
+const START: &str = concat!(
+    "dbus-run-session -- bash -c '",
+    ask_password!(),
+    " | gnome-keyring-daemon --unlock --components=secrets >/dev/null; exec \"$@\"' bash COMMAND"
+);
 const SET_PASSWORD: &str =
     "Give it a password with the application Passwords and Keys (sudo apt install seahorse)";
 const OTHERWISE: &str =
