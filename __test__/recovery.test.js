@@ -4,13 +4,14 @@
 const assert = require("node:assert/strict");
 const { spawn } = require("node:child_process");
 const { once } = require("node:events");
-const { chmodSync, mkdtempSync, rmSync } = require("node:fs");
+const { chmodSync, copyFileSync, mkdtempSync, rmSync } = require("node:fs");
 const { createServer } = require("node:net");
 const { tmpdir } = require("node:os");
 const { join } = require("node:path");
 const { describe, it } = require("node:test");
 const { secretsIn } = require("./support/client.js");
 const { linuxOnly } = require("./support/platform.js");
+const { runProgram, ways } = require("./support/programs.js");
 const { bun, runtimes } = require("./support/runtimes.js");
 const { startSession } = require("./support/session.js");
 
@@ -219,8 +220,27 @@ describe("where the bus is", linuxOnly("a bus"), () => {
       const ours = secretsIn(session, runtimes["Node 20"], "os-secrets", { env });
       await assert.rejects(
         ours.get(key),
-        makePlatformError(/it belongs to user 65534, and this process runs as user 0/),
+        makePlatformError(
+          /The D-Bus session bus unix:path=.* belongs to user 65534, and this process runs as user 0\. Run it as the user whose session it is, without sudo$/,
+        ),
       );
+      const doctor = await runProgram(session, "native", "secrets", ["doctor", "--json"], { env });
+      assert.match(JSON.parse(doctor.stdout).problems[0].fix, /without sudo/);
+    });
+
+    it("root's bus, which refuses other users, is named", async (t) => {
+      const session = await startSession({ bus: false });
+      t.after(() => session.stop());
+      await session.startBus("bus", { policy: '<deny user="nobody"/>' });
+      // Every user may run this copy, and connect to the socket.
+      const program = join(session.directory, "secrets");
+      copyFileSync(ways.native("secrets")[0], program);
+      chmodSync(session.directory, 0o755);
+      chmodSync(join(session.directory, "bus"), 0o777);
+      const args = ["--reuid=65534", "--regid=65534", "--clear-groups", program, "get", "a"];
+      const { code, stderr } = await session.run("setpriv", args);
+      assert.notEqual(code, 0);
+      assert.match(stderr, /it belongs to root, and may not serve user 65534 \(/);
     });
   }
 });

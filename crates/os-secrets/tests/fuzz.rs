@@ -607,7 +607,7 @@ async fn damage_and_heal(seed: u64) {
         // A damaged length makes the store wait for bytes that never come.
         timeout: Duration::from_millis(50),
         keyring_directories: Vec::new(),
-        host: None,
+        hosts: Vec::new(),
     };
     let store = Arc::new(Client(SecretService::new(environment)));
     world.put(LOGIN, "token", VALUE);

@@ -255,7 +255,7 @@ fn there_is_no_bus() {
             has_display: true,
             timeout,
             keyring_directories: Vec::new(),
-            host: None,
+            hosts: Vec::new(),
         };
         let unset = Client(SecretService::new(environment));
         let error = unset.set(&key("token"), &Secret::new(b"value".into())).await.unwrap_err();

@@ -19,6 +19,29 @@ pub enum Error {
     )]
     NoBus(String),
 
+    /// The session bus belongs to another user, whom we do not trust with secrets.
+    #[error(
+        "The D-Bus session bus {address} belongs to user {owner}, and this process runs as user {own}. Run it as the \
+         user whose session it is{}",
+        if *own == 0 { ", without sudo" } else { ", or correct DBUS_SESSION_BUS_ADDRESS" }
+    )]
+    ForeignBus {
+        /// The address of the bus.
+        address: String,
+        /// The user ID of the bus.
+        owner: u32,
+        /// The user ID of this process.
+        own: u32,
+    },
+
+    /// The bus does not let this process call the Secret Service. Holds the bus's answer.
+    #[error(
+        "The D-Bus session bus does not let this process call the credential store: {0}. Allow it in the sandbox or in \
+         the policy of the bus: for a snap with snap connect NAME:password-manager-service, for a Flatpak with \
+         --talk-name=org.freedesktop.secrets"
+    )]
+    BusDenied(String),
+
     /// The bus works, but nothing on it provides the Secret Service. Holds the bus's answer.
     #[error(
         "No credential store answers: nothing on the D-Bus session bus provides org.freedesktop.secrets ({0}). \
@@ -338,9 +361,9 @@ pub enum Error {
     },
 }
 
-/// A kind of host without a desktop session. Its `Display` says what that means for credential stores, and what to
-/// do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A kind of host or sandbox in which there may be no credential store. Its `Display` says what that means, and what
+/// to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HostKind {
     /// Windows Subsystem for Linux.
     Wsl,
@@ -348,11 +371,43 @@ pub enum HostKind {
     Container,
     /// A session over SSH.
     Ssh,
+    /// A program under `sudo`, which has not the session of the user who called it.
+    Sudo,
+    /// A snap. Holds its name.
+    Snap(String),
+    /// A Flatpak. Holds the application's ID.
+    Flatpak(String),
+}
+
+impl HostKind {
+    /// Whether this kind of host explains the error.
+    fn explains(&self, error: &Error) -> bool {
+        match self {
+            Self::Wsl | Self::Container | Self::Ssh => {
+                matches!(error, Error::NoBus(_) | Error::NoService(_) | Error::InteractionRequired { .. })
+            }
+            Self::Sudo => matches!(error, Error::NoBus(_)),
+            Self::Snap(_) => matches!(error, Error::BusDenied(_)),
+            // Its bus hides what the application may not call.
+            Self::Flatpak(_) => matches!(error, Error::BusDenied(_) | Error::NoService(_)),
+        }
+    }
+
+    /// The command that gives the application of a sandbox access to the credential store.
+    pub fn permit(&self) -> Option<String> {
+        match self {
+            Self::Snap(name) => Some(format!("snap connect {name}:password-manager-service")),
+            Self::Flatpak(id) => {
+                Some(format!("flatpak override --user --talk-name=org.freedesktop.secrets {id}"))
+            }
+            Self::Wsl | Self::Container | Self::Ssh | Self::Sudo => None,
+        }
+    }
 }
 
 impl fmt::Display for HostKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        let text = match self {
             Self::Wsl => {
                 "This is WSL, which does not start a credential store: enable systemd in /etc/wsl.conf, \
                  install gnome-keyring, and unlock it once for each session; or run the program on Windows \
@@ -361,14 +416,26 @@ impl fmt::Display for HostKind {
             }
             Self::Container => {
                 "This is a container, which has no session of its own: pass the socket of the host's session \
-                 bus into it, start a bus and a store inside, or use an encrypted file (OS_SECRETS_PROVIDER=file)"
+                 bus into it and run as the same user, start a bus and a store inside, or use an encrypted file (OS_SECRETS_PROVIDER=file)"
             }
             Self::Ssh => {
                 "This is a session over SSH, so no login has unlocked the store: unlock it \
                  with gnome-keyring-daemon --replace --unlock --components=secrets, start a bus and a store for \
                  this session, or use an encrypted file (OS_SECRETS_PROVIDER=file)"
             }
-        })
+            Self::Sudo => {
+                "This program runs under sudo, which keeps the user's session from it: run it without sudo"
+            }
+            Self::Snap(_) | Self::Flatpak(_) => {
+                let command = self.permit().unwrap_or_default();
+                return write!(
+                    f,
+                    "This is a sandbox, whose applications see the credential store only if they may. Run outside \
+                     of it: {command}"
+                );
+            }
+        };
+        f.write_str(text)
     }
 }
 
@@ -400,6 +467,7 @@ impl Error {
         match self {
             Self::OnHost { error, .. } | Self::Of { error, .. } | Self::Unsettled(error) => error.code(),
             Self::NoBus(_)
+            | Self::ForeignBus { .. }
             | Self::NoService(_)
             | Self::Lost { .. }
             | Self::Closed
@@ -408,9 +476,10 @@ impl Error {
             | Self::File { denied: false, .. }
             | Self::Helper { .. }
             | Self::Internal(_) => Code::PlatformError,
-            Self::AccessDenied(_) | Self::NotPrivate { .. } | Self::File { denied: true, .. } => {
-                Code::AccessDenied
-            }
+            Self::AccessDenied(_)
+            | Self::BusDenied(_)
+            | Self::NotPrivate { .. }
+            | Self::File { denied: true, .. } => Code::AccessDenied,
             Self::Windows { code, .. } | Self::Keychain { code, .. } => *code,
             Self::WrongKey { .. } => Code::AuthFailed,
             Self::UserCanceled { .. } | Self::NoPassphrase(_) => Code::UserCanceled,
@@ -440,13 +509,11 @@ impl Error {
         }
     }
 
-    /// Adds the kind of host, if it explains the error.
-    pub fn at(self, host: Option<HostKind>) -> Self {
-        match (host, &self) {
-            (Some(host), Self::NoBus(_) | Self::NoService(_) | Self::InteractionRequired { .. }) => {
-                Self::OnHost { error: Box::new(self), host }
-            }
-            _ => self,
+    /// Adds the first of these kinds of host that explains the error.
+    pub fn at(self, hosts: &[HostKind]) -> Self {
+        match hosts.iter().find(|host| host.explains(&self)) {
+            Some(host) => Self::OnHost { error: Box::new(self), host: host.clone() },
+            None => self,
         }
     }
 
@@ -498,12 +565,24 @@ mod tests {
         for (place, word) in
             [(HostKind::Wsl, "WSL"), (HostKind::Container, "container"), (HostKind::Ssh, "SSH")]
         {
-            let error = Error::NoBus("x".into()).at(Some(place));
+            let error = Error::NoBus("x".into()).at(std::slice::from_ref(&place));
             assert_eq!(error.code(), Code::PlatformError);
             assert!(error.to_string().contains("dbus-run-session") && error.to_string().contains(word));
-            assert_eq!(Error::InvalidData.at(Some(place)), Error::InvalidData);
+            assert_eq!(Error::InvalidData.at(&[place]), Error::InvalidData);
         }
-        assert_eq!(Error::NoBus("x".into()).at(None), Error::NoBus("x".into()));
+        let told = |error: Error, host| error.at(&[HostKind::Ssh, host]).to_string();
+        let under_sudo = Error::NoBus("x".into()).at(&[HostKind::Sudo]);
+        assert!(under_sudo.to_string().ends_with("run it without sudo"));
+        let denied = Error::BusDenied("x".into());
+        assert_eq!(denied.code(), Code::AccessDenied);
+        let snap = HostKind::Snap("tool".into());
+        assert!(told(denied.clone(), snap).ends_with(": snap connect tool:password-manager-service"));
+        let flatpak = HostKind::Flatpak("org.example.Tool".into());
+        for error in [denied, Error::NoService("x".into())] {
+            let told = error.at(&[flatpak.clone(), HostKind::Container]).to_string();
+            assert!(told.ends_with("--talk-name=org.freedesktop.secrets org.example.Tool"), "{told}");
+        }
+        assert_eq!(Error::NoBus("x".into()).at(&[]), Error::NoBus("x".into()));
     }
 
     #[test]

@@ -240,7 +240,7 @@ pub fn store_within(address: &str, has_display: bool, timeout: Duration) -> Arc<
         has_display,
         timeout,
         keyring_directories: Vec::new(),
-        host: None,
+        hosts: Vec::new(),
     };
     Arc::new(Client(SecretService::new(environment)))
 }

@@ -1,5 +1,7 @@
 //! Examines the Secret Service.
 
+use std::borrow::Cow;
+
 use serde_json::{Value, json};
 
 use super::{Problem, Property, Report, works};
@@ -47,6 +49,8 @@ const SET_PASSWORD: &str =
 const OTHERWISE: &str =
     "An encrypted file needs neither a desktop nor a D-Bus session. It is used only if you select it";
 const FILE: &str = "secrets init && export OS_SECRETS_PROVIDER=file";
+const PERMIT: &str = "Allow org.freedesktop.secrets in the sandbox or in the policy of the bus";
+const AS_OWNER: &str = "Run it as the user whose session it is, without sudo";
 const LOGS: &str = "journalctl --user --since -1h";
 
 pub fn examine() -> Result<Report, Failure> {
@@ -82,25 +86,40 @@ fn is_encrypted_at_rest(service: &Service) -> Option<bool> {
 }
 
 fn name_host(diagnosis: &Diagnosis) -> &'static str {
-    match diagnosis.host {
+    match diagnosis.hosts.first() {
         Some(HostKind::Wsl) => "WSL",
         Some(HostKind::Container) => "container",
         Some(HostKind::Ssh) => "SSH",
+        Some(HostKind::Sudo) => "sudo",
+        Some(HostKind::Snap(_)) => "snap",
+        Some(HostKind::Flatpak(_)) => "Flatpak",
         None if diagnosis.has_display => "desktop",
         None => "headless",
+    }
+}
+
+/// What to do about this error.
+fn find_fix(error: &Error) -> Cow<'static, str> {
+    match error {
+        Error::OnHost { error, host } => match (host.permit(), host) {
+            (Some(command), _) => command.into(),
+            (None, HostKind::Sudo) => AS_OWNER.into(),
+            _ => find_fix(error),
+        },
+        Error::BusDenied(_) => PERMIT.into(),
+        Error::ForeignBus { .. } => AS_OWNER.into(),
+        Error::NoService(_) => INSTALL.into(),
+        Error::NoBus(_) => START.into(),
+        _ => LOGS.into(),
     }
 }
 
 fn find_problems(diagnosis: &Diagnosis) -> Vec<Problem> {
     let service = match &diagnosis.service {
         Err(error) => {
-            let (fix, host) = match error {
-                Error::NoService(_) => (INSTALL, diagnosis.host),
-                Error::NoBus(_) => (START, diagnosis.host),
-                _ => (LOGS, None),
-            };
-            let host = host.map(|host| format!(". {host}")).unwrap_or_default();
-            return vec![Problem::fatal(format!("{error}{host}"), fix), Problem::note(OTHERWISE, FILE)];
+            let error = error.clone().at(&diagnosis.hosts);
+            let problem = Problem::fatal(error.to_string(), find_fix(&error));
+            return vec![problem, Problem::note(OTHERWISE, FILE)];
         }
         Ok(service) => service,
     };

@@ -90,9 +90,10 @@ impl BusConnection {
     ///
     /// # Errors
     ///
-    /// [`Error::NoBus`] with the reason why each address failed, or [`Error::Timeout`] if one did not answer.
+    /// [`Error::NoBus`] with the reason why each address failed, [`Error::ForeignBus`] if one belongs to another user, or
+    /// [`Error::Timeout`] if one did not answer.
     pub async fn connect(addresses: &str, timeout: Duration) -> Result<Self, Error> {
-        let (mut reasons, mut timed_out) = (Vec::new(), false);
+        let (mut reasons, mut foreign, mut timed_out) = (Vec::new(), None, false);
         for address in addresses.split(';').filter(|address| !address.is_empty()) {
             match tokio::time::timeout(timeout, connect_to(address)).await {
                 Ok(Ok(connection)) => {
@@ -106,13 +107,17 @@ impl BusConnection {
                         prompts: Arc::new(Semaphore::new(MAX_PROMPTS)),
                     });
                 }
-                Ok(Err(reason)) => reasons.push(format!("{address}: {reason}")),
+                Ok(Err(NoConnection::Foreign(bus))) => foreign = Some(bus),
+                Ok(Err(NoConnection::Failed(reason))) => reasons.push(format!("{address}: {reason}")),
                 Err(_) => timed_out = true,
             }
         }
         if timed_out {
             let at = Some("connecting to the D-Bus session bus");
             return Err(Error::Timeout { after: timeout, at, effect: Effect::None });
+        }
+        if let Some(bus) = foreign {
+            return Err(bus);
         }
         Err(Error::NoBus(if reasons.is_empty() {
             "the bus address is empty".into()
@@ -277,17 +282,39 @@ async fn acquire(permits: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Fault
     Arc::clone(permits).acquire_owned().await.map_err(|_| Fault::Lost("the service no longer answers".into()))
 }
 
-async fn connect_to(address: &str) -> Result<Connection, String> {
-    let path = parse_socket_path(address)?;
+/// Why there is no connection to one address.
+enum NoConnection {
+    /// The bus belongs to another user.
+    Foreign(Error),
+    /// It failed, for this reason.
+    Failed(String),
+}
+
+impl From<std::io::Error> for NoConnection {
+    fn from(error: std::io::Error) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+async fn connect_to(address: &str) -> Result<Connection, NoConnection> {
+    let path = parse_socket_path(address).map_err(NoConnection::Failed)?;
     // Tokio and the kernel take a path with a leading NUL as an abstract name.
-    let stream = UnixStream::connect(OsStr::from_bytes(&path)).await.map_err(|error| error.to_string())?;
-    let peer = stream.peer_cred().map_err(|error| error.to_string())?.uid();
+    let stream = UnixStream::connect(OsStr::from_bytes(&path)).await?;
+    let peer = stream.peer_cred()?.uid();
     let own = effective_uid();
     if !may_serve(peer, own) {
-        return Err(format!("it belongs to user {peer}, and this process runs as user {own}"));
+        return Err(NoConnection::Foreign(Error::ForeignBus { address: address.into(), owner: peer, own }));
     }
-    let stream = stream.into_std().map_err(|error| error.to_string())?;
-    Builder::unix_stream(stream).build().await.map_err(|error| on_one_line(&error.to_string()))
+    let connected = Builder::unix_stream(stream.into_std()?).build().await;
+    connected.map_err(|error| {
+        let reason = on_one_line(&error.to_string());
+        // A bus ends the connection of a user whom it does not serve, without a word.
+        NoConnection::Failed(if peer == own {
+            reason
+        } else {
+            format!("it belongs to root, and may not serve user {own} ({reason})")
+        })
+    })
 }
 
 /// Whether we, as user `own`, trust a bus that runs as user `bus`.

@@ -18,7 +18,7 @@ pub struct Diagnosis {
     /// Whether the process has a display, on which a prompt can appear.
     pub has_display: bool,
     /// Where the process runs, if that is not a desktop.
-    pub host: Option<HostKind>,
+    pub hosts: Vec<HostKind>,
     /// What the service says about itself, or why it does not answer.
     pub service: Result<Service, Error>,
 }
@@ -56,8 +56,8 @@ impl SecretService {
         Diagnosis {
             bus: environment.bus_address.clone(),
             has_display: environment.has_display,
-            host: environment.host,
-            // Without what `host` means for it, which has a field of its own.
+            hosts: environment.hosts.clone(),
+            // Without what `hosts` mean for it, which have a field of their own.
             service: service.map_err(Error::from),
         }
     }

@@ -1,6 +1,7 @@
 //! What the store reads from the process's environment, once.
 
 use std::{
+    ffi::OsString,
     os::unix::ffi::OsStringExt,
     path::{Path, PathBuf},
     time::Duration,
@@ -25,7 +26,7 @@ pub struct Environment {
     /// The directories in which gnome-keyring may keep its files.
     pub keyring_directories: Vec<PathBuf>,
     /// Where the process runs, if that can explain why there is no store.
-    pub host: Option<HostKind>,
+    pub hosts: Vec<HostKind>,
 }
 
 impl Environment {
@@ -45,28 +46,45 @@ impl Environment {
             Err("neither DBUS_SESSION_BUS_ADDRESS nor XDG_RUNTIME_DIR is set")
         };
         let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-        let host = recognize_host(variables, |path| Path::new(path).exists(), &kernel);
+        let hosts = recognize_hosts(variables, |path| Path::new(path).exists(), &kernel);
         let keyring_directories = keyring_file::list_directories(variables);
-        Self { bus_address, has_display, timeout, keyring_directories, host }
+        Self { bus_address, has_display, timeout, keyring_directories, hosts }
     }
 }
 
-/// Recognizes where the process runs. `kernel` is the kernel's release.
-fn recognize_host(
-    variables: &impl Variables,
-    exists: impl Fn(&str) -> bool,
-    kernel: &str,
-) -> Option<HostKind> {
-    if variables.get("WSL_DISTRO_NAME").is_some() {
-        Some(HostKind::Wsl)
-    } else if variables.get("container").is_some() || exists("/.dockerenv") || exists("/run/.containerenv") {
-        Some(HostKind::Container)
+/// Recognizes where the process runs, with what explains most first. `kernel` is the kernel's release.
+fn recognize_hosts(variables: &impl Variables, exists: impl Fn(&str) -> bool, kernel: &str) -> Vec<HostKind> {
+    let has = |name: &str| variables.get(name).is_some();
+    let mut hosts = Vec::new();
+    let flatpak = variables.get("FLATPAK_ID");
+    if flatpak.is_some() || exists("/.flatpak-info") {
+        hosts.push(HostKind::Flatpak(as_word(flatpak, "APP")));
+    } else if has("WSL_DISTRO_NAME") {
+        hosts.push(HostKind::Wsl);
+    } else if has("container") || exists("/.dockerenv") || exists("/run/.containerenv") {
+        hosts.push(HostKind::Container);
     } else if kernel.to_ascii_lowercase().contains("microsoft") {
         // WSL as well. Services and programs under sudo do not have the variable.
-        Some(HostKind::Wsl)
-    } else {
-        variables.get("SSH_CONNECTION").map(|_| HostKind::Ssh)
+        hosts.push(HostKind::Wsl);
+    } else if has("SSH_CONNECTION") {
+        hosts.push(HostKind::Ssh);
     }
+    if has("SUDO_UID") {
+        hosts.push(HostKind::Sudo);
+    }
+    // Programs that a snap starts have its variables even if they are not part of it.
+    if let Some(name) = variables.get("SNAP_INSTANCE_NAME").or_else(|| variables.get("SNAP_NAME")) {
+        hosts.push(HostKind::Snap(as_word(Some(name), "NAME")));
+    }
+    hosts
+}
+
+/// A name that can stand in a command, or another if it cannot.
+fn as_word(name: Option<OsString>, otherwise: &str) -> String {
+    let is_word = |name: &String| {
+        name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+    };
+    name.and_then(|name| name.into_string().ok()).filter(is_word).unwrap_or_else(|| otherwise.into())
 }
 
 #[cfg(test)]
@@ -95,19 +113,32 @@ mod tests {
 
     #[test]
     fn the_kind_of_host_is_recognized() {
-        let kind = |set: &str, file: &str, kernel: &str| {
-            recognize_host(&|name: &str| (name == set).then(|| "x".into()), |path| path == file, kernel)
+        let kinds = |set: &str, file: &str, kernel: &str| {
+            let has = |name: &str| set.split(' ').any(|set| set == name).then(|| "x".into());
+            recognize_hosts(&has, |path| path == file, kernel)
         };
         let (plain, wsl1, wsl2) =
             ("6.1.0-18-amd64\n", "4.4.0-19041-Microsoft\n", "5.15.90.1-microsoft-standard-WSL2\n");
-        assert_eq!(kind("", "", plain), None);
-        assert_eq!(kind("WSL_DISTRO_NAME", "/.dockerenv", wsl2), Some(HostKind::Wsl));
-        assert_eq!(kind("", "", wsl1), Some(HostKind::Wsl));
-        assert_eq!(kind("SSH_CONNECTION", "", wsl2), Some(HostKind::Wsl));
-        assert_eq!(kind("container", "", plain), Some(HostKind::Container));
-        assert_eq!(kind("SSH_CONNECTION", "/.dockerenv", wsl2), Some(HostKind::Container));
-        assert_eq!(kind("", "/run/.containerenv", plain), Some(HostKind::Container));
-        assert_eq!(kind("SSH_CONNECTION", "", plain), Some(HostKind::Ssh));
+        assert_eq!(kinds("", "", plain), []);
+        assert_eq!(kinds("WSL_DISTRO_NAME", "/.dockerenv", wsl2), [HostKind::Wsl]);
+        assert_eq!(kinds("", "", wsl1), [HostKind::Wsl]);
+        assert_eq!(kinds("SSH_CONNECTION", "", wsl2), [HostKind::Wsl]);
+        assert_eq!(kinds("container", "", plain), [HostKind::Container]);
+        assert_eq!(kinds("SSH_CONNECTION", "/.dockerenv", wsl2), [HostKind::Container]);
+        assert_eq!(kinds("", "/run/.containerenv", plain), [HostKind::Container]);
+        assert_eq!(kinds("SSH_CONNECTION", "", plain), [HostKind::Ssh]);
+        assert_eq!(kinds("SUDO_UID", "/.dockerenv", plain), [HostKind::Container, HostKind::Sudo]);
+        let snap = HostKind::Snap("x".into());
+        assert_eq!(kinds("SNAP_NAME SSH_CONNECTION", "", plain), [HostKind::Ssh, snap]);
+        // It calls itself a container.
+        assert_eq!(kinds("FLATPAK_ID container", "", plain), [HostKind::Flatpak("x".into())]);
+        assert_eq!(kinds("", "/.flatpak-info", plain), [HostKind::Flatpak("APP".into())]);
+    }
+
+    #[test]
+    fn a_name_that_cannot_stand_in_a_command_is_not_shown() {
+        assert_eq!(as_word(Some("org.example.Tool_1-a".into()), "APP"), "org.example.Tool_1-a");
+        assert_eq!(as_word(Some("a; rm -r /".into()), "APP"), "APP");
     }
 
     #[test]

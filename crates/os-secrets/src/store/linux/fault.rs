@@ -57,7 +57,8 @@ impl Fault {
                 return Self::malformed(format!("{operation} with an invalid reply ({error})"));
             }
         };
-        let message = on_one_line(message);
+        // Behind this, dbus-daemon names the command line of the program that it refuses, which may hold a secret.
+        let message = on_one_line(message.split("; type=\"").next().unwrap_or_default());
         match name.as_str() {
             "org.freedesktop.DBus.Error.ServiceUnknown" | "org.freedesktop.DBus.Error.NameHasNoOwner" => {
                 Self::Unowned(format!("{message} ({name})"))
@@ -206,6 +207,14 @@ mod tests {
         let denied = Error::from(fault(fdo::Error::AccessDenied("not you".into())));
         assert_eq!(denied.code(), Code::AccessDenied);
         assert!(denied.to_string().contains("GetSecret: not you"));
+    }
+
+    #[test]
+    fn a_denial_of_the_bus_does_not_show_the_command_line() {
+        let text = "Rejected send message, 2 matched rules; type=\"method_call\", sender=\":1.3\" (uid=0 pid=1 \
+                    comm=\"secrets set token ghp_example\")";
+        let denied = Error::from(fault(fdo::Error::AccessDenied(text.into()))).to_string();
+        assert!(denied.contains("2 matched rules (") && !denied.contains("ghp_example"), "{denied}");
     }
 
     #[test]

@@ -62,8 +62,8 @@ impl Link {
             .arg(0, SERVICE_NAME)
             .build();
         let (owner_changes, opened) = tokio::join!(bus.subscribe(owner_changes), Session::open(&bus));
-        let owner_changes = owner_changes?;
-        let (service, session) = opened.map_err(no_service_if_unowned)?;
+        let owner_changes = owner_changes.map_err(explain)?;
+        let (service, session) = opened.map_err(explain)?;
         let (leave, gone) = watch::channel(false);
         let watcher = executor::spawn(watch_owner(owner_changes, service.to_string(), leave)).abort_handle();
         let wire = Arc::new(Wire::new(bus, service));
@@ -104,9 +104,10 @@ impl Drop for Link {
     }
 }
 
-/// Recognizes the bus's replies that mean that nobody owns the service's name.
-fn no_service_if_unowned(fault: Fault) -> Fault {
+/// Recognizes the bus's replies that mean that nobody owns the service's name, or that we may not call it.
+fn explain(fault: Fault) -> Fault {
     match fault {
+        Fault::Final(Error::AccessDenied(reason)) => Error::BusDenied(reason.into_owned()).into(),
         Fault::Unowned(reason) => Error::NoService(reason).into(),
         Fault::Refused { name, message, .. } if name.starts_with("org.freedesktop.DBus.Error.Spawn.") => {
             Error::NoService(format!("{message} ({name})")).into()

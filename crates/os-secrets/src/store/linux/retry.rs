@@ -74,7 +74,9 @@ impl CurrentLink {
             };
             match outcome {
                 Err(fault) if fault.is_lost() && !is_second => is_second = true,
-                outcome => return outcome.map_err(|fault| Error::from(fault).at(self.environment.host)),
+                outcome => {
+                    return outcome.map_err(|fault| Error::from(fault).at(&self.environment.hosts));
+                }
             }
         }
     }
