@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use super::keyring_file;
+use super::{address, keyring_file};
 use crate::{environment::Variables, error::HostKind};
 
 /// Where the bus is, and whether the user can be asked.
@@ -41,7 +41,7 @@ impl Environment {
         } else if let Some(directory) = variables.get("XDG_RUNTIME_DIR") {
             let mut path = directory.into_vec();
             path.extend_from_slice(b"/bus");
-            Ok(format!("unix:path={}", super::bus::escape(&path)))
+            Ok(format!("unix:path={}", address::escape(&path)))
         } else {
             Err("neither DBUS_SESSION_BUS_ADDRESS nor XDG_RUNTIME_DIR is set")
         };

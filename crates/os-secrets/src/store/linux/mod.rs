@@ -26,6 +26,7 @@
 //! | `crypto.rs` | the key exchange and the encryption |
 //! | `daemon.rs` | which program provides the service |
 //! | `bus.rs` | the connection to the bus |
+//! | `address.rs` | the address of the bus |
 //! | `fault.rs` | what can go wrong with one message |
 //! | `arguments.rs` | the arguments of messages |
 //! | `spec.rs` | names and types of the specification |
@@ -38,6 +39,8 @@ use crate::{
     progress::Progress,
 };
 
+#[forbid(unsafe_code)]
+mod address;
 #[forbid(unsafe_code)]
 mod arguments;
 #[forbid(unsafe_code)]
