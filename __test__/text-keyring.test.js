@@ -2,7 +2,7 @@
 // and some make the file unreadable, with the secrets of every program in it. os-secrets refuses both.
 
 const assert = require("node:assert/strict");
-const { readFileSync } = require("node:fs");
+const { readFileSync, writeFileSync } = require("node:fs");
 const { join } = require("node:path");
 const { describe, it } = require("node:test");
 const { runIsolated } = require("./support/apart.js");
@@ -135,6 +135,22 @@ describe("a keyring without a password", linuxOnly("a bus"), () => {
       assert.deepEqual(await listItems(session), []);
     });
   }
+
+  it("is found by doctor if it is unreadable, and can be repaired as doctor says", async (t) => {
+    const { ours, path, restart, session } = await startTextSession(t);
+    await ours.set({ service, name: "innocent", value: "innocent" });
+    await storeUnchecked(session, "fatal", fatal[0]);
+    await restart();
+    const { code, stdout } = await runProgram(session, "native", "secrets", ["doctor", "--json"]);
+    const { problems } = JSON.parse(stdout);
+    assert.deepEqual([code, problems.length, problems[0].fatal], [1, 1, true]);
+    assert.ok(problems[0].what.includes(path), problems[0].what);
+    assert.match(problems[0].fix, /remove the lines that are neither NAME=VALUE nor \[GROUP\]/);
+    const lines = readFileSync(path, "utf8").split("\n");
+    writeFileSync(path, lines.filter((line) => /^(\[.*\]|.+=.*|)$/.test(line)).join("\n"));
+    await restart();
+    assert.equal(await ours.get(service, "innocent"), "innocent");
+  });
 
   it("is the documented difference: with Bun, every secret in it is lost", async (t) => {
     const { ours, restart, session } = await startTextSession(t);

@@ -44,6 +44,9 @@ const START: &str = concat!(
     ask_password!(),
     " | gnome-keyring-daemon --unlock --components=secrets >/dev/null; exec \"$@\"' bash COMMAND"
 );
+const RESTORE: &str = "Restore the file from a backup, and start gnome-keyring again";
+const REPAIR: &str =
+    "Copy the file, remove the lines that are neither NAME=VALUE nor [GROUP], and start gnome-keyring again";
 const SET_PASSWORD: &str =
     "Give it a password with the application Passwords and Keys (sudo apt install seahorse)";
 const OTHERWISE: &str =
@@ -135,6 +138,15 @@ fn find_problems(diagnosis: &Diagnosis) -> Vec<Problem> {
             "The default collection is locked. The first call will ask for its password",
             unlock,
         ));
+    }
+    if let (None, Some(file)) = (&service.collection, &service.keyring_file) {
+        let what = format!(
+            "There is no default collection, because gnome-keyring cannot read its file {}. Its secrets may still be in \
+             it",
+            file.path.display()
+        );
+        problems.push(Problem::fatal(what, if file.is_encrypted { RESTORE } else { REPAIR }));
+        return problems;
     }
     if service.collection.is_none() && !diagnosis.has_display {
         problems.push(Problem::fatal(

@@ -34,7 +34,8 @@ pub struct Service {
     pub collection: Option<String>,
     /// Whether the default collection is locked.
     pub locked: bool,
-    /// The file of the default collection, if the service is gnome-keyring and we can read it.
+    /// The file of the default collection, if the service is gnome-keyring and we can read it. If there is no default
+    /// collection, it is the file that gnome-keyring would serve as one if it could read it.
     pub keyring_file: Option<KeyringFile>,
 }
 
@@ -87,7 +88,7 @@ async fn examine(link: &Link) -> Result<Service, Fault> {
     let collection = link.wire.read_default_collection().await?.map(|path| path.to_string());
     let keyring_file = match &collection {
         Some(collection) => keyring_file::find(&link.wire, collection, &link.keyring_directories).await?,
-        None => None,
+        None => keyring_file::find_default(&link.wire, &link.keyring_directories).await?,
     };
     Ok(Service {
         provider: find_provider(link).await,

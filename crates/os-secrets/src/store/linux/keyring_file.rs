@@ -24,6 +24,8 @@ use crate::{
 
 /// How the file of an encrypted keyring begins.
 const ENCRYPTED: &[u8] = b"GnomeKeyring\n\r\0\n";
+/// How the name of a keyring's file ends.
+const EXTENSION: &[u8] = b".keyring";
 
 /// A keyring's file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,10 +62,29 @@ pub async fn find(
     collection: &str,
     directories: &[PathBuf],
 ) -> Result<Option<KeyringFile>, Fault> {
+    let Some(name) = read_file_name(collection) else { return Ok(None) };
+    find_in(wire, directories, move |directory| Some(directory.join(&name))).await
+}
+
+/// Finds the file that gnome-keyring has chosen as the default collection, whether or not it can read the file.
+pub async fn find_default(wire: &Wire, directories: &[PathBuf]) -> Result<Option<KeyringFile>, Fault> {
+    let read_choice = |directory: &Path| {
+        let mut name = fs::read(directory.join("default")).ok()?.trim_ascii().to_owned();
+        name.extend_from_slice(EXTENSION);
+        Some(directory.join(OsString::from_vec(name)))
+    };
+    find_in(wire, directories, read_choice).await
+}
+
+/// Finds the first file in the daemon's directories, or else in ours.
+async fn find_in(
+    wire: &Wire,
+    directories: &[PathBuf],
+    path_in: impl Fn(&Path) -> Option<PathBuf> + Send + 'static,
+) -> Result<Option<KeyringFile>, Fault> {
     if !may_have_files(wire).await {
         return Ok(None);
     }
-    let Some(name) = read_file_name(collection) else { return Ok(None) };
     let process = match wire.bus().find_process(wire.service()).await {
         Err(fault) if fault.is_answer() => None,
         process => process?,
@@ -71,9 +92,9 @@ pub async fn find(
     let directories = directories.to_vec();
     let lane = Lane::for_files(directories.clone(), Purpose::Read);
     let found = lane.run(move || {
-        let of_daemon = process.map(read_directories_of).unwrap_or_default();
-        let paths = of_daemon.into_iter().chain(directories).map(|directory| directory.join(&name));
-        Ok(paths.into_iter().find_map(examine))
+        let mut all = process.map(read_directories_of).unwrap_or_default();
+        all.extend(directories);
+        Ok(all.iter().filter_map(|directory| path_in(directory)).find_map(examine))
     });
     Ok(found.await?)
 }
@@ -101,7 +122,7 @@ fn read_file_name(collection: &str) -> Option<OsString> {
     if name.is_empty() || name.contains(&b'/') || name.contains(&0) {
         return None;
     }
-    name.extend_from_slice(b".keyring");
+    name.extend_from_slice(EXTENSION);
     Some(OsString::from_vec(name))
 }
 
