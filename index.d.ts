@@ -250,13 +250,13 @@ declare namespace osSecrets {
     path?: string | undefined;
 
     /**
-     * The identity that decrypts the file: an X25519 identity from `age-keygen` or `secrets init`, as its
+     * The identity that decrypts the file: an X25519 identity from `age-keygen` or `npx os-secrets init`, as its
      * text or the path of its file. If neither this nor `passphrase` is given, the first of these is used:
      *
      * 1. `OS_SECRETS_IDENTITY` (text or path)
      * 2. `OS_SECRETS_PASSPHRASE`
      * 3. `os-secrets.identity` in `$CREDENTIALS_DIRECTORY` (systemd) or `/run/secrets` (containers)
-     * 4. the identity that `secrets init` created
+     * 4. the identity that `npx os-secrets init` created
      */
     identity?: string | undefined;
 

@@ -150,7 +150,7 @@ describe("examples/login", () => {
       assert.deepEqual([code, stdout], [1, ""]);
       assert.match(
         stderr,
-        /^The credential store cannot be reached, .*\nOn a machine without a desktop, use an encrypted file: run "secrets init" once and set OS_SECRETS_PROVIDER=file\.\n$/,
+        /^The credential store cannot be reached, .*\nOn a machine without a desktop, use an encrypted file: run "npx os-secrets init" once and set OS_SECRETS_PROVIDER=file\.\n$/,
       );
       const [secrets, ...args] = ways.native("secrets");
       assert.equal((await session.run(secrets, [...args, "init"])).code, 0);
@@ -244,7 +244,7 @@ describe("examples/server", () => {
       const [command, ...args] = runtime;
       const run = (env) => session.run(command, [...args, fileOf("server")], { env });
       const missing =
-        "The server cannot start. There is no token. Store one: secrets set --store file --service my-server token\n";
+        "The server cannot start. There is no token. Store one: npx os-secrets set --store file --service my-server token\n";
       assert.deepEqual(await run(), failed(missing));
       await store.set("my-server", "token", TOKEN);
       const other = writeIdentity(session.directory, "other");

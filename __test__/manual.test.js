@@ -23,7 +23,7 @@ async function prepare(t, options) {
   const project = join(session.directory, "project");
   mkdirSync(join(project, "node_modules", ".bin"), { recursive: true });
   symlinkSync(root, join(project, "node_modules", "os-secrets"));
-  symlinkSync(join(root, "bin", "secrets.js"), join(project, "node_modules", ".bin", "secrets"));
+  symlinkSync(join(root, "bin", "os-secrets.js"), join(project, "node_modules", ".bin", "os-secrets"));
   const bin = join(session.directory, "bin");
   mkdirSync(bin);
   session.env.PATH = [bin, join(secrets, ".."), join(runtime, ".."), session.env.PATH].join(":");

@@ -63,7 +63,11 @@ describe("the packed tarballs", linuxOnly("packages of Linux"), () => {
       "package.json",
       "program.js",
     ]);
-    assert.deepEqual(listFolder(join("os-secrets", "bin")), ["bus-secrets.js", "secrets.js"]);
+    assert.deepEqual(listFolder(join("os-secrets", "bin")), [
+      "bus-secrets.js",
+      "os-secrets.js",
+      "secrets.js",
+    ]);
     assert.deepEqual(listFolder(join("os-secrets", "docs")), [
       "api.md",
       "errors.md",
@@ -144,6 +148,27 @@ describe("the packed tarballs", linuxOnly("packages of Linux"), () => {
       env: { ...env, TOKEN: "secret:packed" },
     });
     assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: "packed\npacked\nplain\n", stderr: "" });
+  });
+
+  it("bring a program that npx finds by the package's name", async () => {
+    const [node] = runtimes["Node 20"];
+    const { code, stdout, stderr } = await session.run("npx", ["--offline", "os-secrets", "--version"], {
+      cwd: project,
+      env: { PATH: `${dirname(node)}:${process.env.PATH}` },
+    });
+    assert.deepEqual({ code, stdout }, { code: 0, stdout: `os-secrets ${version}\n` }, stderr);
+  });
+
+  it("advise nobody to run npx secrets, which is another package", () => {
+    const place = join(project, "node_modules");
+    const files = ["os-secrets", "@os-secrets"]
+      .flatMap((name) => readdirSync(join(place, name), { recursive: true, withFileTypes: true }))
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name));
+    assert.ok(files.some((file) => file.endsWith("os-secrets.node")));
+    for (const file of files) {
+      assert.doesNotMatch(readFileSync(file, "latin1"), /npx (-\S+ (os-secrets )?)*secrets\b/, file);
+    }
   });
 
   it("load with one line", async () => {

@@ -47,7 +47,7 @@ async function prepareServer(t) {
   for (const part of ["index.js", "load.js", "not-loaded.js", "program.js", "package.json", "bin", "npm"]) {
     symlinkSync(join(root, part), join(installed, part));
   }
-  symlinkSync(join(root, "bin", "secrets.js"), join(app, "node_modules", ".bin", "secrets"));
+  symlinkSync(join(root, "bin", "os-secrets.js"), join(app, "node_modules", ".bin", "os-secrets"));
   const server = `require("os-secrets").secrets.get("my-server", "token").then(console.log)`;
   writeFileSync(join(app, "server.js"), server);
   return { session, app };
@@ -132,13 +132,14 @@ describe("the recipe for", linuxOnly("recipes for Linux"), () => {
     const [, , secret] = /^secrets:\n {2}(\S+):\n {4}file: (\S+)$/m.exec(compose).map((each) => each);
     const name = /^secrets:\n {2}(\S+):/m.exec(compose)[1];
     assert.ok(compose.includes(`secrets: ["${name}"]`) && compose.includes('["data:/data"]'));
-    const store = /\| docker compose run .*? my-server npx (.*)$/m.exec(readCommands("Docker"))[1];
+    const store = /\| docker compose run .*? my-server (npx .*)$/m.exec(readCommands("Docker"))[1];
     const value = /^(.*?) \|/.exec(readCommands("Docker"))[1];
     const script = `
       cd ${session.directory}; secrets init identity
       mkdir /run/secrets; touch /run/secrets/${name}; mount --bind ${secret} /run/secrets/${name}
       ${/mkdir .*$/m.exec(image)[0]}
-      ${value} | env -i PATH="$PATH" ${environment} ${store}
+      cd ${app}
+      ${value} | env -i PATH="$PATH" HOME="$HOME" npm_config_offline=true ${environment} ${store}
       env -i ${environment} ${process.execPath} ${app}/server.js`;
     // The image has /data in its root folder. Here the root folder is the machine's, so it is /srv/data.
     const moved = script.replaceAll("/data", "/srv/data");

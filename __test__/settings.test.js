@@ -197,7 +197,7 @@ describe("what unlocks the encrypted file", () => {
       [{ OS_SECRETS_IDENTITY: "/dev/null" }, /not a regular file/],
     ];
     for (const [env, why] of [
-      [{}, /There is nothing to unlock the file store with\. .*secrets init/],
+      [{}, /There is nothing to unlock the file store with\. .* `npx os-secrets init`/],
       [{ OS_SECRETS_IDENTITY: identity.path, OS_SECRETS_PASSPHRASE: "p" }, /are both set/],
       [
         { OS_SECRETS_IDENTITY: "/none" },

@@ -23,6 +23,7 @@ use napi_derive::napi;
 use os_secrets::{
     credential::Key,
     error::Error,
+    program,
     progress::Progress,
     scope::{Resolution, Scope, Scopes},
     store::{
@@ -47,6 +48,8 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 #[napi(module_exports)]
 #[cfg_attr(test, allow(dead_code, reason = "only the runtime calls it"))]
 fn load(_exports: Object) -> napi::Result<()> {
+    // Works wherever the package does: the program may not be installed globally.
+    program::set_start("npx os-secrets");
     // As early as possible, because a program can change its environment while it runs. If a setting is wrong, the
     // calls reject.
     let _ = store::settings();
@@ -283,7 +286,7 @@ pub fn resolve(
 /// arguments of the process if they are the same.
 #[napi]
 pub fn run_program(program: String, words: Vec<String>) -> napi::Result<i32> {
-    let program = [Program::Secrets, Program::BusSecrets]
+    let program = Program::ALL
         .into_iter()
         .find(|known| known.name() == program)
         .ok_or_else(|| napi::Error::new(Status::InvalidArg, "no such program"))?;

@@ -2,7 +2,7 @@
 
 const assert = require("node:assert/strict");
 const { createHash } = require("node:crypto");
-const { readFileSync, rmSync, writeFileSync } = require("node:fs");
+const { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } = require("node:fs");
 const { dirname, join } = require("node:path");
 const { after, before, describe, it } = require("node:test");
 const { version } = require("../../package.json");
@@ -110,7 +110,7 @@ for (const [name, manager] of Object.entries(managers)) {
         set -e
         printf packed | ${by}secrets set program
         ${by}secrets get program
-        ${by}secrets delete program
+        ${by}os-secrets delete program
         ${by}bus-secrets resolve plain`;
       const { code, stdout, stderr } = await session.run("sh", ["-c", script], {
         cwd: folder,
@@ -149,6 +149,31 @@ for (const [name, manager] of Object.entries(managers)) {
     }
   });
 }
+
+describe("npx os-secrets", () => {
+  it("runs the program where nothing is installed, from the registry alone", async () => {
+    const folder = projectPath("nothing");
+    mkdirSync(folder);
+    const npx = (...args) => runSuccessfully(session, "npx", ["--yes", ...args], { cwd: folder });
+    assert.equal(await npx("os-secrets", "--version"), `os-secrets ${version}\n`);
+    assert.equal(await npx("os-secrets", "resolve", "plain"), "plain\n");
+    assert.deepEqual(readdirSync(folder), []);
+  });
+
+  it("runs the program that is installed globally", async () => {
+    const prefix = join(session.directory, "global");
+    const env = { npm_config_prefix: prefix, npm_config_cache: join(session.directory, "empty-cache") };
+    await runSuccessfully(session, "npm", ["install", "--global", `os-secrets@${version}`], { env });
+    // Without a registry, npx has only what is installed.
+    const offline = { ...env, npm_config_registry: "http://127.0.0.1:9/" };
+    const args = ["--offline", "os-secrets", "--version"];
+    const cwd = session.directory;
+    assert.equal(
+      await runSuccessfully(session, "npx", args, { cwd, env: offline }),
+      `os-secrets ${version}\n`,
+    );
+  });
+});
 
 /**
  * The project's package must not load. Its error must say what it tried and name a command that fixes the

@@ -66,7 +66,7 @@ function explain(error) {
     case "ERR_SECRETS_INTERACTION_REQUIRED":
       return "The credential store is locked and cannot ask for its password here. Unlock it on your desktop first.";
     case "ERR_SECRETS_PLATFORM_ERROR":
-      return `${error.message}\nOn a machine without a desktop, use an encrypted file: run "secrets init" once and set OS_SECRETS_PROVIDER=file.`;
+      return `${error.message}\nOn a machine without a desktop, use an encrypted file: run "npx os-secrets init" once and set OS_SECRETS_PROVIDER=file.`;
     default:
       return error.message;
   }

@@ -13,7 +13,9 @@ async function readToken() {
   const token = await store.get(key);
   await store.close();
   if (token === null) {
-    throw new Error("There is no token. Store one: secrets set --store file --service my-server token");
+    throw new Error(
+      "There is no token. Store one: npx os-secrets set --store file --service my-server token",
+    );
   }
   return token;
 }

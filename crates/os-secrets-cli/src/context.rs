@@ -72,7 +72,7 @@ impl Context {
             announced: Cell::new(false),
         };
         context.check_directory()?;
-        if program == Program::Secrets {
+        if program != Program::BusSecrets {
             context.selected = match store {
                 Some(word) => Some(SelectedStore::parse(word, &context.directory)?),
                 // A wrong setting is reported by the commands that use the store.
@@ -193,9 +193,9 @@ impl Context {
         Scopes {
             repository: Repository::new(self.directory.clone()),
             user: match self.program {
-                Program::Secrets if self.scope == Some(Scope::Repository) => User::Store(Choice::Environment),
-                Program::Secrets => User::Store(self.store()),
                 Program::BusSecrets => User::Preferences(Preferences::of_user()),
+                _ if self.scope == Some(Scope::Repository) => User::Store(Choice::Environment),
+                _ => User::Store(self.store()),
             },
         }
     }

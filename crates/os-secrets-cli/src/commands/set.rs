@@ -34,7 +34,7 @@ pub fn set(context: &Context, credential: CredentialArgs, value: Option<OsString
 /// Checks that the value can be stored as text.
 fn check_value(program: Program, value: &Secret) -> Result<(), Failure> {
     let value = value.expose();
-    if value.is_empty() && program == Program::Secrets {
+    if value.is_empty() && program != Program::BusSecrets {
         return Err(Failure::Usage(
             "the value is empty; nothing was changed. To remove a secret, use delete".into(),
         ));

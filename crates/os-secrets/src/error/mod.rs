@@ -6,6 +6,8 @@ mod code;
 
 pub use code::Code;
 
+use crate::program::command_line;
+
 /// Why a call failed.
 ///
 /// A message says what happened and what to do next. No message contains a secret's value.
@@ -227,7 +229,8 @@ pub enum Error {
     /// The store lists the credentials of one service only.
     #[error(
         "This store holds the credentials of every program, so it lists one service at a time. Name the \
-         service: list({{ service }}) or secrets list --service S"
+         service: list({{ service }}) or {}",
+        command_line("list --service S")
     )]
     NeedsService,
 

@@ -10,6 +10,7 @@ use os_secrets::{
     error::Error,
     executor::block_on,
     file::shell_word,
+    program::command_line,
     store::file::{FileStore, keys::KeySource},
 };
 
@@ -31,17 +32,17 @@ pub fn examine(store: Arc<FileStore>) -> Result<Report, Failure> {
             Error::WrongKey { .. } => {
                 "Use the identity or passphrase that the file was encrypted with".into()
             }
-            Error::InvalidSetting(_) if diagnosis.key.is_err() && !diagnosis.exists => "secrets init".into(),
+            Error::InvalidSetting(_) if diagnosis.key.is_err() && !diagnosis.exists => command_line("init"),
             Error::InvalidSetting(_) => "Correct OS_SECRETS_IDENTITY or OS_SECRETS_PASSPHRASE".into(),
             _ if cfg!(windows) => format!("icacls {}", shell_word(&diagnosis.path)),
             _ => format!("ls -la {}", shell_word(&diagnosis.path)),
         };
         problems.push(Problem::fatal(error.to_string(), fix));
     } else if !diagnosis.exists {
-        problems
-            .push(Problem::note("The file does not exist yet. The first set creates it", "secrets set NAME"));
+        let set = command_line("set NAME");
+        problems.push(Problem::note("The file does not exist yet. The first set creates it", set));
     } else if let Some(error) = &diagnosis.unwritable {
-        problems.push(Problem::note(error.to_string(), "secrets rekey --add RECIPIENT"));
+        problems.push(Problem::note(error.to_string(), command_line("rekey --add RECIPIENT")));
     }
     let key = diagnosis.key.as_ref().ok().map(|source| match source {
         KeySource::Given => "terminal".to_owned(),

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::{Value, json};
 
-use super::{Problem, Property, Report, works};
+use super::{Problem, Property, Report, use_file, works};
 use crate::failure::Failure;
 use os_secrets::{
     error::{Error, HostKind},
@@ -51,7 +51,6 @@ const SET_PASSWORD: &str =
     "Give it a password with the application Passwords and Keys (sudo apt install seahorse)";
 const OTHERWISE: &str =
     "An encrypted file needs neither a desktop nor a D-Bus session. It is used only if you select it";
-const FILE: &str = "secrets init && export OS_SECRETS_PROVIDER=file";
 const PERMIT: &str = "Allow org.freedesktop.secrets in the sandbox or in the policy of the bus";
 const AS_OWNER: &str = "Run it as the user whose session it is, without sudo";
 const LOGS: &str = "journalctl --user --since -1h";
@@ -122,7 +121,7 @@ fn find_problems(diagnosis: &Diagnosis) -> Vec<Problem> {
         Err(error) => {
             let error = error.clone().at(&diagnosis.hosts);
             let problem = Problem::fatal(error.to_string(), find_fix(&error));
-            return vec![problem, Problem::note(OTHERWISE, FILE)];
+            return vec![problem, Problem::note(OTHERWISE, use_file())];
         }
         Ok(service) => service,
     };

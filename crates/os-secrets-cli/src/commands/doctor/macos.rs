@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Problem, Report, works};
+use super::{Problem, Report, use_file, works};
 use crate::failure::Failure;
 use os_secrets::{
     executor::block_on,
@@ -12,14 +12,13 @@ use os_secrets::{
 const UNLOCK: &str = "security unlock-keychain";
 const DEFAULT: &str = "security default-keychain";
 const OTHERWISE: &str = "An encrypted file needs no keychain. It is used only if you select it";
-const FILE: &str = "secrets init && export OS_SECRETS_PROVIDER=file";
 
 pub fn examine() -> Result<Report, Failure> {
     let store = store::os()?;
     let diagnosis = block_on(async { store.diagnose().await })??;
     let mut problems = Vec::new();
     let mut fail = |what: String, fix| {
-        problems.extend([Problem::fatal(what, fix), Problem::note(OTHERWISE, FILE)]);
+        problems.extend([Problem::fatal(what, fix), Problem::note(OTHERWISE, use_file())]);
     };
     match (&diagnosis.keychain, diagnosis.state.as_ref()) {
         (Err(error), _) | (Ok(_), Err(error)) => fail(error.to_string(), DEFAULT),

@@ -13,6 +13,7 @@ use crate::{
     output::printable,
     selected_store::SelectedStore,
 };
+use os_secrets::program::command_line;
 
 mod file;
 #[cfg(target_os = "linux")]
@@ -54,6 +55,15 @@ impl Problem {
 pub struct Report {
     pub properties: Vec<Property>,
     pub problems: Vec<Problem>,
+}
+
+/// The command that makes an encrypted file the store.
+fn use_file() -> String {
+    let init = command_line("init");
+    match cfg!(windows) {
+        true => format!("Run: {init}, and set the variable OS_SECRETS_PROVIDER to file"),
+        false => format!("{init} && export OS_SECRETS_PROVIDER=file"),
+    }
 }
 
 /// Whether a store with these problems works.

@@ -2,19 +2,18 @@
 
 use serde_json::{Value, json};
 
-use super::{Problem, Report, works};
+use super::{Problem, Report, use_file, works};
 use crate::failure::Failure;
 use os_secrets::{executor::block_on, store, store::windows::MAX_BLOB};
 
 const OTHERWISE: &str = "An encrypted file works in every logon session. It is used only if you select it";
-const FILE: &str = "Run: secrets init, and set the variable OS_SECRETS_PROVIDER to file";
 
 pub fn examine() -> Result<Report, Failure> {
     let store = store::os()?;
     let diagnosis = block_on(async { store.diagnose().await })??;
     let mut problems = Vec::new();
     let mut fail = |what: String, fix| {
-        problems.extend([Problem::fatal(what, fix), Problem::note(OTHERWISE, FILE)]);
+        problems.extend([Problem::fatal(what, fix), Problem::note(OTHERWISE, use_file())]);
     };
     match (&diagnosis.reachable, &diagnosis.keeps) {
         (Err(error), _) | (Ok(()), Err(error)) => fail(error.to_string(), "cmdkey /list"),

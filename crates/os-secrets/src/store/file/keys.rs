@@ -19,6 +19,7 @@ use crate::{
     environment::{Variables, absolute_path, configuration_directory},
     error::Error,
     file::{path_of, writable_by_others},
+    program::command_line,
     wiped::WipedBuffer,
 };
 
@@ -148,11 +149,11 @@ pub fn may_ask_user(found: &Option<(Unlock, KeySource)>) -> bool {
 
 /// The error if nothing unlocks the store.
 pub fn no_key_error() -> Error {
-    Error::InvalidSetting(
-        "There is nothing to unlock the file store with. Create an identity with `secrets init`, set \
-         OS_SECRETS_IDENTITY to an identity (its text or the path of its file), or set OS_SECRETS_PASSPHRASE"
-            .into(),
-    )
+    Error::InvalidSetting(format!(
+        "There is nothing to unlock the file store with. Create an identity with `{}`, set \
+         OS_SECRETS_IDENTITY to an identity (its text or the path of its file), or set OS_SECRETS_PASSPHRASE",
+        command_line("init")
+    ))
 }
 
 /// The path at which `secrets init` creates an identity: `os-secrets/identity` in the configuration directory.

@@ -21,6 +21,7 @@ use super::{
 use crate::{
     error::Error,
     file::{LockedDirectory, MAX_FILE, failure},
+    program::command_line,
     sync::lock,
 };
 
@@ -291,7 +292,8 @@ impl Vault {
             )),
             Some(unlisted @ 1..) => Err(self.damaged_error(&format!(
                 "is encrypted for {count} recipients and does not list {unlisted} of them under \"recipients\", who \
-                 could not read it after a change. Add them with `secrets rekey --add`"
+                 could not read it after a change. Add them with `{}`",
+                command_line("rekey --add")
             ))),
             _ => Ok(recipients),
         }
