@@ -219,6 +219,20 @@ for (const way of Object.keys(ways)) {
       }
     });
 
+    it(
+      "cannot keep it from a command that looks into the process before it",
+      linuxOnly("/proc"),
+      async () => {
+        const look = `tr '\\0' '\\n' <"/proc/$PPID/environ" | grep ^OS_SECRETS_IDENTITY; exit 0`;
+        const { stdout } = await session.run(
+          "bash",
+          ["-c", `"$@"; exit`, "bash", ...ways[way]("secrets"), "run", "--", "sh", "-c", look],
+          { env: { OS_SECRETS_IDENTITY: "x" } },
+        );
+        assert.equal(stdout, "OS_SECRETS_IDENTITY=x\n");
+      },
+    );
+
     it("masks what was resolved, in both streams and across writes", async () => {
       const env = { A: "secret:token", B: "secret:written", C: "plain" };
       const script = `console.log(process.env.A, process.env.B, process.env.C);

@@ -98,7 +98,7 @@ describe("the recipe for", linuxOnly("recipes for Linux"), () => {
     const recipe = isRoot
       ? readCommands("systemd")
       : readCommands("systemd").replace(/runuser .*? -- | -o my-server/g, "");
-    const change = recipe.trim().split("\n").at(-1).replace("ghp_example", "ghp_second");
+    const change = recipe.slice(recipe.indexOf("printf")).replace("ghp_example", "ghp_second");
     const [name, source] = readSetting("LoadCredential").split(":");
     const [program] = readSetting("ExecStart").split(" ").slice(1);
     const credentials = "/run/credentials/my-server.service";
@@ -109,7 +109,7 @@ describe("the recipe for", linuxOnly("recipes for Linux"), () => {
       export PATH="/opt:$PATH"
       ${recipe}
       ${change}
-      unset OS_SECRETS_IDENTITY OS_SECRETS_FILE
+      [ -z "\${OS_SECRETS_IDENTITY-}" ]
       [ $(stat -c %a /var/lib/my-server) = ${readSetting("StateDirectoryMode").slice(1)} ]
       mkdir -p ${credentials}
       install -m 444 ${source} ${credentials}/${name}
@@ -150,34 +150,54 @@ describe("the recipe for", linuxOnly("recipes for Linux"), () => {
   it("GitHub Actions", async (t) => {
     const { session, app } = await prepareServer(t);
     const [workflow] = findBlocks("GitHub Actions", "yaml");
-    const env = Object.fromEntries(
-      [...workflow.matchAll(/^ {6}([A-Z_]+): (.*)$/gm)].map(([, name, value]) => [name, value]),
-    );
-    assert.deepEqual(Object.keys(env), [
-      "OS_SECRETS_PROVIDER",
-      "OS_SECRETS_FILE",
-      "OS_SECRETS_IDENTITY",
-      "DEPLOY_TOKEN",
-    ]);
-    const steps = /run: \|\n((?: {10}.*\n)+)/.exec(workflow)[1];
+    const [job, ...steps] = workflow.split(/^ {6}- /m);
+    assert.doesNotMatch(job, /env:/);
+    const commands = steps
+      .filter((step) => step.startsWith("run: "))
+      .map((step) => ({
+        script: /^run: (.*)$/m.exec(step)[1],
+        env: Object.fromEntries(
+          [...step.matchAll(/^ {10}([A-Z_]+): (.*)$/gm)].map(([, name, value]) => [name, value]),
+        ),
+      }));
+    // A dependency whose install script shows what it can see.
+    const dependency = join(app, "dependency");
+    mkdirSync(dependency);
+    const install = `node -p "Object.keys(process.env).filter((name) => /SECRETS|TOKEN/.test(name)).join()" >seen`;
+    const describeIn = (folder, manifest) =>
+      writeFileSync(join(folder, "package.json"), JSON.stringify({ version: "1.0.0", ...manifest }));
+    describeIn(dependency, { name: "dependency", scripts: { install } });
+    describeIn(app, { name: "app", dependencies: { dependency: "file:./dependency" } });
     const git = `git init -q; git config user.name x; git config user.email x@example.com`;
-    await runBash(session, `secrets init; ${git}; ${readCommands("GitHub Actions")} git commit -qm store`, {
-      cwd: app,
-    });
+    const lock = "npm install --package-lock-only --offline --silent; git add package*.json dependency";
+    await runBash(
+      session,
+      `secrets init; ${git}; ${lock}; ${readCommands("GitHub Actions")} git commit -qm store`,
+      { cwd: app },
+    );
     // The runner has a clone, with git's file modes, and the identity as text.
     writeFileSync(
       join(app, "deploy.js"),
       `console.log("deploying with", process.env.DEPLOY_TOKEN.length, process.env.DEPLOY_TOKEN)`,
     );
-    env.OS_SECRETS_IDENTITY = readFileSync(
-      join(session.env.HOME, ".config", "os-secrets", "identity"),
-      "utf8",
-    );
-    const printed = await runBash(
+    const identity = readFileSync(join(session.env.HOME, ".config", "os-secrets", "identity"), "utf8");
+    const clone = join(session.directory, "clone");
+    await runBash(
       session,
-      `umask 022; git clone -q . ../clone; cp -r node_modules deploy.js ../clone; cd ../clone; rm -r $HOME/.config\n${steps}`,
-      { cwd: app, env },
+      `umask 022; git clone -q . ${clone}; cp deploy.js ${clone}; rm -r "$HOME/.config"`,
+      {
+        cwd: app,
+      },
     );
+    let printed;
+    for (const { script, env } of commands) {
+      if (env.OS_SECRETS_IDENTITY) env.OS_SECRETS_IDENTITY = identity;
+      printed = await runBash(session, script, { cwd: clone, env });
+      if (script !== "npm ci") continue;
+      // npm would have installed the package from the registry.
+      assert.equal(readFileSync(join(clone, "dependency", "seen"), "utf8"), "\n");
+      await runBash(session, `cp -r node_modules/. ${clone}/node_modules`, { cwd: app });
+    }
     assert.match(printed, /^deploying with 11 \*\*\*$/m);
   });
 
