@@ -384,6 +384,33 @@ describe("a helper program", () => {
     assert.equal(await store.get("s", "n"), null);
   });
 
+  it("lists nothing where it prints null or that there is none", async (t) => {
+    for (const script of [`answer("null");`, `answer("credentials not found in native keychain", 1);`]) {
+      const { store } = open(t, script);
+      assert.deepEqual(await store.list(), []);
+      assert.equal(await store.has("s", "n"), false);
+    }
+  });
+
+  it("is not said to be impossible to run when it answers too much", async (t) => {
+    const { store } = open(t, `writeSync(1, Buffer.alloc(102_000_000, "x"));`, { timeout: 120_000 });
+    await assert.rejects(store.get("s", "n"), {
+      code: "ERR_SECRETS_PLATFORM_ERROR",
+      message: /failed at get: it was run, but its answer cannot be used: it has more than 101711872 bytes\./,
+    });
+  });
+
+  it("is not said to be missing where its interpreter is", linuxOnly("a shell"), async (t) => {
+    const { store, beside } = open(t, "");
+    const path = beside("").slice(0, -1);
+    writeFileSync(path, "#!/no/such/interpreter\n");
+    await assert.rejects(store.get("s", "n"), {
+      message: /it cannot be run: the interpreter in its first line, or the loader .* does not exist/,
+    });
+    rmSync(path);
+    await assert.rejects(store.get("s", "n"), { message: /it cannot be run: No such file or directory/ });
+  });
+
   it("is not believed what makes no sense, and not quoted where that may be a secret", async (t) => {
     const answers = (value) => `answer(${JSON.stringify(JSON.stringify(value))});`;
     const killed = [`process.kill(process.pid, "SIGKILL"); wait();`, /signal: 9/];

@@ -143,7 +143,10 @@ impl ExecStore {
 
     async fn list_keys(&self, service: Option<&str>, progress: &Progress) -> Result<Vec<Key>, Error> {
         let output = match self.helper.run("list", b"", progress).await? {
+            // Programs in Go print an empty map as null.
+            RunOutcome::Succeeded(output) if output.trim_ascii() == b"null" => return Ok(Vec::new()),
             RunOutcome::Succeeded(output) => output,
+            RunOutcome::Failed(why) if why == NOT_FOUND => return Ok(Vec::new()),
             RunOutcome::Failed(why) => return Err(self.helper.failed("list", &why)),
         };
         let answer = self.parse_answer("list", &output)?;

@@ -138,7 +138,6 @@ impl Helper {
         // The semaphore is never closed.
         let _turn = self.turns.acquire().await.map_err(|_| Error::Closed)?;
         let after = self.options.timeout.unwrap_or(DEFAULT_TIMEOUT);
-        let fail = |error: io::Error| self.failed(operation, &format!("it cannot be run: {error}"));
         let mut command = Command::new(&self.options.command);
         command.arg(operation).env_clear().envs(self.environment.iter().cloned());
         if operation == "list" || !progress.is_interactive() {
@@ -156,8 +155,13 @@ impl Helper {
                 true => self.starting.change(progress, start).await?,
                 false => self.starting.run(start).await?,
             };
-            let child = child.inspect_err(|_| progress.refused()).map_err(fail)?;
-            let (status, output) = talk_to(child, input).await.map_err(fail)?;
+            let child = child.map_err(|error| {
+                progress.refused();
+                self.failed(operation, &start_failure(&self.options.command, &error))
+            })?;
+            let (status, output) = talk_to(child, input).await.map_err(|error| {
+                self.failed(operation, &format!("it was run, but its answer cannot be used: {error}"))
+            })?;
             Ok(match status.success() {
                 true => RunOutcome::Succeeded(output),
                 false => RunOutcome::Failed(failure_reason(operation, status, &output)),
@@ -166,6 +170,18 @@ impl Helper {
         // The deadline covers the start as well: if a disk does not answer, starting its program may never end.
         let late = |_| Err(Error::Timeout { after, at: Some(operation), effect: Effect::None });
         timeout(after, run).await.unwrap_or_else(late)
+    }
+}
+
+/// The reason that the program cannot be started.
+fn start_failure(command: &Path, error: &io::Error) -> String {
+    // The system says "No such file" of a file that exists, if the program that should read or load it does not.
+    match error.kind() {
+        io::ErrorKind::NotFound if command.exists() => {
+            "it cannot be run: the interpreter in its first line, or the loader that it was built for, does not exist"
+                .into()
+        }
+        _ => format!("it cannot be run: {error}"),
     }
 }
 
@@ -227,7 +243,7 @@ fn fill(
         count => count?,
     };
     if output.len() > MAX_ANSWER {
-        return Err(io::Error::other("its answer is too long"));
+        return Err(io::Error::other(format!("it has more than {MAX_ANSWER} bytes")));
     }
     Ok(Some(count))
 }
