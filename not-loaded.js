@@ -6,6 +6,18 @@ const { platform, arch } = process;
 
 const CHECKOUT = "In a checkout of the repository, build the binary instead: npm run build";
 
+/** Whether a bundler has put this file into another one. Bun's leaves the file's name as it was. */
+const isBundled = typeof __filename !== "string" || !__filename.endsWith("not-loaded.js");
+
+const MORE = 'docs/platforms.md of the package says more: "Bundles and single executables".';
+
+const BUNDLED = [
+  "This program is a bundle that has no binary for this machine. Leave os-secrets out of the bundle (esbuild:",
+  "--external:os-secrets), and install it beside the bundle, on the machine that runs it. Or install it for that machine",
+  "before bundling, if the bundler takes .node files along.",
+  MORE,
+];
+
 /** The reasons why an installed binary does not load, by the messages of runtimes and systems. */
 const causes = [
   {
@@ -18,6 +30,40 @@ const causes = [
   {
     is: ({ name, message }) => name === "NotCapable" || /--allow-ffi/.test(message),
     advice: ["Deno has no permission to load the binary. Run it with --allow-ffi."],
+  },
+  {
+    is: ({ code, message }) =>
+      code === "ERR_UNKNOWN_BUILTIN_MODULE" || /^No such built-in module/.test(message),
+    advice: [
+      "In a single executable application of Node, require finds built-in modules only. Begin the main script with:",
+      '  require = require("node:module").createRequire(process.execPath);',
+      "Have the bundler copy the binary (esbuild: --loader:.node=copy), and ship the copy beside the executable.",
+      MORE,
+    ],
+  },
+  {
+    is: ({ message }) =>
+      /^(Dynamic require of|Could not dynamically require)|^require is not defined/.test(message),
+    advice: [
+      "A bundler has made an ES module of this program, and ES modules have no require. Leave os-secrets out of the bundle",
+      "(esbuild: --external:os-secrets), and install it beside the bundle. Or have the bundler copy the binary (esbuild:",
+      "--loader:.node=copy), and begin the bundle with (--banner:js=…):",
+      '  import { createRequire as from } from "node:module"; const require = from(import.meta.url);',
+      MORE,
+    ],
+  },
+  {
+    is: ({ code, message }) => code === "MODULE_NOT_FOUND" && /^Cannot find module '.*\.node'/.test(message),
+    advice: [
+      "The bundler has copied the binary, and the copy is missing. Ship the .node file that it has written with the bundle,",
+      "in the same place beside it.",
+      MORE,
+    ],
+  },
+  {
+    // Bun's words for a module that was missing when it made the bundle.
+    is: ({ message }) => /^Cannot require module/.test(message),
+    advice: BUNDLED,
   },
   {
     is: ({ message }) => /\$bunfs|~BUN/.test(message),
@@ -66,12 +112,12 @@ const UNSUPPORTED = [
 
 /** The advice for the error of an installed binary, or for missing binaries if `broken` is undefined. */
 function advice(broken) {
-  if (broken === undefined) return ABSENT;
+  if (broken === undefined) return isBundled ? BUNDLED : ABSENT;
   const error = Object(broken);
-  return (
-    causes.find(({ is }) => is({ name: error.name, code: error.code, message: String(error.message) }))
-      ?.advice ?? BROKEN
+  const cause = causes.find(({ is }) =>
+    is({ name: error.name, code: error.code, message: String(error.message) }),
   );
+  return cause?.advice ?? (isBundled ? BUNDLED : BROKEN);
 }
 
 /** Returns the error for failed attempts to load the binary. `libc` returns the name of the C library. */

@@ -229,6 +229,25 @@ describe("the package", () => {
     }
   });
 
+  it("says of a bundler's own errors that they are the bundle's", linuxOnly("two C libraries"), () => {
+    const notLoaded = require("../not-loaded.js");
+    const path = "@os-secrets/linux-x64-gnu";
+    const absent = { path: "./npm", error: new Error("Cannot find module"), absent: true };
+    // The words of esbuild, of Rollup and ncc (two), of Node in a single executable application, and of Bun.
+    for (const [message, advice] of [
+      [`Dynamic require of "${path}" is not supported`, /ES modules have no require/],
+      [`Could not dynamically require "${path}". Please configure`, /ES modules have no require/],
+      ["require is not defined", /ES modules have no require/],
+      [`No such built-in module: ${path}`, /single executable application of Node/],
+      [`Cannot require module ${path}`, /is a bundle that has no binary/],
+    ]) {
+      const told = notLoaded([absent, { path, error: new Error(message) }], () => "glibc");
+      assert.equal(told.code, "ERR_SECRETS_PLATFORM_ERROR");
+      assert.match(told.message, advice);
+      assert.doesNotMatch(told.message, /reinstall/i);
+    }
+  });
+
   it("says of a platform without a package that there is none", () => {
     const folder = makeProject("riscv64");
     const machine = `Object.defineProperty(process, "arch", { value: "riscv64" })`;
