@@ -2,7 +2,14 @@
 
 const { createInterface } = require("node:readline");
 
-const implementation = process.argv[2] === "bun" ? { secrets: globalThis.Bun.secrets } : require("../..");
+const implementation = load(process.argv[2]);
+
+function load(name) {
+  if (name === "bun") return { secrets: globalThis.Bun.secrets };
+  if (name === "os-secrets") return require("../..");
+  const { get, set, remove } = require("../../bench/implementations.js")[name]();
+  return { secrets: { get, set, delete: remove } };
+}
 
 /** Makes a signal. JSON cannot hold signals, so the prefix of a method's name chooses one. */
 function makeSignal(kind) {

@@ -6,7 +6,7 @@ const { createInterface } = require("node:readline");
 
 const program = join(__dirname, "client-program.js");
 
-/** Starts one implementation ("bun" or "os-secrets") under one runtime in a session. Returns its methods. */
+/** Starts one implementation ("bun", "os-secrets" or a peer of bench/implementations.js) under one runtime in a session. Returns its methods. */
 function secretsIn(session, [command, ...args], implementation, { env = {} } = {}) {
   const options = { env: { ...session.env, ...env } };
   const child = session.start(command, [...args, program, implementation], options);

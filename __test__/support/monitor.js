@@ -4,7 +4,7 @@ const { createInterface } = require("node:readline");
 
 /**
  * Starts a monitor. Its `recordCalls(work)` returns the methods that the service's client calls during
- * `work`.
+ * `work`, and `recordAll(work)` those that all programs call.
  */
 async function startMonitor(session) {
   const monitor = session.start("dbus-monitor", ["--profile"]);
@@ -23,13 +23,20 @@ async function startMonitor(session) {
   // The bus takes the monitor's name away. After that, the monitor sees all messages.
   await readCallsUntil("NameLost");
 
+  /** Returns the method calls of all programs during `work`. */
+  const recordAll = async (work) => {
+    await work();
+    // The bus keeps the order, so the monitor has seen all earlier calls when it sees this one.
+    const ping = ["org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus.Peer.Ping"];
+    const [calls] = await Promise.all([readCallsUntil("Ping"), session.call(...ping)]);
+    return calls;
+  };
+
   let client;
   return {
+    recordAll,
     async recordCalls(work) {
-      await work();
-      // The bus keeps the order, so the monitor has seen all earlier calls when it sees this one.
-      const ping = ["org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus.Peer.Ping"];
-      const [calls] = await Promise.all([readCallsUntil("Ping"), session.call(...ping)]);
+      const calls = await recordAll(work);
       client ??= calls.find(({ method }) => method === "OpenSession")?.sender;
       return calls.filter(({ sender }) => sender === client).map(({ method }) => method);
     },
