@@ -180,11 +180,12 @@ describe("the recipe for", linuxOnly("recipes for Linux"), () => {
       join(app, "deploy.js"),
       `console.log("deploying with", process.env.DEPLOY_TOKEN.length, process.env.DEPLOY_TOKEN)`,
     );
-    const identity = readFileSync(join(session.env.HOME, ".config", "os-secrets", "identity"), "utf8");
+    // That of the reader stays with the reader.
+    const identity = readFileSync(join(session.env.HOME, "ci.identity"), "utf8");
     const clone = join(session.directory, "clone");
     await runBash(
       session,
-      `umask 022; git clone -q . ${clone}; cp deploy.js ${clone}; rm -r "$HOME/.config"`,
+      `umask 022; git clone -q . ${clone}; cp deploy.js ${clone}; rm -r "$HOME/.config" "$HOME/ci.identity"`,
       {
         cwd: app,
       },
