@@ -90,7 +90,10 @@ declare namespace osSecrets {
     | "ERR_INVALID_ARG_VALUE"
     /** The store is missing, unreachable or failed; the message says which, and what to do. */
     | "ERR_SECRETS_PLATFORM_ERROR"
-    /** The store refused the call, cannot be written, or its file is accessible to other users. */
+    /**
+     * The store refused the call, cannot be written, or its file is accessible to other users. Also: other
+     * users can have written the repository's `datapackage.json`.
+     */
     | "ERR_SECRETS_ACCESS_DENIED"
     /** The passphrase or identity does not open the encrypted file. */
     | "ERR_SECRETS_AUTH_FAILED"
@@ -376,7 +379,7 @@ declare namespace osSecrets {
   interface ResolveOptions extends CallOptions {
     /**
      * - `"repo"`: `busdk.secrets` in the workspace's `datapackage.json`. It is plain text, and everybody who
-     *   has the repository can read it.
+     *   has the repository can read it. A file that other users can have written is refused.
      * - `"user"`: the store of `secrets` with the service `"os-secrets"`. The program `secrets` stores its
      *   secrets there.
      * - `"auto"`: first the repository, then the user.

@@ -7,6 +7,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | `accounts` | Unix: the users and groups of the machine |
 //! | [`bounds`] | the deadline and the signal of a call |
 //! | [`credential`] | [`Key`](credential::Key) and [`Secret`](credential::Secret): what is stored, under which name |
 //! | [`environment`] | the variables of the process, and the directories that they name |
@@ -28,6 +29,10 @@
 #[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
 compile_error!("os-secrets has a store for Linux, macOS and Windows only");
 
+// Only the system knows who is a member of a group.
+#[cfg(unix)]
+#[deny(unsafe_code)]
+mod accounts;
 #[forbid(unsafe_code)]
 pub mod bounds;
 #[forbid(unsafe_code)]

@@ -333,6 +333,19 @@ pub enum Error {
         fix: String,
     },
 
+    /// Another user can have written a file with secrets.
+    #[error("{} {what}, so its secrets are not used. {advice}: {command}", path.display())]
+    Untrusted {
+        /// The file.
+        path: PathBuf,
+        /// How others can have written it. Follows its path.
+        what: String,
+        /// What to do, up to the command.
+        advice: &'static str,
+        /// The command that makes the file safe from others.
+        command: String,
+    },
+
     /// Another error, with the name of what it concerns, such as an environment variable.
     #[error("{of}: {error}")]
     Of {
@@ -482,6 +495,7 @@ impl Error {
             Self::AccessDenied(_)
             | Self::BusDenied(_)
             | Self::NotPrivate { .. }
+            | Self::Untrusted { .. }
             | Self::File { denied: true, .. } => Code::AccessDenied,
             Self::Windows { code, .. } | Self::Keychain { code, .. } => *code,
             Self::WrongKey { .. } => Code::AuthFailed,

@@ -5,6 +5,7 @@
 //! | this one | how a file is read and replaced |
 //! | `unix.rs`, `windows.rs` | the parts that differ by system: permissions, locks, the identity of a file |
 //! | `acl.rs` | access control lists on Windows |
+//! | `writers.rs` | refusing files that other users can have written |
 
 use std::{
     ffi::OsString,
@@ -28,9 +29,11 @@ mod os;
 #[cfg(windows)]
 #[path = "windows.rs"]
 mod os;
+mod writers;
 
 pub use os::{canonical, check_private, identity, make_directory, path_of, shell_word, writable_by_others};
 pub(crate) use os::{fingerprint, has_no_links, open, own_identity, read_start, remove, rename};
+pub use writers::{check_link, read_trusted};
 
 /// How long to wait for other writers.
 const MAX_WAIT: Duration = Duration::from_secs(25);

@@ -176,6 +176,20 @@ pub fn writable_by_others(path: &Path, metadata: &Metadata, strict: bool) -> Opt
     Some(format!("can be {who} by other users. Run: chmod {mode} {}", shell_word(path)))
 }
 
+/// Whether a file has an access control list, which may let users write it that its owner and group do not show.
+#[cfg(target_os = "linux")]
+pub fn has_access_list(file: &File) -> bool {
+    let none: &mut [u8] = &mut [];
+    rustix::fs::fgetxattr(file, "system.posix_acl_access", none).is_ok()
+}
+
+/// Whether a file has an access control list. On macOS, the mode of a file says nothing of its list, so this does not
+/// look for one either.
+#[cfg(not(target_os = "linux"))]
+pub fn has_access_list(_: &File) -> bool {
+    false
+}
+
 /// A path as a word of a shell command, ready to be pasted.
 pub fn shell_word(path: &Path) -> String {
     let text = path.display().to_string();
@@ -208,6 +222,30 @@ mod tests {
         assert!(take().is_some());
         drop(copy);
         fs::remove_dir(path).unwrap();
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn an_access_control_list_is_seen() {
+        let path = std::env::temp_dir().join(format!("os-secrets-list-{:016x}", getrandom::u64().unwrap()));
+        let file = create(&path).unwrap();
+        assert!(!has_access_list(&file));
+        // The entries of a list: its owner, the user 1234, its group, the mask, and all others, with their rights.
+        let entries: [(u16, u16, u32); 5] =
+            [(1, 6, u32::MAX), (2, 6, 1234), (4, 0, u32::MAX), (0x10, 6, u32::MAX), (0x20, 0, u32::MAX)];
+        let mut list = 2_u32.to_le_bytes().to_vec();
+        for (tag, rights, user) in entries {
+            list.extend([tag.to_le_bytes(), rights.to_le_bytes()].concat());
+            list.extend(user.to_le_bytes());
+        }
+        let set =
+            rustix::fs::fsetxattr(&file, "system.posix_acl_access", &list, rustix::fs::XattrFlags::empty());
+        // Not every file system has lists.
+        if set != Err(rustix::io::Errno::OPNOTSUPP) {
+            set.unwrap();
+            assert!(has_access_list(&file));
+        }
+        fs::remove_file(path).unwrap();
     }
 
     #[test]

@@ -264,6 +264,21 @@ fn find_other_users(path: &Path, metadata: &Metadata, strict: bool) -> Option<(S
     }
 }
 
+/// Finds out whether another user can have written an open file. Returns the error for that.
+pub fn find_other_writer(path: &Path, file: &File) -> io::Result<Option<Error>> {
+    // Reading includes the right to read the list.
+    let other = acl::find_other_user(file.as_handle(), acl::WRITE_RIGHTS)?;
+    Ok(other.map(|other| {
+        let fix = fix_command(path, false, &other);
+        Error::Untrusted {
+            path: path.into(),
+            what: format!("can be written by other users ({other})"),
+            advice: "Use another directory or the scope user; or check its content, and run",
+            command: fix.strip_prefix("Run: ").unwrap_or(&fix).to_owned(),
+        }
+    }))
+}
+
 /// How to take a file away from another user: a command to run.
 fn fix_command(path: &Path, is_directory: bool, other: &OtherUser) -> String {
     let own = acl::own_sid().map_or("%USERNAME%", String::as_str);

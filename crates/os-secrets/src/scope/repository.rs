@@ -1,4 +1,6 @@
 //! The repository scope: `busdk.secrets` in the workspace's `datapackage.json`, in plain text.
+//!
+//! Its secrets come before those of the user. So a file that another user can have written is refused.
 
 use std::{
     collections::BTreeSet,
@@ -9,9 +11,10 @@ use std::{
 use super::{FoundSecrets, Name, collect_names};
 use crate::{
     credential::Secret,
+    environment::absolute_path,
     error::Error,
     executor::{Lane, Purpose},
-    file::{Access, LockedDirectory, canonical, failure, read},
+    file::{Access, LockedDirectory, canonical, check_link, failure, read_trusted},
     json::Document,
 };
 
@@ -85,7 +88,7 @@ impl Repository {
         work: impl FnOnce(&Document<'_>) -> Result<T, Error>,
     ) -> Result<Option<T>, Error> {
         let Some(path) = self.find_file()? else { return Ok(None) };
-        let Some(bytes) = read(&path)? else { return Ok(None) };
+        let Some(bytes) = read_trusted(&path)? else { return Ok(None) };
         work(&Document::parse(&path, &bytes)?).map(Some)
     }
 
@@ -97,7 +100,7 @@ impl Repository {
     ) -> Result<Option<bool>, Error> {
         let Some(path) = self.find_file()? else { return Ok(None) };
         let directory = LockedDirectory::lock(&path)?;
-        let Some(bytes) = read(&path)? else { return Ok(None) };
+        let Some(bytes) = read_trusted(&path)? else { return Ok(None) };
         let mut document = Document::parse(&path, &bytes)?;
         let changed = work(&mut document)?;
         if changed {
@@ -107,6 +110,8 @@ impl Repository {
     }
 
     /// The path of the file, with symbolic links resolved. `None` if it does not exist.
+    ///
+    /// A link of another user is refused: it could lead to the secrets of another workspace.
     fn find_file(&self) -> Result<Option<PathBuf>, Error> {
         let path = self.directory.join(FILE);
         // It is an error if the directory does not exist, but not if the file does not.
@@ -114,6 +119,7 @@ impl Repository {
         if !check(&self.directory)?.is_dir() {
             return Err(failure("Cannot read", &self.directory, io::ErrorKind::NotADirectory.into()));
         }
+        check_link(&absolute_path(&path))?;
         match canonical(&path) {
             Ok(path) => Ok(Some(path)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

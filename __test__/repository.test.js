@@ -1,0 +1,145 @@
+// The secrets of the repository: whose datapackage.json is read, and what is said if it hides a secret of the
+// user.
+
+const assert = require("node:assert/strict");
+const { chmodSync, chownSync, lchownSync, mkdirSync, renameSync, symlinkSync } = require("node:fs");
+const { join } = require("node:path");
+const { describe, it } = require("node:test");
+const { runIsolated } = require("./support/apart.js");
+const { linuxOnly } = require("./support/platform.js");
+const { ways } = require("./support/programs.js");
+const { root, runtimes } = require("./support/runtimes.js");
+const { formatDatapackage, readText, startWorkspace } = require("./support/workspace.js");
+
+const isRoot = process.getuid?.() === 0;
+const OTHER_USER = 65534;
+const text = formatDatapackage({ a: "theirs" });
+
+/** The commands that read or change the repository's secrets. */
+const commands = [
+  ["get", "a"],
+  ["resolve", "secret:a"],
+  ["list"],
+  ["get", "a", "--scope", "repo"],
+  ["set", "a", "x", "--scope", "repo"],
+  ["delete", "a", "--scope", "repo"],
+];
+const commandsOfSecrets = [...commands, ["inject", "-i", "template"], ["run", "--", "true"]];
+
+for (const program of ["bus-secrets", "secrets"]) {
+  describe(
+    `a datapackage.json that another user can have written, ${program},`,
+    linuxOnly("file modes"),
+    () => {
+      async function prepare(t) {
+        const workspace = await startWorkspace(t, { program, datapackage: text });
+        workspace.write(join(workspace.directory, "template"), "{{ secret:a }}");
+        return workspace;
+      }
+
+      async function expectRefusal(workspace, why, path = workspace.datapackage) {
+        for (const args of program === "secrets" ? commandsOfSecrets : commands) {
+          const stderr = await workspace.expectFailure(args, 1, why, { env: { A: "secret:a" } });
+          assert.ok(stderr.includes(path) && !stderr.includes("theirs"), stderr);
+        }
+        assert.equal(readText(workspace.datapackage), text);
+      }
+
+      it("is refused if everybody can write it, with the command that changes this", async (t) => {
+        const workspace = await prepare(t);
+        for (const mode of [0o666, 0o602, 0o777]) {
+          chmodSync(workspace.datapackage, mode);
+          await expectRefusal(workspace, new RegExp(`its mode is ${mode.toString(8)}.*: chmod go-w /`));
+        }
+        const { stderr } = await workspace.run(["get", "a"]);
+        const { code } = await workspace.session.run("sh", ["-c", stderr.trim().split(", then run: ")[1]]);
+        assert.equal(code, 0);
+        await workspace.expectOutput(["get", "a"], "theirs\n");
+      });
+
+      it("is refused if it belongs to another user", { skip: !isRoot && "it needs root" }, async (t) => {
+        const workspace = await prepare(t);
+        chownSync(workspace.datapackage, OTHER_USER, 0);
+        await expectRefusal(workspace, /belongs to the user 65534, and this process runs as 0.*: chown 0 \//);
+        // The directory does not matter. A file that others put there is their own.
+        chownSync(workspace.datapackage, 0, 0);
+        chmodSync(workspace.directory, 0o777);
+        await workspace.expectOutput(["get", "a"], "theirs\n");
+      });
+
+      it("is refused if it is another user's link", { skip: !isRoot && "it needs root" }, async (t) => {
+        const workspace = await prepare(t);
+        const target = join(workspace.session.directory, "other", "datapackage.json");
+        mkdirSync(join(target, ".."));
+        renameSync(workspace.datapackage, target);
+        symlinkSync(target, workspace.datapackage);
+        await workspace.expectOutput(["get", "a"], "theirs\n");
+        lchownSync(workspace.datapackage, OTHER_USER, 0);
+        await expectRefusal(workspace, /symbolic link that belongs to the user 65534.*: chown -h 0 \//);
+        lchownSync(workspace.datapackage, 0, 0);
+        chmodSync(target, 0o666);
+        await expectRefusal(workspace, /can be written by other users/, target);
+      });
+
+      it("is read by other users if it is root's", { skip: !isRoot && "it needs root" }, async (t) => {
+        const workspace = await prepare(t);
+        const { session, directory } = workspace;
+        for (const folder of [session.directory, directory]) chmodSync(folder, 0o755);
+        const [path] = ways.native(program);
+        const script = `install -m 755 "${path}" "${session.directory}/program"
+        exec setpriv --reuid=${OTHER_USER} --clear-groups "${session.directory}/program" get a --scope repo`;
+        const { stdout, stderr } = await session.run("bash", ["--norc", "-euc", script], { cwd: directory });
+        assert.deepEqual([stdout, stderr], ["theirs\n", ""]);
+      });
+
+      it("is read if only the private group of its owner can write it", async (t) => {
+        const workspace = await prepare(t);
+        chmodSync(workspace.datapackage, 0o664);
+        /** Runs the program as root, with these accounts. In the test's namespace, its user is root. */
+        const runAmong = (passwd, group) => {
+          const files = { passwd, group };
+          const mounts = Object.entries(files).map(([name, lines]) => {
+            const path = join(workspace.session.directory, name);
+            workspace.write(path, lines.map((line) => `${line}\n`).join(""), 0o644);
+            return `mount --bind ${path} /etc/${name}`;
+          });
+          const script = [...mounts, `cd ${workspace.directory}`, `exec "$@"`].join("\n");
+          return runIsolated(workspace.session, script, [...ways.native(program), "get", "a"]);
+        };
+        const rootUser = "root:x:0:0:root:/root:/bin/sh";
+        for (const [passwd, group, expected] of [
+          [[rootUser], ["root:x:0:"], "theirs\n"],
+          [[rootUser, "alice:x:5:5::/:/bin/sh"], ["root:x:0:root"], "theirs\n"],
+          // Another member, another user's primary group, and a shared group.
+          [[rootUser], ["root:x:0:alice"], ""],
+          [[rootUser, "alice:x:5:0::/:/bin/sh"], ["root:x:0:"], ""],
+          [[rootUser], ["staff:x:0:"], ""],
+        ]) {
+          const { stdout, stderr } = await runAmong(passwd, group);
+          assert.equal(stdout, expected, stderr);
+          if (expected === "") assert.match(stderr, /its mode is 664/);
+        }
+      });
+    },
+  );
+}
+
+describe("the library refuses such a datapackage.json", linuxOnly("file modes"), () => {
+  for (const [name, [command, ...args]] of Object.entries(runtimes)) {
+    it(`under ${name}`, async (t) => {
+      const workspace = await startWorkspace(t, { datapackage: text });
+      chmodSync(workspace.datapackage, 0o666);
+      const file = join(workspace.directory, "program.cjs");
+      workspace.write(
+        file,
+        `const { resolve, resolveEnv } = require(${JSON.stringify(root)});
+         const told = ({ code, message }) => console.log(code, message);
+         resolve("secret:a").catch(told).then(() => resolveEnv({ A: "secret:a" })).catch(told);`,
+      );
+      const { stdout, stderr } = await workspace.session.run(command, [...args, file], {
+        cwd: workspace.directory,
+      });
+      assert.match(stdout, /^(ERR_SECRETS_ACCESS_DENIED .*chmod go-w .*\n){2}$/, stderr);
+    });
+  }
+});
