@@ -412,8 +412,8 @@ declare namespace osSecrets {
   function resolve(value: string, options?: ResolveOptions): Promise<string>;
 
   /**
-   * Resolves the values of an environment and returns them in a new object. It does not change `env`, and
-   * leaves out variables that are `undefined`. Errors name the variable.
+   * Resolves the values of an environment and returns them in a new object, which has no prototype. It does
+   * not change `env`, and leaves out variables that are `undefined`. Errors name the variable.
    *
    * @example
    * ```ts

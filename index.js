@@ -8,6 +8,7 @@ const native = require("./load.js");
 // Copied here, so that a program that changes the globals later does not change the checks.
 const { assign, getPrototypeOf, hasOwn, prototype: objectPrototype } = Object;
 const { get: reflectGet } = Reflect;
+const { parse } = JSON;
 const includes = Function.prototype.call.bind(String.prototype.includes);
 const typedArrays = getPrototypeOf(Uint8Array.prototype);
 const keys = Function.prototype.call.bind(typedArrays.keys);
@@ -145,9 +146,22 @@ function cancelWith(signal, token) {
   };
 }
 
+/**
+ * Returns a value for a promise to be resolved with. The promise looks for a `then` of an object, which must
+ * not lead to a polluted `Object.prototype`. Before the promise's next handler runs, the property is gone.
+ */
+function withoutThen(value) {
+  if (isObject(value)) {
+    // biome-ignore lint/suspicious/noThenProperty: undefined is no method, and it is removed at once
+    Object.defineProperty(value, "then", { __proto__: null, value: undefined, configurable: true });
+    queueMicrotask(() => delete value.then);
+  }
+  return value;
+}
+
 /** Sets the `cause` of an AbortError to its signal's reason. */
 function addCause(outcome, signal) {
-  return outcome.catch((error) => {
+  return outcome.then(withoutThen, (error) => {
     if (error.code === "ABORT_ERR") {
       Object.defineProperty(error, "cause", { value: signal.reason, writable: true, configurable: true });
     }
@@ -300,16 +314,18 @@ class Store {
 
   async close() {
     this.#closed = true;
-    await Promise.allSettled(this.#calls);
+    for (const ended of this.#calls) await ended;
   }
 
   #startCall(bounded, call) {
     if (this.#closed) return native.closed();
     const outcome = startCall(bounded, call);
-    this.#calls.add(outcome);
-    const ended = () => this.#calls.delete(outcome);
-    outcome.then(ended, ended);
-    return outcome;
+    const nothing = () => {};
+    const ended = outcome.then(nothing, nothing);
+    this.#calls.add(ended);
+    ended.then(() => this.#calls.delete(ended));
+    // A promise of its own: `outcome` counts as handled, so nobody would hear of a failure that is not.
+    return outcome.then(withoutThen);
   }
 }
 
@@ -450,7 +466,7 @@ function resolve(value, options = {}) {
   if (!isString(value)) throw wrongType("Expected 'value' to be a string");
   const { scope, cwd, bounded } = readResolveOptions(options);
   const outcome = startCall(bounded, (limits) => native.resolve([value], undefined, scope, cwd, limits));
-  return outcome.then(([resolved]) => resolved);
+  return outcome.then((texts) => parse(texts)[0]);
 }
 
 /** Resolves the values of an environment. Returns a new environment. */
@@ -465,7 +481,13 @@ function resolveEnv(env, options = {}) {
   const values = entries.map(([, value]) => value);
   const names = entries.map(([name]) => `the variable ${name}`);
   const outcome = startCall(bounded, (limits) => native.resolve(values, names, scope, cwd, limits));
-  return outcome.then((resolved) => Object.fromEntries(entries.map(([name], at) => [name, resolved[at]])));
+  return outcome.then((texts) => {
+    const resolved = parse(texts);
+    // Without a prototype, the promise does not look for a `then` in Object.prototype.
+    const result = { __proto__: null };
+    for (let at = 0; at < entries.length; at++) result[entries[at][0]] = resolved[at];
+    return result;
+  });
 }
 
 module.exports = { openStore, resolve, resolveEnv, secrets };

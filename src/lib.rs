@@ -21,8 +21,9 @@ use napi::{
 use napi_derive::napi;
 
 use os_secrets::{
-    credential::Key,
+    credential::{Key, Secret},
     error::Error,
+    json::array_of_texts,
     program,
     progress::Progress,
     scope::{Resolution, Scope, Scopes},
@@ -256,8 +257,8 @@ pub fn list(
     })
 }
 
-/// Resolves values. Returns a promise of the texts that they stand for, in their order. Errors call the values by
-/// `names`, if they are given.
+/// Resolves values. Returns a promise of an array of the texts that they stand for, in their order, as JSON. Errors call
+/// the values by `names`, if they are given.
 ///
 /// Throws a `TypeError` for a reference whose name is not valid.
 #[napi]
@@ -276,8 +277,14 @@ pub fn resolve(
     start(env, options, |options, bounds| async move {
         let progress = Arc::new(Progress::reading(options.interactive));
         let call = resolution.finish_as_texts(&scopes, &progress);
-        bounds.run(&progress, call).await.map(Reply::Texts)
+        bounds.run(&progress, call).await.map(|texts| Reply::Text(Some(to_json(&texts))))
     })
+}
+
+/// Texts as JSON. A promise hands a text to nobody but its caller; an array has methods that a program can replace.
+fn to_json(texts: &[Secret]) -> Secret {
+    let texts = texts.iter().map(|text| str::from_utf8(text.expose()).unwrap_or_default());
+    Secret::new(std::mem::take(&mut *array_of_texts(texts)))
 }
 
 /// Runs a program on the calling thread. Returns its exit code.

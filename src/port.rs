@@ -17,7 +17,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::{
     check,
-    values::{CANCELED, CallOptions, Reply, to_error, to_value},
+    values::{CANCELED, CallOptions, Reply, resolve, to_error, to_value},
 };
 use os_secrets::{bounds::Bounds, error::Error, executor::executor, sync::lock};
 
@@ -295,7 +295,7 @@ fn settle(env: sys::napi_env, deferred: Deferred, outcome: Result<Reply, Error>)
         match outcome {
             Ok(reply) => {
                 if let Some(value) = to_value(env, &reply) {
-                    sys::napi_resolve_deferred(env, deferred.raw, value);
+                    resolve(env, deferred.raw, value);
                 }
             }
             Err(error) => {

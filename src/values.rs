@@ -90,7 +90,6 @@ pub enum Reply {
     /// Bytes, or null.
     Bytes(Option<Secret>),
     Keys(Vec<Key>),
-    Texts(Vec<Secret>),
 }
 
 pub unsafe fn to_value(env: sys::napi_env, reply: &Reply) -> Option<sys::napi_value> {
@@ -108,13 +107,6 @@ pub unsafe fn to_value(env: sys::napi_env, reply: &Reply) -> Option<sys::napi_va
                 // Copied, because Electron's buffers cannot use memory that V8 did not allocate.
                 let (data, mut copy) = (bytes.as_ptr().cast(), ptr::null_mut());
                 sys::napi_create_buffer_copy(env, bytes.len(), data, &mut copy, &mut value)
-            }
-            Reply::Texts(texts) => {
-                let status = sys::napi_create_array_with_length(env, texts.len(), &mut value);
-                for (index, text) in texts.iter().enumerate() {
-                    sys::napi_set_element(env, value, index as u32, string(env, text.expose())?);
-                }
-                status
             }
             Reply::Keys(keys) => {
                 let status = sys::napi_create_array_with_length(env, keys.len(), &mut value);
@@ -136,6 +128,39 @@ pub unsafe fn to_value(env: sys::napi_env, reply: &Reply) -> Option<sys::napi_va
         }
     };
     (status == sys::Status::napi_ok).then_some(value)
+}
+
+/// Resolves a promise with a value.
+///
+/// A promise looks for a method `then` of every object that it is resolved with. If `Object.prototype` has one, that
+/// method would get the object. So the object has a `then` of its own until the promise has looked.
+pub unsafe fn resolve(env: sys::napi_env, deferred: sys::napi_deferred, value: sys::napi_value) {
+    const THEN: &CStr = c"then";
+    let (mut kind, mut undefined, mut then) = (0, ptr::null_mut(), ptr::null_mut());
+    // SAFETY: the caller's `env`, deferred and value. The descriptor lives during the call that reads it.
+    unsafe {
+        let is_object = sys::napi_typeof(env, value, &mut kind) == sys::Status::napi_ok
+            && kind == sys::ValueType::napi_object;
+        if is_object {
+            sys::napi_get_undefined(env, &mut undefined);
+            let own = sys::napi_property_descriptor {
+                utf8name: THEN.as_ptr(),
+                name: ptr::null_mut(),
+                method: None,
+                getter: None,
+                setter: None,
+                value: undefined,
+                attributes: sys::PropertyAttributes::configurable,
+                data: ptr::null_mut(),
+            };
+            sys::napi_define_properties(env, value, 1, &own);
+        }
+        sys::napi_resolve_deferred(env, deferred, value);
+        if is_object {
+            sys::napi_create_string_utf8(env, THEN.as_ptr(), THEN.count_bytes() as isize, &mut then);
+            sys::napi_delete_property(env, value, then, ptr::null_mut());
+        }
+    }
 }
 
 /// Throws a JavaScript error, a `TypeError` if an argument is wrong. The caller must return what this returns.

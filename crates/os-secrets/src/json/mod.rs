@@ -17,7 +17,7 @@ mod node;
 mod text;
 
 use node::{Member, Node, find_member, has_name, is_number, write_members};
-pub use text::object_of_texts;
+pub use text::{array_of_texts, object_of_texts};
 use text::{quote, spell_name, unquote, unquote_name};
 
 const BOM: &str = "\u{feff}";

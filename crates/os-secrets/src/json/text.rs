@@ -68,6 +68,22 @@ pub fn object_of_texts(members: &[(&str, &str)], room: usize) -> Zeroizing<Vec<u
     object
 }
 
+/// An array of texts as JSON. Its memory is wiped, and does not grow.
+pub fn array_of_texts<'a>(texts: impl Iterator<Item = &'a str>) -> Zeroizing<Vec<u8>> {
+    let parts: Vec<_> = texts.map(quote).collect();
+    let length = parts.iter().map(|part| part.len() + 1).sum::<usize>() + 2;
+    let mut array = Zeroizing::new(Vec::with_capacity(length));
+    array.push(b'[');
+    for (index, part) in parts.iter().enumerate() {
+        if index > 0 {
+            array.push(b',');
+        }
+        array.extend_from_slice(part);
+    }
+    array.push(b']');
+    array
+}
+
 /// A name as JSON.
 pub fn spell_name(name: &str) -> Cow<'static, str> {
     serde_json::Value::from(name).to_string().into()
@@ -93,5 +109,11 @@ mod tests {
     #[test]
     fn texts_are_spelled_in_an_object() {
         assert_eq!(&*object_of_texts(&[("a", "x\"\n"), ("b", "")], 0), br#"{"a":"x\"\n","b":""}"#);
+    }
+
+    #[test]
+    fn texts_are_spelled_in_an_array() {
+        assert_eq!(&*array_of_texts(["x\"\n", ""].into_iter()), br#"["x\"\n",""]"#);
+        assert_eq!(&*array_of_texts([].into_iter()), b"[]");
     }
 }
