@@ -382,7 +382,8 @@ declare namespace osSecrets {
      *   has the repository can read it. A file that other users can have written is refused.
      * - `"user"`: the store of `secrets` with the service `"os-secrets"`. The program `secrets` stores its
      *   secrets there.
-     * - `"auto"`: first the repository, then the user.
+     * - `"auto"`: first the repository, then the user. If both have a secret of one name, the repository's
+     *   is used, and `process.emitWarning` tells so once (code `OS_SECRETS_SHADOWED`).
      *
      * @default "auto"
      */

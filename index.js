@@ -461,12 +461,29 @@ function readResolveOptions(options) {
   return { scope, cwd: makeAbsolute(cwd), bounded: readBounds(options) };
 }
 
+/**
+ * Reads the reply of the native `resolve`: the texts of so many values, and then the names of secrets that are
+ * in the repository and in the user's store. Warns of these.
+ */
+function readResolved(reply, count) {
+  const texts = parse(reply);
+  for (let at = count; at < texts.length; at++) {
+    process.emitWarning(
+      `The secret ${texts[at]} is in the repository (datapackage.json) and in the user's store. The repository's ` +
+        'value is used. To use the user\'s, pass the option scope: "user"',
+      "SecretsWarning",
+      "OS_SECRETS_SHADOWED",
+    );
+  }
+  return texts;
+}
+
 /** Resolves one value to the secret that it refers to. A value that is not a reference stays as it is. */
 function resolve(value, options = {}) {
   if (!isString(value)) throw wrongType("Expected 'value' to be a string");
   const { scope, cwd, bounded } = readResolveOptions(options);
   const outcome = startCall(bounded, (limits) => native.resolve([value], undefined, scope, cwd, limits));
-  return outcome.then((texts) => parse(texts)[0]);
+  return outcome.then((reply) => readResolved(reply, 1)[0]);
 }
 
 /** Resolves the values of an environment. Returns a new environment. */
@@ -481,8 +498,8 @@ function resolveEnv(env, options = {}) {
   const values = entries.map(([, value]) => value);
   const names = entries.map(([name]) => `the variable ${name}`);
   const outcome = startCall(bounded, (limits) => native.resolve(values, names, scope, cwd, limits));
-  return outcome.then((texts) => {
-    const resolved = parse(texts);
+  return outcome.then((reply) => {
+    const resolved = readResolved(reply, entries.length);
     // Without a prototype, the promise does not look for a `then` in Object.prototype.
     const result = { __proto__: null };
     for (let at = 0; at < entries.length; at++) result[entries[at][0]] = resolved[at];

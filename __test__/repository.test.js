@@ -9,6 +9,7 @@ const { runIsolated } = require("./support/apart.js");
 const { linuxOnly } = require("./support/platform.js");
 const { ways } = require("./support/programs.js");
 const { root, runtimes } = require("./support/runtimes.js");
+const { runOnTerminal } = require("./support/terminal.js");
 const { formatDatapackage, readText, startWorkspace } = require("./support/workspace.js");
 
 const isRoot = process.getuid?.() === 0;
@@ -142,4 +143,121 @@ describe("the library refuses such a datapackage.json", linuxOnly("file modes"),
       assert.match(stdout, /^(ERR_SECRETS_ACCESS_DENIED .*chmod go-w .*\n){2}$/, stderr);
     });
   }
+});
+
+/** The warning about a secret that both scopes have. */
+const warningOf = (name) =>
+  `secrets: warning: ${name} is in the repository (datapackage.json) and in your store. The repository's ` +
+  "value is used; --scope user uses yours\n";
+
+describe("a secret that both scopes have, in secrets,", () => {
+  const datapackageOf = (secrets) => ({ program: "secrets", datapackage: formatDatapackage(secrets) });
+
+  /** Returns a workspace whose repository has `both` and `repo`, and whose user has `both` and `user`. */
+  async function prepare(t) {
+    const options = datapackageOf({ both: "of repo", repo: "of repo" });
+    const workspace = await startWorkspace(t, { ...options, bus: true });
+    for (const name of ["both", "user"]) {
+      const { code } = await workspace.run(["set", name, "-q"], { input: "of user" });
+      assert.equal(code, 0);
+    }
+    return workspace;
+  }
+
+  async function expectResult(workspace, args, stdout, stderr, options) {
+    const result = await workspace.run(args, options);
+    assert.deepEqual(result, { code: 0, signal: null, stdout, stderr });
+  }
+
+  it("is the repository's, and each command says so once", async (t) => {
+    const workspace = await prepare(t);
+    const references = { A: "secret:both", B: "secret:both", C: "secret:repo", D: "secret:user" };
+    const print = `const { A, B, C, D } = process.env; console.log([A, B, C, D].join())`;
+    const template = "{{ secret:both }} {{ secret:both }} {{ secret:user }}";
+    for (const [args, stdout, options] of [
+      [["get", "both"], "of repo\n"],
+      [["get", "both", "--scope", "auto", "--json"], '{"name":"both","value":"of repo"}\n'],
+      [["resolve", "secret:both"], "of repo\n"],
+      [["inject"], "of repo of repo of user", { input: template }],
+      [
+        ["run", "--", process.execPath, "-e", print],
+        "of repo,of repo,of repo,of user\n",
+        { env: references },
+      ],
+    ]) {
+      await expectResult(workspace, args, stdout, warningOf("both"), options);
+      const quiet = await workspace.run(["-q", ...args], options);
+      assert.equal(quiet.stderr, "");
+    }
+    for (const [args, stdout] of [
+      [["get", "both", "--scope", "repo"], "of repo\n"],
+      [["get", "both", "--scope", "user"], "of user\n"],
+      [["get", "repo"], "of repo\n"],
+      [["get", "user"], "of user\n"],
+      [["get", "both", "--service", "os-secrets"], "of user\n"],
+    ]) {
+      await expectResult(workspace, args, stdout, "");
+    }
+  });
+
+  it("is told when set or delete leaves one in the other scope", async (t) => {
+    const workspace = await prepare(t);
+    const warning = (text) => `secrets: warning: ${text}\n`;
+    const plain = warning(
+      "datapackage.json holds its secrets in plain text. Everyone who has the repository can read them",
+    );
+    const hidden =
+      "is in the repository, too. In this directory, that value is used instead of yours; --scope user uses yours";
+    const hides =
+      "is in your store, too. In this directory, the repository's value is used instead; --scope user uses yours";
+    const inRepository = ["--scope", "repo"];
+    for (const [args, stderr] of [
+      [["set", "both", "x"], warning(`both ${hidden}`)],
+      [["set", "user", "x"], ""],
+      [["set", "both", "x", ...inRepository], warning(`both ${hides}`) + plain],
+      [["set", "repo", "x", ...inRepository], plain],
+      [["delete", "repo", ...inRepository], ""],
+      [["delete", "user"], ""],
+      [["delete", "both"], warning("both is still in the repository. To delete it there, use --scope repo")],
+      [["set", "both", "x"], warning(`both ${hidden}`)],
+      [
+        ["delete", "both", ...inRepository],
+        warning("both is still in your store. To delete it there, use --scope user"),
+      ],
+      [["delete", "both"], ""],
+    ]) {
+      await expectResult(workspace, args, "", stderr);
+    }
+  });
+
+  it("is read although the user's store is locked, and nobody is asked", linuxOnly("a bus"), async (t) => {
+    const workspace = await startWorkspace(t, datapackageOf({ both: "of repo" }));
+    const { session } = workspace;
+    await expectResult(workspace, ["get", "both"], "of repo\n", "");
+    await session.startBus();
+    await expectResult(workspace, ["get", "both"], "of repo\n", "");
+    const prompter = await session.startPrompter();
+    const keyring = await session.startKeyring({ prompter });
+    await workspace.run(["set", "both", "-q"], { input: "of user" });
+    await session.lock();
+    // A locked gnome-keyring still finds items by their attributes.
+    await expectResult(workspace, ["get", "both"], "of repo\n", warningOf("both"));
+    keyring.kill("SIGSTOP");
+    const start = Date.now();
+    await expectResult(workspace, ["get", "both"], "of repo\n", "");
+    assert.ok(Date.now() - start < 15_000);
+    keyring.kill("SIGCONT");
+  });
+
+  it("is read although the user's file has a passphrase", linuxOnly("a pseudo-terminal"), async (t) => {
+    const workspace = await startWorkspace(t, datapackageOf({ both: "of repo" }));
+    const { session } = workspace;
+    const env = { OS_SECRETS_PROVIDER: "file", OS_SECRETS_PASSPHRASE: "passphrase" };
+    await workspace.run(["set", "both", "-q"], { input: "of user", env });
+    const { stderr } = await workspace.run(["get", "both"], { env });
+    assert.ok(stderr.endsWith(warningOf("both")), stderr);
+    const command = [...ways.native("secrets"), "-C", "workspace", "get", "both"];
+    const { shown } = await runOnTerminal(session, command, [], { OS_SECRETS_PROVIDER: "file" });
+    assert.match(shown, /^secrets: using the encrypted file .*\nof repo\n$/);
+  });
 });

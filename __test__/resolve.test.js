@@ -53,7 +53,7 @@ for (const [name, [command, ...args]] of Object.entries(runtimes)) {
     after(() => session.stop());
 
     /** Evaluates an expression in the workspace. Returns its value, or the code and message of its error. */
-    async function evaluate(expression) {
+    async function evaluate(expression, env = {}) {
       const source = `
         const { resolve, resolveEnv, secrets } = require(${JSON.stringify(root)});
         Promise.resolve().then(() => ${expression})
@@ -61,7 +61,7 @@ for (const [name, [command, ...args]] of Object.entries(runtimes)) {
           .then((value) => console.log(JSON.stringify(value ?? null)));`;
       const file = join(session.directory, "program.cjs");
       writeFileSync(file, source);
-      const { code, stdout, stderr } = await session.run(command, [...args, file], { cwd: workspace });
+      const { code, stdout, stderr } = await session.run(command, [...args, file], { cwd: workspace, env });
       assert.equal(code, 0, stderr);
       return JSON.parse(stdout);
     }
@@ -86,6 +86,35 @@ for (const [name, [command, ...args]] of Object.entries(runtimes)) {
         await evaluate(`resolve("secret:both", { cwd: ${JSON.stringify(session.directory)} })`),
         "the user's",
       );
+    });
+
+    it("warns once of each secret that both scopes have", async () => {
+      await evaluate(`secrets.set("os-secrets", "a.b", "the user's")`);
+      const listen = `process.on("warning", ({ name, code, message }) => told.push([name, code, message]))`;
+      const wait = "new Promise((done) => setTimeout(done, 100))";
+      const told = await evaluate(`(async () => {
+        const told = [];
+        ${listen};
+        for (const scope of ["user", "repo"]) await resolve("secret:both", { scope });
+        await Promise.all([resolve("secret:both"), resolve("secret:both", { timeout: 60000 })]);
+        await resolveEnv({ A: "secret:both", B: "secret:a.b", C: "secret:chain", D: "secret:only" });
+        await resolve("secret:a.b");
+        await ${wait};
+        return told;
+      })()`);
+      assert.deepEqual(
+        told.map(([name, code, message]) => [name, code, message.split(" ")[2]]),
+        ["both", "a.b"].map((secret) => ["SecretsWarning", "OS_SECRETS_SHADOWED", secret]),
+      );
+      assert.match(
+        told[0][2],
+        /in the repository .* and in the user's store\. The repository's value is used/,
+      );
+    });
+
+    it("resolves what the repository has although the user's store does not answer", async () => {
+      const env = { DBUS_SESSION_BUS_ADDRESS: "unix:path=/nonexistent" };
+      assert.equal(await evaluate(`resolve("secret:both", { timeout: 60000 })`, env), "the repository's");
     });
 
     it("rejects where there is none", async () => {

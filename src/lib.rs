@@ -4,6 +4,7 @@
 //! |---|---|
 //! | this one | the functions that `index.js` calls |
 //! | `port.rs` | how outcomes reach the JavaScript thread |
+//! | `both_scopes.rs` | secrets that the repository and the user both have |
 //! | `values.rs` | arguments, replies and errors |
 //!
 //! The shim (`index.js`) has checked the arguments. A function starts its call on the I/O thread and returns a promise.
@@ -11,7 +12,12 @@
 //! I/O thread puts them into the environment's mailbox and rings the bell, the JavaScript thread empties the mailbox and
 //! settles the promises. An environment is kept alive while it has calls pending.
 
-use std::{ffi::OsString, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    ffi::OsString,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use napi::{
     Env, Status,
@@ -26,7 +32,7 @@ use os_secrets::{
     json::array_of_texts,
     program,
     progress::Progress,
-    scope::{Resolution, Scope, Scopes},
+    scope::{Name, Resolution, Scope, Scopes},
     store::{
         self, Call, Choice, Persist, SetOptions, Store,
         exec::{ExecOptions, ExecStore},
@@ -36,9 +42,11 @@ use os_secrets::{
 };
 use os_secrets_cli::Program;
 
+mod both_scopes;
 mod port;
 mod values;
 
+use both_scopes::find_hidden;
 use port::{Port, start};
 use values::{CallOptions, Reply, Value, throw};
 
@@ -257,8 +265,9 @@ pub fn list(
     })
 }
 
-/// Resolves values. Returns a promise of an array of the texts that they stand for, in their order, as JSON. Errors call
-/// the values by `names`, if they are given.
+/// Resolves values. Returns a promise of an array as JSON: the texts that the values stand for, in their order, and then
+/// the names of secrets of which the repository's was taken although the user has one. Each of these names is returned
+/// once per process. Errors call the values by `names`, if they are given.
 ///
 /// Throws a `TypeError` for a reference whose name is not valid.
 #[napi]
@@ -275,16 +284,23 @@ pub fn resolve(
     let values = values.into_iter().map(|value| value.0).collect();
     let resolution = Resolution::parse(values, names, scope).map_err(|error| throw(env, &error))?;
     start(env, options, |options, bounds| async move {
-        let progress = Arc::new(Progress::reading(options.interactive));
-        let call = resolution.finish_as_texts(&scopes, &progress);
-        bounds.run(&progress, call).await.map(|texts| Reply::Text(Some(to_json(&texts))))
+        let (progress, start) = (Arc::new(Progress::reading(options.interactive)), Instant::now());
+        let timeout = bounds.timeout;
+        let call = async {
+            let resolved = resolution.finish_as_texts(&scopes, &progress).await?;
+            // Half of the time that is left, so that this cannot fail the call.
+            let time = timeout.map(|timeout| timeout.saturating_sub(start.elapsed()) / 2);
+            let hidden = find_hidden(&scopes, resolved.from_repository, time).await;
+            Ok(Reply::Text(Some(to_json(&resolved.values, &hidden))))
+        };
+        bounds.run(&progress, call).await
     })
 }
 
 /// Texts as JSON. A promise hands a text to nobody but its caller; an array has methods that a program can replace.
-fn to_json(texts: &[Secret]) -> Secret {
+fn to_json(texts: &[Secret], names: &BTreeSet<Name>) -> Secret {
     let texts = texts.iter().map(|text| str::from_utf8(text.expose()).unwrap_or_default());
-    Secret::new(std::mem::take(&mut *array_of_texts(texts)))
+    Secret::new(std::mem::take(&mut *array_of_texts(texts.chain(names.iter().map(Name::as_str)))))
 }
 
 /// Runs a program on the calling thread. Returns its exit code.

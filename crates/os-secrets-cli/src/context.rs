@@ -45,6 +45,8 @@ pub struct Context {
     has_store_flag: bool,
     /// Whether [`Self::announce_store`] has printed its note.
     announced: Cell<bool>,
+    /// Whether looking into the other scope has failed. It is not tried again, because it may have taken seconds.
+    pub other_scope_failed: Cell<bool>,
 }
 
 /// What a name on the command line means.
@@ -70,6 +72,7 @@ impl Context {
             selected: None,
             has_store_flag: store.is_some(),
             announced: Cell::new(false),
+            other_scope_failed: Cell::new(false),
         };
         context.check_directory()?;
         if program != Program::BusSecrets {
@@ -190,12 +193,20 @@ impl Context {
 
     /// The repository's and the user's secrets.
     pub fn scopes(&self) -> Scopes {
+        if self.program != Program::BusSecrets && self.scope != Some(Scope::Repository) {
+            self.announce_store();
+        }
+        self.silent_scopes()
+    }
+
+    /// As [`scopes`](Self::scopes), without a note about the store.
+    pub fn silent_scopes(&self) -> Scopes {
+        let store = || self.selected.as_ref().map_or(Choice::Environment, SelectedStore::choice);
         Scopes {
             repository: Repository::new(self.directory.clone()),
             user: match self.program {
                 Program::BusSecrets => User::Preferences(Preferences::of_user()),
-                _ if self.scope == Some(Scope::Repository) => User::Store(Choice::Environment),
-                _ => User::Store(self.store()),
+                _ => User::Store(store()),
             },
         }
     }
@@ -207,7 +218,8 @@ impl Context {
         let resolved = self.call(Progress::reading(true), |progress| async move {
             resolution.finish(&scopes, &progress).await
         })?;
-        Ok(resolved)
+        self.warn_of_hidden(resolved.from_repository);
+        Ok(resolved.values)
     }
 
     /// Prints a message on standard error, even with `--quiet`.
@@ -226,10 +238,12 @@ impl Context {
     pub fn set_value(&self, target: Target, value: Secret) -> Result<(), Error> {
         match target {
             Target::Secret(name, scope) => {
-                let scopes = self.scopes();
+                let (scopes, changed) = (self.scopes(), name.clone());
                 self.call(Progress::changing(true), |progress| async move {
-                    scopes.set(&name, value, scope, &progress).await
-                })
+                    scopes.set(&changed, value, scope, &progress).await
+                })?;
+                self.warn_after_set(name, scope);
+                Ok(())
             }
             Target::Credential(key) => {
                 let store = self.store();

@@ -9,6 +9,7 @@
 //! | `commands/` | one file per command |
 //! | `context.rs` | what every command works with: directory, scope, store, output |
 //! | `selected_store.rs` | the store that `--store` or the environment selects |
+//! | `both_scopes.rs` | warnings about secrets that both scopes have |
 //! | `failure.rs` | why a command fails |
 //! | `exit_codes.rs` | the exit codes, also those of `run` |
 //! | `output/` | writing results and messages, reading input |
@@ -27,6 +28,7 @@ use std::ffi::OsString;
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 
 mod args;
+mod both_scopes;
 pub mod child;
 mod commands;
 #[cfg(windows)]

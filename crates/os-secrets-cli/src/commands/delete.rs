@@ -10,10 +10,11 @@ use os_secrets::{error::Error, progress::Progress};
 pub fn delete(context: &Context, credential: CredentialArgs) -> Result<(), Failure> {
     match context.target(credential, || context.scope_to_change())? {
         Target::Secret(name, scope) => {
-            let scopes = context.scopes();
+            let (scopes, deleted) = (context.scopes(), name.clone());
             context.call(Progress::changing(true), |progress| async move {
-                scopes.delete(&name, scope, &progress).await
+                scopes.delete(&deleted, scope, &progress).await
             })?;
+            context.warn_after_delete(name, scope);
         }
         Target::Credential(key) => {
             let store = context.store();

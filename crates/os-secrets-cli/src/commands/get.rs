@@ -1,5 +1,7 @@
 //! `get`: prints a secret.
 
+use std::collections::BTreeSet;
+
 use zeroize::Zeroizing;
 
 use crate::{
@@ -7,16 +9,18 @@ use crate::{
     context::{Context, Target},
     failure::Failure,
 };
-use os_secrets::{credential::Secret, error::Error, json, progress::Progress};
+use os_secrets::{credential::Secret, error::Error, json, progress::Progress, scope::Scopes};
 
 pub fn get(context: &Context, credential: CredentialArgs, json: bool) -> Result<(), Failure> {
     let target = context.target(credential, || Ok(context.scope_to_read()))?;
     let (service, name, secret) = match target {
         Target::Secret(name, scope) => {
             let (scopes, wanted) = (context.scopes(), name.clone());
-            let secret = context.call(Progress::reading(true), |progress| async move {
-                scopes.get(&wanted, scope, &progress).await
+            let mut found = context.call(Progress::reading(true), |progress| async move {
+                scopes.get_all(BTreeSet::from([wanted]), scope, &progress).await
             })?;
+            let secret = found.secrets.remove(&name).ok_or_else(|| Scopes::not_found(&name, scope))?;
+            context.warn_of_hidden(found.from_repository);
             (None, name.to_string(), secret)
         }
         Target::Credential(key) => {

@@ -8,6 +8,7 @@
 //! | this one | the scopes: reading, storing, deleting and listing secrets in them |
 //! | `name.rs` | names, and references to them |
 //! | `resolution.rs` | replacing many references by their secrets |
+//! | `existence.rs` | finding out whether the other scope has a secret of the same name |
 //! | `repository.rs` | the secrets in a workspace's `datapackage.json` |
 //! | `preferences.rs` | the secrets in BusDK's preferences |
 
@@ -27,6 +28,7 @@ use crate::{
     store::{Choice, SetOptions},
 };
 
+mod existence;
 mod name;
 mod preferences;
 mod repository;
@@ -35,7 +37,7 @@ mod resolution;
 pub use name::{Name, REFERENCE, parse_reference};
 pub use preferences::Preferences;
 pub use repository::Repository;
-pub use resolution::Resolution;
+pub use resolution::{Resolution, Resolved};
 
 /// The service of the user's secrets in a credential store.
 pub const SERVICE: &str = "os-secrets";
@@ -82,6 +84,16 @@ impl Scope {
 
 /// The secrets that were found, by their names.
 pub type FoundSecrets = HashMap<Name, Secret>;
+
+/// The secrets that were found in one scope or in both.
+#[derive(Default)]
+pub struct Found {
+    /// The secrets, by their names.
+    pub secrets: FoundSecrets,
+    /// With [`Scope::Auto`], the names of the secrets that are the repository's. The user may have others of these
+    /// names, which are not used.
+    pub from_repository: BTreeSet<Name>,
+}
 
 /// Where the user's secrets are.
 #[derive(Clone)]
@@ -171,7 +183,7 @@ impl Scopes {
     /// As [`get_all`](Self::get_all), and [`Error::NotFound`].
     pub async fn get(&self, name: &Name, scope: Scope, progress: &Arc<Progress>) -> Result<Secret, Error> {
         let mut found = self.get_all(BTreeSet::from([name.clone()]), scope, progress).await?;
-        found.remove(name).ok_or_else(|| Self::not_found(name, scope))
+        found.secrets.remove(name).ok_or_else(|| Self::not_found(name, scope))
     }
 
     /// Reads secrets. The result has no entry for a name that does not exist. Each file is read once.
@@ -184,18 +196,22 @@ impl Scopes {
         mut names: BTreeSet<Name>,
         scope: Scope,
         progress: &Arc<Progress>,
-    ) -> Result<FoundSecrets, Error> {
-        let mut found = FoundSecrets::new();
+    ) -> Result<Found, Error> {
+        let mut found = Found::default();
         if names.is_empty() {
             return Ok(found);
         }
         if scope.has_repository() {
             let (repository, wanted) = (self.repository.clone(), names.clone());
-            found = self.repository.lane(Purpose::Read).run(move || repository.get_all(&wanted)).await?;
-            names.retain(|name| !found.contains_key(name));
+            found.secrets =
+                self.repository.lane(Purpose::Read).run(move || repository.get_all(&wanted)).await?;
+            names.retain(|name| !found.secrets.contains_key(name));
+        }
+        if scope == Scope::Auto {
+            found.from_repository.extend(found.secrets.keys().cloned());
         }
         if scope.has_user() && !names.is_empty() {
-            found.extend(self.user.get_all(names, progress).await?);
+            found.secrets.extend(self.user.get_all(names, progress).await?);
         }
         Ok(found)
     }

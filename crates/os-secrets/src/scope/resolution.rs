@@ -1,6 +1,6 @@
 //! Replacing the references among many values by their secrets.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{Name, Scope, Scopes, collect_names, parse_reference};
 use crate::{credential::Secret, error::Error, progress::Progress};
@@ -10,6 +10,14 @@ pub struct Resolution {
     values: Vec<(Secret, Option<Name>)>,
     names: Option<Vec<String>>,
     scope: Scope,
+}
+
+/// Values after their references were replaced.
+pub struct Resolved {
+    /// The values, in their order.
+    pub values: Vec<Secret>,
+    /// The names of the secrets that are the repository's, as in [`Found`](super::Found).
+    pub from_repository: BTreeSet<Name>,
 }
 
 impl Resolution {
@@ -34,17 +42,19 @@ impl Resolution {
     /// # Errors
     ///
     /// As [`Scopes::get`], and [`Error::NotFound`].
-    pub async fn finish(&self, scopes: &Scopes, progress: &Arc<Progress>) -> Result<Vec<Secret>, Error> {
+    pub async fn finish(&self, scopes: &Scopes, progress: &Arc<Progress>) -> Result<Resolved, Error> {
         let names = collect_names(self.values.iter().filter_map(|(_, name)| name.clone()));
-        let secrets = scopes.get_all(names, self.scope, progress).await?;
+        let found = scopes.get_all(names, self.scope, progress).await?;
         let resolve = |(index, (value, name)): (usize, &(Secret, Option<Name>))| match name {
             None => Ok(value.clone()),
-            Some(name) => secrets
+            Some(name) => found
+                .secrets
                 .get(name)
                 .cloned()
                 .ok_or_else(|| self.name_error(index, Scopes::not_found(name, self.scope))),
         };
-        self.values.iter().enumerate().map(resolve).collect()
+        let values = self.values.iter().enumerate().map(resolve).collect::<Result<_, _>>()?;
+        Ok(Resolved { values, from_repository: found.from_repository })
     }
 
     /// As [`finish`](Self::finish), for callers that need text.
@@ -56,9 +66,9 @@ impl Resolution {
         &self,
         scopes: &Scopes,
         progress: &Arc<Progress>,
-    ) -> Result<Vec<Secret>, Error> {
+    ) -> Result<Resolved, Error> {
         let resolved = self.finish(scopes, progress).await?;
-        match resolved.iter().position(|value| str::from_utf8(value.expose()).is_err()) {
+        match resolved.values.iter().position(|value| str::from_utf8(value.expose()).is_err()) {
             None => Ok(resolved),
             Some(index) => Err(self.name_error(index, Error::InvalidData)),
         }

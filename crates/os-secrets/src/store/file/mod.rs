@@ -138,9 +138,16 @@ impl Store for FileStore {
         Box::pin(self.queue.change(key.clone(), None, progress))
     }
 
-    fn has<'a>(&'a self, key: &'a Key, _: &'a Progress) -> Call<'a, bool> {
+    fn has<'a>(&'a self, key: &'a Key, progress: &'a Progress) -> Call<'a, bool> {
         let key = key.clone();
-        Box::pin(self.read(move |vault| Ok(vault.read_entries()?.has(&key))))
+        let may_ask = progress.is_interactive();
+        Box::pin(self.read(move |vault| {
+            let entries = match may_ask || !vault.would_ask() {
+                true => vault.read_entries()?,
+                false => vault.without_asking()?.read_entries()?,
+            };
+            Ok(entries.has(&key))
+        }))
     }
 
     fn list<'a>(&'a self, service: Option<&'a str>, _: &'a Progress) -> Call<'a, Vec<Key>> {

@@ -84,6 +84,11 @@ impl Vault {
         self.ask.is_some()
     }
 
+    /// Whether the next call may ask the user for the passphrase.
+    pub fn would_ask(&self) -> bool {
+        self.can_ask() && lock(&self.keys).is_none() && self.may_ask_user()
+    }
+
     /// The file on the disk.
     ///
     /// # Errors
