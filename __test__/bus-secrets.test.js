@@ -515,6 +515,7 @@ for (const way of Object.keys(ways)) {
           [["list", "--bogus"], /unknown flag/],
           [["list", "--quiet=1"], /--quiet/],
           [["list", "--json"], /unknown/],
+          [["list", "--long"], /unknown/],
           [["get", "a", "--json"], /unknown/],
           [["get", "a", "--service", "s"], /unknown/],
           [["set", "a", "1", "--service=s"], /unknown/],
@@ -891,7 +892,10 @@ exec bus-secrets "$@"
           assert.equal(printed.get("get b --json"), '{"name":"b","value":"from input"}\n');
           assert.equal(printed.get("get c"), "two\nlines\n\n");
           assert.equal(printed.get("-- resolve -x"), "-x\n");
-          assert.equal(printed.get("list --json --scope=repo"), '["a"]\n');
+          assert.equal(
+            printed.get("list --json --scope=repo"),
+            '[{"name":"a","scope":"repo","shadows":null}]\n',
+          );
         },
         { program: "secrets", bus: true },
       );

@@ -89,8 +89,9 @@ for (const way of Object.keys(ways)) {
       assert.deepEqual(await runSecrets(["set", ...of, odd], { input: "value" }), makeResult(""));
       assert.deepEqual(await runSecrets(["get", odd, ...of]), makeResult("value\n"));
       assert.deepEqual(await runSecrets(["list", ...of]), makeResult(`${odd}\n`));
-      assert.deepEqual(await runSecrets(["list", ...of, "--json"]), makeResult(`${JSON.stringify([odd])}\n`));
-      const json = { service: "com.example.app", name: odd, value: "value" };
+      const key = { service: "com.example.app", name: odd };
+      assert.deepEqual(await runSecrets(["list", ...of, "--json"]), makeResult(`${JSON.stringify([key])}\n`));
+      const json = { ...key, value: "value" };
       assert.deepEqual(
         await runSecrets(["get", "--json", odd, ...of]),
         makeResult(`${JSON.stringify(json)}\n`),
@@ -149,7 +150,7 @@ for (const way of Object.keys(ways)) {
       const { stdout } = await runSecrets(["list", "--service", "hostile"]);
       assert.equal(stdout, "a\\u{1b}[2J\\nb\\u{9b}\n");
       assert.deepEqual(JSON.parse((await runSecrets(["list", "--service", "hostile", "--json"])).stdout), [
-        name,
+        { service: "hostile", name },
       ]);
     });
 

@@ -200,6 +200,36 @@ describe("a secret that both scopes have, in secrets,", () => {
     }
   });
 
+  it("is listed with its scope, for users and with --long and --json", async (t) => {
+    const workspace = await prepare(t);
+    const table = "both  repo (shadows user)\nrepo  repo\nuser  user\n";
+    const json = [
+      { name: "both", scope: "repo", shadows: "user" },
+      { name: "repo", scope: "repo", shadows: null },
+      { name: "user", scope: "user", shadows: null },
+    ];
+    for (const [args, stdout] of [
+      [["list"], "both\nrepo\nuser\n"],
+      [["list", "--long"], table],
+      [["list", "--json"], `${JSON.stringify(json)}\n`],
+      [["list", "--long", "--scope", "user"], "both  user\nuser  user\n"],
+      [
+        ["list", "--json", "--scope", "repo"],
+        `${JSON.stringify([{ ...json[0], shadows: null }, json[1]])}\n`,
+      ],
+    ]) {
+      await expectResult(workspace, args, stdout, "");
+    }
+    await workspace.expectFailure(["list", "--long", "--service", "s"], 2, /--long cannot be used with/);
+    if (linuxOnly("a pseudo-terminal").skip) return;
+    const runShown = (program, ...args) =>
+      runOnTerminal(workspace.session, [...ways.native(program), "-C", "workspace", "list", ...args], []);
+    assert.equal((await runShown("secrets")).shown, table);
+    assert.equal((await runShown("secrets", "-o", "names")).shown, "");
+    assert.equal(readText(join(workspace.directory, "names")), "both\nrepo\nuser\n");
+    assert.equal((await runShown("bus-secrets")).shown, "both\nrepo\n");
+  });
+
   it("is told when set or delete leaves one in the other scope", async (t) => {
     const workspace = await prepare(t);
     const warning = (text) => `secrets: warning: ${text}\n`;

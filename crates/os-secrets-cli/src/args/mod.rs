@@ -76,11 +76,16 @@ pub enum Command {
         format: FormatArg,
     },
     /// List the names of secrets
+    ///
+    /// On a terminal and with --json, also prints the scope of each secret.
     List {
         #[command(flatten)]
         service: ServiceArg,
         #[command(flatten)]
         format: FormatArg,
+        /// Print the scope of each secret
+        #[arg(long)]
+        long: bool,
     },
     /// Print the secret that a reference names
     ///
@@ -266,15 +271,15 @@ pub fn definition(program: Program) -> clap::Command {
         }
         for command in ["set", "get", "list", "delete"] {
             definition = definition.mut_subcommand(command, |command| {
-                command.mut_args(|arg| {
-                    let is_missing = ["service", "json"].contains(&arg.get_id().as_str());
+                command.long_about(None).mut_args(|arg| {
+                    let is_missing = ["service", "json", "long"].contains(&arg.get_id().as_str());
                     arg.hide(is_missing)
                 })
             });
         }
         definition = definition.mut_arg("store", |store| store.hide(true));
         definition = definition.mut_subcommand("set", |set| {
-            set.long_about(None).mut_arg("value", |value| value.required(true).help("The value"))
+            set.mut_arg("value", |value| value.required(true).help("The value"))
         });
         definition =
             definition.about("Keep secrets in BusDK's preferences and repositories, and use them by name");
@@ -297,15 +302,15 @@ fn help(program: Program, command: Option<&str>) -> String {
 impl Command {
     /// Whether the command has flags that bus-secrets does not know.
     fn has_flags_beyond_bus_secrets(&self) -> bool {
-        let (service, json) = match self {
+        let (service, other) = match self {
             Self::Set { credential, .. } | Self::Delete { credential } => {
                 (&credential.service.service, false)
             }
             Self::Get { credential, format } => (&credential.service.service, format.json),
-            Self::List { service, format } => (&service.service, format.json),
+            Self::List { service, format, long } => (&service.service, format.json || *long),
             _ => return false,
         };
-        service.is_some() || json
+        service.is_some() || other
     }
 }
 

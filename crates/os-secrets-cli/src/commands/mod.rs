@@ -25,7 +25,7 @@ pub fn execute(context: &Context, command: Command) -> Result<i32, Failure> {
     match command {
         Command::Set { credential, value } => set::set(context, credential, value),
         Command::Get { credential, format } => get::get(context, credential, format.json),
-        Command::List { service, format } => list::list(context, service, format.json),
+        Command::List { service, format, long } => list::list(context, service, format.json, long),
         Command::Resolve { value } => resolve::resolve(context, value),
         Command::Delete { credential } => delete::delete(context, credential),
         Command::Run { env_files, mask, command } => return run::run(context, &env_files, mask, command),

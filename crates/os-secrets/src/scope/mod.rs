@@ -13,7 +13,7 @@
 //! | `preferences.rs` | the secrets in BusDK's preferences |
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     path::PathBuf,
     sync::Arc,
 };
@@ -93,6 +93,15 @@ pub struct Found {
     /// With [`Scope::Auto`], the names of the secrets that are the repository's. The user may have others of these
     /// names, which are not used.
     pub from_repository: BTreeSet<Name>,
+}
+
+/// The scopes that were found to have a secret of some name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct InScopes {
+    /// Whether the repository has one.
+    pub repository: bool,
+    /// Whether the user has one.
+    pub user: bool,
 }
 
 /// Where the user's secrets are.
@@ -255,15 +264,19 @@ impl Scopes {
         Err(Self::not_found(name, scope))
     }
 
-    /// The names of all secrets, sorted.
-    pub async fn list(&self, scope: Scope, progress: &Progress) -> Result<BTreeSet<Name>, Error> {
-        let mut names = BTreeSet::new();
+    /// The names of all secrets, sorted, with the scopes that have them. Only `scope` is searched.
+    pub async fn list(&self, scope: Scope, progress: &Progress) -> Result<BTreeMap<Name, InScopes>, Error> {
+        let mut names = BTreeMap::<Name, InScopes>::new();
         if scope.has_repository() {
             let repository = self.repository.clone();
-            names = self.repository.lane(Purpose::Read).run(move || repository.list()).await?;
+            for name in self.repository.lane(Purpose::Read).run(move || repository.list()).await? {
+                names.entry(name).or_default().repository = true;
+            }
         }
         if scope.has_user() {
-            names.extend(self.user.list(progress).await?);
+            for name in self.user.list(progress).await? {
+                names.entry(name).or_default().user = true;
+            }
         }
         Ok(names)
     }
