@@ -261,6 +261,7 @@ for (const way of Object.keys(ways)) {
         recipients: [recipient],
         credentials: 2,
         backup: `${file}.backup`,
+        repository: null,
       });
       const text = await readOutput(["doctor"], { env });
       assert.match(text, /^works {7}yes\nstore {7}encrypted file\n/);

@@ -310,6 +310,7 @@ REFERENCE=secret:api_key
         encrypted_on_bus: true,
         encrypted_at_rest: true,
         display: false,
+        repository: null,
       });
     });
 

@@ -291,3 +291,43 @@ describe("a secret that both scopes have, in secrets,", () => {
     assert.match(shown, /^secrets: using the encrypted file .*\nof repo\n$/);
   });
 });
+
+describe("secrets doctor names the repository", () => {
+  async function prepare(t, datapackage) {
+    const workspace = await startWorkspace(t, { program: "secrets", datapackage, bus: true });
+    const runDoctor = async () => {
+      const { code, stdout: text } = await workspace.run(["doctor"]);
+      const { repository, problems } = JSON.parse((await workspace.run(["doctor", "--json"])).stdout);
+      return { code, text, repository, notes: problems.map(({ what, fix, fatal }) => [what, fix, fatal]) };
+    };
+    return { path: workspace.datapackage, runDoctor };
+  }
+
+  it("if there is none", async (t) => {
+    const { runDoctor } = await prepare(t, null);
+    const { code, text, repository, notes } = await runDoctor();
+    assert.deepEqual([code, repository, notes], [0, null, []]);
+    assert.match(text, /^repository {2}none$/m);
+  });
+
+  it("if it has secrets, and how many", async (t) => {
+    const { path, runDoctor } = await prepare(t, formatDatapackage({ a: "hunter2", b: "" }));
+    const { code, text, repository, notes } = await runDoctor();
+    assert.deepEqual([code, repository], [0, { path, secrets: 2 }]);
+    const what = `${path} has 2 secrets, which are used before yours in this directory`;
+    assert.deepEqual(notes, [[what, "secrets list --long", false]]);
+    assert.ok(text.includes(`repository  ${path} (2 secrets)\n`) && text.includes(`note: ${what}\n`), text);
+    assert.ok(!text.includes("hunter2"));
+  });
+
+  it("if it is refused, and why", linuxOnly("file modes"), async (t) => {
+    const { path, runDoctor } = await prepare(t, formatDatapackage({ a: "hunter2" }));
+    chmodSync(path, 0o666);
+    const { code, text, repository, notes } = await runDoctor();
+    assert.deepEqual([code, repository], [0, { path, secrets: null }]);
+    assert.ok(text.includes(`repository  ${path} (cannot be used)\n`), text);
+    const [[what, fix, fatal]] = notes;
+    assert.match(what, /^The repository cannot be used\. .* can be written by other users/);
+    assert.deepEqual([fix, fatal], [`chmod go-w ${path}`, false]);
+  });
+});

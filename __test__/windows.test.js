@@ -307,6 +307,7 @@ for (const way of Object.keys(ways)) {
         reachable: true,
         persistent: true,
         largest: 2560,
+        repository: null,
       });
       assert.match(await readOutput(session, "doctor"), /^works +yes\nstore +Credential Manager\n/);
     });

@@ -48,7 +48,7 @@ fn list_credentials(context: &Context, service: String, json: bool) -> Result<St
 
 /// Whether a user reads the result, and not another program, which expects names only.
 fn shows_scopes(context: &Context) -> bool {
-    context.program == Program::Secrets && context.output.file.is_none() && io::stdout().is_terminal()
+    context.program != Program::BusSecrets && context.output.file.is_none() && io::stdout().is_terminal()
 }
 
 fn as_json(array: Value) -> String {

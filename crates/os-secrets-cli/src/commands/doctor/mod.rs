@@ -1,6 +1,7 @@
 //! `doctor`: checks whether the store works, and shows how to fix it.
 //!
 //! `file.rs` examines an encrypted file; `linux.rs`, `macos.rs` and `windows.rs` examine the operating system's store.
+//! `repository.rs` examines the `datapackage.json` of the workspace.
 
 use std::borrow::Cow;
 
@@ -25,6 +26,7 @@ mod os;
 #[cfg(windows)]
 #[path = "windows.rs"]
 mod os;
+mod repository;
 
 /// A property of the store: its name and its value.
 type Property = (&'static str, Value);
@@ -73,10 +75,11 @@ fn works(problems: &[Problem]) -> bool {
 
 pub fn doctor(context: &Context, json: bool) -> Result<i32, Failure> {
     context.reject_scope("doctor")?;
-    let report = match context.selected_store()? {
+    let mut report = match context.selected_store()? {
         SelectedStore::Os => os::examine()?,
         SelectedStore::File(store) => file::examine(store)?,
     };
+    repository::add(context, &mut report);
     let text = if json { as_json(&report) } else { as_text(&report) };
     context.output.write(text.as_bytes())?;
     Ok(if works(&report.problems) { SUCCESS } else { FAILED })
@@ -89,13 +92,16 @@ fn as_text(report: &Report) -> String {
         .iter()
         .map(|(name, value)| {
             let value = match value {
-                Value::Null if ["bus", "collection", "keychain", "backup"].contains(name) => "none".into(),
+                Value::Null if ["bus", "collection", "keychain", "backup", "repository"].contains(name) => {
+                    "none".into()
+                }
                 Value::Null => "unknown".into(),
                 Value::Bool(true) => "yes".into(),
                 Value::Bool(false) => "no".into(),
                 Value::String(text) => text.clone(),
                 Value::Array(texts) if texts.is_empty() => "none".into(),
                 Value::Array(texts) => texts.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "),
+                Value::Object(_) => repository::as_text(value),
                 value => value.to_string(),
             };
             format!("{name:<width$}{}\n", printable(&value))
