@@ -103,7 +103,10 @@ declare namespace osSecrets {
     | "ERR_SECRETS_INTERACTION_REQUIRED"
     /** The store needs to ask the user, but the call has `interactive: false`. */
     | "ERR_SECRETS_INTERACTION_NOT_ALLOWED"
-    /** An environment setting or an option of `openStore` is wrong; the message names it. */
+    /**
+     * An environment setting or an option of `openStore` is wrong, or `process.env` names a store that the
+     * environment of the process does not; the message names it.
+     */
     | "ERR_SECRETS_INVALID_SETTING"
     /** A deadline passed (`name` is `"TimeoutError"`). */
     | "ERR_SECRETS_TIMEOUT"

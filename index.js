@@ -237,19 +237,67 @@ function checkMemory(array) {
   }
 }
 
+/** The variables that say what opens an encrypted file. */
+const KEY_VARIABLES = ["OS_SECRETS_IDENTITY", "OS_SECRETS_PASSPHRASE"];
+
+/** Reads a variable of `process.env`. An empty one counts as unset. */
+function readVariable(name) {
+  // Deno asks the user for a permission if a variable is read without.
+  const permissions = globalThis.Deno?.permissions;
+  if (permissions?.querySync({ name: "env", variable: name }).state === "prompt") return undefined;
+  try {
+    const value = process.env[name];
+    return isString(value) && value !== "" && hasOwn(process.env, name) ? value : undefined;
+  } catch {
+    // Deno denies it.
+    return undefined;
+  }
+}
+
+/**
+ * Returns why one of these variables of `process.env` has no effect: the native code, which reads them when the
+ * package is loaded, has found another value. Returns undefined if each has an effect or is not set.
+ */
+function whyIgnored(names) {
+  for (const name of names) {
+    const value = readVariable(name);
+    if (value !== undefined && !native.hadValue(name, value)) {
+      return (
+        `${name} in process.env has no effect, because the process was not started with this value: a .env file ` +
+        "or the program has set it. Set it before the process starts, or choose the store in code with openStore"
+      );
+    }
+  }
+  return undefined;
+}
+
+/**
+ * Returns the store that the environment chooses, as the native code takes it. If `process.env` names another
+ * one, the calls of the returned store reject: they must not go to a store that the program does not expect.
+ */
+function environmentStore() {
+  const provider = readVariable("OS_SECRETS_PROVIDER");
+  if (provider === undefined) return undefined;
+  const ofFile = provider === "file" ? ["OS_SECRETS_FILE", ...KEY_VARIABLES] : [];
+  const reason = whyIgnored(["OS_SECRETS_PROVIDER", ...ofFile]);
+  return reason === undefined ? undefined : native.openRefusing(reason);
+}
+
 // Methods, not functions: like Bun's, they have no prototype and cannot be called with `new`.
 const methods = {
   get(...args) {
     const { service, name, bounded } = readKeyArguments("secrets.get", args);
-    return startCall(bounded, (limits) => native.get(undefined, service, name, limits));
+    return startCall(bounded, (limits) => native.get(environmentStore(), service, name, limits));
   },
   set(...args) {
     const { service, name, value, bounded, kept } = readSetArguments(args, isString);
-    return startCall(bounded, (limits) => native.set(undefined, service, name, value, limits, ...kept));
+    return startCall(bounded, (limits) =>
+      native.set(environmentStore(), service, name, value, limits, ...kept),
+    );
   },
   delete(...args) {
     const { service, name, bounded } = readKeyArguments("secrets.delete", args);
-    return startCall(bounded, (limits) => native.delete(undefined, service, name, limits));
+    return startCall(bounded, (limits) => native.delete(environmentStore(), service, name, limits));
   },
 };
 
@@ -271,6 +319,10 @@ class Store {
     this.#native = native;
   }
 
+  get #handle() {
+    return this.#native ?? environmentStore();
+  }
+
   get(...args) {
     const { service, name, bounded, options } = readKeyArguments("secrets.get", args);
     const encoding = options && readOption(options, "encoding");
@@ -281,25 +333,25 @@ class Store {
       );
     }
     return this.#startCall(bounded, (limits) =>
-      native.get(this.#native, service, name, limits, encoding === "buffer"),
+      native.get(this.#handle, service, name, limits, encoding === "buffer"),
     );
   }
 
   set(...args) {
     const { service, name, value, bounded, kept } = readSetArguments(args, isValue);
     return this.#startCall(bounded, (limits) =>
-      native.set(this.#native, service, name, value, limits, ...kept),
+      native.set(this.#handle, service, name, value, limits, ...kept),
     );
   }
 
   delete(...args) {
     const { service, name, bounded } = readKeyArguments("secrets.delete", args);
-    return this.#startCall(bounded, (limits) => native.delete(this.#native, service, name, limits));
+    return this.#startCall(bounded, (limits) => native.delete(this.#handle, service, name, limits));
   }
 
   has(...args) {
     const { service, name, bounded } = readKeyArguments("store.has", args);
-    return this.#startCall(bounded, (limits) => native.has(this.#native, service, name, limits));
+    return this.#startCall(bounded, (limits) => native.has(this.#handle, service, name, limits));
   }
 
   list(options = {}) {
@@ -309,7 +361,7 @@ class Store {
       if (!isString(service)) throw wrongType("Expected service to be a string");
       checkKey(service, "any");
     }
-    return this.#startCall(readBounds(options), (limits) => native.list(this.#native, service, limits));
+    return this.#startCall(readBounds(options), (limits) => native.list(this.#handle, service, limits));
   }
 
   async close() {
@@ -360,6 +412,11 @@ const providers = {
         "Only one of the properties 'options.identity' and 'options.passphrase' may be given",
       );
     }
+    const reason = whyIgnored([
+      ...(path === undefined ? ["OS_SECRETS_FILE"] : []),
+      ...(identity === undefined && passphrase === undefined ? KEY_VARIABLES : []),
+    ]);
+    if (reason !== undefined) throw invalidSetting(reason);
     return native.openFile(
       path === undefined ? path : makeAbsolute(path),
       makeIdentityAbsolute(identity),
@@ -482,7 +539,9 @@ function readResolved(reply, count) {
 function resolve(value, options = {}) {
   if (!isString(value)) throw wrongType("Expected 'value' to be a string");
   const { scope, cwd, bounded } = readResolveOptions(options);
-  const outcome = startCall(bounded, (limits) => native.resolve([value], undefined, scope, cwd, limits));
+  const outcome = startCall(bounded, (limits) =>
+    native.resolve(environmentStore(), [value], undefined, scope, cwd, limits),
+  );
   return outcome.then((reply) => readResolved(reply, 1)[0]);
 }
 
@@ -497,7 +556,9 @@ function resolveEnv(env, options = {}) {
   }
   const values = entries.map(([, value]) => value);
   const names = entries.map(([name]) => `the variable ${name}`);
-  const outcome = startCall(bounded, (limits) => native.resolve(values, names, scope, cwd, limits));
+  const outcome = startCall(bounded, (limits) =>
+    native.resolve(environmentStore(), values, names, scope, cwd, limits),
+  );
   return outcome.then((reply) => {
     const resolved = readResolved(reply, entries.length);
     // Without a prototype, the promise does not look for a `then` in Object.prototype.

@@ -20,8 +20,9 @@ const { runIsolated } = require("./support/apart.js");
 const { writeHelper } = require("./support/helpers.js");
 const { listItems } = require("./support/items.js");
 const { exceptOnWine, isWindows, isWine, linuxOnly } = require("./support/platform.js");
-const { bun, node: nodeOf, root, runtimes } = require("./support/runtimes.js");
+const { bun, findDeno, node: nodeOf, root, runtimes } = require("./support/runtimes.js");
 const { startSession } = require("./support/session.js");
+const { runOnTerminal } = require("./support/terminal.js");
 
 const node = nodeOf(22);
 const INVALID = "ERR_SECRETS_INVALID_SETTING";
@@ -82,7 +83,7 @@ describe("OS_SECRETS_PROVIDER", () => {
       await told(secrets.set("s", "n", "v"));`;
     const [first, second] = (await run(source, env)).split("\n");
     assert.match(first, /Cannot (create|use) .*identity/);
-    assert.equal(first, second);
+    assert.match(second, /^ERR_SECRETS_INVALID_SETTING: OS_SECRETS_PROVIDER in process\.env has no effect/);
     assert.deepEqual(await listItems(session), []);
   });
 
@@ -97,12 +98,115 @@ describe("OS_SECRETS_PROVIDER", () => {
       const source = `console.log(process.env.OS_SECRETS_PROVIDER); await told(secrets.set("s", "n", "v"));`;
       const [loaded, told] = (await run(source, {}, [bun], repository)).split("\n");
       assert.equal(loaded, "file");
-      // If the operating system's store works here, it has the credential.
-      assert.match(told, isWindows ? /^null$/ : /^ERR_SECRETS_PLATFORM_ERROR: .*D-Bus/);
+      assert.match(told, /^ERR_SECRETS_INVALID_SETTING: OS_SECRETS_PROVIDER in process\.env has no effect/);
       assert.ok(!existsSync(join(session.data, "os-secrets")));
-      if (isWindows) assert.equal((await listItems(session)).length, 1);
+      if (isWindows) assert.deepEqual(await listItems(session), []);
     },
   );
+});
+
+describe("a variable of process.env that names another store than the environment of the process", () => {
+  const refused = (variable) =>
+    new RegExp(`^ERR_SECRETS_INVALID_SETTING: ${variable} in process\\.env has no`);
+  /** Makes each kind of call that uses the store of the environment. */
+  const calls = `await told(secrets.get("s", "n")); await told(secrets.set("s", "n", "Hunter2"));
+    await told(secrets.delete("s", "n")); await told(openStore().get("s", "n")); await told(openStore().list());
+    await told(openStore().has("s", "n")); await told(resolve("secret:a")); await told(resolve("secret:a", { scope: "user" }));`;
+
+  for (const [name, runtime] of Object.entries(runtimes)) {
+    it(`rejects each call, under ${name}`, async (t) => {
+      const { run, session } = await prepareSession(t);
+      const source = `process.env.OS_SECRETS_PROVIDER = "file"; process.env.OS_SECRETS_PASSPHRASE = "Hunter2"; ${calls}`;
+      const lines = (await run(source, {}, runtime)).trim().split("\n");
+      assert.equal(lines.length, 8);
+      for (const line of lines) {
+        assert.match(line, refused("OS_SECRETS_PROVIDER"));
+        assert.ok(!line.includes("Hunter2"));
+      }
+      assert.ok(!existsSync(join(session.data, "os-secrets")));
+    });
+
+    it(`does not matter to a store that is chosen in code, under ${name}`, async (t) => {
+      const { run, identity } = await prepareSession(t);
+      const source = `Object.assign(process.env, { OS_SECRETS_PROVIDER: "file", OS_SECRETS_FILE: "/no/file", OS_SECRETS_IDENTITY: "/no" });
+        await told(openStore({ provider: "memory" }).get("s", "n"));
+        const path = ${JSON.stringify(join(identity.path, "..", "own.age"))}, identity = ${JSON.stringify(identity.path)};
+        await told(openStore({ provider: "file", path, identity }).get("s", "n"));
+        for (const options of [{}, { path }, { identity }]) {
+          try { openStore({ provider: "file", ...options }); } catch (error) { console.log(error.code + ": " + error.message); }
+        }`;
+      const lines = (await run(source, {}, runtime)).trim().split("\n");
+      assert.deepEqual(lines.slice(0, 2), ["null", "null"]);
+      assert.match(lines[2], refused("OS_SECRETS_FILE"));
+      assert.match(lines[3], refused("OS_SECRETS_IDENTITY"));
+      assert.match(lines[4], refused("OS_SECRETS_FILE"));
+    });
+
+    it(`does not matter if it is deleted or the same, under ${name}`, async (t) => {
+      const { run, identity } = await prepareSession(t);
+      const env = { OS_SECRETS_PROVIDER: "file", OS_SECRETS_IDENTITY: identity.path };
+      const source = `await told(secrets.set("s", "n", "value"));
+        process.env.OS_SECRETS_PROVIDER = "file";
+        await told(secrets.get("s", "n"));
+        delete process.env.OS_SECRETS_IDENTITY;
+        await told(secrets.get("s", "n"));
+        await told(openStore({ provider: "file" }).get("s", "n"));
+        process.env.OS_SECRETS_PASSPHRASE = "Hunter2";
+        await told(secrets.get("s", "n"));
+        for (const name of Object.keys(process.env)) delete process.env[name];
+        await told(secrets.get("s", "n"));`;
+      const lines = (await run(source, env, runtime)).trim().split("\n");
+      assert.match(lines.splice(4, 1)[0], refused("OS_SECRETS_PASSPHRASE"));
+      assert.deepEqual(lines, ["null", '"value"', '"value"', '"value"', '"value"']);
+    });
+  }
+
+  it("rejects the calls of a worker whose environment names it, and no others", async (t) => {
+    const { run } = await prepareSession(t);
+    const source = `const { Worker } = require("node:worker_threads");
+      const start = (env) => new Promise((done) => new Worker(
+        'require(' + JSON.stringify(${JSON.stringify(root)}) + ').secrets.get("s", "n").catch(({ code }) => console.log(code))',
+        { eval: true, env }).on("exit", done));
+      await start({ OS_SECRETS_PROVIDER: "file" });
+      await start({});
+      await told(openStore({ provider: "memory" }).list());`;
+    const [own, none] = (await run(source, {})).split("\n");
+    assert.equal(own, INVALID);
+    assert.equal(none, isWindows ? "[]" : "ERR_SECRETS_PLATFORM_ERROR");
+  });
+
+  it("is not read from Object.prototype", async (t) => {
+    const { run } = await prepareSession(t);
+    const source = `Object.prototype.OS_SECRETS_PROVIDER = "file"; await told(secrets.get("s", "n"));`;
+    assert.match(await run(source, {}), isWindows ? /^null$/ : /^ERR_SECRETS_PLATFORM_ERROR/);
+  });
+
+  it(
+    "may come from a file that Bun is told to read",
+    exceptOnWine("a Bun that finds .env files"),
+    async (t) => {
+      const { run, session } = await prepareSession(t);
+      const file = join(session.directory, "settings");
+      writeFileSync(file, "OS_SECRETS_PROVIDER=file\nOS_SECRETS_PASSPHRASE=Hunter2\n");
+      const source = `await told(secrets.get("s", "n"));`;
+      assert.match(await run(source, {}, [bun, `--env-file=${file}`]), refused("OS_SECRETS_PROVIDER"));
+      // The environment of the process counts more.
+      assert.match(
+        await run(source, { OS_SECRETS_PROVIDER: "os" }, [bun, `--env-file=${file}`]),
+        isWindows ? /^null$/ : /^ERR_SECRETS_PLATFORM_ERROR/,
+      );
+    },
+  );
+
+  it("is not looked for in a Deno that may not read it", linuxOnly("a pseudo-terminal"), async (t) => {
+    const { session } = await prepareSession(t);
+    const file = join(session.directory, "program.cjs");
+    const call = `require(${JSON.stringify(root)}).secrets.get("s", "n").catch(({ code }) => console.log(code));`;
+    writeFileSync(file, call);
+    const command = [findDeno(), "run", "--quiet", "--no-lock", "--allow-ffi", "--allow-read", file];
+    const { shown } = await runOnTerminal(session, command, []);
+    assert.equal(shown, "ERR_SECRETS_PLATFORM_ERROR\n");
+  });
 });
 
 describe("what unlocks the encrypted file", () => {

@@ -5,6 +5,7 @@
 //! | this one | the functions that `index.js` calls |
 //! | `port.rs` | how outcomes reach the JavaScript thread |
 //! | `both_scopes.rs` | secrets that the repository and the user both have |
+//! | `environment.rs` | the variables that name the store, compared with those of `process.env` |
 //! | `values.rs` | arguments, replies and errors |
 //!
 //! The shim (`index.js`) has checked the arguments. A function starts its call on the I/O thread and returns a promise.
@@ -32,7 +33,7 @@ use os_secrets::{
     json::array_of_texts,
     program,
     progress::Progress,
-    scope::{Name, Resolution, Scope, Scopes},
+    scope::{Name, Repository, Resolution, Scope, Scopes, User},
     store::{
         self, Call, Choice, Persist, SetOptions, Store,
         exec::{ExecOptions, ExecStore},
@@ -43,10 +44,12 @@ use os_secrets::{
 use os_secrets_cli::Program;
 
 mod both_scopes;
+mod environment;
 mod port;
 mod values;
 
 use both_scopes::find_hidden;
+use environment::RefusingStore;
 use port::{Port, start};
 use values::{CallOptions, Reply, Value, throw};
 
@@ -62,6 +65,7 @@ fn load(_exports: Object) -> napi::Result<()> {
     // As early as possible, because a program can change its environment while it runs. If a setting is wrong, the
     // calls reject.
     let _ = store::settings();
+    environment::read();
     let _ = store::os();
     #[cfg(any(target_os = "macos", windows))]
     pin();
@@ -100,6 +104,18 @@ fn pin() {
 /// The store of a handle. Without a handle, the store that the environment variables choose.
 fn choice_of(handle: Option<&External<Choice>>) -> Choice {
     handle.map_or(Choice::Environment, |handle| Choice::clone(handle))
+}
+
+/// Whether a variable had this value when the package was loaded.
+#[napi]
+pub fn had_value(name: String, value: Value) -> bool {
+    environment::had_value(&name, &value.0)
+}
+
+/// Opens a store whose calls all fail because of a setting. `message` says why.
+#[napi]
+pub fn open_refusing(message: String) -> External<Choice> {
+    External::new(Choice::Own(Arc::new(RefusingStore(message))))
 }
 
 /// Opens the operating system's store.
@@ -267,12 +283,13 @@ pub fn list(
 
 /// Resolves values. Returns a promise of an array as JSON: the texts that the values stand for, in their order, and then
 /// the names of secrets of which the repository's was taken although the user has one. Each of these names is returned
-/// once per process. Errors call the values by `names`, if they are given.
+/// once per process. Errors call the values by `names`, if they are given. `store` has the user's secrets.
 ///
 /// Throws a `TypeError` for a reference whose name is not valid.
 #[napi]
 pub fn resolve(
     env: Env,
+    store: Option<&External<Choice>>,
     values: Vec<Value>,
     names: Option<Vec<String>>,
     scope: String,
@@ -280,7 +297,8 @@ pub fn resolve(
     options: CallOptions,
 ) -> napi::Result<Unknown<'static>> {
     let scope = Scope::parse(&scope).ok_or_else(|| napi::Error::new(Status::InvalidArg, "no scope"))?;
-    let scopes = Scopes::of_workspace(directory.into());
+    let user = User::Store(choice_of(store));
+    let scopes = Scopes { repository: Repository::new(directory.into()), user };
     let values = values.into_iter().map(|value| value.0).collect();
     let resolution = Resolution::parse(values, names, scope).map_err(|error| throw(env, &error))?;
     start(env, options, |options, bounds| async move {

@@ -14,7 +14,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    path::PathBuf,
     sync::Arc,
 };
 
@@ -180,11 +179,6 @@ pub struct Scopes {
 }
 
 impl Scopes {
-    /// The scopes for a workspace directory, with the user's secrets in the store that the environment chooses.
-    pub fn of_workspace(directory: PathBuf) -> Self {
-        Self { repository: Repository::new(directory), user: User::Store(Choice::Environment) }
-    }
-
     /// Reads a secret.
     ///
     /// # Errors
