@@ -27,11 +27,18 @@ declare namespace osSecrets {
     name: string;
   }
 
+  /** `Type`, or `Otherwise` if it is `any`. */
+  type Known<Type, Otherwise> = 0 extends 1 & Type ? Otherwise : Type;
+
   /** `Buffer` if the program's types declare it (those of Node, Bun and Deno do), else `Uint8Array`. */
-  type Bytes = typeof globalThis extends { Buffer: { prototype: infer Known } } ? Known : Uint8Array;
+  type Bytes = typeof globalThis extends { Buffer: { alloc(size: number): infer Type extends Uint8Array } }
+    ? Known<Type, Uint8Array>
+    : Uint8Array;
 
   /** `AbortSignal` if the program's types declare it. */
-  type Signal = typeof globalThis extends { AbortSignal: { prototype: infer Known } } ? Known : object;
+  type Signal = typeof globalThis extends { AbortSignal: { prototype: infer Type extends object } }
+    ? Known<Type, object>
+    : object;
 
   /** The limits of a call. `Bun.secrets` ignores these options. */
   interface CallOptions {

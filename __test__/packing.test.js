@@ -216,12 +216,19 @@ describe("the crate", () => {
 });
 
 describe("the types of this repository", () => {
-  it("compile, and fail where they must", exceptOnWine("compilers, of Rust and TypeScript"), () => {
-    const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
-    const project = join(root, "__test__", "types");
-    const { status, stdout, stderr } = spawnSync(process.execPath, [tsc, "-p", project], {
-      encoding: "utf8",
-    });
-    assert.equal(status, 0, `${stdout}${stderr}`);
-  });
+  const projects = ["", "node", "bun", "dom", "none", "loose"];
+  for (const project of projects.map((name) => (name ? `no-any/${name}.json` : "tsconfig.json"))) {
+    it(
+      `compile, and fail where they must: ${project}`,
+      exceptOnWine("compilers, of Rust and TypeScript"),
+      () => {
+        const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
+        const path = join(root, "__test__", "types", project);
+        const { status, stdout, stderr } = spawnSync(process.execPath, [tsc, "-p", path], {
+          encoding: "utf8",
+        });
+        assert.equal(status, 0, `${stdout}${stderr}`);
+      },
+    );
+  }
 });
