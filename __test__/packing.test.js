@@ -16,7 +16,7 @@ const { dirname, join } = require("node:path");
 const { after, before, describe, it } = require("node:test");
 const { read } = require("./support/documents.js");
 const { exceptOnWine, linuxOnly } = require("./support/platform.js");
-const { version } = require("../package.json");
+const { description, version } = require("../package.json");
 const { root, runtimes } = require("./support/runtimes.js");
 const { startSession } = require("./support/session.js");
 
@@ -232,3 +232,13 @@ describe("the types of this repository", () => {
     );
   }
 });
+
+it(
+  "the package's description names the runtimes that the tests run under, and no other",
+  linuxOnly("packages of Linux"),
+  () => {
+    const [, named] = /^The Bun\.secrets API for (.*), over /.exec(description);
+    const tested = new Set(Object.keys(runtimes).map((name) => name.split(" ")[0]));
+    assert.deepEqual(new Set(named.split(/, | and /)), tested);
+  },
+);
