@@ -126,6 +126,65 @@ declare namespace osSecrets {
     /** A reference names a secret that does not exist. */
     | "ERR_SECRETS_NOT_FOUND";
 
+  /**
+   * The `reason` of an error: what the `code` leaves open. It is on every error whose code begins with
+   * `ERR_SECRETS_`, and on an `AbortError`. A reason that begins with `no-` means that there is no store here, or
+   * that it was not set up; nothing broke.
+   */
+  type ErrorReason =
+    /** Linux: there is no usable D-Bus session bus. */
+    | "no-bus"
+    /** No service provides the store: the Secret Service on Linux, Credential Manager on Windows. */
+    | "no-service"
+    /** This logon session has no store (Windows, macOS), as with SSH or a service. */
+    | "no-session"
+    /** macOS: there is no default keychain. */
+    | "no-keychain"
+    /** The program of the provider `exec` cannot be started. */
+    | "no-helper"
+    /** No identity or passphrase is set up for the encrypted file; see {@link FileStoreOptions.identity}. */
+    | "no-key"
+    /** The native binary of this package is missing or cannot be loaded. */
+    | "no-binary"
+    /** The store is locked or wants a confirmation, and the user cannot or must not be asked. */
+    | "locked"
+    /** The user dismissed the prompt. */
+    | "dismissed"
+    /** The store or the system refused, or the store is read-only. */
+    | "denied"
+    /** Other users have access to a file that must be private. */
+    | "not-private"
+    /** Other users can have written a file that the call would trust. */
+    | "untrusted"
+    /** The passphrase, identity or password is wrong. */
+    | "wrong-key"
+    /** The connection to the store was lost, and lost again when the call was repeated. */
+    | "unreachable"
+    /** The store is there, but failed. */
+    | "failed"
+    /** A deadline passed. */
+    | "timeout"
+    /** The call's signal fired. */
+    | "aborted"
+    /** The store was closed. */
+    | "closed"
+    /** The store cannot hold a value of this size. */
+    | "too-large"
+    /** The store cannot keep this value, such as bytes in a store for text. */
+    | "unsupported-value"
+    /** The stored bytes are not UTF-8 text. */
+    | "not-text"
+    /** A file is damaged, or is not of the kind that it should be. */
+    | "damaged"
+    /** A reference names a secret that does not exist. */
+    | "not-found"
+    /** A file that must not be replaced exists. */
+    | "exists"
+    /** An environment setting or an option of `openStore` is wrong. */
+    | "invalid-setting"
+    /** os-secrets itself failed. */
+    | "internal";
+
   /** Reads, stores and deletes credentials. The methods work detached: `const { get } = secrets`. */
   interface Secrets {
     /**

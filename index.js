@@ -385,7 +385,7 @@ class Store {
 if (Symbol.asyncDispose) Store.prototype[Symbol.asyncDispose] = Store.prototype.close;
 
 function invalidSetting(message) {
-  return assign(new Error(message), { code: "ERR_SECRETS_INVALID_SETTING" });
+  return assign(new Error(message), { code: "ERR_SECRETS_INVALID_SETTING", reason: "invalid-setting" });
 }
 
 /** Reads an optional string option of `openStore`. */

@@ -136,6 +136,5 @@ module.exports = function notLoaded(failures, libc) {
     ].join("\n"),
     { cause: (broken ?? failures[0]).error },
   );
-  error.code = "ERR_SECRETS_PLATFORM_ERROR";
-  return error;
+  return Object.assign(error, { code: "ERR_SECRETS_PLATFORM_ERROR", reason: "no-binary" });
 };

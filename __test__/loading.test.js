@@ -61,7 +61,7 @@ describe("the package", () => {
 
   const built = join(root, "npm", target, "os-secrets.node");
   const failing = `
-    try { require("os-secrets") } catch (error) { console.error(error.code, error.message); process.exit(1) }`;
+    try { require("os-secrets") } catch (error) { console.error(error.code, error.reason, error.message); process.exit(1) }`;
   const esModule = `
     import all, { secrets } from "os-secrets";
     import * as namespace from "os-secrets";
@@ -93,7 +93,7 @@ describe("the package", () => {
         `cannot load its native binary for ${process.platform}-x64`,
         ...targets.map((each) => `@os-secrets/${each}: not found`),
         "npm install --include=optional --force os-secrets",
-        "ERR_SECRETS_PLATFORM_ERROR",
+        "ERR_SECRETS_PLATFORM_ERROR no-binary",
       ]) {
         assert.ok(stderr.includes(part), `${part}\n\n${stderr}`);
       }

@@ -509,10 +509,10 @@ describe("a helper program", () => {
     const path = beside("").slice(0, -1);
     writeFileSync(path, "#!/no/such/interpreter\n");
     await assert.rejects(store.get("s", "n"), {
-      message: /it cannot be run: the interpreter in its first line, or the loader .* does not exist/,
+      message: /cannot be started: the interpreter in its first line, or the loader .* does not exist/,
     });
     rmSync(path);
-    await assert.rejects(store.get("s", "n"), { message: /it cannot be run: No such file or directory/ });
+    await assert.rejects(store.get("s", "n"), { message: /cannot be started: No such file or directory/ });
   });
 
   it("is not believed what makes no sense, and not quoted where that may be a secret", async (t) => {

@@ -1,7 +1,7 @@
 //! Arguments, replies and errors: what JavaScript passes to the addon, and what it gets back.
 
 use std::{
-    ffi::{CStr, CString, c_char},
+    ffi::{CString, c_char},
     ptr,
 };
 
@@ -165,21 +165,23 @@ pub unsafe fn resolve(env: sys::napi_env, deferred: sys::napi_deferred, value: s
 
 /// Throws a JavaScript error, a `TypeError` if an argument is wrong. The caller must return what this returns.
 pub fn throw(env: Env, error: &Error) -> napi::Error {
-    let (code, message) = (CString::new(error.code().as_str()), CString::new(error.to_string()));
-    if let (Ok(code), Ok(message)) = (code, message) {
-        // SAFETY: `env` is the environment that called us, on its own thread; both texts are copied.
-        unsafe {
-            match error.code() == Code::InvalidArgument {
-                true => sys::napi_throw_type_error(env.raw(), code.as_ptr(), message.as_ptr()),
-                false => sys::napi_throw_error(env.raw(), code.as_ptr(), message.as_ptr()),
+    let env = env.raw();
+    // SAFETY: `env` is the environment that called us, on its own thread; all texts are copied.
+    unsafe {
+        if error.code() != Code::InvalidArgument {
+            if let Some(value) = to_error(env, error) {
+                sys::napi_throw(env, value);
             }
-        };
+        } else if let (Ok(code), Ok(message)) =
+            (CString::new(error.code().as_str()), CString::new(error.to_string()))
+        {
+            sys::napi_throw_type_error(env, code.as_ptr(), message.as_ptr());
+        }
     }
     napi::Error::new(Status::PendingException, "")
 }
 
 pub unsafe fn to_error(env: sys::napi_env, error: &Error) -> Option<sys::napi_value> {
-    const NAME: &CStr = c"name";
     let mut value = ptr::null_mut();
     // SAFETY: the caller's `env`; all strings are copied.
     unsafe {
@@ -188,8 +190,10 @@ pub unsafe fn to_error(env: sys::napi_env, error: &Error) -> Option<sys::napi_va
         if sys::napi_create_error(env, code, message, &mut value) != sys::Status::napi_ok {
             return None;
         }
-        if let Some(name) = error.name() {
-            sys::napi_set_named_property(env, value, NAME.as_ptr(), string(env, name.as_bytes())?);
+        for (name, text) in [(c"name", error.name()), (c"reason", Some(error.reason().as_str()))] {
+            if let Some(text) = text {
+                sys::napi_set_named_property(env, value, name.as_ptr(), string(env, text.as_bytes())?);
+            }
         }
     }
     Some(value)

@@ -42,10 +42,7 @@ fn write_identity(path: &Path, identity: &[u8]) -> Result<(), Error> {
         file::make_directory(directory).map_err(|error| file::failure("Cannot create", directory, error))?;
     }
     file::write_new(path, identity).map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => {
-            let reason = "it already exists, and what is encrypted for it would be lost";
-            file::failure("Cannot write", path, io::Error::other(reason))
-        }
+        io::ErrorKind::AlreadyExists => Error::IdentityExists(path.into()),
         _ => file::failure("Cannot write", path, error),
     })
 }

@@ -1,10 +1,12 @@
-//! The one error type: every failure that a caller can see, with its code and message.
+//! The one error type: every failure that a caller can see, with its code, reason and message.
 
 use std::{borrow::Cow, fmt, path::PathBuf, time::Duration};
 
 mod code;
+mod reason;
 
 pub use code::Code;
+pub use reason::Reason;
 
 use crate::program::command_line;
 
@@ -207,6 +209,8 @@ pub enum Error {
         message: String,
         /// The code that the number stands for.
         code: Code,
+        /// The reason that the number stands for.
+        reason: Reason,
         /// What the number means and what to do. Starts with a space.
         advice: &'static str,
     },
@@ -222,6 +226,8 @@ pub enum Error {
         message: String,
         /// The code that the result code stands for.
         code: Code,
+        /// The reason that the result code stands for.
+        reason: Reason,
         /// What the result code means and what to do. Starts with a space.
         advice: &'static str,
     },
@@ -309,6 +315,29 @@ pub enum Error {
         /// Why it failed.
         reason: String,
     },
+
+    /// A credential helper cannot be started.
+    #[error(
+        "{} cannot be started: {reason}. Check the path, and whether the program may be executed", command.display()
+    )]
+    NoHelper {
+        /// The program.
+        command: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+
+    /// Nothing unlocks the encrypted file.
+    #[error(
+        "There is nothing to unlock the file store with. Create an identity with `{}`, set \
+         OS_SECRETS_IDENTITY to an identity (its text or the path of its file), or set OS_SECRETS_PASSPHRASE",
+        command_line("init")
+    )]
+    NoKey,
+
+    /// An identity exists, and replacing it would lose everything that is encrypted for it. Holds its file.
+    #[error("Cannot write {}: it already exists, and what is encrypted for it would be lost", _0.display())]
+    IdentityExists(PathBuf),
 
     /// The user entered no usable passphrase. Holds why not.
     #[error("{0}; nothing was changed")]
@@ -491,6 +520,8 @@ impl Error {
             | Self::Malformed(_)
             | Self::File { denied: false, .. }
             | Self::Helper { .. }
+            | Self::NoHelper { .. }
+            | Self::IdentityExists(_)
             | Self::Internal(_) => Code::PlatformError,
             Self::AccessDenied(_)
             | Self::BusDenied(_)
@@ -504,7 +535,7 @@ impl Error {
             Self::InteractionNotAllowed | Self::Asking => Code::InteractionNotAllowed,
             Self::Timeout { .. } => Code::Timeout,
             Self::Aborted { .. } => Code::Aborted,
-            Self::InvalidSetting(_) => Code::InvalidSetting,
+            Self::InvalidSetting(_) | Self::NoKey => Code::InvalidSetting,
             Self::TooLarge { .. } => Code::TooLarge,
             Self::NotFound { .. } => Code::NotFound,
             Self::InvalidName { .. } | Self::InvalidKey | Self::NeedsService => Code::InvalidArgument,

@@ -32,7 +32,8 @@ pub fn examine(store: Arc<FileStore>) -> Result<Report, Failure> {
             Error::WrongKey { .. } => {
                 "Use the identity or passphrase that the file was encrypted with".into()
             }
-            Error::InvalidSetting(_) if diagnosis.key.is_err() && !diagnosis.exists => command_line("init"),
+            Error::NoKey if !diagnosis.exists => command_line("init"),
+            Error::NoKey => "Set OS_SECRETS_IDENTITY or OS_SECRETS_PASSPHRASE".into(),
             Error::InvalidSetting(_) => "Correct OS_SECRETS_IDENTITY or OS_SECRETS_PASSPHRASE".into(),
             _ if cfg!(windows) => format!("icacls {}", shell_word(&diagnosis.path)),
             _ => format!("ls -la {}", shell_word(&diagnosis.path)),

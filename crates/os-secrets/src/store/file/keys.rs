@@ -147,15 +147,6 @@ pub fn may_ask_user(found: &Option<(Unlock, KeySource)>) -> bool {
     matches!(found, None | Some((_, KeySource::File(_) | KeySource::Own(_))))
 }
 
-/// The error if nothing unlocks the store.
-pub fn no_key_error() -> Error {
-    Error::InvalidSetting(format!(
-        "There is nothing to unlock the file store with. Create an identity with `{}`, set \
-         OS_SECRETS_IDENTITY to an identity (its text or the path of its file), or set OS_SECRETS_PASSPHRASE",
-        command_line("init")
-    ))
-}
-
 /// The path at which `secrets init` creates an identity: `os-secrets/identity` in the configuration directory.
 pub fn default_identity_path(variables: &impl Variables) -> Option<PathBuf> {
     Some(configuration_directory(variables)?.join("os-secrets").join("identity"))

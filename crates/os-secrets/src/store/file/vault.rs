@@ -140,7 +140,7 @@ impl Vault {
                 return Ok((Unlock::Passphrase(ask(&file.path, is_new)?), KeySource::Given));
             }
         }
-        found.ok_or_else(keys::no_key_error)
+        found.ok_or(Error::NoKey)
     }
 
     /// Whether the user could be asked for the passphrase, because neither the program nor the environment names a

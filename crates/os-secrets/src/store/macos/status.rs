@@ -1,6 +1,6 @@
 //! What Keychain's result codes (`OSStatus` in `SecBase.h`) mean.
 
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Reason};
 
 /// The item does not exist.
 pub const ITEM_NOT_FOUND: i32 = -25300;
@@ -39,6 +39,21 @@ pub fn code(status: i32) -> Code {
             Code::AccessDenied
         }
         _ => Code::PlatformError,
+    }
+}
+
+/// The reason that a result stands for.
+fn reason(status: i32) -> Reason {
+    match status {
+        INTERACTION_NOT_ALLOWED | INTERACTION_REQUIRED | IN_DARK_WAKE => Reason::Locked,
+        AUTH_FAILED => Reason::WrongKey,
+        USER_CANCELED => Reason::Dismissed,
+        NO_ACCESS_FOR_ITEM | INVALID_OWNER_EDIT | READ_ONLY | WRITE_PERMISSION | MISSING_ENTITLEMENT => {
+            Reason::Denied
+        }
+        NO_DEFAULT_KEYCHAIN | NO_SUCH_KEYCHAIN | INVALID_KEYCHAIN => Reason::NoKeychain,
+        NOT_AVAILABLE => Reason::NoSession,
+        _ => Reason::Failed,
     }
 }
 
@@ -89,7 +104,8 @@ pub fn advice(status: i32) -> &'static str {
 
 /// The error of a call that gave this result code, with the system's own message for it.
 pub fn error(operation: &'static str, status: i32, message: String) -> Error {
-    Error::Keychain { operation, status, message, code: code(status), advice: advice(status) }
+    let (code, reason, advice) = (code(status), reason(status), advice(status));
+    Error::Keychain { operation, status, message, code, reason, advice }
 }
 
 #[cfg(test)]
@@ -127,6 +143,24 @@ mod tests {
             (-50, Code::PlatformError),
         ] {
             assert_eq!(code(status), expected, "{status}");
+        }
+    }
+
+    #[test]
+    fn results_have_reasons() {
+        for (status, expected) in [
+            (-25308, Reason::Locked),
+            (-25315, Reason::Locked),
+            (-25293, Reason::WrongKey),
+            (-128, Reason::Dismissed),
+            (-25243, Reason::Denied),
+            (-25292, Reason::Denied),
+            (-25307, Reason::NoKeychain),
+            (-25294, Reason::NoKeychain),
+            (-25291, Reason::NoSession),
+            (-50, Reason::Failed),
+        ] {
+            assert_eq!(error("SecItemAdd", status, String::new()).reason(), expected, "{status}");
         }
     }
 

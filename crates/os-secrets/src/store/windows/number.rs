@@ -1,6 +1,6 @@
 //! What the error numbers of Windows (`winerror.h`) mean for credentials.
 
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Reason};
 
 const ACCESS_DENIED: u32 = 5;
 const CANCELLED: u32 = 1223;
@@ -14,6 +14,17 @@ fn code(number: u32) -> Code {
         ACCESS_DENIED => Code::AccessDenied,
         CANCELLED => Code::UserCanceled,
         _ => Code::PlatformError,
+    }
+}
+
+/// The reason that an error number stands for.
+fn reason(number: u32) -> Reason {
+    match number {
+        ACCESS_DENIED => Reason::Denied,
+        CANCELLED => Reason::Dismissed,
+        NO_SUCH_LOGON_SESSION => Reason::NoSession,
+        SERVICE_DISABLED | RPC_SERVER_UNAVAILABLE => Reason::NoService,
+        _ => Reason::Failed,
     }
 }
 
@@ -39,7 +50,8 @@ fn advice(number: u32) -> &'static str {
 
 /// The error of a call that failed with this number, with the system's own message for it.
 pub fn error(operation: &'static str, number: u32, message: String) -> Error {
-    Error::Windows { operation, number, message, code: code(number), advice: advice(number) }
+    let (code, reason, advice) = (code(number), reason(number), advice(number));
+    Error::Windows { operation, number, message, code, reason, advice }
 }
 
 #[cfg(test)]
@@ -59,6 +71,20 @@ mod tests {
             (87, Code::PlatformError),
         ] {
             assert_eq!(failed(number).code(), code, "{number}");
+        }
+    }
+
+    #[test]
+    fn numbers_have_reasons() {
+        for (number, reason) in [
+            (5, Reason::Denied),
+            (1223, Reason::Dismissed),
+            (1312, Reason::NoSession),
+            (1058, Reason::NoService),
+            (1722, Reason::NoService),
+            (87, Reason::Failed),
+        ] {
+            assert_eq!(failed(number).reason(), reason, "{number}");
         }
     }
 

@@ -126,6 +126,14 @@ impl Helper {
         Error::Helper { command: self.options.command.clone(), operation, reason: reason.into() }
     }
 
+    /// The error that the program cannot be started.
+    fn not_started(&self, error: &io::Error) -> Error {
+        Error::NoHelper {
+            command: self.options.command.clone(),
+            reason: start_failure(&self.options.command, error),
+        }
+    }
+
     /// Runs the program once, with `input` on its standard input. A run that is given up is killed.
     ///
     /// If the call must not ask the user, the program does not get the variables that lead to the user.
@@ -155,10 +163,8 @@ impl Helper {
                 true => self.starting.change(progress, start).await?,
                 false => self.starting.run(start).await?,
             };
-            let child = child.map_err(|error| {
-                progress.refused();
-                self.failed(operation, &start_failure(&self.options.command, &error))
-            })?;
+            let child =
+                child.inspect_err(|_| progress.refused()).map_err(|error| self.not_started(&error))?;
             let (status, output) = talk_to(child, input).await.map_err(|error| {
                 self.failed(operation, &format!("it was run, but its answer cannot be used: {error}"))
             })?;
@@ -178,10 +184,9 @@ fn start_failure(command: &Path, error: &io::Error) -> String {
     // The system says "No such file" of a file that exists, if the program that should read or load it does not.
     match error.kind() {
         io::ErrorKind::NotFound if command.exists() => {
-            "it cannot be run: the interpreter in its first line, or the loader that it was built for, does not exist"
-                .into()
+            "the interpreter in its first line, or the loader that it was built for, does not exist".into()
         }
-        _ => format!("it cannot be run: {error}"),
+        _ => error.to_string(),
     }
 }
 

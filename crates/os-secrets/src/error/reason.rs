@@ -1,0 +1,224 @@
+//! The reasons of errors: what a program can tell apart within a code.
+
+use std::fmt;
+
+use super::Error;
+
+/// Why a call failed, in one word. Its `Display` is the `reason` of the JavaScript error.
+///
+/// The reasons that begin with `No` mean that there is no store here, or that it was not set up: nothing broke.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Reason {
+    /// Linux: there is no usable session bus.
+    NoBus,
+    /// No service provides the store.
+    NoService,
+    /// Windows and macOS: this logon session has no store.
+    NoSession,
+    /// macOS: there is no default keychain.
+    NoKeychain,
+    /// The helper program cannot be started.
+    NoHelper,
+    /// Nothing unlocks the encrypted file: no identity or passphrase is set up.
+    NoKey,
+    /// The store must ask the user, who cannot or must not be asked.
+    Locked,
+    /// The user dismissed the prompt.
+    Dismissed,
+    /// The store or the system refused.
+    Denied,
+    /// Other users have access to a file that must be private.
+    NotPrivate,
+    /// Other users can have written a file that the call would trust.
+    Untrusted,
+    /// The password, passphrase or identity is wrong.
+    WrongKey,
+    /// The connection to the store was lost, and lost again when the call was repeated.
+    Unreachable,
+    /// The store is there, but failed.
+    Failed,
+    /// A deadline passed.
+    Timeout,
+    /// The caller's signal fired.
+    Aborted,
+    /// The store was closed.
+    Closed,
+    /// The store cannot hold a value of this size.
+    TooLarge,
+    /// The store cannot keep this value, such as bytes in a store for text.
+    UnsupportedValue,
+    /// The stored bytes are not UTF-8 text.
+    NotText,
+    /// A file is damaged, or is not of the kind that it should be.
+    Damaged,
+    /// There is no secret of this name.
+    NotFound,
+    /// A file that must not be replaced exists.
+    Exists,
+    /// A setting of the environment or an option of the store is wrong.
+    InvalidSetting,
+    /// An argument of the call is wrong.
+    InvalidArgument,
+    /// os-secrets itself failed.
+    Internal,
+}
+
+impl Reason {
+    /// The `reason` of the JavaScript error.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoBus => "no-bus",
+            Self::NoService => "no-service",
+            Self::NoSession => "no-session",
+            Self::NoKeychain => "no-keychain",
+            Self::NoHelper => "no-helper",
+            Self::NoKey => "no-key",
+            Self::Locked => "locked",
+            Self::Dismissed => "dismissed",
+            Self::Denied => "denied",
+            Self::NotPrivate => "not-private",
+            Self::Untrusted => "untrusted",
+            Self::WrongKey => "wrong-key",
+            Self::Unreachable => "unreachable",
+            Self::Failed => "failed",
+            Self::Timeout => "timeout",
+            Self::Aborted => "aborted",
+            Self::Closed => "closed",
+            Self::TooLarge => "too-large",
+            Self::UnsupportedValue => "unsupported-value",
+            Self::NotText => "not-text",
+            Self::Damaged => "damaged",
+            Self::NotFound => "not-found",
+            Self::Exists => "exists",
+            Self::InvalidSetting => "invalid-setting",
+            Self::InvalidArgument => "invalid-argument",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Error {
+    /// The `reason` of the JavaScript error.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::OnHost { error, .. } | Self::Of { error, .. } | Self::Unsettled(error) => error.reason(),
+            Self::NoBus(_) | Self::ForeignBus { .. } => Reason::NoBus,
+            Self::NoService(_) => Reason::NoService,
+            Self::NoHelper { .. } => Reason::NoHelper,
+            Self::NoKey => Reason::NoKey,
+            Self::InteractionRequired { .. } | Self::InteractionNotAllowed | Self::Asking => Reason::Locked,
+            Self::UserCanceled { .. } | Self::NoPassphrase(_) => Reason::Dismissed,
+            Self::AccessDenied(_) | Self::BusDenied(_) | Self::File { denied: true, .. } => Reason::Denied,
+            Self::NotPrivate { .. } => Reason::NotPrivate,
+            Self::Untrusted { .. } => Reason::Untrusted,
+            Self::WrongKey { .. } => Reason::WrongKey,
+            Self::Lost { .. } => Reason::Unreachable,
+            Self::Service { .. }
+            | Self::Malformed(_)
+            | Self::Helper { .. }
+            | Self::File { denied: false, .. } => Reason::Failed,
+            Self::Windows { reason, .. } | Self::Keychain { reason, .. } => *reason,
+            Self::Timeout { .. } => Reason::Timeout,
+            Self::Aborted { .. } => Reason::Aborted,
+            Self::Closed => Reason::Closed,
+            Self::TooLarge { .. } => Reason::TooLarge,
+            Self::TextKeyring { .. } | Self::TextOnly | Self::HoldsNul => Reason::UnsupportedValue,
+            Self::InvalidData => Reason::NotText,
+            Self::InvalidFile { .. } | Self::Damaged { .. } => Reason::Damaged,
+            Self::NotFound { .. } => Reason::NotFound,
+            Self::IdentityExists(_) => Reason::Exists,
+            Self::InvalidSetting(_) => Reason::InvalidSetting,
+            Self::InvalidName { .. } | Self::InvalidKey | Self::NeedsService => Reason::InvalidArgument,
+            Self::Internal(_) => Reason::Internal,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::error::{Code, Effect, HostKind};
+
+    #[test]
+    fn every_error_has_its_reason() {
+        let (text, effect) = (|| "x".to_owned(), Effect::None);
+        let service = Error::Service { operation: "SearchItems", name: text(), message: text() };
+        let file = |denied| Error::File { action: "x", path: "x".into(), reason: "x".into(), denied };
+        let (code, advice) = (Code::PlatformError, "");
+        for (error, reason) in [
+            (Error::NoBus(text()), "no-bus"),
+            (Error::ForeignBus { address: text(), owner: 1, own: 0 }, "no-bus"),
+            (Error::NoService(text()), "no-service"),
+            (Error::NoHelper { command: "x".into(), reason: text() }, "no-helper"),
+            (Error::NoKey, "no-key"),
+            (Error::Lost { reason: text(), effect }, "unreachable"),
+            (service, "failed"),
+            (Error::Malformed("x".into()), "failed"),
+            (Error::AccessDenied("x".into()), "denied"),
+            (Error::BusDenied(text()), "denied"),
+            (Error::UserCanceled { effect }, "dismissed"),
+            (Error::InteractionRequired { need: "x", reason: "x".into() }, "locked"),
+            (Error::InteractionNotAllowed, "locked"),
+            (Error::Asking, "locked"),
+            (Error::Timeout { after: Duration::ZERO, at: None, effect }, "timeout"),
+            (Error::Aborted { effect }, "aborted"),
+            (Error::InvalidSetting(text()), "invalid-setting"),
+            (Error::Closed, "closed"),
+            (Error::TooLarge { what: "x", size: 2, unit: "bytes", limit: 1 }, "too-large"),
+            (Error::InvalidData, "not-text"),
+            (
+                Error::Windows {
+                    operation: "x",
+                    number: 1,
+                    message: text(),
+                    code,
+                    reason: Reason::NoSession,
+                    advice,
+                },
+                "no-session",
+            ),
+            (
+                Error::Keychain {
+                    operation: "x",
+                    status: 1,
+                    message: text(),
+                    code,
+                    reason: Reason::NoKeychain,
+                    advice,
+                },
+                "no-keychain",
+            ),
+            (Error::NeedsService, "invalid-argument"),
+            (Error::NotFound { name: text(), place: "x" }, "not-found"),
+            (Error::InvalidName { at: None }, "invalid-argument"),
+            (file(false), "failed"),
+            (file(true), "denied"),
+            (Error::InvalidFile { path: "x".into(), reason: text() }, "damaged"),
+            (Error::Damaged { path: "x".into(), reason: text(), backup: None }, "damaged"),
+            (Error::WrongKey { path: "x".into(), reason: "x" }, "wrong-key"),
+            (Error::IdentityExists("x".into()), "exists"),
+            (Error::Helper { command: "x".into(), operation: "get", reason: text() }, "failed"),
+            (Error::NoPassphrase("x"), "dismissed"),
+            (Error::InvalidKey, "invalid-argument"),
+            (Error::TextKeyring { path: "x".into(), loss: "x" }, "unsupported-value"),
+            (Error::TextOnly, "unsupported-value"),
+            (Error::NotPrivate { path: "x".into(), what: text(), fix: text() }, "not-private"),
+            (Error::Untrusted { path: "x".into(), what: text(), advice: "x", command: text() }, "untrusted"),
+            (Error::Of { of: text(), error: Box::new(Error::NoKey) }, "no-key"),
+            (Error::HoldsNul, "unsupported-value"),
+            (Error::Internal(text()), "internal"),
+            (Error::Unsettled(Box::new(Error::Closed)), "closed"),
+            (Error::NoBus(text()).at(&[HostKind::Wsl]), "no-bus"),
+        ] {
+            assert_eq!(error.reason().to_string(), reason, "{error:?}");
+        }
+    }
+}
