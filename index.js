@@ -9,6 +9,7 @@ const native = require("./load.js");
 const { assign, getPrototypeOf, hasOwn, prototype: objectPrototype } = Object;
 const { get: reflectGet } = Reflect;
 const { parse } = JSON;
+const { captureStackTrace } = Error;
 const includes = Function.prototype.call.bind(String.prototype.includes);
 const typedArrays = getPrototypeOf(Uint8Array.prototype);
 const keys = Function.prototype.call.bind(typedArrays.keys);
@@ -109,13 +110,21 @@ function readBounds(options) {
 function startCall({ signal, limits }, call) {
   if (signal === undefined) return call(limits);
   const [timeout, interactive] = limits;
-  if (signal.aborted) return addCause(call([timeout, interactive, CANCELED]), signal);
-  lastToken = (lastToken % (CANCELED - 1)) + 1;
-  const token = lastToken;
-  const settled = cancelWith(signal, token);
+  if (!signal.aborted) lastToken = (lastToken % (CANCELED - 1)) + 1;
+  const token = signal.aborted ? CANCELED : lastToken;
   const outcome = call([timeout, interactive, token]);
-  outcome.then(settled, settled);
-  return addCause(outcome, signal);
+  const settled = token === CANCELED ? undefined : cancelWith(signal, token);
+  // The only reaction to this promise: if there were two, runtimes would not know whose stack an error needs.
+  return outcome.then(
+    (value) => {
+      settled?.();
+      return withoutThen(value);
+    },
+    (error) => {
+      settled?.();
+      throw addCause(error, signal);
+    },
+  );
 }
 
 /** The calls in progress that a signal cancels: signal → { tokens, cancel }. */
@@ -160,14 +169,50 @@ function withoutThen(value) {
 }
 
 /** Sets the `cause` of an AbortError to its signal's reason. */
-function addCause(outcome, signal) {
-  return outcome.then(withoutThen, (error) => {
-    if (error.code === "ABORT_ERR") {
-      Object.defineProperty(error, "cause", { value: signal.reason, writable: true, configurable: true });
-    }
-    throw error;
-  });
+function addCause(error, signal) {
+  if (error.code === "ABORT_ERR") {
+    Object.defineProperty(error, "cause", { value: signal.reason, writable: true, configurable: true });
+  }
+  return error;
 }
+
+/**
+ * Returns a promise that rejects with an error, which gets a stack meanwhile: the functions that await the call. The
+ * native code resolves the promise of a failed call with this one. A call that succeeds costs nothing.
+ */
+async function rejectWithStack(error) {
+  // By then, the call's promise waits for this one, so that the runtime finds who awaits it.
+  await undefined;
+  await undefined;
+  addStack(error, rejectWithStack);
+  throw error;
+}
+
+/** Gives an error a stack, without the frames of a function and of those that it has called. */
+function addStack(error, without) {
+  try {
+    captureStackTrace(error, without);
+  } catch {
+    // What the program has put in place of the runtime's function failed. The error is more important.
+  }
+}
+
+/**
+ * Returns the promise of a call whose error has a stack. Bun finds the functions that await a call only from within a
+ * function that awaits it, too.
+ */
+const withStack = process.versions.bun
+  ? async function withStack(outcome) {
+      try {
+        return withoutThen(await outcome);
+      } catch (error) {
+        addStack(error, withStack);
+        throw error;
+      }
+    }
+  : (outcome) => outcome;
+
+if (!process.versions.bun) native.rejectWith(rejectWithStack);
 
 /**
  * Reads the options of `set`. The value may be the second argument instead. `kept` holds two flags for the
@@ -287,17 +332,19 @@ function environmentStore() {
 const methods = {
   get(...args) {
     const { service, name, bounded } = readKeyArguments("secrets.get", args);
-    return startCall(bounded, (limits) => native.get(environmentStore(), service, name, limits));
+    return withStack(startCall(bounded, (limits) => native.get(environmentStore(), service, name, limits)));
   },
   set(...args) {
     const { service, name, value, bounded, kept } = readSetArguments(args, isString);
-    return startCall(bounded, (limits) =>
-      native.set(environmentStore(), service, name, value, limits, ...kept),
+    return withStack(
+      startCall(bounded, (limits) => native.set(environmentStore(), service, name, value, limits, ...kept)),
     );
   },
   delete(...args) {
     const { service, name, bounded } = readKeyArguments("secrets.delete", args);
-    return startCall(bounded, (limits) => native.delete(environmentStore(), service, name, limits));
+    return withStack(
+      startCall(bounded, (limits) => native.delete(environmentStore(), service, name, limits)),
+    );
   },
 };
 
@@ -310,17 +357,19 @@ for (const [name, length] of Object.entries({ get: 1, set: 2, delete: 1 })) {
 
 /** The store that `openStore` returns. */
 class Store {
-  #calls = new Set();
   #closed = false;
   #native;
+  #isChosen;
 
-  /** `native` is a store of the native code, or undefined for the store that the environment chooses. */
-  constructor(native) {
+  /** `native` is a store of the native code. `isChosen` says that the environment chooses it. */
+  constructor(native, isChosen) {
     this.#native = native;
+    this.#isChosen = isChosen;
   }
 
+  /** The store that a call goes to. */
   get #handle() {
-    return this.#native ?? environmentStore();
+    return this.#isChosen ? (environmentStore() ?? this.#native) : this.#native;
   }
 
   get(...args) {
@@ -364,20 +413,13 @@ class Store {
     return this.#startCall(readBounds(options), (limits) => native.list(this.#handle, service, limits));
   }
 
-  async close() {
+  close() {
     this.#closed = true;
-    for (const ended of this.#calls) await ended;
+    return native.close(this.#native);
   }
 
   #startCall(bounded, call) {
-    if (this.#closed) return native.closed();
-    const outcome = startCall(bounded, call);
-    const nothing = () => {};
-    const ended = outcome.then(nothing, nothing);
-    this.#calls.add(ended);
-    ended.then(() => this.#calls.delete(ended));
-    // A promise of its own: `outcome` counts as handled, so nobody would hear of a failure that is not.
-    return outcome.then(withoutThen);
+    return withStack(this.#closed ? native.closed() : startCall(bounded, call));
   }
 }
 
@@ -486,7 +528,7 @@ function openStore(options = {}) {
   if (!isObject(options)) throw wrongType("Expected options to be an object");
   const provider = readOption(options, "provider");
   const open =
-    provider === undefined ? () => undefined : isString(provider) ? providers[provider] : undefined;
+    provider === undefined ? native.openChosen : isString(provider) ? providers[provider] : undefined;
   if (open === undefined) {
     throw invalidSetting("The property 'options.provider' must be one of: `os`, `file`, `memory`, `exec`");
   }
@@ -497,7 +539,7 @@ function openStore(options = {}) {
       throw invalidSetting(`The property 'options.${property}' is not an option of ${of}`);
     }
   }
-  return new Store(open(options));
+  return new Store(open(options), provider === undefined);
 }
 
 /** Reads the options of `resolve` and `resolveEnv`. */
@@ -542,7 +584,7 @@ function resolve(value, options = {}) {
   const outcome = startCall(bounded, (limits) =>
     native.resolve(environmentStore(), [value], undefined, scope, cwd, limits),
   );
-  return outcome.then((reply) => readResolved(reply, 1)[0]);
+  return withStack(outcome.then((reply) => readResolved(reply, 1)[0]));
 }
 
 /** Resolves the values of an environment. Returns a new environment. */
@@ -559,13 +601,15 @@ function resolveEnv(env, options = {}) {
   const outcome = startCall(bounded, (limits) =>
     native.resolve(environmentStore(), values, names, scope, cwd, limits),
   );
-  return outcome.then((reply) => {
-    const resolved = readResolved(reply, entries.length);
-    // Without a prototype, the promise does not look for a `then` in Object.prototype.
-    const result = { __proto__: null };
-    for (let at = 0; at < entries.length; at++) result[entries[at][0]] = resolved[at];
-    return result;
-  });
+  return withStack(
+    outcome.then((reply) => {
+      const resolved = readResolved(reply, entries.length);
+      // Without a prototype, the promise does not look for a `then` in Object.prototype.
+      const result = { __proto__: null };
+      for (let at = 0; at < entries.length; at++) result[entries[at][0]] = resolved[at];
+      return result;
+    }),
+  );
 }
 
 module.exports = { openStore, resolve, resolveEnv, secrets };

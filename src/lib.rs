@@ -22,10 +22,11 @@ use std::{
 
 use napi::{
     Env, Status,
-    bindgen_prelude::{External, Object, Unknown},
+    bindgen_prelude::{External, JsValue, Object, Unknown},
     sys,
 };
 use napi_derive::napi;
+use tokio::sync::watch;
 
 use os_secrets::{
     credential::{Key, Secret},
@@ -50,7 +51,7 @@ mod values;
 
 use both_scopes::find_hidden;
 use environment::RefusingStore;
-use port::{Port, start};
+use port::{Held, Port, start};
 use values::{CallOptions, Reply, Value, throw};
 
 /// The version of this binary. It must be that of the package that loads it.
@@ -101,9 +102,30 @@ fn pin() {
     unsafe { GetModuleHandleExW(flags, (pin as *const ()).cast(), &mut module) };
 }
 
-/// The store of a handle. Without a handle, the store that the environment variables choose.
-fn choice_of(handle: Option<&External<Choice>>) -> Choice {
-    handle.map_or(Choice::Environment, |handle| Choice::clone(handle))
+/// A store that JavaScript has opened.
+pub struct Opened {
+    choice: Choice,
+    /// Every call in progress holds a receiver.
+    calls: Arc<watch::Sender<()>>,
+}
+
+impl Opened {
+    fn new(choice: Choice) -> External<Self> {
+        External::new(Self { choice, calls: Arc::default() })
+    }
+}
+
+/// The store of a handle, and what a call on it holds. Without a handle, the store that the environment variables
+/// choose.
+fn choice_of(handle: Option<&External<Opened>>) -> (Choice, Held) {
+    handle
+        .map_or((Choice::Environment, None), |opened| (opened.choice.clone(), Some(opened.calls.subscribe())))
+}
+
+/// Opens the store that the environment variables choose.
+#[napi]
+pub fn open_chosen() -> External<Opened> {
+    Opened::new(Choice::Environment)
 }
 
 /// Whether a variable had this value when the package was loaded.
@@ -114,20 +136,20 @@ pub fn had_value(name: String, value: Value) -> bool {
 
 /// Opens a store whose calls all fail because of a setting. `message` says why.
 #[napi]
-pub fn open_refusing(message: String) -> External<Choice> {
-    External::new(Choice::Own(Arc::new(RefusingStore(message))))
+pub fn open_refusing(message: String) -> External<Opened> {
+    Opened::new(Choice::Own(Arc::new(RefusingStore(message))))
 }
 
 /// Opens the operating system's store.
 #[napi]
-pub fn open_os() -> External<Choice> {
-    External::new(Choice::Os)
+pub fn open_os() -> External<Opened> {
+    Opened::new(Choice::Os)
 }
 
 /// Opens a store in the memory of the process.
 #[napi]
-pub fn open_memory() -> External<Choice> {
-    External::new(Choice::Own(Arc::new(MemoryStore::default())))
+pub fn open_memory() -> External<Opened> {
+    Opened::new(Choice::Own(Arc::new(MemoryStore::default())))
 }
 
 /// Opens a store in an encrypted file. The environment variables fill in what is undefined.
@@ -136,11 +158,11 @@ pub fn open_file(
     path: Option<String>,
     identity: Option<Value>,
     passphrase: Option<Value>,
-) -> External<Choice> {
+) -> External<Opened> {
     let identity = identity.map(|identity| Unlock::Identity(identity.0));
     let unlock = identity.or(passphrase.map(|passphrase| Unlock::Passphrase(passphrase.0)));
     let options = FileOptions { path: path.map(Into::into), unlock, ask: None };
-    External::new(Choice::Own(Arc::new(FileStore::new(options, store::settings().file.clone()))))
+    Opened::new(Choice::Own(Arc::new(FileStore::new(options, store::settings().file.clone()))))
 }
 
 /// Opens a store that a credential helper keeps. `variables` are names and values in turn. `timeout` is in milliseconds;
@@ -151,12 +173,12 @@ pub fn open_exec(
     command: String,
     variables: Vec<String>,
     timeout: u32,
-) -> napi::Result<External<Choice>> {
+) -> napi::Result<External<Opened>> {
     let pairs = variables.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone()));
     let timeout = (timeout > 0).then(|| Duration::from_millis(timeout.into()));
     let options = ExecOptions { command: command.into(), env: pairs.collect(), timeout };
     match ExecStore::new(options, store::settings().helpers.clone()) {
-        Ok(store) => Ok(External::new(Choice::Own(Arc::new(store)))),
+        Ok(store) => Ok(Opened::new(Choice::Own(Arc::new(store)))),
         Err(error) => Err(throw(env, &error)),
     }
 }
@@ -167,13 +189,13 @@ type CredentialCall = for<'a> fn(&'a dyn Store, &'a Key, &'a Progress) -> Call<'
 /// Starts a call that concerns one credential. Returns the promise of its reply.
 fn start_call(
     env: Env,
-    choice: Choice,
+    (choice, held): (Choice, Held),
     key: Key,
     options: CallOptions,
     progress: fn(bool) -> Progress,
     call: CredentialCall,
 ) -> napi::Result<Unknown<'static>> {
-    start(env, options, move |options, bounds| async move {
+    start(env, options, held, move |options, bounds| async move {
         let progress = progress(options.interactive);
         bounds.run(&progress, async { call(choice.store()?, &key, &progress).await }).await
     })
@@ -183,7 +205,7 @@ fn start_call(
 #[napi]
 pub fn get(
     env: Env,
-    store: Option<&External<Choice>>,
+    store: Option<&External<Opened>>,
     service: String,
     name: String,
     options: CallOptions,
@@ -210,7 +232,7 @@ pub fn get(
 #[allow(clippy::too_many_arguments, reason = "reading a JavaScript object here would be slower")]
 pub fn set(
     env: Env,
-    store: Option<&External<Choice>>,
+    store: Option<&External<Opened>>,
     service: String,
     name: String,
     value: Value,
@@ -218,10 +240,10 @@ pub fn set(
     local: Option<bool>,
     unrestricted: Option<bool>,
 ) -> napi::Result<Unknown<'static>> {
-    let (choice, key) = (choice_of(store), Key { service, name });
+    let ((choice, held), key) = (choice_of(store), Key { service, name });
     let persist = if local == Some(true) { Persist::Local } else { Persist::Enterprise };
     let set_options = SetOptions { persist, unrestricted: unrestricted == Some(true) };
-    start(env, options, move |options, bounds| async move {
+    start(env, options, held, move |options, bounds| async move {
         let progress = Progress::changing(options.interactive);
         let call = async { choice.store()?.set(&key, &value.0, set_options, &progress).await };
         bounds.run(&progress, call).await.map(|()| Reply::Nothing)
@@ -232,7 +254,7 @@ pub fn set(
 #[napi]
 pub fn delete(
     env: Env,
-    store: Option<&External<Choice>>,
+    store: Option<&External<Opened>>,
     service: String,
     name: String,
     options: CallOptions,
@@ -247,7 +269,7 @@ pub fn delete(
 #[napi]
 pub fn has(
     env: Env,
-    store: Option<&External<Choice>>,
+    store: Option<&External<Opened>>,
     service: String,
     name: String,
     options: CallOptions,
@@ -264,15 +286,15 @@ pub fn has(
 #[napi]
 pub fn list(
     env: Env,
-    store: Option<&External<Choice>>,
+    store: Option<&External<Opened>>,
     service: Option<String>,
     options: CallOptions,
 ) -> napi::Result<Unknown<'static>> {
-    let choice = choice_of(store);
+    let (choice, held) = choice_of(store);
     if service.is_none() && choice.store().is_ok_and(Store::needs_service) {
         return Err(throw(env, &Error::NeedsService));
     }
-    start(env, options, |_, bounds| async move {
+    start(env, options, held, |_, bounds| async move {
         let progress = Progress::reading(false);
         bounds
             .run(&progress, async { choice.store()?.list(service.as_deref(), &progress).await })
@@ -289,7 +311,7 @@ pub fn list(
 #[napi]
 pub fn resolve(
     env: Env,
-    store: Option<&External<Choice>>,
+    store: Option<&External<Opened>>,
     values: Vec<Value>,
     names: Option<Vec<String>>,
     scope: String,
@@ -297,11 +319,11 @@ pub fn resolve(
     options: CallOptions,
 ) -> napi::Result<Unknown<'static>> {
     let scope = Scope::parse(&scope).ok_or_else(|| napi::Error::new(Status::InvalidArg, "no scope"))?;
-    let user = User::Store(choice_of(store));
+    let user = User::Store(choice_of(store).0);
     let scopes = Scopes { repository: Repository::new(directory.into()), user };
     let values = values.into_iter().map(|value| value.0).collect();
     let resolution = Resolution::parse(values, names, scope).map_err(|error| throw(env, &error))?;
-    start(env, options, |options, bounds| async move {
+    start(env, options, None, |options, bounds| async move {
         let (progress, start) = (Arc::new(Progress::reading(options.interactive)), Instant::now());
         let timeout = bounds.timeout;
         let call = async {
@@ -348,8 +370,24 @@ pub fn run_program(program: String, words: Vec<String>) -> napi::Result<i32> {
 /// Returns the promise of a call on a closed store. It rejects.
 #[napi]
 pub fn closed(env: Env) -> napi::Result<Unknown<'static>> {
-    let unbounded = CallOptions { timeout: 0, interactive: false, token: 0 };
-    start(env, unbounded, |_, _| async { Err(Error::Closed) })
+    start(env, CallOptions::UNBOUNDED, None, |_, _| async { Err(Error::Closed) })
+}
+
+/// Waits for the calls of a store that are in progress. Returns a promise of undefined, which resolves after theirs.
+#[napi]
+pub fn close(env: Env, store: &External<Opened>) -> napi::Result<Unknown<'static>> {
+    let calls = Arc::clone(&store.calls);
+    start(env, CallOptions::UNBOUNDED, None, |_, _| async move {
+        calls.closed().await;
+        Ok(Reply::Nothing)
+    })
+}
+
+/// Sets the function that rejects the promises of calls that fail: it gets the error, and returns a promise that rejects
+/// with it. Without it, they reject at once.
+#[napi]
+pub fn reject_with(env: Env, function: Unknown) -> napi::Result<()> {
+    Port::of(env.raw())?.reject_with(env.raw(), function.raw())
 }
 
 /// Cancels the call that was started with this token, if it is still in progress.

@@ -21,10 +21,14 @@ use super::{
 };
 use os_secrets::{bounds::Bounds, error::Error, executor::executor, sync::lock};
 
+/// What a call on an opened store holds until its promise is about to settle.
+pub type Held = Option<watch::Receiver<()>>;
+
 /// Starts a call and returns its promise.
 pub fn start<F>(
     env: Env,
     options: CallOptions,
+    held: Held,
     call: impl FnOnce(CallOptions, Bounds) -> F,
 ) -> napi::Result<Unknown<'static>>
 where
@@ -42,7 +46,7 @@ where
         canceled: (token > 0).then(|| port.cancelable(token)),
     };
     let deferred = Some(Deferred { raw: deferred, token });
-    let ticket = Ticket { mailbox: Arc::clone(&port.mailbox), deferred };
+    let ticket = Ticket { mailbox: Arc::clone(&port.mailbox), deferred, _held: held };
     let call = Box::pin(call(options, bounds));
     match executor() {
         Ok(executor) => executor.spawn(settle_unless_ended(call, ticket, port.life())),
@@ -82,6 +86,8 @@ unsafe impl Send for Deferred {}
 struct Ticket {
     mailbox: Arc<Mailbox>,
     deferred: Option<Deferred>,
+    /// Dropped when the outcome is in the mailbox.
+    _held: Held,
 }
 
 impl Ticket {
@@ -149,6 +155,8 @@ pub struct Port {
     /// Dropped when the environment ends. Its calls hold receivers.
     life: RefCell<Option<watch::Sender<()>>>,
     pub cancels: RefCell<HashMap<u32, oneshot::Sender<()>>>,
+    /// The function of [`Port::reject_with`]; null without one.
+    rejecting: Cell<sys::napi_ref>,
 }
 
 impl Port {
@@ -174,6 +182,7 @@ impl Port {
             pending: Cell::new(0),
             life: RefCell::new(Some(watch::Sender::new(()))),
             cancels: RefCell::default(),
+            rejecting: Cell::new(ptr::null_mut()),
         }));
         // SAFETY: `env` is ours as above; `port` lives until `free_port`, which the environment calls
         // at its very end, after `close_port`. If a step fails, the earlier ones are leaked.
@@ -224,6 +233,46 @@ impl Port {
         canceled
     }
 
+    /// Sets the function that makes the promise with which the promise of a failed call is resolved.
+    pub fn reject_with(&self, env: sys::napi_env, function: sys::napi_value) -> napi::Result<()> {
+        let mut reference = ptr::null_mut();
+        // SAFETY: `env` is the port's own, on its thread, and `function` is a value of it.
+        check(unsafe { sys::napi_create_reference(env, function, 1, &mut reference) })?;
+        let before = self.rejecting.replace(reference);
+        if !before.is_null() {
+            // SAFETY: the reference was made above, in this environment, and is not used any more.
+            check(unsafe { sys::napi_delete_reference(env, before) })?;
+        }
+        Ok(())
+    }
+
+    /// A promise that rejects with this error, made by the function of [`Port::reject_with`]. `None` without one, and if
+    /// it fails.
+    ///
+    /// # Safety
+    ///
+    /// Call it on the environment's thread, with its live `env`.
+    unsafe fn make_rejection(&self, env: sys::napi_env, error: sys::napi_value) -> Option<sys::napi_value> {
+        let reference = self.rejecting.get();
+        if reference.is_null() {
+            return None;
+        }
+        let (mut function, mut this, mut promise) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
+        // SAFETY: by this function's contract; the reference is one of this environment and keeps its function alive.
+        unsafe {
+            check(sys::napi_get_reference_value(env, reference, &mut function)).ok()?;
+            check(sys::napi_get_undefined(env, &mut this)).ok()?;
+            match check(sys::napi_call_function(env, this, function, 1, &error, &mut promise)) {
+                Ok(()) => Some(promise),
+                Err(_) => {
+                    // An exception would be reported as one that nobody has caught.
+                    sys::napi_get_and_clear_last_exception(env, &mut this);
+                    None
+                }
+            }
+        }
+    }
+
     /// Keeps the environment alive for one call more.
     fn expect_one(&self, env: sys::napi_env) -> napi::Result<()> {
         if self.pending.get() == 0 {
@@ -265,7 +314,7 @@ unsafe extern "C" fn empty_mailbox(
     let count = outcomes.len();
     for (deferred, outcome) in outcomes {
         port.cancels.borrow_mut().remove(&deferred.token);
-        settle(env, deferred, outcome);
+        settle(env, port, deferred, outcome);
     }
     port.settled(env, count);
 }
@@ -289,7 +338,7 @@ unsafe extern "C" fn free_port(_env: sys::napi_env, port: *mut c_void, _hint: *m
 }
 
 /// Settles one promise. It fails only if the environment is ending.
-fn settle(env: sys::napi_env, deferred: Deferred, outcome: Result<Reply, Error>) {
+fn settle(env: sys::napi_env, port: &Port, deferred: Deferred, outcome: Result<Reply, Error>) {
     // SAFETY: called on the environment's thread with a live `env`, and for each deferred once.
     unsafe {
         match outcome {
@@ -299,9 +348,11 @@ fn settle(env: sys::napi_env, deferred: Deferred, outcome: Result<Reply, Error>)
                 }
             }
             Err(error) => {
-                if let Some(value) = to_error(env, &error) {
-                    sys::napi_reject_deferred(env, deferred.raw, value);
-                }
+                let Some(value) = to_error(env, &error) else { return };
+                match port.make_rejection(env, value) {
+                    Some(promise) => sys::napi_resolve_deferred(env, deferred.raw, promise),
+                    None => sys::napi_reject_deferred(env, deferred.raw, value),
+                };
             }
         }
     }

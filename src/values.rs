@@ -1,7 +1,7 @@
 //! Arguments, replies and errors: what JavaScript passes to the addon, and what it gets back.
 
 use std::{
-    ffi::{CString, c_char},
+    ffi::{CStr, CString, c_char},
     ptr,
 };
 
@@ -20,6 +20,11 @@ pub struct CallOptions {
     pub timeout: u32,
     pub interactive: bool,
     pub token: u32,
+}
+
+impl CallOptions {
+    /// No timeout, no signal, and no prompt.
+    pub const UNBOUNDED: Self = Self { timeout: 0, interactive: false, token: 0 };
 }
 
 /// The token of a call that was canceled before it began.

@@ -19,7 +19,6 @@ use crate::{
     environment::{Variables, absolute_path, configuration_directory},
     error::Error,
     file::{path_of, writable_by_others},
-    program::command_line,
     wiped::WipedBuffer,
 };
 
