@@ -368,7 +368,7 @@ declare namespace osSecrets {
 
   /**
    * A credential store: {@link Secrets}, plus bytes as values, `has`, `list` and `close`. The store of the
-   * operating system holds the same credentials as `secrets`.
+   * operating system holds the same credentials as `secrets`. The methods work detached: `const { get } = store`.
    *
    * @example
    * ```ts

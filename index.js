@@ -6,7 +6,7 @@
 const native = require("./load.js");
 
 // Copied here, so that a program that changes the globals later does not change the checks.
-const { assign, getPrototypeOf, hasOwn, prototype: objectPrototype } = Object;
+const { assign, defineProperty, getPrototypeOf, hasOwn, prototype: objectPrototype } = Object;
 const { get: reflectGet } = Reflect;
 const { parse } = JSON;
 const { captureStackTrace } = Error;
@@ -171,7 +171,7 @@ function withoutThen(value) {
 /** Sets the `cause` of an AbortError to its signal's reason. */
 function addCause(error, signal) {
   if (error.code === "ABORT_ERR") {
-    Object.defineProperty(error, "cause", { value: signal.reason, writable: true, configurable: true });
+    defineProperty(error, "cause", { value: signal.reason, writable: true, configurable: true });
   }
   return error;
 }
@@ -351,8 +351,8 @@ const methods = {
 // Like Bun's, the methods cannot be replaced, and they have the same `length`.
 const secrets = {};
 for (const [name, length] of Object.entries({ get: 1, set: 2, delete: 1 })) {
-  const value = Object.defineProperty(methods[name], "length", { value: length });
-  Object.defineProperty(secrets, name, { value, enumerable: true });
+  const value = defineProperty(methods[name], "length", { value: length });
+  defineProperty(secrets, name, { value, enumerable: true });
 }
 
 /** The store that `openStore` returns. */
@@ -365,6 +365,10 @@ class Store {
   constructor(native, isChosen) {
     this.#native = native;
     this.#isChosen = isChosen;
+    // Properties of each store, so that methods work detached, as those of `secrets` do, and spies can replace them.
+    for (const name of ["get", "set", "delete", "has", "list", "close"]) {
+      defineProperty(this, name, { value: this[name].bind(this), writable: true, configurable: true });
+    }
   }
 
   /** The store that a call goes to. */

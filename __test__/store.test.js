@@ -138,6 +138,31 @@ for (const [name, runtime] of Object.entries(runtimes)) {
       assert.equal(printed, [toJson([]), toJson(all), toJson(all), ""].join("\n"));
     });
 
+    it("has methods that work detached, and that spies can replace", async () => {
+      const printed = await runWithStore(
+        session,
+        runtime,
+        `const { get, set, delete: remove, has, list, close } = openStore({ provider: "memory" });
+         await set("s", "n", "value");
+         show(await get("s", "n"), await has("s", "n"), await list(), await remove("s", "n"), await close());
+         show(await code(() => get("s", "n")));
+         const spied = openStore({ provider: "memory" });
+         const { get: original } = spied;
+         spied.get = (...args) => original(...args).then((value) => [args, value]);
+         show(await spied.get("s", "n"), await openStore({ provider: "memory" }).get("s", "n"));
+         delete spied.get;
+         show(await spied.get("s", "n"), Object.keys(spied), spied.constructor.name);`,
+      );
+      const lines = [
+        toJson("value", true, [makeEntry("s", "n")], true, null),
+        '"ERR_SECRETS_PLATFORM_ERROR"',
+        toJson([["s", "n"], null], null),
+        toJson(null, [], "Store"),
+        "",
+      ];
+      assert.equal(printed, lines.join("\n"));
+    });
+
     it("rejects after it was closed, and lets calls in progress end", async () => {
       const printed = await runWithStore(
         session,
