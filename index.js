@@ -160,7 +160,7 @@ function cancelWith(signal, token) {
  * not lead to a polluted `Object.prototype`. Before the promise's next handler runs, the property is gone.
  */
 function withoutThen(value) {
-  if (isObject(value)) {
+  if (isObject(value) && !hasOwn(value, "then")) {
     // biome-ignore lint/suspicious/noThenProperty: undefined is no method, and it is removed at once
     Object.defineProperty(value, "then", { __proto__: null, value: undefined, configurable: true });
     queueMicrotask(() => delete value.then);

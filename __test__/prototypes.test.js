@@ -109,7 +109,7 @@ describe("a failure that nobody handles", () => {
         writeFileSync(file, call);
         const { code, stderr } = await session.run(command, [...args, file]);
         assert.notEqual(code, 0);
-        assert.match(stderr, options.signal ? /aborted/ : /failed at get/);
+        assert.match(stderr, options.signal ? /aborted/ : /cannot be started/);
       }
     });
   }

@@ -238,7 +238,8 @@ describe("where the bus is", linuxOnly("a bus"), () => {
       chmodSync(session.directory, 0o755);
       chmodSync(join(session.directory, "bus"), 0o777);
       const args = ["--reuid=65534", "--regid=65534", "--clear-groups", program, "get", "a"];
-      const { code, stderr } = await session.run("setpriv", args);
+      // The current directory may be closed to that user.
+      const { code, stderr } = await session.run("setpriv", args, { cwd: session.directory });
       assert.notEqual(code, 0);
       assert.match(stderr, /it belongs to root, and may not serve user 65534 \(/);
     });

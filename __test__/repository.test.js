@@ -307,7 +307,7 @@ describe("secrets doctor names the repository", () => {
     const { runDoctor } = await prepare(t, null);
     const { code, text, repository, notes } = await runDoctor();
     assert.deepEqual([code, repository, notes], [0, null, []]);
-    assert.match(text, /^repository {2}none$/m);
+    assert.match(text, /^repository +none$/m);
   });
 
   it("if it has secrets, and how many", async (t) => {
@@ -316,7 +316,7 @@ describe("secrets doctor names the repository", () => {
     assert.deepEqual([code, repository], [0, { path, secrets: 2 }]);
     const what = `${path} has 2 secrets, which are used before yours in this directory`;
     assert.deepEqual(notes, [[what, "secrets list --long", false]]);
-    assert.ok(text.includes(`repository  ${path} (2 secrets)\n`) && text.includes(`note: ${what}\n`), text);
+    assert.ok(text.includes(` ${path} (2 secrets)\n`) && text.includes(`note: ${what}\n`), text);
     assert.ok(!text.includes("hunter2"));
   });
 
@@ -325,7 +325,7 @@ describe("secrets doctor names the repository", () => {
     chmodSync(path, 0o666);
     const { code, text, repository, notes } = await runDoctor();
     assert.deepEqual([code, repository], [0, { path, secrets: null }]);
-    assert.ok(text.includes(`repository  ${path} (cannot be used)\n`), text);
+    assert.ok(text.includes(` ${path} (cannot be used)\n`), text);
     const [[what, fix, fatal]] = notes;
     assert.match(what, /^The repository cannot be used\. .* can be written by other users/);
     assert.deepEqual([fix, fatal], [`chmod go-w ${path}`, false]);
