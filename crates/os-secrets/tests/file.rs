@@ -87,7 +87,9 @@ fn encrypt(text: &str, path: &Path, args: &[&str]) {
 async fn a_damaged_file_never_gives_a_value() {
     let folder = Folder::new();
     let identity = x25519::Identity::generate();
-    set(&store(&folder.file(), text_of(&identity)), "name", "value").await.unwrap();
+    for value in ["before", "value"] {
+        set(&store(&folder.file(), text_of(&identity)), "name", value).await.unwrap();
+    }
     let whole = fs::read(folder.file()).unwrap();
     let read = async |bytes: &[u8]| {
         fs::write(folder.file(), bytes).unwrap();
@@ -108,6 +110,13 @@ async fn a_damaged_file_never_gives_a_value() {
             let error = read(&flipped).await.expect_err("a changed file is opened");
             let codes = [Code::InvalidData, Code::AuthFailed];
             assert!(codes.contains(&error.code()), "{at} {bit}: {error}");
+            let text = error.to_string();
+            assert!(text.contains("damaged") || text.contains("newer version"), "{at} {bit}: {text}");
+            assert!(
+                error.code() == Code::AuthFailed
+                    || text.ends_with("secrets.age.backup holds the previous version"),
+                "{at} {bit}: {text}"
+            );
         }
     }
     for length in 0..whole.len() {

@@ -21,7 +21,8 @@ use zeroize::Zeroizing;
 
 use super::stream::{self, NONCE};
 
-const INTRO: &[u8] = b"age-encryption.org/";
+/// The start of the first line. The number of the version follows.
+const INTRO: &[u8] = b"age-encryption.org/v";
 const VERSION: &[u8] = b"age-encryption.org/v1\n";
 const ARMOR: &[u8] = b"-----BEGIN AGE ENCRYPTED FILE-----";
 /// The scrypt work factor of new files, as a power of two. It takes about a second, as in the program `age`.
@@ -70,7 +71,7 @@ pub enum OpenError {
     WrongKey(&'static str),
 }
 
-const TRUNCATED: OpenError = OpenError::Damaged("is truncated");
+const TRUNCATED: OpenError = OpenError::Damaged("is truncated or damaged");
 const ALTERED: OpenError = OpenError::Damaged("is damaged: its content has changed since it was encrypted");
 
 /// The offset at which the payload's nonce ends, in the file as it is on the disk. The nonce changes with every write.
@@ -101,14 +102,7 @@ pub fn open(
     if file.is_empty() {
         return Err(OpenError::Damaged("is empty"));
     }
-    if !file.starts_with(INTRO) {
-        let is_start = VERSION.starts_with(file);
-        return Err(if is_start {
-            TRUNCATED
-        } else {
-            OpenError::Damaged("is not a file encrypted with age")
-        });
-    }
+    check_version(file)?;
     let end = match end_of_header(file) {
         Some(end) if end + NONCE <= file.len() => end,
         _ => return Err(TRUNCATED),
@@ -120,6 +114,22 @@ pub fn open(
     let (nonce, payload) = file[end..].split_first_chunk().expect("its length was checked");
     let plaintext = stream::open(&header.key, nonce, payload).ok_or(ALTERED)?;
     Ok((plaintext, header))
+}
+
+/// Checks the first line. Only that line tells a newer version from a damaged file.
+fn check_version(file: &[u8]) -> Result<(), OpenError> {
+    if file.starts_with(VERSION) {
+        return Ok(());
+    }
+    if VERSION.starts_with(file) {
+        return Err(TRUNCATED);
+    }
+    let Some(rest) = file.strip_prefix(INTRO) else {
+        return Err(OpenError::Damaged("is not a file encrypted with age, or its first line is damaged"));
+    };
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let is_version = rest.get(digits) == Some(&b'\n') && rest[0] != b'0';
+    Err(if is_version { OpenError::Damaged("is in the format of a newer version of age") } else { ALTERED })
 }
 
 /// Whether a file has a passphrase.
@@ -245,13 +255,12 @@ fn unlock_header(file: &[u8], end: usize, keys: &StoreKeys) -> Result<Header, Op
 
 fn open_error(error: DecryptError) -> OpenError {
     match error {
-        DecryptError::NoMatchingKeys => {
-            OpenError::WrongKey("it is encrypted for other recipients, and not for your identity")
-        }
+        DecryptError::NoMatchingKeys => OpenError::WrongKey(
+            "it is encrypted for other recipients, and not for your identity, or its header is damaged",
+        ),
         DecryptError::ExcessiveWork { .. } => {
             OpenError::Damaged("has a scrypt work factor that is too high to be accepted")
         }
-        DecryptError::UnknownFormat => OpenError::Damaged("is in the format of a newer version of age"),
         DecryptError::Io(_) => TRUNCATED,
         _ => ALTERED,
     }
@@ -325,4 +334,61 @@ fn copy_key(key: &FileKey) -> FileKey {
 /// Parses a recipient, `age1…`.
 pub fn parse_recipient(text: &str) -> Option<x25519::Recipient> {
     x25519::Recipient::from_str(text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Checks that every file that differs from a valid one in one bit is said to be damaged, or to be encrypted with
+    /// another key, or is opened as before.
+    fn check_flips(armored: bool, keys: &StoreKeys, recipient: &dyn age::Recipient, protection: Protection) {
+        let plaintext = b"{\"version\":1}";
+        let (header, mut file) = begin_file(&[recipient], protection).unwrap();
+        let nonce = *file.last_chunk().unwrap();
+        stream::seal(&header.key, &nonce, plaintext, &mut file);
+        if armored {
+            file = add_armor(&file).unwrap();
+        }
+        for bit in 0..file.len() * 8 {
+            let mut flipped = file.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            let reason = match open(&flipped, keys, None) {
+                Ok((opened, _)) => {
+                    assert_eq!(*opened, plaintext, "bit {bit}");
+                    continue;
+                }
+                Err(OpenError::WrongKey(_)) => continue,
+                Err(OpenError::Damaged(reason)) => reason,
+            };
+            let bare = if armored { remove_armor(&flipped).unwrap_or_default() } else { flipped };
+            let number = bare.strip_prefix(INTRO).and_then(|rest| rest.split(|byte| *byte == b'\n').next());
+            let number = number.and_then(|number| str::from_utf8(number).ok()?.parse::<u32>().ok());
+            let is_newer = number.is_some_and(|number| number > 1);
+            assert_eq!(reason.contains("newer version"), is_newer, "bit {bit}: {reason}");
+            assert!(
+                is_newer || reason.contains("damaged") || reason.contains("work factor"),
+                "bit {bit}: {reason}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_file_with_a_flipped_bit_is_damaged_and_not_of_a_newer_version() {
+        let identity = x25519::Identity::generate();
+        let public = identity.to_public();
+        let keys = StoreKeys::Identities(vec![identity]);
+        for armored in [false, true] {
+            let protection = Protection::Recipients { own: public.clone(), count: 1, all_known: true };
+            check_flips(armored, &keys, &public, protection);
+        }
+    }
+
+    #[test]
+    fn a_file_with_a_passphrase_and_a_flipped_bit_is_damaged_and_not_of_a_newer_version() {
+        let passphrase = SecretString::from("correct horse");
+        let mut recipient = scrypt::Recipient::new(passphrase.clone());
+        recipient.set_work_factor(2);
+        check_flips(false, &StoreKeys::Passphrase(passphrase), &recipient, Protection::Passphrase);
+    }
 }
