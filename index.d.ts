@@ -323,7 +323,7 @@ declare namespace osSecrets {
 
     /**
      * The identity that decrypts the file: an X25519 identity from `age-keygen` or `npx os-secrets init`, as its
-     * text or the path of its file. If neither this nor `passphrase` is given, the first of these is used:
+     * text or the path of its file or pipe. If neither this nor `passphrase` is given, the first of these is used:
      *
      * 1. `OS_SECRETS_IDENTITY` (text or path)
      * 2. `OS_SECRETS_PASSPHRASE`

@@ -520,7 +520,10 @@ function makeAbsolute(path) {
 
 /** Makes an identity absolute if it is a path. The text of an identity stays as it is. */
 function makeIdentityAbsolute(identity) {
-  const isPath = identity !== undefined && !/AGE-SECRET-KEY-1|\n/i.test(identity);
+  const isPath =
+    identity !== undefined &&
+    !/AGE-SECRET-KEY-1|^\s*AGE-SECRET-KEY-|\n/i.test(identity) &&
+    !/^\s*AGE-PLUGIN-/.test(identity);
   return isPath ? makeAbsolute(identity) : identity;
 }
 

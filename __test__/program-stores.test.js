@@ -116,6 +116,14 @@ for (const way of Object.keys(ways)) {
       assert.equal(await readOutput([...store, "get", "name"], { env }), "second\n");
       await expectFailure([...store, "rekey", "--remove", own], 1, /the identity in use/);
       await expectFailure([...store, "rekey", "--add", "age1nonsense"], 2, /a recipient starts with age1/);
+      for (const [recipient, why] of [
+        ["age1pq1qqqq", /a post-quantum recipient \(age1pq1…\) cannot be used; give an X25519 recipient/],
+        ["age1yubikey1qqqq", /a recipient of an age plugin/],
+        ["ssh-ed25519 AAAA", /an SSH key cannot be used/],
+        [other.text.split("\n").at(-2), /an identity, which is the private key and must stay secret/],
+      ]) {
+        await expectFailure([...store, "rekey", "--add", recipient], 2, why);
+      }
       assert.equal(await readOutput([...store, "rekey", "--remove", own], { env }), `${other.recipient}\n`);
       assert.throws(() => decryptFile(file, identity));
       await expectFailure([...store, "get", "name"], 1, /encrypted for other recipients/);

@@ -1,6 +1,7 @@
 // The settings in the environment and the options of openStore, and their errors.
 
 const assert = require("node:assert/strict");
+const { execFileSync } = require("node:child_process");
 const {
   chmodSync,
   existsSync,
@@ -230,6 +231,46 @@ describe("what unlocks the encrypted file", () => {
     }
   });
 
+  it("is those identities of a file that can be used, also in UTF-16", async (t) => {
+    const { run, identity, session } = await prepareSession(t);
+    await run(`await secrets.set("s", "n", "value");`, {
+      OS_SECRETS_PROVIDER: "file",
+      OS_SECRETS_IDENTITY: identity.path,
+    });
+    const path = join(session.directory, "several");
+    const others = "AGE-SECRET-KEY-PQ-1QQQQ\nAGE-PLUGIN-YUBIKEY-1QQQQ\n";
+    for (const text of [
+      `${others}${identity.text}`,
+      // As `age-keygen > identity` makes it in Windows PowerShell.
+      Buffer.from(`\ufeff${identity.text.replaceAll("\n", "\r\n")}`, "utf16le"),
+    ]) {
+      writeFileSync(path, text, { mode: 0o600 });
+      assert.equal(await run(read, { OS_SECRETS_IDENTITY: path }), '"value"\n');
+    }
+    // If the file is for another identity, one of the unusable lines may be the right one.
+    writeFileSync(path, `${others}${writeIdentity(session.directory, "wrong").text}`, { mode: 0o600 });
+    assert.match(
+      await run(read, { OS_SECRETS_IDENTITY: path }),
+      /^ERR_SECRETS_AUTH_FAILED: .*OS_SECRETS_IDENTITY has also a post-quantum identity .* in line 1/,
+    );
+  });
+
+  it("is an identity from a pipe, which all stores of the process share", linuxOnly("named pipes"), async (t) => {
+    const { run, identity, session } = await prepareSession(t);
+    const set = `await secrets.set("s", "n", "value");`;
+    await run(set, { OS_SECRETS_PROVIDER: "file", OS_SECRETS_IDENTITY: identity.path });
+    const shell = (source) => {
+      const script = `OS_SECRETS_IDENTITY=<(cat ${identity.path}) "$@"`;
+      return run(source, {}, ["bash", "-c", script, "bash", ...node]);
+    };
+    assert.equal(await shell(`${read} ${read}`), '"value"\n"value"\n');
+    const fifo = join(session.directory, "fifo");
+    execFileSync("mkfifo", ["-m", "600", fifo]);
+    const writer = session.run("/bin/sh", ["-c", `cat ${identity.path} >${fifo}`]);
+    assert.equal(await run(read, { OS_SECRETS_IDENTITY: fifo }), '"value"\n');
+    await writer;
+  });
+
   it("is an identity that systemd or a container gives", linuxOnly("file modes"), async (t) => {
     const { run, identity, session } = await prepareSession(t);
     const env = { OS_SECRETS_IDENTITY: identity.path };
@@ -314,6 +355,11 @@ describe("what unlocks the encrypted file", () => {
         { OS_SECRETS_IDENTITY: `${secret}X` },
         /OS_SECRETS_IDENTITY has something in line 1 that is not an identity/,
       ],
+      [
+        { OS_SECRETS_IDENTITY: "AGE-SECRET-KEY-PQ-1QQQQ" },
+        /OS_SECRETS_IDENTITY has a post-quantum identity .* which os-secrets cannot use\. Use an X25519/,
+      ],
+      [{ OS_SECRETS_IDENTITY: "AGE-PLUGIN-YUBIKEY-1QQQQ" }, /has an identity of an age plugin/],
       [{ OS_SECRETS_IDENTITY: file("empty", "# nothing\n", 0o600) }, /contains no identity/],
       [{ OS_SECRETS_IDENTITY: session.directory }, isWindows ? /OS_SECRETS_IDENTITY/ : /not a regular file/],
       ...(isWindows ? [] : ofLinux),

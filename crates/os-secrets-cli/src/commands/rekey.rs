@@ -1,7 +1,10 @@
 //! `rekey`: changes who can read the encrypted file.
 
 use crate::{context::Context, failure::Failure, selected_store::SelectedStore};
-use os_secrets::{executor::block_on, store::file::parse_recipient};
+use os_secrets::{
+    executor::block_on,
+    store::file::{parse_recipient, unsupported_recipient},
+};
 
 pub fn rekey(context: &Context, add: &[String], remove: &[String]) -> Result<(), Failure> {
     context.reject_scope("rekey")?;
@@ -15,7 +18,12 @@ pub fn rekey(context: &Context, add: &[String], remove: &[String]) -> Result<(),
     let parse = |texts: &[String]| {
         let recipients = texts.iter().map(|text| {
             let invalid = || {
-                Failure::Usage("not a whole recipient; a recipient starts with age1 and is 62 long".into())
+                Failure::Usage(match unsupported_recipient(text) {
+                    Some(kind) => format!(
+                        "{kind} cannot be used; give an X25519 recipient (age1…, 62 long), as `secrets init` prints it"
+                    ),
+                    None => "not a whole recipient; a recipient starts with age1 and is 62 long".into(),
+                })
             };
             parse_recipient(text).ok_or_else(invalid)
         });

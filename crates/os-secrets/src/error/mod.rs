@@ -302,7 +302,7 @@ pub enum Error {
         /// The file.
         path: PathBuf,
         /// Why not.
-        reason: &'static str,
+        reason: Cow<'static, str>,
     },
 
     /// A credential helper failed.

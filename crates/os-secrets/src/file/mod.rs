@@ -31,7 +31,9 @@ mod os;
 mod os;
 mod writers;
 
-pub use os::{canonical, check_private, identity, make_directory, path_of, shell_word, writable_by_others};
+pub use os::{
+    canonical, check_private, identity, is_pipe, make_directory, path_of, shell_word, writable_by_others,
+};
 pub(crate) use os::{fingerprint, has_no_links, open, own_identity, read_start, remove, rename};
 pub use writers::{check_link, read_trusted};
 

@@ -6,7 +6,7 @@ use std::{
     io,
     os::unix::{
         ffi::OsStrExt,
-        fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown},
+        fs::{DirBuilderExt, FileExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown},
     },
     path::{Path, PathBuf},
     time::Instant,
@@ -97,6 +97,11 @@ pub fn remove(path: &Path) -> io::Result<()> {
 /// well, and causes an error when it is written to.
 pub fn is_special(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|found| !found.is_file() && !found.is_symlink())
+}
+
+/// Whether a file is a pipe, such as `<(…)` of a shell.
+pub fn is_pipe(metadata: &Metadata) -> bool {
+    metadata.file_type().is_fifo()
 }
 
 /// Opens a file for reading. A symbolic link is an error.

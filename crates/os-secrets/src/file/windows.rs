@@ -160,6 +160,11 @@ pub fn is_special(path: &Path) -> bool {
     }
 }
 
+/// Whether a file is a pipe. The metadata of a pipe cannot be read on Windows.
+pub fn is_pipe(_: &Metadata) -> bool {
+    false
+}
+
 /// Opens a file for reading. Fails for a symbolic link.
 pub fn open(path: &Path) -> io::Result<File> {
     // This examines the path and not an opened file. If a file were opened without following links, the system would

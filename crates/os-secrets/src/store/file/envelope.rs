@@ -33,7 +33,12 @@ const MAX_WORK: u8 = 22;
 /// The keys that open the file.
 pub enum StoreKeys {
     /// Identities. New files are encrypted for the first one.
-    Identities(Vec<x25519::Identity>),
+    Identities {
+        /// The identities: at least one.
+        usable: Vec<x25519::Identity>,
+        /// A sentence that says which other identities were named and cannot be used.
+        unusable: Option<String>,
+    },
     /// A passphrase.
     Passphrase(SecretString),
 }
@@ -163,10 +168,10 @@ pub fn seal(
             recipient.set_work_factor(WORK);
             begin_file(&[&recipient], Protection::Passphrase)?
         }
-        (StoreKeys::Identities(identities), _) => {
+        (StoreKeys::Identities { usable, .. }, _) => {
             let own = match replaced.map(|header| &header.protection) {
                 Some(Protection::Recipients { own, .. }) => own.clone(),
-                _ => identities[0].to_public(),
+                _ => usable[0].to_public(),
             };
             let wraps: Vec<_> = recipients.iter().map(|recipient| recipient as &dyn age::Recipient).collect();
             let protection = Protection::Recipients { own, count: recipients.len(), all_known: true };
@@ -204,9 +209,9 @@ fn unlock_header(file: &[u8], end: usize, keys: &StoreKeys) -> Result<Header, Op
     let types = recipient_types(&file[..end]);
     let decryptor = Decryptor::new_buffered(file).map_err(open_error)?;
     let (identities, is_passphrase): (Vec<Box<dyn age::Identity>>, _) = match keys {
-        StoreKeys::Identities(identities) => {
+        StoreKeys::Identities { usable, .. } => {
             let boxed = |identity: &x25519::Identity| Box::new(identity.clone()) as Box<dyn age::Identity>;
-            (identities.iter().map(boxed).collect(), false)
+            (usable.iter().map(boxed).collect(), false)
         }
         StoreKeys::Passphrase(passphrase) => {
             let mut identity = scrypt::Identity::new(passphrase.clone());
@@ -242,8 +247,8 @@ fn unlock_header(file: &[u8], end: usize, keys: &StoreKeys) -> Result<Header, Op
     let (index, key) = found.ok_or(ALTERED)?;
     let protection = match keys {
         StoreKeys::Passphrase(_) => Protection::Passphrase,
-        StoreKeys::Identities(identities) => Protection::Recipients {
-            own: identities[index].to_public(),
+        StoreKeys::Identities { usable, .. } => Protection::Recipients {
+            own: usable[index].to_public(),
             // A stanza of a type with this ending belongs to no recipient. Writers add it so that readers do not reject
             // types that they do not know.
             count: types.iter().filter(|kind| !kind.ends_with("-grease")).count(),
@@ -377,7 +382,7 @@ mod tests {
     fn a_file_with_a_flipped_bit_is_damaged_and_not_of_a_newer_version() {
         let identity = x25519::Identity::generate();
         let public = identity.to_public();
-        let keys = StoreKeys::Identities(vec![identity]);
+        let keys = StoreKeys::Identities { usable: vec![identity], unusable: None };
         for armored in [false, true] {
             let protection = Protection::Recipients { own: public.clone(), count: 1, all_known: true };
             check_flips(armored, &keys, &public, protection);

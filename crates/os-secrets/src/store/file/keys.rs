@@ -1,10 +1,9 @@
 //! What unlocks the store: identities and passphrases, and the places that they come from.
 
 use std::{
-    fs::File,
-    io::{self, Read},
+    io,
     path::{Path, PathBuf},
-    str::FromStr,
+    sync::{Arc, Mutex},
 };
 
 use age::{
@@ -13,12 +12,16 @@ use age::{
 };
 use zeroize::Zeroizing;
 
-use super::envelope::StoreKeys;
+use super::{
+    envelope::StoreKeys,
+    identities::{SECRET_KEY, is_identity, parse_identities, read_identity},
+};
 use crate::{
     credential::Secret,
     environment::{Variables, absolute_path, configuration_directory},
     error::Error,
-    file::{path_of, writable_by_others},
+    file::{is_pipe, path_of},
+    sync::lock,
     wiped::WipedBuffer,
 };
 
@@ -26,10 +29,6 @@ use crate::{
 const PROVIDED: &str = "os-secrets.identity";
 /// The directory with the secrets of a container.
 const CONTAINER: &str = "/run/secrets";
-/// The start of every secret key.
-const SECRET_KEY: &str = "AGE-SECRET-KEY-1";
-/// The maximum size of an identity's file, in bytes.
-const MAX_IDENTITY: u64 = 1 << 20;
 
 /// What unlocks a store, as the program or the user names it.
 #[derive(Clone, Debug)]
@@ -49,6 +48,9 @@ pub struct KeySettings {
     credentials: Option<PathBuf>,
     /// The file in which `secrets init` creates an identity.
     own: Option<PathBuf>,
+    /// What was read from the pipe that the environment names, if it names one. A pipe can be read only once, and
+    /// several stores may need its identity.
+    piped: Arc<Mutex<Option<Secret>>>,
 }
 
 /// The place that the key in use comes from.
@@ -78,6 +80,7 @@ impl KeySettings {
             passphrase: secret("OS_SECRETS_PASSPHRASE"),
             credentials: variables.directory("CREDENTIALS_DIRECTORY"),
             own: default_identity_path(variables),
+            piped: Arc::default(),
         }
     }
 
@@ -139,6 +142,76 @@ impl KeySettings {
         }
         Ok(None)
     }
+
+    /// Reads the keys.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidSetting`], which names `source`.
+    pub fn read_keys(&self, unlock: &Unlock, source: &KeySource) -> Result<StoreKeys, Error> {
+        let invalid = |setting: &str, reason: String| Error::InvalidSetting(format!("{setting} {reason}"));
+        match unlock {
+            Unlock::Passphrase(passphrase) => {
+                let setting = match source {
+                    KeySource::Variable(name) => name,
+                    _ => "The option passphrase",
+                };
+                match str::from_utf8(passphrase.expose()) {
+                    Ok("") => Err(invalid(setting, "is empty".into())),
+                    Ok(text) => Ok(StoreKeys::Passphrase(SecretString::from(text))),
+                    Err(_) => Err(invalid(setting, "is not UTF-8 text".into())),
+                }
+            }
+            Unlock::Identity(named) => {
+                let setting = match source {
+                    KeySource::Variable(name) => (*name).to_owned(),
+                    KeySource::File(path) | KeySource::Own(path) => path.display().to_string(),
+                    KeySource::Given => "The option identity".into(),
+                };
+                let read;
+                let text = match path_in(named.expose()) {
+                    None => named.expose(),
+                    Some(path) => {
+                        read = self.read_identity(&path, source).map_err(|reason| match source {
+                            KeySource::File(_) | KeySource::Own(_) => invalid(&setting, reason),
+                            // If it is not known whether the file exists, the setting is taken for a path.
+                            _ if path.try_exists().unwrap_or(true) => {
+                                invalid(&setting, format!("names {}, which {reason}", path.display()))
+                            }
+                            // The text is not shown: it may be a truncated identity, or a passphrase.
+                            _ => invalid(
+                                &setting,
+                                format!(
+                                    "is neither an identity ({SECRET_KEY}…) nor the path of a file that exists"
+                                ),
+                            ),
+                        })?;
+                        read.expose()
+                    }
+                };
+                let identities = parse_identities(text).map_err(|reason| invalid(&setting, reason))?;
+                let unusable = identities.unusable.map(|problems| format!("{setting} has also {problems}"));
+                Ok(StoreKeys::Identities { usable: identities.usable, unusable })
+            }
+        }
+    }
+
+    /// Reads an identity from its file or pipe.
+    fn read_identity(&self, path: &Path, source: &KeySource) -> Result<Secret, String> {
+        let read = || {
+            let mut text = read_identity(path, matches!(source, KeySource::Own(_)))?;
+            Ok(Secret::new(std::mem::take(&mut *text)))
+        };
+        let is_pipe = std::fs::metadata(path).is_ok_and(|found| is_pipe(&found));
+        if !is_pipe || !matches!(source, KeySource::Variable(_)) {
+            return read();
+        }
+        let mut piped = lock(&self.piped);
+        match &*piped {
+            Some(text) => Ok(text.clone()),
+            None => Ok(piped.insert(read()?).clone()),
+        }
+    }
 }
 
 /// Whether the user may be asked for a passphrase, because neither the program nor the environment names a key.
@@ -175,103 +248,9 @@ impl Unlock {
             Self::Passphrase(_) => None,
         }
     }
-
-    /// Reads the keys.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidSetting`], which names `source`.
-    pub fn read_keys(&self, source: &KeySource) -> Result<StoreKeys, Error> {
-        let invalid = |setting: &str, reason: String| Error::InvalidSetting(format!("{setting} {reason}"));
-        match self {
-            Self::Passphrase(passphrase) => {
-                let setting = match source {
-                    KeySource::Variable(name) => name,
-                    _ => "The option passphrase",
-                };
-                match str::from_utf8(passphrase.expose()) {
-                    Ok("") => Err(invalid(setting, "is empty".into())),
-                    Ok(text) => Ok(StoreKeys::Passphrase(SecretString::from(text))),
-                    Err(_) => Err(invalid(setting, "is not UTF-8 text".into())),
-                }
-            }
-            Self::Identity(named) => {
-                let setting = match source {
-                    KeySource::Variable(name) => (*name).to_owned(),
-                    KeySource::File(path) | KeySource::Own(path) => path.display().to_string(),
-                    KeySource::Given => "The option identity".into(),
-                };
-                let read;
-                let text = match path_in(named.expose()) {
-                    None => named.expose(),
-                    Some(path) => {
-                        let strict = matches!(source, KeySource::Own(_));
-                        read = read_identity(&path, strict).map_err(|reason| match source {
-                            KeySource::File(_) | KeySource::Own(_) => invalid(&setting, reason),
-                            // If it is not known whether the file exists, the setting is taken for a path.
-                            _ if path.try_exists().unwrap_or(true) => {
-                                invalid(&setting, format!("names {}, which {reason}", path.display()))
-                            }
-                            // The text is not shown: it may be a truncated identity, or a passphrase.
-                            _ => invalid(
-                                &setting,
-                                format!(
-                                    "is neither an identity ({SECRET_KEY}…) nor the path of a file that exists"
-                                ),
-                            ),
-                        })?;
-                        &*read
-                    }
-                };
-                parse_identities(text).map(StoreKeys::Identities).map_err(|reason| invalid(&setting, reason))
-            }
-        }
-    }
 }
 
 /// The path in a text that names an identity; `None` if the text is the identity itself.
 fn path_in(named: &[u8]) -> Option<PathBuf> {
-    let is_text =
-        named.windows(SECRET_KEY.len()).any(|part| part.eq_ignore_ascii_case(SECRET_KEY.as_bytes()));
-    if is_text || named.contains(&b'\n') {
-        return None;
-    }
-    Some(path_of(named))
-}
-
-/// Reads the file of an identity. It may be a symbolic link, as with Kubernetes, and unless `strict` every user may
-/// read it, as with Docker. But nobody else may write it: they could make us encrypt for an identity of theirs.
-fn read_identity(path: &Path, strict: bool) -> Result<Zeroizing<Vec<u8>>, String> {
-    let fail = |error: io::Error| format!("cannot be read: {error}");
-    let metadata = std::fs::metadata(path).map_err(fail)?;
-    if !metadata.is_file() {
-        return Err("is not a regular file. Give the text of the identity instead".into());
-    }
-    if let Some(why) = writable_by_others(path, &metadata, strict) {
-        return Err(why);
-    }
-    if metadata.len() > MAX_IDENTITY {
-        return Err("is too large to be an identity".into());
-    }
-    let mut text = WipedBuffer::default();
-    text.read_to_end(File::open(path).map_err(fail)?.take(MAX_IDENTITY)).map_err(fail)?;
-    Ok(text.into_bytes())
-}
-
-/// Parses identities: one per line, and comments.
-fn parse_identities(text: &[u8]) -> Result<Vec<x25519::Identity>, String> {
-    let text = str::from_utf8(text).map_err(|_| "is not UTF-8 text")?.trim_start_matches('\u{feff}');
-    let lines = text.lines().map(str::trim).enumerate();
-    let identities =
-        lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#')).map(|(index, line)| {
-            x25519::Identity::from_str(line).map_err(|_| {
-                format!("has something in line {} that is not an identity ({SECRET_KEY}…)", index + 1)
-            })
-        });
-    let identities: Vec<_> = identities.collect::<Result<_, _>>()?;
-    if identities.is_empty() {
-        Err(format!("contains no identity ({SECRET_KEY}…)"))
-    } else {
-        Ok(identities)
-    }
+    (!is_identity(named)).then(|| path_of(named))
 }

@@ -55,10 +55,10 @@ pub fn diagnose(vault: &Vault, can_ask: bool) -> Result<FileDiagnosis, Error> {
 
 fn list_recipients(vault: &Vault) -> Result<Vec<String>, Error> {
     let keys = vault.read_keys(false)?;
-    let StoreKeys::Identities(identities) = &*keys else { return Ok(Vec::new()) };
+    let StoreKeys::Identities { usable, .. } = &*keys else { return Ok(Vec::new()) };
     let contents = vault.read_contents(&keys)?;
     let payload = vault.parse_valid_payload(&contents)?;
-    let recipients = vault.current_recipients(&payload, &contents, &identities[0])?;
+    let recipients = vault.current_recipients(&payload, &contents, &usable[0])?;
     Ok(recipients.iter().map(ToString::to_string).collect())
 }
 

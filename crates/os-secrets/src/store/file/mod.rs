@@ -4,7 +4,8 @@
 //! |---|---|
 //! | this one | [`FileStore`]: get, set, delete, has and list |
 //! | `options.rs` | which file a store uses, and what unlocks it |
-//! | `keys.rs` | identities and passphrases, and the places that they come from |
+//! | `keys.rs` | what unlocks the file, and the places that it comes from |
+//! | `identities.rs` | the text of an identity: reading its file or pipe, and parsing it |
 //! | `queue.rs` | changes that wait, so that one write makes many of them |
 //! | `manage.rs` | examining the file, and changing its recipients |
 //! | `vault.rs` | the file with its keys: reading and writing its credentials |
@@ -32,6 +33,7 @@ use crate::{
 
 mod entries;
 mod envelope;
+mod identities;
 pub mod keys;
 mod manage;
 mod options;
@@ -42,6 +44,7 @@ mod stream;
 mod vault;
 
 pub use envelope::parse_recipient;
+pub use identities::unsupported_recipient;
 pub use manage::FileDiagnosis;
 pub use options::{AskPassphrase, Defaults, FileOptions};
 use queue::Queue;

@@ -9,7 +9,7 @@ use age::x25519;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use zeroize::Zeroizing;
 
-use super::envelope::parse_recipient;
+use super::{envelope::parse_recipient, identities::unsupported_recipient};
 use crate::{
     credential::{Key, Secret, is_valid_part},
     error::Error,
@@ -48,11 +48,17 @@ impl<'a> Payload<'a> {
     /// The recipients that the payload lists, each once.
     pub fn recipients(&self) -> Result<Vec<x25519::Recipient>, Error> {
         let Some(listed) = self.document.field(RECIPIENTS) else { return Ok(Vec::new()) };
-        let invalid =
-            || self.document.error("has something under \"recipients\" that is not a recipient (age1…)");
-        let texts = listed.texts().ok_or_else(invalid)?;
-        let mut recipients: Vec<_> =
-            texts.iter().map(|text| parse_recipient(text).ok_or_else(invalid)).collect::<Result<_, _>>()?;
+        let invalid = |text: &str| {
+            self.document.error(&match unsupported_recipient(text) {
+                Some(kind) => format!("has {kind} under \"recipients\", for which os-secrets cannot encrypt"),
+                None => "has something under \"recipients\" that is not a recipient (age1…)".into(),
+            })
+        };
+        let texts = listed.texts().ok_or_else(|| invalid(""))?;
+        let mut recipients: Vec<_> = texts
+            .iter()
+            .map(|text| parse_recipient(text).ok_or_else(|| invalid(text)))
+            .collect::<Result<_, _>>()?;
         let mut seen = HashSet::new();
         recipients.retain(|recipient: &x25519::Recipient| seen.insert(recipient.clone()));
         Ok(recipients)

@@ -118,8 +118,10 @@ impl Vault {
         if let Some(keys) = &*known {
             return keys.clone();
         }
-        let found =
-            self.find_key(writes).and_then(|(unlock, source)| unlock.read_keys(&source)).map(Arc::new);
+        let found = self
+            .find_key(writes)
+            .and_then(|(unlock, source)| self.defaults.keys.read_keys(&unlock, &source))
+            .map(Arc::new);
         if matches!(found, Ok(_) | Err(Error::NoPassphrase(_))) {
             *known = Some(found.clone());
         }
@@ -221,6 +223,12 @@ impl Vault {
                 if let Some(end) = envelope::end_of_nonce(bytes) {
                     *last_unlock = Some(LastUnlock::WrongKey(bytes[..end].to_vec(), reason));
                 }
+                let reason = match keys {
+                    StoreKeys::Identities { unusable: Some(unusable), .. } => {
+                        format!("{reason}. {unusable}").into()
+                    }
+                    _ => reason.into(),
+                };
                 Error::WrongKey { path: path.clone(), reason }
             }
         })?;
@@ -252,9 +260,9 @@ impl Vault {
         let file = self.file()?;
         let recipients = match (keys, recipients) {
             (StoreKeys::Passphrase(_), _) => Vec::new(),
-            (StoreKeys::Identities(_), Some(recipients)) => recipients,
-            (StoreKeys::Identities(identities), None) => {
-                self.current_recipients(&payload, contents, &identities[0])?
+            (StoreKeys::Identities { .. }, Some(recipients)) => recipients,
+            (StoreKeys::Identities { usable, .. }, None) => {
+                self.current_recipients(&payload, contents, &usable[0])?
             }
         };
         payload.set_recipients(&recipients);
