@@ -96,7 +96,7 @@ for (const way of Object.keys(ways)) {
     });
 
     it("changes who can read a file", async (t) => {
-      const { session, readOutput, expectFailure, file, identity } = await prepareSession(t);
+      const { session, runSecrets, readOutput, expectFailure, file, identity } = await prepareSession(t);
       const own = (await readOutput(["init"])).trim();
       const other = makeIdentity();
       const path = join(session.directory, "other");
@@ -124,7 +124,10 @@ for (const way of Object.keys(ways)) {
       ]) {
         await expectFailure([...store, "rekey", "--add", recipient], 2, why);
       }
-      assert.equal(await readOutput([...store, "rekey", "--remove", own], { env }), `${other.recipient}\n`);
+      const removed = await runSecrets([...store, "rekey", "--remove", own], { env });
+      assert.deepEqual([removed.code, removed.stdout], [0, `${other.recipient}\n`]);
+      assert.match(removed.stderr, /^secrets: no backup of the file is left.* They keep what they have read/m);
+      assert.ok(!existsSync(`${file}.backup`));
       assert.throws(() => decryptFile(file, identity));
       await expectFailure([...store, "get", "name"], 1, /encrypted for other recipients/);
     });

@@ -393,6 +393,55 @@ async fn who_can_read_a_file_still_can_when_it_is_written() {
 }
 
 #[tokio::test]
+#[cfg(unix)]
+async fn no_copy_beside_the_file_can_be_opened_by_a_removed_recipient() {
+    let folder = Folder::new();
+    let [alice, bob] = [(); 2].map(|()| x25519::Identity::generate());
+    let of = |identity: &x25519::Identity| store(&folder.file(), text_of(identity));
+    let to = |identity: &x25519::Identity| parse_recipient(&identity.to_public().to_string()).unwrap();
+    set(&of(&alice), "name", "value").await.unwrap();
+    of(&alice).rekey(vec![to(&bob)], vec![]).await.unwrap();
+    for value in ["one", "two"] {
+        set(&of(&alice), "name", value).await.unwrap();
+    }
+    let backup = folder.0.join("secrets.age.backup");
+    assert_eq!(get(&store(&backup, text_of(&bob)), "name").await, Ok(Some(secret("one"))));
+    // Killed writers leave these.
+    for left in [".secrets.age.os-secrets.tmp", ".secrets.age.os-secrets.backup"] {
+        fs::copy(&backup, folder.0.join(left)).unwrap();
+    }
+    of(&alice).rekey(vec![], vec![to(&bob)]).await.unwrap();
+    let names = || {
+        let mut names: Vec<_> =
+            fs::read_dir(&folder.0).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names(), ["secrets.age"]);
+    set(&of(&alice), "name", "three").await.unwrap();
+    assert_eq!(names(), ["secrets.age", "secrets.age.backup"]);
+    for name in names() {
+        let path = folder.0.join(name);
+        assert_eq!(get(&store(&path, text_of(&bob)), "name").await.unwrap_err().code(), Code::AuthFailed);
+        assert!(get(&store(&path, text_of(&alice)), "name").await.unwrap().is_some());
+    }
+    // If the backup cannot be removed, the recipients stay as they are.
+    fs::remove_file(&backup).unwrap();
+    fs::create_dir(&backup).unwrap();
+    of(&alice).rekey(vec![to(&bob)], vec![]).await.unwrap_err();
+    fs::remove_dir(&backup).unwrap();
+    of(&alice).rekey(vec![to(&bob)], vec![]).await.unwrap();
+    fs::remove_file(&backup).unwrap();
+    fs::create_dir(&backup).unwrap();
+    let error = of(&alice).rekey(vec![], vec![to(&bob)]).await.unwrap_err().to_string();
+    assert!(
+        error.contains("secrets.age.backup, which removed recipients can read, cannot be removed"),
+        "{error}"
+    );
+    assert_eq!(get(&of(&bob), "name").await, Ok(Some(secret("three"))));
+}
+
+#[tokio::test]
 async fn a_passphrase_is_worked_out_once() {
     let folder = Folder::new();
     let open = || store(&folder.file(), Unlock::Passphrase(secret("correct horse")));

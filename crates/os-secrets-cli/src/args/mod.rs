@@ -174,7 +174,7 @@ pub enum Command {
         /// Let this recipient (age1…) read the file
         #[arg(long, value_name = "RECIPIENT")]
         add: Vec<String>,
-        /// Keep this recipient from reading future versions of the file
+        /// Keep this recipient from reading future versions of the file. They keep what they have read
         #[arg(long, value_name = "RECIPIENT")]
         remove: Vec<String>,
     },

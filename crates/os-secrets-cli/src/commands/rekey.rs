@@ -30,7 +30,14 @@ pub fn rekey(context: &Context, add: &[String], remove: &[String]) -> Result<(),
         recipients.collect::<Result<Vec<_>, _>>()
     };
     let (add, remove) = (parse(add)?, parse(remove)?);
+    let removes = !remove.is_empty();
     let recipients = block_on(async move { store.rekey(add, remove).await })??;
+    if removes {
+        context.note(
+            "no backup of the file is left, because the removed recipients could open it. They keep what they have \
+             read, and can open every older copy of the file, such as those in git. Store new values for its secrets",
+        );
+    }
     let text: String = recipients.iter().map(|recipient| format!("{recipient}\n")).collect();
     context.output.write(text.as_bytes())
 }

@@ -7,7 +7,7 @@ use age::x25519;
 use super::{
     envelope::{self, Protection, StoreKeys},
     keys::KeySource,
-    vault::Vault,
+    vault::{Recipients, Vault},
 };
 use crate::{error::Error, file::LockedDirectory};
 
@@ -62,7 +62,8 @@ fn list_recipients(vault: &Vault) -> Result<Vec<String>, Error> {
     Ok(recipients.iter().map(ToString::to_string).collect())
 }
 
-/// Adds and removes recipients, and returns those that the file has then.
+/// Adds and removes recipients, and returns those that the file has then. If it removes any, no backup is left that they
+/// could open.
 pub fn rekey(
     vault: &Vault,
     add: &[x25519::Recipient],
@@ -112,7 +113,8 @@ pub fn rekey(
     recipients.retain(|recipient| !remove.contains(recipient));
     let texts = recipients.iter().map(ToString::to_string).collect();
     if recipients != listed {
-        vault.write(&directory, &keys, payload, &contents, Some(recipients))?;
+        let recipients = Recipients::New { recipients, removes: !remove.is_empty() };
+        vault.write(&directory, &keys, payload, &contents, recipients)?;
     }
     Ok(texts)
 }

@@ -94,7 +94,8 @@ impl FileStore {
         self.reading.run(move || manage::diagnose(&silent, can_ask)).await
     }
 
-    /// Adds and removes recipients of the file, and returns those that it has then.
+    /// Adds and removes recipients of the file, and returns those that it has then. If it removes any, it also removes
+    /// the backup, which they could open. They keep what they have read.
     ///
     /// # Errors
     ///

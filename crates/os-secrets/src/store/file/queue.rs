@@ -11,7 +11,10 @@ use std::{
 
 use tokio::{sync::oneshot, time::sleep};
 
-use super::{envelope::StoreKeys, vault::Vault};
+use super::{
+    envelope::StoreKeys,
+    vault::{Recipients, Vault},
+};
 use crate::{
     credential::{Key, Secret},
     error::Error,
@@ -159,7 +162,7 @@ impl Queue {
         let existed: Vec<bool> =
             applied.collect::<Result<_, _>>().map_err(|error| vault.payload_error(error))?;
         if changes.iter().zip(&existed).any(|(change, existed)| change.value.is_some() || *existed) {
-            vault.write(directory, keys, payload, &contents, None)?;
+            vault.write(directory, keys, payload, &contents, Recipients::AsBefore)?;
         }
         Ok(existed)
     }

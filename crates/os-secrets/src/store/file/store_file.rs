@@ -51,6 +51,17 @@ impl OpenFile {
     }
 }
 
+/// What happens to the version of the file that is replaced.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Before {
+    /// There is none.
+    Nothing,
+    /// It is kept as the backup.
+    Kept,
+    /// It is dropped, and the backup that was there with it, because somebody must not read them any more.
+    Dropped,
+}
+
 /// The file of a store, which need not exist.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StoreFile {
@@ -88,15 +99,33 @@ impl StoreFile {
         self.has_directory().map(drop)
     }
 
-    /// Replaces the file. If `keeps_backup`, the version before is kept as [`backup`](Self::backup).
-    pub fn replace(
-        &self,
-        directory: &LockedDirectory,
-        bytes: &[u8],
-        keeps_backup: bool,
-    ) -> Result<(), Error> {
-        let keep_backup = || if keeps_backup { self.make_backup() } else { Ok(()) };
-        directory.replace_after(&self.path, bytes, Access::Private, keep_backup)
+    /// Writes the file, or replaces it.
+    pub fn replace(&self, directory: &LockedDirectory, bytes: &[u8], before: Before) -> Result<(), Error> {
+        let last = || match before {
+            Before::Nothing => Ok(()),
+            Before::Kept => self.make_backup(),
+            Before::Dropped => self.remove_backups(),
+        };
+        directory.replace_after(&self.path, bytes, Access::Private, last)
+    }
+
+    /// Removes the backup, and one that a killed writer has not finished.
+    fn remove_backups(&self) -> io::Result<()> {
+        for backup in [file::hidden(&self.path, "backup")?, self.backup()] {
+            match file::remove(&backup) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(io::Error::new(
+                        error.kind(),
+                        format!(
+                            "{}, which removed recipients can read, cannot be removed: {error}",
+                            backup.display()
+                        ),
+                    ));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// Gives the present file a second name, which it keeps when it is replaced.

@@ -16,7 +16,7 @@ use super::{
     keys::{self, KeySource, Unlock},
     options::{AskPassphrase, Defaults, FileOptions},
     payload::{self, Payload},
-    store_file::{OpenFile, Stamp, StoreFile},
+    store_file::{Before, OpenFile, Stamp, StoreFile},
 };
 use crate::{
     error::Error,
@@ -41,6 +41,19 @@ enum LastUnlock {
     Opened(Arc<Header>),
     /// The key was wrong for the file that starts with these bytes.
     WrongKey(Vec<u8>, &'static str),
+}
+
+/// For whom the file is encrypted when it is written.
+pub enum Recipients {
+    /// For those of the file that it replaces.
+    AsBefore,
+    /// For these.
+    New {
+        /// The recipients.
+        recipients: Vec<x25519::Recipient>,
+        /// Whether the file that it replaces has others, who must not be able to read a backup.
+        removes: bool,
+    },
 }
 
 /// The content of the file, decrypted.
@@ -255,13 +268,18 @@ impl Vault {
         keys: &StoreKeys,
         mut payload: Payload<'_>,
         contents: &Contents,
-        recipients: Option<Vec<x25519::Recipient>>,
+        recipients: Recipients,
     ) -> Result<(), Error> {
         let file = self.file()?;
+        let before = match (&contents.header, &recipients) {
+            (None, _) => Before::Nothing,
+            (Some(_), Recipients::New { removes: true, .. }) => Before::Dropped,
+            _ => Before::Kept,
+        };
         let recipients = match (keys, recipients) {
             (StoreKeys::Passphrase(_), _) => Vec::new(),
-            (StoreKeys::Identities { .. }, Some(recipients)) => recipients,
-            (StoreKeys::Identities { usable, .. }, None) => {
+            (StoreKeys::Identities { .. }, Recipients::New { recipients, .. }) => recipients,
+            (StoreKeys::Identities { usable, .. }, Recipients::AsBefore) => {
                 self.current_recipients(&payload, contents, &usable[0])?
             }
         };
@@ -275,7 +293,7 @@ impl Vault {
         if size > limit {
             return Err(Error::TooLarge { what: "the file of all credentials", size, unit: "bytes", limit });
         }
-        file.replace(directory, &bytes, replaced.is_some())?;
+        file.replace(directory, &bytes, before)?;
         *lock(&self.last_unlock) = Some(LastUnlock::Opened(header));
         Ok(())
     }
