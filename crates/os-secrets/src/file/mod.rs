@@ -280,7 +280,14 @@ pub fn is_same(one: &Path, other: &Path) -> bool {
 /// The error for an action on a file that failed.
 pub fn failure(action: &'static str, path: &Path, error: io::Error) -> Error {
     let denied = [io::ErrorKind::PermissionDenied, io::ErrorKind::ReadOnlyFilesystem].contains(&error.kind());
-    Error::File { action, path: path.into(), reason: error.to_string().into(), denied }
+    let reason = match error.raw_os_error() {
+        // The library's own text for this is "entity not found".
+        None if error.get_ref().is_none() && error.kind() == io::ErrorKind::NotFound => {
+            "it was not found".into()
+        }
+        _ => error.to_string().into(),
+    };
+    Error::File { action, path: path.into(), reason, denied }
 }
 
 #[cfg(test)]
