@@ -144,6 +144,8 @@ declare namespace osSecrets {
     | "no-helper"
     /** No identity or passphrase is set up for the encrypted file; see {@link FileStoreOptions.identity}. */
     | "no-key"
+    /** The encrypted file does not exist, and `mustExist` is set; see {@link FileStoreOptions.mustExist}. */
+    | "no-file"
     /** The native binary of this package is missing or cannot be loaded. */
     | "no-binary"
     /** The store is locked or wants a confirmation, and the user cannot or must not be asked. */
@@ -334,6 +336,14 @@ declare namespace osSecrets {
 
     /** A passphrase instead of an identity. The store's first call then takes about a second. */
     passphrase?: string | undefined;
+
+    /**
+     * Whether every call rejects with `ERR_SECRETS_PLATFORM_ERROR` while the file does not exist. Otherwise
+     * the store is then empty, and the first `set` creates the file.
+     *
+     * @default false
+     */
+    mustExist?: boolean | undefined;
   }
 
   /** A store in the memory of the process, for tests. It is empty at first. */

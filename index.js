@@ -463,10 +463,15 @@ const providers = {
       ...(identity === undefined && passphrase === undefined ? KEY_VARIABLES : []),
     ]);
     if (reason !== undefined) throw invalidSetting(reason);
+    const mustExist = readOption(options, "mustExist");
+    if (mustExist !== undefined && typeof mustExist !== "boolean") {
+      throw invalidSetting("The property 'options.mustExist' must be a boolean");
+    }
     return native.openFile(
       path === undefined ? path : makeAbsolute(path),
       makeIdentityAbsolute(identity),
       passphrase,
+      mustExist ?? false,
     );
   },
   exec(options) {
@@ -504,7 +509,7 @@ const optionsOf = {
   none: ["provider"],
   os: ["provider"],
   memory: ["provider"],
-  file: ["provider", "path", "identity", "passphrase"],
+  file: ["provider", "path", "identity", "passphrase", "mustExist"],
   exec: ["provider", "command", "env", "timeout"],
 };
 

@@ -1,7 +1,7 @@
 // The program without a desktop: the encrypted file, and copies between stores.
 
 const assert = require("node:assert/strict");
-const { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } = require("node:fs");
+const { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } = require("node:fs");
 const { join } = require("node:path");
 const { describe, it } = require("node:test");
 const { decryptFile, makeIdentity } = require("./support/age.js");
@@ -95,6 +95,58 @@ for (const way of Object.keys(ways)) {
       await expectFailure(["--store", "./project/store/s.age", "get", "name"], 1, /Run: chmod 700 /, { env });
     });
 
+    it("says that the file does not exist, and from where a relative path was taken", async (t) => {
+      const { session, runSecrets, readOutput } = await prepareSession(t);
+      mkdirSync(join(session.directory, "project"));
+      await readOutput(["init"]);
+      const [inProject, here] = ["project", "."].map((name) => join(session.directory, name));
+      const ofFlag = ["-C", "project", "--store", "store/s.age"];
+      const ofEnvironment = { env: { OS_SECRETS_PROVIDER: "file", OS_SECRETS_FILE: "store/s.age" } };
+      for (const [flags, options, start, why] of [
+        [ofFlag, {}, inProject, `a relative --store starts in ${inProject}`],
+        [["-C", "project"], ofEnvironment, here, `a relative OS_SECRETS_FILE starts in ${here}`],
+      ]) {
+        const path = join(start, "store", "s.age");
+        const note = `secrets: using the encrypted file ${path}, which does not exist (${why})\n`;
+        for (const [args, code] of [
+          [["get", "a"], 1],
+          [["list"], 0],
+          [["resolve", "secret:a"], 1],
+          [["delete", "a"], 1],
+          [["run", "--", process.execPath, "--version"], 1],
+        ]) {
+          const env = { ...options.env, ...(args[0] === "run" && { T: "secret:a" }) };
+          const run = await runSecrets([...flags, ...args], { env });
+          assert.deepEqual([run.code, run.stdout], [code, ""], run.stderr);
+          assert.ok(run.stderr.startsWith(note), run.stderr);
+        }
+        const doctor = await readOutput([...flags, "doctor"], options);
+        assert.ok(
+          doctor.includes(`note: The file ${path} does not exist yet (${why}). The first set creates it\n`),
+        );
+        const stored = await runSecrets([...flags, "set", "a"], { ...options, input: "v" });
+        assert.equal(stored.stderr, `secrets: using the encrypted file ${path}\n`);
+        const found = await runSecrets([...flags, "get", "a"], options);
+        assert.deepEqual(
+          [found.stdout, found.stderr],
+          ["v\n", `secrets: using the encrypted file ${path}\n`],
+        );
+      }
+    });
+
+    it("says that a directory is not a file", async (t) => {
+      const { session, runSecrets, expectFailure } = await prepareSession(t);
+      mkdirSync(join(session.directory, "folder"), { mode: 0o755 });
+      const env = { OS_SECRETS_PASSPHRASE: "p" };
+      for (const name of ["./folder", "./folder/", "./folder/..", "."].map((name) => join(name, "/"))) {
+        const why = /Cannot use [^ ]+: it is a directory\. Name a file in it, such as [^ ]+secrets\.age/;
+        await expectFailure(["--store", name, "get", "a"], 1, why, { env });
+        await expectFailure(["--store", name, "set", "a"], 1, why, { env, input: "v" });
+      }
+      const doctor = await runSecrets(["--store", "./folder", "doctor"], { env });
+      assert.match(doctor.stdout, /it is a directory.*\n {2}Name another file with --store/);
+    });
+
     it("changes who can read a file", async (t) => {
       const { session, runSecrets, readOutput, expectFailure, file, identity } = await prepareSession(t);
       const own = (await readOutput(["init"])).trim();
@@ -126,7 +178,10 @@ for (const way of Object.keys(ways)) {
       }
       const removed = await runSecrets([...store, "rekey", "--remove", own], { env });
       assert.deepEqual([removed.code, removed.stdout], [0, `${other.recipient}\n`]);
-      assert.match(removed.stderr, /^secrets: no backup of the file is left.* They keep what they have read/m);
+      assert.match(
+        removed.stderr,
+        /^secrets: no backup of the file is left.* They keep what they have read/m,
+      );
       assert.ok(!existsSync(`${file}.backup`));
       assert.throws(() => decryptFile(file, identity));
       await expectFailure([...store, "get", "name"], 1, /encrypted for other recipients/);
@@ -223,7 +278,7 @@ for (const way of Object.keys(ways)) {
       await expectFailure(
         ["copy", "--from", "./none/x.age", "--to", "file"],
         1,
-        /Cannot read .*none[\\/]x.age/,
+        /The store's file .*none[\\/]x\.age does not exist\. Create it/,
       );
       await expectFailure(["copy", "--from", "os", "--to", "os"], 2, /name the same store/);
       await readOutput(["--store", "file", "set", "a"], { input: "1" });
@@ -288,6 +343,11 @@ for (const way of Object.keys(ways)) {
       writeFileSync(file, "damaged");
       const fix = isWindows ? `copy "${file}.backup" "${file}"` : `cp ${file}.backup ${file}`;
       assert.equal((await runDoctor()).problems[0].fix, fix);
+      rmSync(`${file}.backup`);
+      assert.match(
+        (await runDoctor()).problems[0].fix,
+        /^Restore the file from a copy\..* (mv|move) .*secrets\.age/,
+      );
     });
 
     it(

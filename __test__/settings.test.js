@@ -255,21 +255,25 @@ describe("what unlocks the encrypted file", () => {
     );
   });
 
-  it("is an identity from a pipe, which all stores of the process share", linuxOnly("named pipes"), async (t) => {
-    const { run, identity, session } = await prepareSession(t);
-    const set = `await secrets.set("s", "n", "value");`;
-    await run(set, { OS_SECRETS_PROVIDER: "file", OS_SECRETS_IDENTITY: identity.path });
-    const shell = (source) => {
-      const script = `OS_SECRETS_IDENTITY=<(cat ${identity.path}) "$@"`;
-      return run(source, {}, ["bash", "-c", script, "bash", ...node]);
-    };
-    assert.equal(await shell(`${read} ${read}`), '"value"\n"value"\n');
-    const fifo = join(session.directory, "fifo");
-    execFileSync("mkfifo", ["-m", "600", fifo]);
-    const writer = session.run("/bin/sh", ["-c", `cat ${identity.path} >${fifo}`]);
-    assert.equal(await run(read, { OS_SECRETS_IDENTITY: fifo }), '"value"\n');
-    await writer;
-  });
+  it(
+    "is an identity from a pipe, which all stores of the process share",
+    linuxOnly("named pipes"),
+    async (t) => {
+      const { run, identity, session } = await prepareSession(t);
+      const set = `await secrets.set("s", "n", "value");`;
+      await run(set, { OS_SECRETS_PROVIDER: "file", OS_SECRETS_IDENTITY: identity.path });
+      const shell = (source) => {
+        const script = `OS_SECRETS_IDENTITY=<(cat ${identity.path}) "$@"`;
+        return run(source, {}, ["bash", "-c", script, "bash", ...node]);
+      };
+      assert.equal(await shell(`${read} ${read}`), '"value"\n"value"\n');
+      const fifo = join(session.directory, "fifo");
+      execFileSync("mkfifo", ["-m", "600", fifo]);
+      const writer = session.run("/bin/sh", ["-c", `cat ${identity.path} >${fifo}`]);
+      assert.equal(await run(read, { OS_SECRETS_IDENTITY: fifo }), '"value"\n');
+      await writer;
+    },
+  );
 
   it("is an identity that systemd or a container gives", linuxOnly("file modes"), async (t) => {
     const { run, identity, session } = await prepareSession(t);
@@ -408,6 +412,8 @@ describe("the options of openStore", () => {
     expectError({ provider: "file", path: "" }, /'options.path'/);
     expectError({ provider: "file", identity: "a\0b" }, /'options.identity'/);
     expectError({ provider: "file", identity: "x", passphrase: "y" }, /Only one/);
+    expectError({ provider: "file", mustExist: "yes" }, /'options.mustExist' must be a boolean/);
+    expectError({ provider: "os", mustExist: true }, /'options.mustExist' is not an option/);
     expectError({ provider: "exec" }, /'options.command'/);
     expectError({ provider: "exec", command: "docker-credential-pass" }, /absolute path/);
     expectError({ ...helper, env: { A: 1 } }, /'options.env'/);
@@ -429,6 +435,33 @@ describe("the options of openStore", () => {
     assert.ok(!existsSync(join(path, "..")));
     await right.set("s", "n", "value");
     assert.ok(readFileSync(path).length > 0);
+  });
+
+  it("make every call reject while a file that must exist does not", async (t) => {
+    const { session, identity } = await prepareSession(t);
+    const path = join(session.directory, "deep", "secrets.age");
+    const options = { provider: "file", path, identity: identity.path };
+    const store = openStore({ ...options, mustExist: true });
+    const calls = {
+      get: () => store.get("s", "n"),
+      set: () => store.set("s", "n", "v"),
+      delete: () => store.delete("s", "n"),
+      has: () => store.has("s", "n"),
+      list: () => store.list(),
+    };
+    const error = {
+      code: "ERR_SECRETS_PLATFORM_ERROR",
+      message: /deep.secrets\.age does not exist\. Create it/,
+    };
+    for (const [name, call] of Object.entries(calls)) await assert.rejects(call(), error, name);
+    assert.ok(!existsSync(join(path, "..")));
+    await openStore({ ...options, mustExist: false }).set("s", "n", "value");
+    assert.equal(await store.get("s", "n"), "value");
+    rmSync(path);
+    await assert.rejects(store.get("s", "n"), error);
+    await assert.rejects(store.delete("s", "n"), error);
+    await assert.rejects(store.set("s", "n", "v"), error);
+    assert.equal(await openStore(options).get("s", "n"), null);
   });
 
   it("keep the stores of a process apart", async () => {

@@ -158,10 +158,11 @@ pub fn open_file(
     path: Option<String>,
     identity: Option<Value>,
     passphrase: Option<Value>,
+    must_exist: bool,
 ) -> External<Opened> {
     let identity = identity.map(|identity| Unlock::Identity(identity.0));
     let unlock = identity.or(passphrase.map(|passphrase| Unlock::Passphrase(passphrase.0)));
-    let options = FileOptions { path: path.map(Into::into), unlock, ask: None };
+    let options = FileOptions { path: path.map(Into::into), unlock, must_exist, ask: None };
     Opened::new(Choice::Own(Arc::new(FileStore::new(options, store::settings().file.clone()))))
 }
 

@@ -65,6 +65,7 @@ await secrets.set({ service: "s", name: "n", value: "v", persist: "session" });
 // @ts-expect-error the encoding utf8 gives a string
 const wrong: Buffer | null = await store.get({ service: "s", name: "n", encoding: "utf8" });
 openStore({ provider: "file" });
+openStore({ provider: "file", mustExist: true });
 openStore({ provider: "file", path: "/x/secrets.age", identity: "AGE-SECRET-KEY-1" });
 openStore({ provider: "memory" });
 openStore({ provider: "exec", command: "/usr/bin/docker-credential-pass", env: { A: "b" }, timeout: 1000 });

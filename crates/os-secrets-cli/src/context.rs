@@ -16,7 +16,7 @@ use crate::{
     dotenv,
     failure::Failure,
     output::{self, Output, print_message},
-    selected_store::SelectedStore,
+    selected_store::{self, SelectedStore},
 };
 use os_secrets::{
     bounds::Bounds,
@@ -43,6 +43,10 @@ pub struct Context {
     selected: Option<SelectedStore>,
     /// Whether the command line has `--store`.
     has_store_flag: bool,
+    /// From which directory the store's relative path is taken.
+    store_start: Option<String>,
+    /// Whether the command creates an encrypted file that does not exist.
+    creates_store: bool,
     /// Whether [`Self::announce_store`] has printed its note.
     announced: Cell<bool>,
     /// Whether looking into the other scope has failed. It is not tried again, because it may have taken seconds.
@@ -66,13 +70,15 @@ impl Context {
         let mut context = Self {
             program,
             output: Output { quiet, file: output.map(|path| path_in(&directory, &path)) },
-            directory,
             hosted,
             scope,
             selected: None,
             has_store_flag: store.is_some(),
+            store_start: selected_store::describe_start(store.as_deref(), &directory),
+            creates_store: command.creates_store(),
             announced: Cell::new(false),
             other_scope_failed: Cell::new(false),
+            directory,
         };
         context.check_directory()?;
         if program != Program::BusSecrets {
@@ -173,14 +179,26 @@ impl Context {
         self.selected.as_ref().map_or(Choice::Environment, SelectedStore::choice)
     }
 
-    /// Prints a note if the store is an encrypted file, once per process.
+    /// Prints a note if the store is an encrypted file, once per process. It says if the file does not exist, unless the
+    /// command creates it.
     pub fn announce_store(&self) {
         if let Some(SelectedStore::File(file)) = &self.selected
             && let Ok(path) = file.path()
             && !self.announced.replace(true)
         {
-            self.note(&format!("using the encrypted file {}", path.display()));
+            let missing = match fs::metadata(path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound && !self.creates_store => {
+                    format!(", which does not exist{}", self.store_start())
+                }
+                _ => String::new(),
+            };
+            self.note(&format!("using the encrypted file {}{missing}", path.display()));
         }
+    }
+
+    /// From which directory the store's relative path is taken, in parentheses. Empty if the path is not relative.
+    pub fn store_start(&self) -> String {
+        self.store_start.as_ref().map(|start| format!(" ({start})")).unwrap_or_default()
     }
 
     /// The selected store, or why the setting is wrong.

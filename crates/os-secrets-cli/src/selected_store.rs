@@ -1,7 +1,7 @@
 //! The store that `--store` or the environment selects.
 
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     path::{MAIN_SEPARATOR, Path, PathBuf, is_separator},
     sync::Arc,
 };
@@ -9,7 +9,7 @@ use std::{
 use crate::{failure::Failure, output::printable, terminal};
 use os_secrets::{
     credential::Secret,
-    environment::absolute_path,
+    environment::{Process, Variables, absolute_path},
     error::Error,
     file,
     store::{
@@ -56,7 +56,7 @@ impl SelectedStore {
     /// `path` is the file, else the one that the environment names.
     fn open_file(path: Option<&Path>) -> Self {
         let ask = terminal::keyboard().is_ok().then(|| Arc::new(ask_passphrase) as AskPassphrase);
-        let options = FileOptions { path: path.map(absolute_path), unlock: None, ask };
+        let options = FileOptions { path: path.map(absolute_path), ask, ..FileOptions::default() };
         Self::File(Arc::new(FileStore::new(options, store::settings().file.clone())))
     }
 
@@ -86,6 +86,18 @@ impl SelectedStore {
             _ => false,
         }
     }
+}
+
+/// From which directory the relative path of the encrypted file is taken, as a text for messages. `None` if the path is
+/// not relative. `word` is that of the command line, whose relative paths start in `directory`.
+pub fn describe_start(word: Option<&OsStr>, directory: &Path) -> Option<String> {
+    let named = word.filter(|word| *word != "file");
+    let (what, path) = match named {
+        Some(word) => ("--store", PathBuf::from(word)),
+        None => ("OS_SECRETS_FILE", Process.get("OS_SECRETS_FILE")?.into()),
+    };
+    let start = absolute_path(if named.is_some() { directory } else { Path::new(".") });
+    path.is_relative().then(|| format!("a relative {what} starts in {}", start.display()))
 }
 
 /// Asks for the passphrase of a file, twice if the file is new.

@@ -57,7 +57,7 @@ fn key(name: &str) -> Key {
 }
 
 fn store(path: &Path, unlock: Unlock) -> FileStore {
-    let options = FileOptions { path: Some(path.into()), unlock: Some(unlock), ask: None };
+    let options = FileOptions { path: Some(path.into()), unlock: Some(unlock), ..FileOptions::default() };
     FileStore::new(options, Defaults::read(&|_: &str| None))
 }
 

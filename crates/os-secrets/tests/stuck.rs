@@ -105,7 +105,10 @@ fn identity() -> String {
 
 fn file_store(path: PathBuf, identity: &str) -> FileStore {
     let unlock = Some(Unlock::Identity(Secret::new(identity.into())));
-    FileStore::new(FileOptions { path: Some(path), unlock, ask: None }, Defaults::read(&|_: &str| None))
+    FileStore::new(
+        FileOptions { path: Some(path), unlock, ..FileOptions::default() },
+        Defaults::read(&|_: &str| None),
+    )
 }
 
 fn exec_store(command: PathBuf, timeout: Duration) -> ExecStore {

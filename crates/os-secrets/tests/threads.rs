@@ -64,7 +64,11 @@ fn a_call_that_gets_no_thread_fails_alone() {
     make_directory(&folder).unwrap();
     let identity = age::x25519::Identity::generate().to_string();
     let unlock = Unlock::Identity(Secret::new(identity.expose_secret().as_bytes().to_vec()));
-    let options = FileOptions { path: Some(folder.join("secrets.age")), unlock: Some(unlock), ask: None };
+    let options = FileOptions {
+        path: Some(folder.join("secrets.age")),
+        unlock: Some(unlock),
+        ..FileOptions::default()
+    };
     let store = Arc::new(FileStore::new(options, Defaults::read(&|_: &str| None)));
     let set = || {
         let store = Arc::clone(&store);

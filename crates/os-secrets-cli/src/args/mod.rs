@@ -300,6 +300,11 @@ fn help(program: Program, command: Option<&str>) -> String {
 }
 
 impl Command {
+    /// Whether the command stores secrets, and creates an encrypted file that does not exist.
+    pub fn creates_store(&self) -> bool {
+        matches!(self, Self::Set { .. } | Self::Import { .. } | Self::Migrate { .. })
+    }
+
     /// Whether the command has flags that bus-secrets does not know.
     fn has_flags_beyond_bus_secrets(&self) -> bool {
         let (service, other) = match self {

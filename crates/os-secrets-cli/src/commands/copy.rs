@@ -1,6 +1,6 @@
 //! `copy`: copies credentials from one store to another.
 
-use std::{ffi::OsString, io};
+use std::ffi::OsString;
 
 use super::transfer::{CopyOutcome, NotCopied, copy_each, copy_value};
 use crate::{args::ServiceArg, context::Context, failure::Failure, selected_store::SelectedStore};
@@ -41,7 +41,7 @@ fn check_stores(context: &Context, from: &SelectedStore, to: &SelectedStore) -> 
     if let SelectedStore::File(file) = from
         && !file.path()?.exists()
     {
-        return Err(file::failure("Cannot read", file.path()?, io::ErrorKind::NotFound.into()).into());
+        return Err(Error::NoFile { path: file.path()?.to_owned() }.into());
     }
     Ok(())
 }

@@ -281,6 +281,17 @@ pub enum Error {
         reason: String,
     },
 
+    /// The file of a store does not exist, and it must.
+    #[error(
+        "The store's file {} does not exist. Create it with `secrets set`, or correct its path (--store, \
+         OS_SECRETS_FILE or the option path)",
+        path.display()
+    )]
+    NoFile {
+        /// The file.
+        path: PathBuf,
+    },
+
     /// The file of a store is damaged. The file was not changed.
     #[error(
         "The store's file {} {reason}. It was left as it is{}",
@@ -519,6 +530,7 @@ impl Error {
             | Self::Service { .. }
             | Self::Malformed(_)
             | Self::File { denied: false, .. }
+            | Self::NoFile { .. }
             | Self::Helper { .. }
             | Self::NoHelper { .. }
             | Self::IdentityExists(_)

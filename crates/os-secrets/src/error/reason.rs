@@ -21,6 +21,8 @@ pub enum Reason {
     NoHelper,
     /// Nothing unlocks the encrypted file: no identity or passphrase is set up.
     NoKey,
+    /// The encrypted file does not exist, and must.
+    NoFile,
     /// The store must ask the user, who cannot or must not be asked.
     Locked,
     /// The user dismissed the prompt.
@@ -73,6 +75,7 @@ impl Reason {
             Self::NoKeychain => "no-keychain",
             Self::NoHelper => "no-helper",
             Self::NoKey => "no-key",
+            Self::NoFile => "no-file",
             Self::Locked => "locked",
             Self::Dismissed => "dismissed",
             Self::Denied => "denied",
@@ -112,6 +115,7 @@ impl Error {
             Self::NoService(_) => Reason::NoService,
             Self::NoHelper { .. } => Reason::NoHelper,
             Self::NoKey => Reason::NoKey,
+            Self::NoFile { .. } => Reason::NoFile,
             Self::InteractionRequired { .. } | Self::InteractionNotAllowed | Self::Asking => Reason::Locked,
             Self::UserCanceled { .. } | Self::NoPassphrase(_) => Reason::Dismissed,
             Self::AccessDenied(_) | Self::BusDenied(_) | Self::File { denied: true, .. } => Reason::Denied,
@@ -159,6 +163,7 @@ mod tests {
             (Error::NoService(text()), "no-service"),
             (Error::NoHelper { command: "x".into(), reason: text() }, "no-helper"),
             (Error::NoKey, "no-key"),
+            (Error::NoFile { path: "x".into() }, "no-file"),
             (Error::Lost { reason: text(), effect }, "unreachable"),
             (service, "failed"),
             (Error::Malformed("x".into()), "failed"),
@@ -203,7 +208,7 @@ mod tests {
             (file(true), "denied"),
             (Error::InvalidFile { path: "x".into(), reason: text() }, "damaged"),
             (Error::Damaged { path: "x".into(), reason: text(), backup: None }, "damaged"),
-            (Error::WrongKey { path: "x".into(), reason: "x" }, "wrong-key"),
+            (Error::WrongKey { path: "x".into(), reason: "x".into() }, "wrong-key"),
             (Error::IdentityExists("x".into()), "exists"),
             (Error::Helper { command: "x".into(), operation: "get", reason: text() }, "failed"),
             (Error::NoPassphrase("x"), "dismissed"),

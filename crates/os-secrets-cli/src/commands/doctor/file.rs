@@ -11,10 +11,11 @@ use os_secrets::{
     executor::block_on,
     file::shell_word,
     program::command_line,
-    store::file::{FileStore, keys::KeySource},
+    store::file::{FileDiagnosis, FileStore, keys::KeySource},
 };
 
-pub fn examine(store: Arc<FileStore>) -> Result<Report, Failure> {
+/// `start` says from which directory a relative path of the file is taken.
+pub fn examine(store: Arc<FileStore>, start: &str) -> Result<Report, Failure> {
     let diagnosis = block_on(async move { store.diagnose().await })??;
     let mut problems = Vec::new();
     if diagnosis.asks {
@@ -23,27 +24,16 @@ pub fn examine(store: Arc<FileStore>) -> Result<Report, Failure> {
             if cfg!(windows) { "set OS_SECRETS_PASSPHRASE=…" } else { "export OS_SECRETS_PASSPHRASE" },
         ));
     } else if let Err(error) = &diagnosis.credentials {
-        let fix = match error {
-            Error::NotPrivate { fix, .. } => fix.strip_prefix("Run: ").unwrap_or(fix).to_owned(),
-            Error::Damaged { path, backup: Some(backup), .. } => {
-                let copy = if cfg!(windows) { "copy" } else { "cp" };
-                format!("{copy} {} {}", shell_word(backup), shell_word(path))
-            }
-            Error::WrongKey { .. } => {
-                "Use the identity or passphrase that the file was encrypted with".into()
-            }
-            Error::NoKey if !diagnosis.exists => command_line("init"),
-            Error::NoKey => "Set OS_SECRETS_IDENTITY or OS_SECRETS_PASSPHRASE".into(),
-            Error::InvalidSetting(_) => "Correct OS_SECRETS_IDENTITY or OS_SECRETS_PASSPHRASE".into(),
-            _ if cfg!(windows) => format!("icacls {}", shell_word(&diagnosis.path)),
-            _ => format!("ls -la {}", shell_word(&diagnosis.path)),
-        };
-        problems.push(Problem::fatal(error.to_string(), fix));
-    } else if !diagnosis.exists {
-        let set = command_line("set NAME");
-        problems.push(Problem::note("The file does not exist yet. The first set creates it", set));
+        problems.push(Problem::fatal(error.to_string(), fix_for(error, &diagnosis)));
     } else if let Some(error) = &diagnosis.unwritable {
         problems.push(Problem::note(error.to_string(), command_line("rekey --add RECIPIENT")));
+    }
+    if !diagnosis.exists {
+        let path = diagnosis.path.display();
+        problems.push(Problem::note(
+            format!("The file {path} does not exist yet{start}. The first set creates it"),
+            command_line("set NAME"),
+        ));
     }
     let key = diagnosis.key.as_ref().ok().map(|source| match source {
         KeySource::Given => "terminal".to_owned(),
@@ -61,4 +51,29 @@ pub fn examine(store: Arc<FileStore>) -> Result<Report, Failure> {
         ("backup", json!(diagnosis.backup.map(|backup| backup.to_string_lossy().into_owned()))),
     ];
     Ok(Report { properties, problems })
+}
+
+/// The command or the advice for a file that cannot be read.
+fn fix_for(error: &Error, diagnosis: &FileDiagnosis) -> String {
+    let path = shell_word(&diagnosis.path);
+    let [copy, rename] = if cfg!(windows) { ["copy", "move"] } else { ["cp", "mv"] };
+    match error {
+        Error::NotPrivate { fix, .. } => fix.strip_prefix("Run: ").unwrap_or(fix).to_owned(),
+        Error::Damaged { path, backup: Some(backup), .. } => {
+            format!("{copy} {} {}", shell_word(backup), shell_word(path))
+        }
+        Error::Damaged { .. } => format!(
+            "Restore the file from a copy. If there is none, store its secrets again after: {rename} {path} \
+             {}",
+            shell_word(&diagnosis.path.with_extension("damaged"))
+        ),
+        Error::WrongKey { .. } => "Use the identity or passphrase that the file was encrypted with".into(),
+        Error::NoKey if !diagnosis.exists => command_line("init"),
+        Error::NoKey => "Set OS_SECRETS_IDENTITY or OS_SECRETS_PASSPHRASE".into(),
+        Error::InvalidSetting(_) => "Correct OS_SECRETS_IDENTITY or OS_SECRETS_PASSPHRASE".into(),
+        Error::File { denied: true, .. } => "Run secrets as a user who may read the file, or name another \
+                                             file with --store or OS_SECRETS_FILE"
+            .into(),
+        _ => "Name another file with --store or OS_SECRETS_FILE".into(),
+    }
 }

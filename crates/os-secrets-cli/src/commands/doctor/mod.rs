@@ -77,7 +77,7 @@ pub fn doctor(context: &Context, json: bool) -> Result<i32, Failure> {
     context.reject_scope("doctor")?;
     let mut report = match context.selected_store()? {
         SelectedStore::Os => os::examine()?,
-        SelectedStore::File(store) => file::examine(store)?,
+        SelectedStore::File(store) => file::examine(store, &context.store_start())?,
     };
     repository::add(context, &mut report);
     let text = if json { as_json(&report) } else { as_text(&report) };

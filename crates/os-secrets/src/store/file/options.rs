@@ -36,6 +36,8 @@ pub struct FileOptions {
     pub path: Option<PathBuf>,
     /// What unlocks it.
     pub unlock: Option<Unlock>,
+    /// Whether calls fail if the file does not exist. Otherwise it counts as empty, and the first set creates it.
+    pub must_exist: bool,
     /// Asks the user for the passphrase, if the file has one and neither the program nor the environment names a key.
     /// Also asks for the passphrase of a new file, if no key is found at all.
     pub ask: Option<AskPassphrase>,

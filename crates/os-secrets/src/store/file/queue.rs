@@ -99,6 +99,8 @@ impl Queue {
     ///
     /// Those that concern all changes. None of them was begun then, and all still wait.
     fn try_write(&self, start: Instant) -> Result<bool, Error> {
+        // Before the user is asked for a passphrase.
+        self.vault.check_exists()?;
         let keys = self.vault.read_keys(true)?;
         let file = self.vault.file()?;
         if !file.has_directory()?

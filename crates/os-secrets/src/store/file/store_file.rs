@@ -173,6 +173,9 @@ impl StoreFile {
     ///
     /// As [`open`](Self::open).
     pub fn has_directory(&self) -> Result<bool, Error> {
+        if self.path.is_dir() {
+            return Err(directory_error(&self.path));
+        }
         let directory = file::directory(&self.path);
         let fail = |error| failure("Cannot use", directory, error);
         let metadata = match fs::symlink_metadata(directory) {
@@ -208,4 +211,11 @@ impl StoreFile {
         };
         fs::read_dir(directory).is_ok_and(|mut entries| entries.all(belongs_to_store))
     }
+}
+
+/// The error for the path of a directory in place of that of a file.
+pub fn directory_error(path: &Path) -> Error {
+    let example = path.join("secrets.age");
+    let reason = format!("it is a directory. Name a file in it, such as {}", example.display());
+    failure("Cannot use", path, io::Error::other(reason))
 }

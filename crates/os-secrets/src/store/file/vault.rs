@@ -16,7 +16,7 @@ use super::{
     keys::{self, KeySource, Unlock},
     options::{AskPassphrase, Defaults, FileOptions},
     payload::{self, Payload},
-    store_file::{Before, OpenFile, Stamp, StoreFile},
+    store_file::{self, Before, OpenFile, Stamp, StoreFile},
 };
 use crate::{
     error::Error,
@@ -30,6 +30,7 @@ pub struct Vault {
     file: Result<StoreFile, Error>,
     defaults: Defaults,
     unlock: Option<Unlock>,
+    must_exist: bool,
     ask: Option<AskPassphrase>,
     keys: Mutex<Option<Result<Arc<StoreKeys>, Error>>>,
     last_unlock: Mutex<Option<LastUnlock>>,
@@ -67,17 +68,18 @@ pub struct Contents {
 impl Vault {
     /// A vault for a file. Nothing is read before it is used.
     pub fn new(options: FileOptions, defaults: Defaults) -> Self {
-        let path = options.path.or_else(|| defaults.path.clone());
-        let file = path.filter(|path| path.file_name().is_some()).map(|path| StoreFile { path });
-        let file = file.ok_or_else(|| {
-            Error::InvalidSetting(
+        let file = match options.path.or_else(|| defaults.path.clone()) {
+            Some(path) if path.file_name().is_some() => Ok(StoreFile { path }),
+            Some(path) => Err(store_file::directory_error(&path)),
+            None => Err(Error::InvalidSetting(
                 "The path of the encrypted file is not known. Set OS_SECRETS_FILE to it, or set HOME".into(),
-            )
-        });
+            )),
+        };
         Self {
             file,
             defaults,
             unlock: options.unlock,
+            must_exist: options.must_exist,
             ask: options.ask,
             keys: Mutex::default(),
             last_unlock: Mutex::default(),
@@ -87,8 +89,12 @@ impl Vault {
 
     /// The same file, with keys from the same places, but without a way to ask the user.
     pub fn without_asking(&self) -> Result<Self, Error> {
-        let options =
-            FileOptions { path: Some(self.file()?.path.clone()), unlock: self.unlock.clone(), ask: None };
+        let options = FileOptions {
+            path: Some(self.file()?.path.clone()),
+            unlock: self.unlock.clone(),
+            must_exist: self.must_exist,
+            ask: None,
+        };
         Ok(Self::new(options, self.defaults.clone()))
     }
 
@@ -166,7 +172,7 @@ impl Vault {
 
     /// The credentials in the file. It is decrypted only if it has changed since it was last read.
     pub fn read_entries(&self) -> Result<Arc<Entries>, Error> {
-        let Some(open) = self.file()?.open()? else {
+        let Some(open) = self.open()? else {
             // A wrong setting is an error even if there is no file to read. The user is not asked to find that out.
             let asks_later =
                 self.ask.is_some() && self.defaults.keys.find_key(self.unlock.as_ref())?.is_none();
@@ -202,6 +208,24 @@ impl Vault {
         Ok(entries)
     }
 
+    /// Opens the file. Returns `None` if it does not exist.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoFile`] if it must exist.
+    pub fn open(&self) -> Result<Option<OpenFile>, Error> {
+        let file = self.file()?;
+        match file.open()? {
+            None if self.must_exist => Err(Error::NoFile { path: file.path.clone() }),
+            open => Ok(open),
+        }
+    }
+
+    /// Checks that the file exists, if it must.
+    pub fn check_exists(&self) -> Result<(), Error> {
+        if self.must_exist { self.open().map(drop) } else { Ok(()) }
+    }
+
     /// Reads the file as it is on the disk.
     pub fn read_bytes(&self, open: &OpenFile) -> Result<Zeroizing<Vec<u8>>, Error> {
         let path = &self.file()?.path;
@@ -210,7 +234,7 @@ impl Vault {
 
     /// The content of the file, to be changed. It is empty if the file does not exist.
     pub fn read_contents(&self, keys: &StoreKeys) -> Result<Contents, Error> {
-        match self.file()?.open()? {
+        match self.open()? {
             None => {
                 let bytes = Zeroizing::new(payload::EMPTY.to_vec());
                 Ok(Contents { bytes, header: None, armored: false })
