@@ -311,7 +311,8 @@ declare namespace osSecrets {
 
   /**
    * One file, encrypted with age (https://age-encryption.org/v1), for servers, containers and continuous
-   * integration. Other age tools can open it. Only its owner may have access to it and its directory.
+   * integration. Other age tools can open it. It is read only if no other user can have written it, and
+   * created so that only its owner has access to it and its directory.
    */
   interface FileStoreOptions {
     provider: "file";

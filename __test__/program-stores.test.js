@@ -92,7 +92,11 @@ for (const way of Object.keys(ways)) {
       await expectFailure(["--store", "memory", "get", "name"], 2, /unknown store; use os, file, or a path/);
       if (isWindows) return;
       chmodSync(folder, 0o750);
-      await expectFailure(["--store", "./project/store/s.age", "get", "name"], 1, /Run: chmod 700 /, { env });
+      assert.equal(await readOutput(["--store", "./project/store/s.age", "get", "name"], { env }), "value\n");
+      await expectFailure(["--store", "./project/store/s.age", "set", "name"], 1, /Run: chmod 700 /, {
+        env,
+        input: "other",
+      });
     });
 
     it("says that the file does not exist, and from where a relative path was taken", async (t) => {
@@ -323,6 +327,7 @@ for (const way of Object.keys(ways)) {
         store: "encrypted file",
         path: file,
         exists: true,
+        writable: true,
         key: identity,
         recipients: [recipient],
         credentials: 2,
@@ -337,6 +342,8 @@ for (const way of Object.keys(ways)) {
       if (!isWindows) {
         chmodSync(file, 0o644);
         const open = await runDoctor();
+        assert.deepEqual([open.works, open.writable], [true, false]);
+        assert.match(open.problems[0].what, /^Secrets can be read, but not stored\. /);
         assert.equal(open.problems[0].fix, `chmod 600 ${file}`);
         chmodSync(file, 0o600);
       }

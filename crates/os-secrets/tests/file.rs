@@ -190,56 +190,130 @@ async fn errors_tell_what_is_wrong() {
     }
 }
 
+#[cfg(unix)]
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[cfg(unix)]
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
 #[tokio::test]
 #[cfg(unix)]
-async fn only_its_owner_can_get_at_the_file() {
+async fn a_file_that_others_can_read_is_read_and_not_written() {
     let folder = Folder::new();
     let file = folder.file();
     let identity = x25519::Identity::generate();
     set(&store(&file, text_of(&identity)), "name", "value").await.unwrap();
-    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode(&file), mode(&folder.0)), (0o600, 0o700));
-    let error = async || {
+    let refused = async || {
         let store = store(&file, text_of(&identity));
-        let error = get(&store, "name").await.unwrap_err();
-        let on_change = set(&store, "name", "other").await.unwrap_err();
-        assert_eq!(error, on_change);
+        assert_eq!(get(&store, "name").await, Ok(Some(secret("value"))));
+        assert_eq!(store.delete(&key("none"), &Progress::changing(true)).await, Ok(false));
+        let error = set(&store, "name", "other").await.unwrap_err();
+        let told = store.diagnose().await.unwrap();
+        assert_eq!((told.credentials, told.unwritable), (Ok(1), Some(error.clone())));
         error
     };
     // A directory of others is not to be closed to them.
     let foreign = folder.0.join("foreign");
     fs::write(&foreign, "").unwrap();
-    fs::set_permissions(&folder.0, fs::Permissions::from_mode(0o755)).unwrap();
-    assert!(error().await.to_string().ends_with("a directory of its own (mkdir -m 700 …)"));
+    set_mode(&folder.0, 0o755);
+    assert!(refused().await.to_string().ends_with("a directory of its own (mkdir -m 700 …)"));
     fs::remove_file(&foreign).unwrap();
-    fs::set_permissions(&folder.0, fs::Permissions::from_mode(0o700)).unwrap();
+    set_mode(&folder.0, 0o700);
     for (path, wrong, right, fix) in [
         (&file, 0o640, 0o600, "chmod 600"),
         (&file, 0o604, 0o600, "chmod 600"),
         (&folder.0, 0o755, 0o700, "chmod 700"),
     ] {
-        fs::set_permissions(path, fs::Permissions::from_mode(wrong)).unwrap();
-        let told = error().await;
+        set_mode(path, wrong);
+        let told = refused().await;
         assert_eq!(told.code(), Code::AccessDenied);
         assert!(told.to_string().contains(&format!("{fix} {}", path.display())), "{told}");
-        fs::set_permissions(path, fs::Permissions::from_mode(right)).unwrap();
+        set_mode(path, right);
     }
     let moved = folder.0.join("moved");
     fs::rename(&file, &moved).unwrap();
-    symlink(&moved, &file).unwrap();
-    assert!(error().await.to_string().contains("symbolic link"));
+    symlink("moved", &file).unwrap();
+    let told = refused().await.to_string();
+    assert!(told.contains("through which os-secrets does not write. Name what it leads to: /"), "{told}");
     fs::remove_file(&file).unwrap();
     fs::rename(&moved, &file).unwrap();
     let elsewhere = Folder::new();
     let link = elsewhere.0.join("link");
     symlink(&folder.0, &link).unwrap();
     let linked = store(&link.join("secrets.age"), text_of(&identity));
-    assert!(get(&linked, "name").await.unwrap_err().to_string().contains("symbolic link"));
+    assert_eq!(get(&linked, "name").await, Ok(Some(secret("value"))));
+    assert!(set(&linked, "name", "other").await.unwrap_err().to_string().contains("symbolic link"));
+    assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 1);
+}
+
+#[tokio::test]
+#[cfg(unix)]
+async fn a_file_that_others_could_have_written_is_not_read() {
+    let folder = Folder::new();
+    let file = folder.file();
+    let identity = x25519::Identity::generate();
+    set(&store(&file, text_of(&identity)), "name", "value").await.unwrap();
+    let refused = async || {
+        let store = store(&file, text_of(&identity));
+        let error = get(&store, "name").await.unwrap_err();
+        assert_eq!(error.code(), Code::AccessDenied);
+        assert_eq!(set(&store, "name", "other").await.unwrap_err(), error);
+        error.to_string()
+    };
+    for (path, wrong, right) in [(&file, 0o602, 0o600), (&folder.0, 0o777, 0o700)] {
+        set_mode(path, wrong);
+        let told = refused().await;
+        assert!(told.ends_with(&format!("Run: chmod go-w {}", path.display())), "{told}");
+        set_mode(path, right);
+    }
+    // Its absence says nothing either if others could have removed it.
+    let moved = folder.0.join("moved");
+    fs::rename(&file, &moved).unwrap();
+    set_mode(&folder.0, 0o777);
+    refused().await;
+    set_mode(&folder.0, 0o700);
+    fs::rename(&moved, &file).unwrap();
+    // Only root can give files to another user.
     if rustix::process::geteuid().is_root() {
         std::os::unix::fs::chown(&file, Some(12345), None).unwrap();
-        let told = error().await.to_string();
+        let told = refused().await;
         assert!(told.contains("belongs to the user 12345") && told.contains("as that user"), "{told}");
     }
+}
+
+#[tokio::test]
+#[cfg(unix)]
+async fn a_file_in_a_working_tree_of_git_keeps_its_mode() {
+    let folder = Folder::new();
+    let identity = x25519::Identity::generate();
+    let tree = folder.0.join("tree");
+    fs::create_dir_all(tree.join(".git")).unwrap();
+    fs::create_dir_all(tree.join("ci")).unwrap();
+    set_mode(&tree, 0o755);
+    set_mode(&tree.join("ci"), 0o755);
+    let file = tree.join("ci").join("secrets.age");
+    set(&store(&file, text_of(&identity)), "name", "one").await.unwrap();
+    assert_eq!(mode(&file), 0o600);
+    for wanted in [0o644, 0o600, 0o640] {
+        set_mode(&file, wanted);
+        set(&store(&file, text_of(&identity)), "name", &wanted.to_string()).await.unwrap();
+        assert_eq!(
+            get(&store(&file, text_of(&identity)), "name").await,
+            Ok(Some(secret(&wanted.to_string())))
+        );
+        assert_eq!((mode(&file), mode(&tree.join("ci"))), (wanted, 0o755));
+    }
+    set_mode(&file, 0o646);
+    assert!(set(&store(&file, text_of(&identity)), "name", "two").await.is_err());
+    set_mode(&file, 0o644);
+    // A repository that others can write makes no working tree of ours.
+    set_mode(&tree.join(".git"), 0o777);
+    assert!(set(&store(&file, text_of(&identity)), "name", "two").await.is_err());
 }
 
 #[tokio::test]

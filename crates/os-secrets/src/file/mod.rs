@@ -5,6 +5,7 @@
 //! | this one | how a file is read and replaced |
 //! | `unix.rs`, `windows.rs` | the parts that differ by system: permissions, locks, the identity of a file |
 //! | `acl.rs` | access control lists on Windows |
+//! | `links.rs` | Unix: following symbolic links that other users cannot have made |
 //! | `writers.rs` | refusing files that other users can have written |
 
 use std::{
@@ -24,6 +25,8 @@ use crate::error::Error;
 #[allow(unsafe_code)]
 mod acl;
 #[cfg(unix)]
+mod links;
+#[cfg(unix)]
 #[path = "unix.rs"]
 mod os;
 #[cfg(windows)]
@@ -31,10 +34,16 @@ mod os;
 mod os;
 mod writers;
 
+#[cfg(unix)]
+pub use links::{check_trusted, follow_links};
 pub use os::{
     canonical, check_private, identity, is_pipe, make_directory, path_of, shell_word, writable_by_others,
 };
-pub(crate) use os::{fingerprint, has_no_links, open, own_identity, read_start, remove, rename};
+pub(crate) use os::{
+    check_can_create, fingerprint, has_no_links, open, own_identity, read_start, remove, rename,
+};
+#[cfg(windows)]
+pub use os::{check_trusted, follow_links};
 pub use writers::{check_link, read_trusted};
 
 /// How long to wait for other writers.

@@ -12,7 +12,10 @@ use std::{
     time::Instant,
 };
 
-use rustix::fs::OFlags;
+use rustix::{
+    fs::{AtFlags, OFlags},
+    io::Errno,
+};
 
 use super::{Access, directory, symbolic_link};
 use crate::error::Error;
@@ -97,6 +100,16 @@ pub fn remove(path: &Path) -> io::Result<()> {
 /// well, and causes an error when it is written to.
 pub fn is_special(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|found| !found.is_file() && !found.is_symlink())
+}
+
+/// Checks that files can be created in a directory. Nothing is created.
+pub fn check_can_create(directory: &Path) -> io::Result<()> {
+    let wanted = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
+    match rustix::fs::accessat(rustix::fs::CWD, directory, wanted, AtFlags::EACCESS) {
+        // If the system cannot check it for this user, it turns out when the file is written.
+        Err(Errno::NOSYS) => Ok(()),
+        checked => checked.map_err(io::Error::from),
+    }
 }
 
 /// Whether a file is a pipe, such as `<(…)` of a shell.

@@ -160,6 +160,11 @@ pub fn is_special(path: &Path) -> bool {
     }
 }
 
+/// Does nothing: what a directory allows is known only when a file is created in it.
+pub fn check_can_create(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
 /// Whether a file is a pipe. The metadata of a pipe cannot be read on Windows.
 pub fn is_pipe(_: &Metadata) -> bool {
     false
@@ -239,6 +244,47 @@ pub fn check_private(path: &Path, metadata: &Metadata) -> Result<(), Error> {
         None => Ok(()),
         Some((what, fix)) => Err(Error::NotPrivate { path: path.into(), what, fix }),
     }
+}
+
+/// Checks that only this user, the system and its administrators can write a file, or create and delete files in a
+/// directory.
+///
+/// # Errors
+///
+/// [`Error::Untrusted`].
+pub fn check_trusted(path: &Path, metadata: &Metadata) -> Result<(), Error> {
+    match find_other_users(path, metadata, false) {
+        None => Ok(()),
+        Some((what, fix)) => Err(Error::Untrusted {
+            path: path.into(),
+            what,
+            advice: "Run",
+            command: fix.strip_prefix("Run: ").unwrap_or(&fix).to_owned(),
+        }),
+    }
+}
+
+/// Checks that nobody else could have put a file into its directory. Returns its path, or `None` if it does not exist.
+/// Symbolic links are not followed.
+///
+/// # Errors
+///
+/// [`Error::Untrusted`], and [`Error::File`] for a link.
+pub fn follow_links(path: &Path) -> Result<Option<PathBuf>, Error> {
+    let directory = super::directory(path);
+    let fail = |error| super::failure("Cannot use", directory, error);
+    let metadata = match fs::symlink_metadata(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        metadata => metadata.map_err(fail)?,
+    };
+    if metadata.is_symlink() {
+        return Err(fail(symbolic_link()));
+    }
+    if !metadata.is_dir() {
+        return Err(fail(io::ErrorKind::NotADirectory.into()));
+    }
+    check_trusted(directory, &metadata)?;
+    Ok(fs::symlink_metadata(path).is_ok().then(|| path.to_owned()))
 }
 
 /// Finds out whether other users may write a file, or read it if `strict`. Returns text to follow the file's name: what

@@ -62,7 +62,7 @@ pub fn check_link(path: &Path) -> Result<(), Error> {
 /// The users whose files are trusted: the one that this process acts for, and root. If `sudo` has started the process,
 /// the user who called `sudo` is another user.
 #[cfg(unix)]
-fn trusted_users() -> [u32; 2] {
+pub(super) fn trusted_users() -> [u32; 2] {
     [rustix::process::geteuid().as_raw(), 0]
 }
 

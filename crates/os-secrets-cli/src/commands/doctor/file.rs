@@ -25,8 +25,13 @@ pub fn examine(store: Arc<FileStore>, start: &str) -> Result<Report, Failure> {
         ));
     } else if let Err(error) = &diagnosis.credentials {
         problems.push(Problem::fatal(error.to_string(), fix_for(error, &diagnosis)));
-    } else if let Some(error) = &diagnosis.unwritable {
-        problems.push(Problem::note(error.to_string(), command_line("rekey --add RECIPIENT")));
+    }
+    if let Some(error) = &diagnosis.unwritable {
+        let fix = match error {
+            Error::Damaged { .. } => command_line("rekey --add RECIPIENT"),
+            _ => fix_for(error, &diagnosis),
+        };
+        problems.push(Problem::note(format!("Secrets can be read, but not stored. {error}"), fix));
     }
     if !diagnosis.exists {
         let path = diagnosis.path.display();
@@ -40,11 +45,13 @@ pub fn examine(store: Arc<FileStore>, start: &str) -> Result<Report, Failure> {
         KeySource::Variable(name) => (*name).to_owned(),
         KeySource::File(path) | KeySource::Own(path) => path.display().to_string(),
     });
+    let is_readable = diagnosis.credentials.is_ok() || diagnosis.asks;
     let properties = vec![
         ("works", json!(works(&problems))),
         ("store", json!("encrypted file")),
         ("path", json!(diagnosis.path.to_string_lossy())),
         ("exists", json!(diagnosis.exists)),
+        ("writable", json!(is_readable && diagnosis.unwritable.is_none())),
         ("key", json!(key)),
         ("recipients", json!(diagnosis.recipients)),
         ("credentials", json!(diagnosis.credentials.ok())),
@@ -59,6 +66,8 @@ fn fix_for(error: &Error, diagnosis: &FileDiagnosis) -> String {
     let [copy, rename] = if cfg!(windows) { ["copy", "move"] } else { ["cp", "mv"] };
     match error {
         Error::NotPrivate { fix, .. } => fix.strip_prefix("Run: ").unwrap_or(fix).to_owned(),
+        Error::Untrusted { advice: "Run", command, .. } => command.clone(),
+        Error::Untrusted { advice, command, .. } => format!("{advice}: {command}"),
         Error::Damaged { path, backup: Some(backup), .. } => {
             format!("{copy} {} {}", shell_word(backup), shell_word(path))
         }
@@ -71,9 +80,12 @@ fn fix_for(error: &Error, diagnosis: &FileDiagnosis) -> String {
         Error::NoKey if !diagnosis.exists => command_line("init"),
         Error::NoKey => "Set OS_SECRETS_IDENTITY or OS_SECRETS_PASSPHRASE".into(),
         Error::InvalidSetting(_) => "Correct OS_SECRETS_IDENTITY or OS_SECRETS_PASSPHRASE".into(),
-        Error::File { denied: true, .. } => "Run secrets as a user who may read the file, or name another \
-                                             file with --store or OS_SECRETS_FILE"
-            .into(),
+        Error::File { denied: true, .. } => {
+            let verb = if diagnosis.credentials.is_ok() { "write" } else { "read" };
+            format!(
+                "Run secrets as a user who may {verb} the file, or name another file with --store or OS_SECRETS_FILE"
+            )
+        }
         _ => "Name another file with --store or OS_SECRETS_FILE".into(),
     }
 }

@@ -24,7 +24,7 @@ pub struct FileDiagnosis {
     pub recipients: Option<Vec<String>>,
     /// The number of credentials in it, or why it cannot be read.
     pub credentials: Result<usize, Error>,
-    /// Why the file cannot be written although it can be read.
+    /// Why the file cannot be written although it can be read, or could be with its passphrase.
     pub unwritable: Option<Error>,
     /// Whether the file has a passphrase that the user would be asked for.
     pub asks: bool,
@@ -41,12 +41,18 @@ pub fn diagnose(vault: &Vault, can_ask: bool) -> Result<FileDiagnosis, Error> {
         let bytes = vault.read_bytes(&file.open().ok()??).ok()?;
         Some(envelope::has_passphrase(&bytes))
     };
+    let asks = can_ask && credentials.is_err() && vault.may_ask_user() && has_passphrase() == Some(true);
+    let unwritable = match (&credentials, recipients.as_ref().err()) {
+        (Ok(_), Some(error)) => Some(error.clone()),
+        (Err(_), _) if !asks => None,
+        _ => file.check_writable().err(),
+    };
     Ok(FileDiagnosis {
         path: file.path.clone(),
         exists: file.path.symlink_metadata().is_ok(),
         key: vault.find_key(false).map(|(_, source)| source),
-        asks: can_ask && credentials.is_err() && vault.may_ask_user() && has_passphrase() == Some(true),
-        unwritable: if credentials.is_ok() { recipients.as_ref().err().cloned() } else { None },
+        asks,
+        unwritable,
         recipients: recipients.ok(),
         credentials,
         backup: file.existing_backup(),

@@ -1,4 +1,4 @@
-//! The file on the disk: whether only its owner has access to it, and how it is replaced.
+//! The file on the disk: whether other users have access to it, and how it is replaced.
 
 use std::{
     ffi::OsStr,
@@ -22,7 +22,7 @@ pub struct Stamp {
     head: Vec<u8>,
 }
 
-/// The open file. It was checked that only its owner can read and write it.
+/// The open file. It was checked that no other user could have written it.
 pub struct OpenFile {
     file: File,
     /// As [`file::fingerprint`].
@@ -70,23 +70,25 @@ pub struct StoreFile {
 }
 
 impl StoreFile {
-    /// Opens the file. Returns `None` if it does not exist.
+    /// Opens the file. Returns `None` if it does not exist. Other users may be able to read it, but not to have written
+    /// it.
     ///
     /// # Errors
     ///
-    /// [`Error::NotPrivate`] if others have access to it, and [`Error::File`], also for a symbolic link.
+    /// [`Error::Untrusted`] if another user could have written it or put it there, and [`Error::File`].
     pub fn open(&self) -> Result<Option<OpenFile>, Error> {
-        if !self.has_directory()? {
-            return Ok(None);
+        if self.path.is_dir() {
+            return Err(directory_error(&self.path));
         }
-        let file = match file::open(&self.path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            file => file.map_err(|error| failure("Cannot read", &self.path, error))?,
-        };
+        let Some(path) = file::follow_links(&self.path)? else { return Ok(None) };
         let fail = |error| failure("Cannot read", &self.path, error);
+        let file = match file::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            file => file.map_err(fail)?,
+        };
         let metadata = file.metadata().map_err(fail)?;
         if metadata.is_file() {
-            file::check_private(&self.path, &metadata)?;
+            file::check_trusted(&path, &metadata)?;
         }
         let fingerprint = file::fingerprint(&file).map_err(fail)?;
         Ok(Some(OpenFile { file, fingerprint }))
@@ -95,18 +97,23 @@ impl StoreFile {
     /// Creates the directory if it is missing.
     pub fn make_directory(&self) -> Result<(), Error> {
         let directory = file::directory(&self.path);
-        file::make_directory(directory).map_err(|error| failure("Cannot create", directory, error))?;
-        self.has_directory().map(drop)
+        file::make_directory(directory).map_err(|error| failure("Cannot create", directory, error))
     }
 
     /// Writes the file, or replaces it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotPrivate`] if others have access to it or its directory, and [`Error::File`], also for a symbolic
+    /// link.
     pub fn replace(&self, directory: &LockedDirectory, bytes: &[u8], before: Before) -> Result<(), Error> {
+        let access = self.find_access()?;
         let last = || match before {
             Before::Nothing => Ok(()),
             Before::Kept => self.make_backup(),
             Before::Dropped => self.remove_backups(),
         };
-        directory.replace_after(&self.path, bytes, Access::Private, last)
+        directory.replace_after(&self.path, bytes, access, last)
     }
 
     /// Removes the backup, and one that a killed writer has not finished.
@@ -171,31 +178,66 @@ impl StoreFile {
     ///
     /// # Errors
     ///
-    /// As [`open`](Self::open).
+    /// [`Error::File`] if something else has its name.
     pub fn has_directory(&self) -> Result<bool, Error> {
         if self.path.is_dir() {
             return Err(directory_error(&self.path));
         }
         let directory = file::directory(&self.path);
         let fail = |error| failure("Cannot use", directory, error);
-        let metadata = match fs::symlink_metadata(directory) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-            metadata => metadata.map_err(fail)?,
-        };
-        if metadata.is_symlink() {
-            return Err(fail(file::symbolic_link()));
+        match fs::metadata(directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Ok(metadata) if !metadata.is_dir() => Err(fail(io::ErrorKind::NotADirectory.into())),
+            metadata => metadata.map(|_| true).map_err(fail),
         }
-        if !metadata.is_dir() {
-            return Err(fail(io::ErrorKind::NotADirectory.into()));
+    }
+
+    /// Checks that the file can be written, without writing it.
+    ///
+    /// # Errors
+    ///
+    /// As [`replace`](Self::replace).
+    pub fn check_writable(&self) -> Result<(), Error> {
+        let fail = |error| failure("Cannot write", &self.path, error);
+        let absolute = std::path::absolute(file::directory(&self.path)).map_err(fail)?;
+        if self.has_directory()? {
+            self.find_access()?;
         }
-        file::check_private(directory, &metadata).map(|()| true).map_err(|error| match error {
+        let mut directory = absolute.as_path();
+        while !directory.exists()
+            && let Some(parent) = directory.parent()
+        {
+            directory = parent;
+        }
+        file::check_can_create(directory).map_err(fail)
+    }
+
+    /// Who has access to the file when it is written. In a working tree of git, everyone who had access before, because
+    /// git does not keep modes, and the file is public anyway. Elsewhere its owner only, and nobody else may have had
+    /// access to it or its directory.
+    fn find_access(&self) -> Result<Access, Error> {
+        let directory = file::directory(&self.path);
+        let is_link = |path: &Path| fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink());
+        if let Some(link) = [directory, &self.path].into_iter().find(|path| is_link(path)) {
+            return Err(failure("Cannot write", link, write_through_link(link)));
+        }
+        let found = fs::metadata(&self.path).ok();
+        if is_in_working_tree(directory) {
+            return Ok(if found.is_some() { Access::AsBefore } else { Access::Private });
+        }
+        let metadata = fs::metadata(directory).map_err(|error| failure("Cannot use", directory, error))?;
+        file::check_private(directory, &metadata).map_err(|error| match error {
             Error::NotPrivate { path, what, .. } if !self.is_alone_in(directory) => {
                 let how = if cfg!(windows) { "" } else { " (mkdir -m 700 …)" };
                 let fix = format!("Move the file to a directory of its own{how}");
                 Error::NotPrivate { path, what, fix }
             }
             error => error,
-        })
+        })?;
+        if let Some(found) = found {
+            file::check_private(&self.path, &found)?;
+        }
+        Ok(Access::Private)
     }
 
     /// Whether a directory holds only files of the store. If it holds others, advice to close it would be wrong:
@@ -211,6 +253,24 @@ impl StoreFile {
         };
         fs::read_dir(directory).is_ok_and(|mut entries| entries.all(belongs_to_store))
     }
+}
+
+/// Whether a directory is in a working tree of git that no other user could have made.
+fn is_in_working_tree(directory: &Path) -> bool {
+    let has_repository = |directory: &Path| {
+        let git = directory.join(".git");
+        fs::symlink_metadata(&git)
+            .is_ok_and(|found| !found.is_symlink() && file::check_trusted(&git, &found).is_ok())
+    };
+    file::canonical(directory).is_ok_and(|directory| directory.ancestors().any(has_repository))
+}
+
+/// The error for writing a file through a symbolic link.
+fn write_through_link(link: &Path) -> io::Error {
+    let target = file::canonical(link).map(|target| format!(": {}", target.display())).unwrap_or_default();
+    io::Error::other(format!(
+        "it is a symbolic link, through which os-secrets does not write. Name what it leads to{target}"
+    ))
 }
 
 /// The error for the path of a directory in place of that of a file.

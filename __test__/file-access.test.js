@@ -1,0 +1,229 @@
+// The encrypted file where others put it: in clones of a repository, in volumes of Kubernetes, and on file systems that
+// cannot be written.
+
+const assert = require("node:assert/strict");
+const {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  existsSync,
+  lchownSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} = require("node:fs");
+const { join } = require("node:path");
+const { describe, it } = require("node:test");
+const { openStore } = require("..");
+const { writeIdentity } = require("./support/age.js");
+const { runIsolated } = require("./support/apart.js");
+const { linuxOnly } = require("./support/platform.js");
+const { ways } = require("./support/programs.js");
+const { startSession } = require("./support/session.js");
+
+const [secrets] = ways.native("secrets");
+const isRoot = process.getuid?.() === 0;
+
+/** The permissions of a file. */
+const modeOf = (path) => (statSync(path).mode & 0o777).toString(8);
+
+/** Starts a session with an identity, and `secrets` on its path. `run` runs a bash script, which must succeed. */
+async function prepareSession(t) {
+  const session = await startSession({ bus: false });
+  t.after(() => session.stop());
+  const identity = writeIdentity(session.directory);
+  session.env.PATH = `${join(secrets, "..")}:${session.env.PATH}`;
+  session.env.OS_SECRETS_IDENTITY = identity.path;
+  const run = async (script) => {
+    const options = { cwd: session.directory };
+    const { code, stdout, stderr } = await session.run("bash", ["--norc", "-euc", script], options);
+    assert.equal(code, 0, stdout + stderr);
+    return stdout;
+  };
+  return { session, identity, run };
+}
+
+/** Makes a repository with an encrypted file in the folder ci, for a umask. */
+const makeRepository = (umask) => `umask ${umask}
+  git init -q -b main origin; cd origin
+  git config user.name x; git config user.email x@example.com
+  mkdir ci; printf one | secrets set -q --store ci/secrets.age token
+  echo '*.backup' >.gitignore; echo '*.age -text -merge' >.gitattributes
+  git add .; git commit -qm one; cd ..
+  git clone -q origin clone`;
+
+describe("an encrypted file in a repository", linuxOnly("file modes"), () => {
+  it("is read in a clone and after a pull, and keeps its mode when it is written", async (t) => {
+    const { session, identity, run } = await prepareSession(t);
+    await run(makeRepository("022"));
+    const path = join(session.directory, "clone", "ci", "secrets.age");
+    assert.deepEqual([modeOf(path), modeOf(join(path, ".."))], ["644", "755"]);
+    const store = openStore({ provider: "file", path, identity: identity.path });
+    assert.equal(await store.get("os-secrets", "token"), "one");
+    await run(`umask 022; cd origin; printf two | secrets set -q --store ci/secrets.age token
+      git commit -qam two; cd ../clone; git pull -q`);
+    assert.equal(await store.get("os-secrets", "token"), "two");
+    assert.equal(modeOf(path), "644");
+    await store.set("os-secrets", "token", "three");
+    assert.deepEqual([modeOf(path), modeOf(join(path, ".."))], ["644", "755"]);
+    assert.equal(await run("secrets get -C clone --store ci/secrets.age token 2>&1 | tail -1"), "three\n");
+    const doctor = JSON.parse(await run("secrets doctor --json --store clone/ci/secrets.age"));
+    assert.deepEqual([doctor.works, doctor.writable, doctor.problems], [true, true, []]);
+    // Git sees a change of the file alone, and not of its mode.
+    assert.equal(await run("git -C clone diff --summary; git -C clone diff --name-only"), "ci/secrets.age\n");
+  });
+
+  it("is read in a clone that the user's private group may write, and no other group", async (t) => {
+    const { session, identity, run } = await prepareSession(t);
+    const path = join(session.directory, "clone", "ci", "secrets.age");
+    const read = () =>
+      openStore({ provider: "file", path, identity: identity.path }).get("os-secrets", "token");
+    await run(makeRepository("002"));
+    assert.deepEqual([modeOf(path), modeOf(join(path, ".."))], ["664", "775"]);
+    const [user, group, members] = (await run("id -un; id -gn; getent group $(id -g) | cut -d: -f4")).split(
+      "\n",
+    );
+    if (user === group && members === "") {
+      assert.equal(await read(), "one");
+      await run("printf two | secrets set -q --store clone/ci/secrets.age token");
+      assert.equal(await read(), "two");
+      assert.equal(modeOf(path), "664");
+    } else {
+      await assert.rejects(read(), { code: "ERR_SECRETS_ACCESS_DENIED", message: /chmod go-w/ });
+    }
+    chmodSync(path, 0o666);
+    await assert.rejects(read(), { code: "ERR_SECRETS_ACCESS_DENIED", message: /chmod go-w .*secrets\.age/ });
+  });
+
+  it("is read by another user only if it belongs to root", async (t) => {
+    if (!isRoot) return t.diagnostic("only root can make files of other users");
+    const { session, identity, run } = await prepareSession(t);
+    await run(makeRepository("022"));
+    const path = join(session.directory, "clone", "ci", "secrets.age");
+    chownSync(path, 12345, 12345);
+    const store = openStore({ provider: "file", path, identity: identity.path });
+    await assert.rejects(store.get("os-secrets", "token"), {
+      code: "ERR_SECRETS_ACCESS_DENIED",
+      message: /belongs to the user 12345, and this process runs as 0/,
+    });
+  });
+});
+
+describe("a volume of Kubernetes", linuxOnly("file modes"), () => {
+  /**
+   * Makes a volume as the kubelet does: what users see are links into `..data`, a link to the folder of the current
+   * version. `runSecrets` runs the program as another user than the volume's if the test can do that.
+   */
+  async function prepareVolume(t) {
+    const { session, identity, run } = await prepareSession(t);
+    const volume = join(session.directory, "volume");
+    const put = async (version, value) => {
+      await run(`printf ${value} | secrets set -q --store ./made/secrets.age token`);
+      mkdirSync(join(volume, version), { recursive: true });
+      chmodSync(volume, 0o1777);
+      for (const [name, from] of [
+        ["secrets.age", join(session.directory, "made", "secrets.age")],
+        ["identity", identity.path],
+      ]) {
+        copyFileSync(from, join(volume, version, name));
+        chmodSync(join(volume, version, name), 0o644);
+        if (!existsSync(join(volume, name))) symlinkSync(`..data/${name}`, join(volume, name));
+      }
+      symlinkSync(version, join(volume, "..data_tmp"));
+      renameSync(join(volume, "..data_tmp"), join(volume, "..data"));
+    };
+    await put("..2026_01", "one");
+    const program = join(session.directory, "program");
+    copyFileSync(secrets, program);
+    chmodSync(session.directory, 0o755);
+    const [command, ...first] = isRoot ? ["setpriv", "--reuid=65534", "--clear-groups"] : ["env"];
+    const env = { OS_SECRETS_IDENTITY: join(volume, "identity") };
+    const runSecrets = (args, input) =>
+      session.run(command, [...first, program, "--store", join(volume, "secrets.age"), ...args], {
+        env,
+        input,
+      });
+    return { session, volume, put, runSecrets };
+  }
+
+  it("is read through its links, also when the version changes", async (t) => {
+    const { volume, put, runSecrets } = await prepareVolume(t);
+    const path = join(volume, "secrets.age");
+    const first = await runSecrets(["get", "token"]);
+    assert.deepEqual([first.code, first.stdout], [0, "one\n"], first.stderr);
+    const store = openStore({ provider: "file", path, identity: join(volume, "identity") });
+    assert.equal(await store.get("os-secrets", "token"), "one");
+    await put("..2026_02", "two");
+    rmSync(join(volume, "..2026_01"), { recursive: true });
+    assert.equal(await store.get("os-secrets", "token"), "two");
+    assert.equal((await runSecrets(["get", "token"])).stdout, "two\n");
+    const doctor = await runSecrets(["doctor", "--json"]);
+    const { works, writable, problems } = JSON.parse(doctor.stdout);
+    assert.deepEqual([doctor.code, works, writable, problems.length], [0, true, false, 1]);
+    assert.match(problems[0].what, /^Secrets can be read, but not stored\. /);
+  });
+
+  it("is not written", async (t) => {
+    const { volume, runSecrets } = await prepareVolume(t);
+    const before = readdirSync(volume, { recursive: true }).sort();
+    const { code, stderr } = await runSecrets(["set", "token"], "other");
+    assert.equal(code, 1);
+    assert.match(stderr, /it is a symbolic link, through which os-secrets does not write/);
+    assert.deepEqual(readdirSync(volume, { recursive: true }).sort(), before);
+  });
+
+  it("is refused if others could have made a link, its folder or the file", async (t) => {
+    const { session, volume, runSecrets } = await prepareVolume(t);
+    const expectRefusal = async (why) => {
+      const { code, stdout, stderr } = await runSecrets(["get", "token"]);
+      assert.deepEqual([code, stdout], [1, ""], stderr);
+      assert.match(stderr, why);
+    };
+    const current = join(volume, "..2026_01");
+    for (const [path, wrong, right] of [
+      [volume, 0o777, 0o1777],
+      [current, 0o777, 0o755],
+      [join(current, "secrets.age"), 0o646, 0o644],
+    ]) {
+      chmodSync(path, wrong);
+      await expectRefusal(/can be written by other users \(its mode is \d+\).*chmod go-w/);
+      chmodSync(path, right);
+    }
+    if (!isRoot) return t.diagnostic("only root can make files of other users");
+    for (const path of [
+      join(volume, "..data"),
+      join(volume, "secrets.age"),
+      join(current, "secrets.age"),
+      current,
+    ]) {
+      lchownSync(path, 12345, 0);
+      await expectRefusal(/belongs to the user 12345, and this process runs as 65534/);
+      lchownSync(path, 0, 0);
+    }
+    assert.equal((await runSecrets(["get", "token"])).stdout, "one\n");
+    assert.ok(readFileSync(join(session.directory, "made", "secrets.age")).length > 0);
+  });
+});
+
+describe("an encrypted file that cannot be written", linuxOnly("a file system of its own"), () => {
+  it("is said to be so by doctor, on a read-only file system", async (t) => {
+    const { session, run } = await prepareSession(t);
+    await run("printf one | secrets set -q --store ./own/secrets.age token");
+    const script = `mount --bind own own; mount -o remount,bind,ro own
+      "$@" doctor; echo "exit $?"; "$@" get token; "$@" set token other 2>&1 || true`;
+    const args = [secrets, "--store", "./own/secrets.age"];
+    const { stdout, stderr } = await runIsolated(session, script, args, { cwd: session.directory });
+    assert.match(stdout, /^works {7}yes$/m, stderr);
+    assert.match(stdout, /^writable {4}no$/m);
+    assert.match(
+      stdout,
+      /^note: Secrets can be read, but not stored\. .*Read-only file system.*\n {2}Run secrets as/m,
+    );
+    assert.match(stdout, /^exit 0\none$/m);
+    assert.match(stdout, /^secrets: Cannot write .*own\/secrets\.age: Read-only file system/m);
+  });
+});
