@@ -47,14 +47,14 @@ async function prepareSession(t) {
   return { session, identity, run };
 }
 
-/** Makes a repository with an encrypted file in the folder ci, for a umask. */
-const makeRepository = (umask) => `umask ${umask}
+/** Makes a repository with an encrypted file in the folder ci, and a clone with a umask. */
+const makeRepository = (umask) => `umask 022
   git init -q -b main origin; cd origin
   git config user.name x; git config user.email x@example.com
   mkdir ci; printf one | secrets set -q --store ci/secrets.age token
   echo '*.backup' >.gitignore; echo '*.age -text -merge' >.gitattributes
   git add .; git commit -qm one; cd ..
-  git clone -q origin clone`;
+  umask ${umask}; git clone -q origin clone`;
 
 describe("an encrypted file in a repository", linuxOnly("file modes"), () => {
   it("is read in a clone and after a pull, and keeps its mode when it is written", async (t) => {
@@ -95,6 +95,7 @@ describe("an encrypted file in a repository", linuxOnly("file modes"), () => {
     } else {
       await assert.rejects(read(), { code: "ERR_SECRETS_ACCESS_DENIED", message: /chmod go-w/ });
     }
+    chmodSync(join(path, ".."), 0o755);
     chmodSync(path, 0o666);
     await assert.rejects(read(), { code: "ERR_SECRETS_ACCESS_DENIED", message: /chmod go-w .*secrets\.age/ });
   });
@@ -206,6 +207,43 @@ describe("a volume of Kubernetes", linuxOnly("file modes"), () => {
     }
     assert.equal((await runSecrets(["get", "token"])).stdout, "one\n");
     assert.ok(readFileSync(join(session.directory, "made", "secrets.age")).length > 0);
+  });
+});
+
+describe("root, called with the environment of another user,", linuxOnly("file modes"), () => {
+  it("leaves no files and directories in that user's home", async (t) => {
+    const { session, identity } = await prepareSession(t);
+    const home = join(session.directory, "home of another");
+    // If root does not run the test, it becomes root in a namespace, where the machine's root is another user.
+    const [command, ...first] = isRoot ? ["env"] : ["unshare", "--map-root-user"];
+    const HOME = isRoot ? home : "/usr/lib";
+    mkdirSync(home);
+    if (isRoot) chownSync(home, 12345, 12345);
+    const env = { HOME, XDG_CONFIG_HOME: "", XDG_DATA_HOME: "", SUDO_UID: "12345" };
+    const before = readdirSync(HOME);
+    const run = async (program, args, more = {}) => {
+      const options = { env: { ...env, ...more }, input: "value" };
+      return session.run(command, [...first, ways.native(program)[0], ...args], options);
+    };
+    for (const [program, ...args] of [
+      ["secrets", "init"],
+      ["secrets", "--store", "file", "set", "token"],
+      ["bus-secrets", "set", "token", "value"],
+    ]) {
+      const { code, stdout, stderr } = await run(program, args);
+      assert.deepEqual([code, stdout], [1, ""], stderr);
+      assert.match(
+        stderr,
+        /Cannot create .* belongs to the user \d+, who could not use .* Run it without sudo, or/,
+      );
+    }
+    assert.deepEqual(readdirSync(HOME), before);
+    // In directories of its own, root may do all of this.
+    const own = join(session.directory, "own");
+    const { code, stderr } = await run("secrets", ["--store", join(own, "secrets.age"), "set", "token"]);
+    assert.deepEqual([code, existsSync(join(own, "secrets.age"))], [0, true], stderr);
+    assert.equal((await run("secrets", ["init"], { HOME: own, OS_SECRETS_IDENTITY: "" })).code, 0);
+    assert.ok(existsSync(identity.path));
   });
 });
 

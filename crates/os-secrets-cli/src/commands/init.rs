@@ -26,6 +26,7 @@ pub fn init(context: &Context, path: Option<PathBuf>) -> Result<(), Failure> {
         })?,
     };
     context.reject_output_over(&[&path])?;
+    file::check_creator(&path)?;
     let (identity, recipient) = generate_identity();
     write_identity(&path, &identity)?;
     context.note(&format!(

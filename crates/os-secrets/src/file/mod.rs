@@ -19,7 +19,7 @@ use std::{
 
 use zeroize::Zeroizing;
 
-use crate::error::Error;
+use crate::{environment::Process, error::Error};
 
 #[cfg(windows)]
 #[allow(unsafe_code)]
@@ -272,6 +272,16 @@ pub(crate) fn read_open(mut file: &File) -> io::Result<Zeroizing<Vec<u8>>> {
 
 pub(crate) fn symbolic_link() -> io::Error {
     io::Error::other("it is a symbolic link, which os-secrets does not follow. Name the file itself")
+}
+
+/// Checks that a path exists, or that what this process creates there belongs to the user who has called it: under
+/// `sudo`, root must not leave files and directories in that user's home.
+///
+/// # Errors
+///
+/// [`Error::File`].
+pub fn check_creator(path: &Path) -> Result<(), Error> {
+    os::check_creator(path, &Process).map_err(|error| failure("Cannot create", path, error))
 }
 
 /// Whether two paths lead to the same file, or would if it existed.

@@ -18,7 +18,7 @@ use rustix::{
 };
 
 use super::{Access, directory, symbolic_link};
-use crate::error::Error;
+use crate::{environment::Variables, error::Error};
 
 /// The mode of files that hold secrets: only their owner has access.
 const PRIVATE: u32 = 0o600;
@@ -55,6 +55,29 @@ impl Drop for Lock {
 pub fn sync_directory(file: &Path) {
     if let Ok(directory) = File::open(directory(file)) {
         let _ = directory.sync_all();
+    }
+}
+
+/// Checks that a file or directory that does not exist yet would not be created by root in the directory of another user
+/// who has started the process through `sudo` or `doas`. That user could use neither it nor what is put into it later.
+pub fn check_creator(path: &Path, variables: &impl Variables) -> io::Result<()> {
+    let is_called = ["SUDO_UID", "DOAS_USER"].iter().any(|name| variables.get(name).is_some());
+    if !is_called || !rustix::process::geteuid().is_root() || path.symlink_metadata().is_ok() {
+        return Ok(());
+    }
+    let path = std::path::absolute(path)?;
+    let found = path.ancestors().find_map(|directory| Some((directory, fs::metadata(directory).ok()?)));
+    match found {
+        Some((directory, metadata)) if metadata.uid() != 0 => Err(io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            format!(
+                "{} belongs to the user {}, who could not use what root creates there. Run it without sudo, or set HOME \
+                 to root's own directory (sudo -H)",
+                directory.display(),
+                metadata.uid()
+            ),
+        )),
+        _ => Ok(()),
     }
 }
 

@@ -29,7 +29,7 @@ use super::{
     acl::{self, OtherUser},
     hidden, symbolic_link,
 };
-use crate::error::Error;
+use crate::{environment::Variables, error::Error};
 
 /// How long to wait while another program holds a file open. Virus scanners and indexers open each new file.
 const HELD_PATIENCE: Duration = Duration::from_secs(5);
@@ -76,6 +76,11 @@ fn has_number(error: &io::Error, number: u32) -> bool {
 
 /// Does nothing: the file system's journal makes names durable.
 pub fn sync_directory(_: &Path) {}
+
+/// Does nothing: Windows has no program like `sudo` that keeps the user's directories.
+pub fn check_creator(_: &Path, _: &impl Variables) -> io::Result<()> {
+    Ok(())
+}
 
 /// Makes a private directory. Missing parent directories get the permissions that the system gives them.
 pub fn make_directory(path: &Path) -> io::Result<()> {

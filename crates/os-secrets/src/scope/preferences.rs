@@ -11,7 +11,7 @@ use crate::{
     environment::{Process, Variables, configuration_directory},
     error::Error,
     executor::{Lane, Purpose},
-    file::{Access, LockedDirectory, failure, make_directory, read},
+    file::{Access, LockedDirectory, check_creator, failure, make_directory, read},
     json::Document,
 };
 
@@ -92,6 +92,7 @@ impl Preferences {
     /// Stores a secret. Creates the file and its directory if they are missing.
     pub fn set(&self, name: &Name, value: &Secret) -> Result<(), Error> {
         let text = str::from_utf8(value.expose()).map_err(|_| Error::InvalidData)?;
+        check_creator(&self.path)?;
         if let Some(parent) = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
             make_directory(parent).map_err(|error| failure("Cannot create", parent, error))?;
         }

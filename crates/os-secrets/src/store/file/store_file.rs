@@ -97,6 +97,7 @@ impl StoreFile {
     /// Creates the directory if it is missing.
     pub fn make_directory(&self) -> Result<(), Error> {
         let directory = file::directory(&self.path);
+        file::check_creator(directory)?;
         file::make_directory(directory).map_err(|error| failure("Cannot create", directory, error))
     }
 
