@@ -56,6 +56,17 @@ async function prepareTest(t) {
   return prepared;
 }
 
+/** A repository with an encrypted file, which holds a secret. */
+async function prepareRepository(t) {
+  const prepared = await prepare(t, { bus: false });
+  const { session, run } = prepared;
+  session.env.OS_SECRETS_IDENTITY = writeIdentity(session.directory).path;
+  await run(`git init -q -b main; git config user.name x; git config user.email x@example.com
+    echo node_modules >.gitignore; mkdir ci; printf 1 | secrets set -q --store ci/secrets.age first
+    git add .; git commit -qm first`);
+  return prepared;
+}
+
 /** The commands for a shell, by their pages: what shows that each works, in the order of the page. */
 const commands = {
   "docs/api.md": [
@@ -80,6 +91,39 @@ const commands = {
       assert.deepEqual(JSON.parse(await run(command, { env })).credentials, {
         "os-secrets": { token: "ghp_example" },
       });
+    },
+    async (command, t) => {
+      const { run } = await prepareRepository(t);
+      await run(command);
+      await run(
+        "git add .; git commit -qm attributes; printf x | secrets set -q --store ci/secrets.age second",
+      );
+      assert.match(await run("git diff"), /^ secret os-secrets\/first$\n^\+secret os-secrets\/second$/m);
+      assert.equal(await run("git status --porcelain"), " M ci/secrets.age\n");
+      // Without a key, git goes on.
+      const env = { OS_SECRETS_IDENTITY: "", XDG_CONFIG_HOME: "/none" };
+      const shown = await run("git diff HEAD; git log -p --format=%s", { env });
+      assert.match(shown, /^\+\(There is nothing to unlock the file store with/m);
+    },
+    async (command, t) => {
+      const { run } = await prepareRepository(t);
+      await run(examples("docs/file-store.md", "sh")[1]);
+      const set = (...pairs) =>
+        pairs
+          .map(([name, value]) => `printf ${value} | secrets set -q --store ci/secrets.age ${name}`)
+          .join("\n");
+      const merged = await run(`git add .; git commit -qm attributes; git checkout -qb theirs
+        ${set(["theirs", "t"], ["both", "t"])}; git commit -qam theirs; git checkout -q main
+        ${set(["ours", "o"], ["both", "o"])}; git commit -qam ours; git merge theirs || echo conflict`);
+      assert.match(merged, /^CONFLICT .*ci\/secrets\.age\n.*\nconflict$/m);
+      // A secret that has two values is an exit code of 1.
+      const printed = await run(`set +e\n${command}`);
+      assert.match(printed, /os-secrets\/both was not copied: a different value is stored/);
+      await run("git commit -qm merged");
+      const got =
+        "for name in both first ours theirs; do secrets get -C . --store ci/secrets.age $name 2>/dev/null; done";
+      assert.equal(await run(got), "o\n1\no\nt\n");
+      assert.equal(await run("git status --porcelain"), "");
     },
   ],
   "docs/linux.md": [

@@ -178,6 +178,14 @@ pub enum Command {
         #[arg(long, value_name = "RECIPIENT")]
         remove: Vec<String>,
     },
+    /// Print what an encrypted file holds, without values, for git diff
+    ///
+    /// Prints the recipients of the file and the names of its secrets. Tell git about it with: git config
+    /// diff.os-secrets.textconv "secrets textconv"
+    Textconv {
+        /// The encrypted file
+        file: PathBuf,
+    },
     /// Check whether the store works, and show how to fix it
     ///
     /// Changes nothing and asks for nothing. Exits with 1 if the store does not work.
@@ -234,8 +242,8 @@ impl Arguments {
 }
 
 /// The commands that bus-secrets does not have.
-const NOT_IN_BUS_SECRETS: [&str; 9] =
-    ["run", "inject", "import", "migrate", "copy", "init", "rekey", "doctor", "completions"];
+const NOT_IN_BUS_SECRETS: [&str; 10] =
+    ["run", "inject", "import", "migrate", "copy", "init", "rekey", "textconv", "doctor", "completions"];
 
 /// Parses a command line without the program's name.
 ///

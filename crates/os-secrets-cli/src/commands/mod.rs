@@ -18,6 +18,7 @@ mod rekey;
 mod resolve;
 mod run;
 mod set;
+mod textconv;
 mod transfer;
 
 /// Executes a command and returns the exit code.
@@ -35,6 +36,7 @@ pub fn execute(context: &Context, command: Command) -> Result<i32, Failure> {
         Command::Copy { from, to, service } => copy::copy(context, from, to, service),
         Command::Init { file } => init::init(context, file),
         Command::Rekey { add, remove } => rekey::rekey(context, &add, &remove),
+        Command::Textconv { file } => textconv::textconv(context, &file),
         Command::Doctor { format } => return doctor::doctor(context, format.json),
         Command::Completions { shell } => completions::completions(context, &shell),
     }
