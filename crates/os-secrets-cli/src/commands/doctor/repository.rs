@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::{Problem, Report};
 use crate::context::Context;
 use os_secrets::{
-    environment::absolute_path, error::Error, file::shell_word, progress::Progress, scope::Scope,
+    environment::absolute_path, error::Error, file::shell_word, program::command_line, progress::Progress,
+    scope::Scope,
 };
 
 /// Adds the repository to a report. It is never a reason why the store does not work.
@@ -34,7 +35,7 @@ pub fn add(context: &Context, report: &mut Report) {
                 counted(names.len()),
                 if names.len() == 1 { "is" } else { "are" }
             ),
-            "secrets list --long",
+            command_line("list --long"),
         )),
         Err(error) => {
             let fix = match &error {
