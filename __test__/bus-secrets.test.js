@@ -908,8 +908,8 @@ exec bus-secrets "$@"
           await workspace.expectOutput(["resolve", "secret:a"], "1\n");
           await workspace.expectOutput(["resolve", "plain"], "plain\n");
           await workspace.expectOutput(["list", "--scope", "repo"], "a\n");
-          await workspace.expectFailure(["get", "b"], 1, /bus/);
-          await workspace.expectFailure(["list"], 1, /bus/);
+          await workspace.expectFailure(["get", "b"], 3, /bus/);
+          await workspace.expectFailure(["list"], 3, /bus/);
         },
         { program: "secrets", ...linuxOnly("a bus") },
       );

@@ -134,7 +134,7 @@ describe("migrate", () => {
     await session.lock();
     await prompter.expect("cancel");
     const { code, stdout, stderr } = await runMigrate(session, "--from", "bus-preferences");
-    assert.deepEqual([code, stdout], [1, ""]);
+    assert.deepEqual([code, stdout], [3, ""]);
     assert.match(stderr, /^secrets: a was not copied: .*\n$/);
   });
 

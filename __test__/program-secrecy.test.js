@@ -79,7 +79,7 @@ for (const way of Object.keys(ways)) {
       );
       if (!isWindows) {
         await session.lock();
-        assert.equal((await runSecrets(["set", "token"], { input })).code, 1);
+        assert.equal((await runSecrets(["set", "token"], { input })).code, 3);
       }
       clearInterval(watch);
       const lines = [...seen];

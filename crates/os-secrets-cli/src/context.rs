@@ -99,9 +99,9 @@ impl Context {
         if self.directory.as_os_str() == "." {
             return Ok(());
         }
-        let fail = |error| file::failure("Cannot work in", &self.directory, error);
+        let fail = |error| Failure::Failed(file::failure("Cannot work in", &self.directory, error));
         if !fs::metadata(&self.directory).map_err(fail)?.is_dir() {
-            return Err(fail(io::ErrorKind::NotADirectory.into()).into());
+            return Err(fail(io::ErrorKind::NotADirectory.into()));
         }
         Ok(())
     }
@@ -273,15 +273,17 @@ impl Context {
     }
 
     /// Reads a file, or standard input if `None`.
-    pub fn read_input(&self, file: Option<&Path>) -> Result<Zeroizing<Vec<u8>>, Error> {
+    pub fn read_input(&self, file: Option<&Path>) -> Result<Zeroizing<Vec<u8>>, Failure> {
         output::read_input(file.map(|file| self.directory.join(file)).as_deref())
     }
 
     /// Reads the variables of a dotenv file, or of standard input if `None`.
-    pub fn read_dotenv(&self, file: Option<&Path>) -> Result<Vec<(String, Secret)>, Error> {
-        dotenv::parse(&self.read_input(file)?).map_err(|error| Error::InvalidFile {
-            path: file.map_or_else(|| "standard input".into(), |file| self.directory.join(file)),
-            reason: format!("is not a valid dotenv file: {error}"),
+    pub fn read_dotenv(&self, file: Option<&Path>) -> Result<Vec<(String, Secret)>, Failure> {
+        dotenv::parse(&self.read_input(file)?).map_err(|error| {
+            Failure::Failed(Error::InvalidFile {
+                path: file.map_or_else(|| "standard input".into(), |file| self.directory.join(file)),
+                reason: format!("is not a valid dotenv file: {error}"),
+            })
         })
     }
 

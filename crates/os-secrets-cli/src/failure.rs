@@ -1,6 +1,9 @@
 //! Why a command failed.
 
-use crate::exit_codes::{FAILED, WRONG_USAGE};
+use crate::{
+    Program,
+    exit_codes::{FAILED, WRONG_USAGE, code_of},
+};
 use os_secrets::error::{Code, Error};
 
 /// Why a command failed.
@@ -8,7 +11,9 @@ use os_secrets::error::{Code, Error};
 pub enum Failure {
     /// The command line is wrong. Holds the message.
     Usage(String),
-    /// An operation failed.
+    /// A call to a store or to the repository failed. The error decides about the exit code.
+    Call(Error),
+    /// Something else failed, such as reading a template.
     Failed(Error),
     /// The command cannot continue with what the user entered. Holds the message.
     Refused(&'static str),
@@ -21,18 +26,27 @@ impl Failure {
     pub fn message(&self) -> Option<String> {
         match self {
             Self::Usage(message) => Some(message.clone()),
-            Self::Failed(error) => Some(error.to_string()),
+            Self::Call(error) | Self::Failed(error) => Some(error.to_string()),
             Self::Refused(message) => Some((*message).to_owned()),
             Self::Silent(_) => None,
         }
     }
 
-    /// The program's exit code.
-    pub fn exit_code(&self) -> i32 {
+    /// The program's exit code. BusDK's program has one code for every failure.
+    pub fn exit_code(&self, program: Program) -> i32 {
         match self {
             Self::Usage(_) => WRONG_USAGE,
-            Self::Failed(_) | Self::Refused(_) => FAILED,
+            Self::Call(error) if program != Program::BusSecrets => code_of(error),
+            Self::Call(_) | Self::Failed(_) | Self::Refused(_) => FAILED,
             Self::Silent(code) => *code,
+        }
+    }
+
+    /// The same failure, with an exit code that does not depend on the error.
+    pub fn of_any_kind(self) -> Self {
+        match self {
+            Self::Call(error) => Self::Failed(error),
+            other => other,
         }
     }
 }
@@ -42,7 +56,7 @@ impl From<Error> for Failure {
         match error.code() {
             // Such as a name that no secret can have: the user typed it.
             Code::InvalidArgument => Self::Usage(error.to_string()),
-            _ => Self::Failed(error),
+            _ => Self::Call(error),
         }
     }
 }

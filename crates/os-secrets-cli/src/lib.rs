@@ -67,7 +67,7 @@ pub fn run(program: Program, words: Vec<OsString>, hosted: bool) -> i32 {
             if let Some(message) = failure.message() {
                 print_message(program, &message);
             }
-            failure.exit_code()
+            failure.exit_code(program)
         }
     }
 }

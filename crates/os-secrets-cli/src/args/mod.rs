@@ -20,6 +20,7 @@ mod words;
 /// Keep secrets in the operating system's credential store, and use them by name.
 #[derive(Parser)]
 #[command(disable_help_flag = true, disable_version_flag = true, disable_help_subcommand = true)]
+#[command(after_help = EXIT_CODES)]
 pub struct Arguments {
     /// Run as if started in DIR
     #[arg(short = 'C', long = "chdir", value_name = "DIR", global = true)]
@@ -245,6 +246,11 @@ impl Arguments {
 const NOT_IN_BUS_SECRETS: [&str; 10] =
     ["run", "inject", "import", "migrate", "copy", "init", "rekey", "textconv", "doctor", "completions"];
 
+/// The last lines of the help.
+const EXIT_CODES: &str = "Exit codes: 0 success, 1 no such secret or another failure, 2 wrong usage, 3 the store cannot be \
+                          reached, unlocked or read. run: the code of its command, 126 or 127. doctor: 0 or 1";
+const EXIT_CODES_OF_BUS_SECRETS: &str = "Exit codes: 0 success, 1 failure, 2 wrong usage";
+
 /// Parses a command line without the program's name.
 ///
 /// No error shows a word of the command line that may be a secret.
@@ -289,6 +295,7 @@ pub fn definition(program: Program) -> clap::Command {
         definition = definition.mut_subcommand("set", |set| {
             set.mut_arg("value", |value| value.required(true).help("The value"))
         });
+        definition = definition.after_help(EXIT_CODES_OF_BUS_SECRETS);
         definition =
             definition.about("Keep secrets in BusDK's preferences and repositories, and use them by name");
     }

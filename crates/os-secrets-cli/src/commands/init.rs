@@ -28,7 +28,7 @@ pub fn init(context: &Context, path: Option<PathBuf>) -> Result<(), Failure> {
     context.reject_output_over(&[&path])?;
     file::check_creator(&path)?;
     let (identity, recipient) = generate_identity();
-    write_identity(&path, &identity)?;
+    write_identity(&path, &identity).map_err(Failure::Failed)?;
     context.note(&format!(
         "the identity is in {}. Keep it safe: whoever has it can read what is encrypted for it, and without it \
          nobody can",

@@ -75,7 +75,7 @@ pub fn run(
         Ok(status) => Ok(end_like(status)),
         Err(ChildError::Start(error)) => Ok(report_start_error(context, &words[0], error)),
         Err(ChildError::PassOn(error)) => {
-            Err(file::failure("Cannot pass on the output of", words[0].as_ref(), error).into())
+            Err(Failure::Failed(file::failure("Cannot pass on the output of", words[0].as_ref(), error)))
         }
     }
 }

@@ -68,7 +68,7 @@ fn ask_value(target: &Target) -> Result<Secret, Failure> {
         Target::Credential(key) => &printable(&key.label()),
     };
     let answers = terminal::ask([&format!("Value of {name}: "), "Repeat the value: "])
-        .map_err(|error| file::failure("Cannot read", "the terminal".as_ref(), error))?;
+        .map_err(|error| Failure::Failed(file::failure("Cannot read", "the terminal".as_ref(), error)))?;
     match answers {
         Some([first, again]) if first == again => Ok(first),
         Some(_) => Err(Failure::Refused("the two values differ; nothing was changed")),

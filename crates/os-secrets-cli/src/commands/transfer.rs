@@ -1,6 +1,11 @@
 //! Copying credentials one by one, as `copy` and `migrate` do.
 
-use crate::{context::Context, exit_codes::FAILED, failure::Failure, output::printable};
+use crate::{
+    context::Context,
+    exit_codes::{FAILED, code_of},
+    failure::Failure,
+    output::printable,
+};
 use os_secrets::{
     credential::{Key, Secret},
     error::{Code, Error},
@@ -19,13 +24,13 @@ pub fn copy_each<T>(
     if credentials.is_empty() {
         context.note("there is nothing to copy");
     }
-    let (mut result, mut failed) = (String::new(), false);
+    let (mut result, mut failed) = (String::new(), None);
     for (label, credential) in credentials {
         let label = printable(&label);
         match copy(credential) {
             Ok(done) => result.push_str(&format!("{done} {label}\n")),
             Err(not_copied) => {
-                failed = true;
+                failed = failed.max(Some(not_copied.exit_code));
                 context.print_message(&format!("{label} {}", not_copied.message));
                 if not_copied.stops {
                     break;
@@ -34,7 +39,7 @@ pub fn copy_each<T>(
         }
     }
     context.output.write(result.as_bytes())?;
-    if failed { Err(Failure::Silent(FAILED)) } else { Ok(()) }
+    failed.map_or(Ok(()), |code| Err(Failure::Silent(code)))
 }
 
 /// How the copy of a value ended.
@@ -54,12 +59,14 @@ pub struct NotCopied {
     pub message: String,
     /// Whether this error would stop the other credentials, too.
     pub stops: bool,
+    /// The program's exit code. If several credentials fail, the highest counts.
+    pub exit_code: i32,
 }
 
 impl NotCopied {
     /// The credential itself is the reason.
     pub fn because(reason: &str) -> Self {
-        Self { message: format!("was not copied: {reason}"), stops: false }
+        Self { message: format!("was not copied: {reason}"), stops: false, exit_code: FAILED }
     }
 
     /// A call failed. `message` says what was not done.
@@ -68,7 +75,7 @@ impl NotCopied {
         // for all of them.
         let stops = [Code::UserCanceled, Code::InteractionRequired, Code::AuthFailed, Code::InvalidSetting]
             .contains(&error.code());
-        Self { message: format!("{message}: {error}"), stops }
+        Self { message: format!("{message}: {error}"), stops, exit_code: code_of(error) }
     }
 }
 

@@ -13,7 +13,7 @@ use std::{
 use zeroize::Zeroizing;
 
 use crate::{exit_codes::FAILED, failure::Failure};
-use os_secrets::{error::Error, file, store::MAX_VALUE, wiped::WipedBuffer};
+use os_secrets::{file, store::MAX_VALUE, wiped::WipedBuffer};
 
 mod message;
 #[cfg(unix)]
@@ -44,7 +44,7 @@ impl Output {
     pub fn write(&self, result: &[u8]) -> Result<(), Failure> {
         match &self.file {
             _ if self.quiet => Ok(()),
-            Some(path) => Ok(file::write(path, result)?),
+            Some(path) => file::write(path, result).map_err(Failure::Failed),
             None => write_all(&io::stdout(), result).map_err(|error| match error.kind() {
                 // The reader has ended, as `head` does. That is no error to report.
                 io::ErrorKind::BrokenPipe => Failure::Silent(FAILED),
@@ -67,10 +67,10 @@ pub fn read_all(stream: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
 }
 
 /// Reads a file, or standard input if `None`.
-pub fn read_input(path: Option<&Path>) -> Result<Zeroizing<Vec<u8>>, Error> {
+pub fn read_input(path: Option<&Path>) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let (name, read) = match path {
         Some(path) => (path, std::fs::File::open(path).and_then(read_all)),
         None => ("standard input".as_ref(), open_input().and_then(read_all)),
     };
-    read.map_err(|error| file::failure("Cannot read", name, error))
+    read.map_err(|error| Failure::Failed(file::failure("Cannot read", name, error)))
 }

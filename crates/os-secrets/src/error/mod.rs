@@ -316,6 +316,17 @@ pub enum Error {
         reason: Cow<'static, str>,
     },
 
+    /// The directory has no `datapackage.json`, so that the repository cannot keep a secret.
+    #[error("Cannot write {}: the file does not exist, so that the directory is not a workspace", path.display())]
+    NoWorkspace {
+        /// The file that does not exist.
+        path: PathBuf,
+    },
+
+    /// The recipients of an encrypted file cannot be changed as the caller wants. Holds the reason.
+    #[error("The recipients cannot be changed: {0}")]
+    InvalidRecipients(String),
+
     /// A credential helper failed.
     #[error("{} failed at {operation}: {reason}. Run the command by hand to see why", command.display())]
     Helper {
@@ -547,9 +558,9 @@ impl Error {
             Self::InteractionNotAllowed | Self::Asking => Code::InteractionNotAllowed,
             Self::Timeout { .. } => Code::Timeout,
             Self::Aborted { .. } => Code::Aborted,
-            Self::InvalidSetting(_) | Self::NoKey => Code::InvalidSetting,
+            Self::InvalidSetting(_) | Self::InvalidRecipients(_) | Self::NoKey => Code::InvalidSetting,
             Self::TooLarge { .. } => Code::TooLarge,
-            Self::NotFound { .. } => Code::NotFound,
+            Self::NotFound { .. } | Self::NoWorkspace { .. } => Code::NotFound,
             Self::InvalidName { .. } | Self::InvalidKey | Self::NeedsService => Code::InvalidArgument,
             Self::InvalidData
             | Self::InvalidFile { .. }

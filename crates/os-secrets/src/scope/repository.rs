@@ -68,13 +68,7 @@ impl Repository {
             Ok(true)
         })?
         .map(drop)
-        .ok_or_else(|| {
-            failure(
-                "Cannot write",
-                &self.directory.join(FILE),
-                io::Error::other("the file does not exist, so that the directory is not a workspace"),
-            )
-        })
+        .ok_or_else(|| Error::NoWorkspace { path: self.directory.join(FILE) })
     }
 
     /// Deletes a secret, and returns whether it existed.

@@ -75,7 +75,7 @@ pub fn rekey(
     add: &[x25519::Recipient],
     remove: &[x25519::Recipient],
 ) -> Result<Vec<String>, Error> {
-    let refuse = |reason: &str| Error::InvalidSetting(format!("The recipients cannot be changed: {reason}"));
+    let refuse = |reason: &str| Error::InvalidRecipients(reason.into());
     let file = vault.file()?;
     if file.open()?.is_none() {
         return Err(refuse(&format!(

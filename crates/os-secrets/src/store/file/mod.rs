@@ -99,7 +99,7 @@ impl FileStore {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidSetting`] if the file does not exist or has a passphrase, or if this store could not read it
+    /// [`Error::InvalidRecipients`] if the file does not exist or has a passphrase, or if this store could not read it
     /// any more; also the errors of every call.
     pub async fn rekey(
         &self,
