@@ -65,10 +65,11 @@ for (const way of Object.keys(ways)) {
         ["one", "one"],
         [" two\nlines \n", " two\nlines "],
         ["\n\n", "\n"],
+        ["one\r", "one\r"],
         [`${long}\n`, long],
       ]) {
         assert.deepEqual(await runSecrets(["set", "input"], { input }), makeResult(""));
-        assert.deepEqual(await runSecrets(["get", "input"]), makeResult(`${value}\n`));
+        assert.deepEqual(await runSecrets(["get", "input", "--raw"]), makeResult(value));
       }
     });
 
@@ -77,7 +78,7 @@ for (const way of Object.keys(ways)) {
       for (const input of ["", "\n", "\r\n", Buffer.from([0xff]), "a\0b"]) {
         const { code, stdout, stderr } = await runSecrets(["set", "kept"], { input });
         assert.deepEqual([code, stdout], [2, ""]);
-        assert.match(stderr, /^secrets: the value (is empty; .*use delete|must be UTF-8 text)/);
+        assert.match(stderr, /^secrets: the value (is empty; .*use delete|must be UTF-8 text.*--raw)/);
       }
       assert.equal((await runSecrets(["set", "kept", ""])).code, 2);
       assert.deepEqual(await runSecrets(["get", "kept"]), makeResult("kept\n"));

@@ -62,17 +62,26 @@ pub enum Command {
     /// Store a secret
     ///
     /// Replaces the value that the secret had. Without VALUE, reads the value from standard input and drops one newline
-    /// at its end, or asks for it twice on a terminal.
+    /// (LF or CRLF) at its end, or asks for it twice on a terminal.
     Set {
         #[command(flatten)]
         credential: CredentialArgs,
+        /// Store exactly what standard input gives: any bytes, and the newline at their end
+        #[arg(short = 'n', long)]
+        raw: bool,
         /// The value. Other users of the machine can see it, so prefer standard input
         value: Option<OsString>,
     },
     /// Print a secret
+    ///
+    /// A newline follows the value. It is LF, or CRLF if the value ends with a carriage return, so that set drops exactly
+    /// this newline.
     Get {
         #[command(flatten)]
         credential: CredentialArgs,
+        /// Print exactly the value, without a newline
+        #[arg(short = 'n', long)]
+        raw: bool,
         #[command(flatten)]
         format: FormatArg,
     },
@@ -90,8 +99,12 @@ pub enum Command {
     },
     /// Print the secret that a reference names
     ///
-    /// The reference secret:NAME prints the secret NAME. Any other value is printed as it is.
+    /// The reference secret:NAME prints the secret NAME. Any other value is printed as it is. A newline follows, as with
+    /// get.
     Resolve {
+        /// Print exactly the value, without a newline
+        #[arg(short = 'n', long)]
+        raw: bool,
         /// A reference (secret:NAME), or any other text
         value: OsString,
     },
@@ -283,14 +296,18 @@ pub fn definition(program: Program) -> clap::Command {
         for command in NOT_IN_BUS_SECRETS {
             definition = definition.mut_subcommand(command, |command| command.hide(true));
         }
-        for command in ["set", "get", "list", "delete"] {
+        for command in ["set", "get", "list", "resolve", "delete"] {
             definition = definition.mut_subcommand(command, |command| {
                 command.long_about(None).mut_args(|arg| {
-                    let is_missing = ["service", "json", "long"].contains(&arg.get_id().as_str());
+                    let is_missing = ["service", "json", "long", "raw"].contains(&arg.get_id().as_str());
                     arg.hide(is_missing)
                 })
             });
         }
+        definition = definition.mut_subcommand("get", |get| get.long_about(None));
+        let resolve = "Print the secret that a reference names\n\nThe reference secret:NAME prints the secret NAME. \
+                       Any other value is printed as it is.";
+        definition = definition.mut_subcommand("resolve", |command| command.long_about(resolve));
         definition = definition.mut_arg("store", |store| store.hide(true));
         definition = definition.mut_subcommand("set", |set| {
             set.mut_arg("value", |value| value.required(true).help("The value"))
@@ -323,14 +340,14 @@ impl Command {
     /// Whether the command has flags that bus-secrets does not know.
     fn has_flags_beyond_bus_secrets(&self) -> bool {
         let (service, other) = match self {
-            Self::Set { credential, .. } | Self::Delete { credential } => {
-                (&credential.service.service, false)
-            }
-            Self::Get { credential, format } => (&credential.service.service, format.json),
-            Self::List { service, format, long } => (&service.service, format.json || *long),
+            Self::Set { credential, raw, .. } => (&credential.service, *raw),
+            Self::Get { credential, raw, format } => (&credential.service, *raw || format.json),
+            Self::List { service, format, long } => (service, format.json || *long),
+            Self::Delete { credential } => (&credential.service, false),
+            Self::Resolve { raw, .. } => return *raw,
             _ => return false,
         };
-        service.is_some() || other
+        service.service.is_some() || other
     }
 }
 

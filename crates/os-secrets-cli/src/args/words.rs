@@ -32,7 +32,7 @@ impl Words {
                 // After a letter that takes a value, the rest of the word is that value.
                 let letters =
                     flag.strip_prefix('-').and_then(|letters| letters.split(['C', 'o', 'i']).next());
-                let cluster = letters.filter(|letters| letters.chars().all(|c| "hVq".contains(c)));
+                let cluster = letters.filter(|letters| letters.chars().all(|c| "hVqn".contains(c)));
                 match flag {
                     "--help" => Some(InfoFlag::Help),
                     "--version" => Some(InfoFlag::Version),

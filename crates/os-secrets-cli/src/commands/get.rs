@@ -5,13 +5,19 @@ use std::collections::BTreeSet;
 use zeroize::Zeroizing;
 
 use crate::{
+    Program,
     args::CredentialArgs,
     context::{Context, Target},
     failure::Failure,
 };
 use os_secrets::{credential::Secret, error::Error, json, progress::Progress, scope::Scopes};
 
-pub fn get(context: &Context, credential: CredentialArgs, json: bool) -> Result<(), Failure> {
+const NO_JSON: &str = "the value is not UTF-8 text, which JSON needs. Print its bytes with --raw, or write them to a file with -o";
+
+pub fn get(context: &Context, credential: CredentialArgs, raw: bool, json: bool) -> Result<(), Failure> {
+    if raw && json {
+        return Err(Failure::Usage("--raw cannot be used with --json".into()));
+    }
     let target = context.target(credential, || Ok(context.scope_to_read()))?;
     let (service, name, secret) = match target {
         Target::Secret(name, scope) => {
@@ -33,18 +39,25 @@ pub fn get(context: &Context, credential: CredentialArgs, json: bool) -> Result<
         }
     };
     if json {
-        let value = str::from_utf8(secret.expose()).map_err(|_| Error::InvalidData)?;
+        let value = str::from_utf8(secret.expose()).map_err(|_| Failure::Refused(NO_JSON))?;
         return context.output.write(&json_object(service.as_deref(), &name, value));
     }
-    context.output.write(&with_newline(&secret))
+    print_secret(context, &secret, raw)
 }
 
-/// A secret and a newline.
-pub fn with_newline(secret: &Secret) -> Zeroizing<Vec<u8>> {
-    let mut line = Zeroizing::new(Vec::with_capacity(secret.expose().len() + 1));
-    line.extend_from_slice(secret.expose());
-    line.push(b'\n');
-    line
+/// Prints a secret. A newline follows, unless `raw` is true.
+pub fn print_secret(context: &Context, secret: &Secret, raw: bool) -> Result<(), Failure> {
+    let value = secret.expose();
+    let newline: &[u8] = match context.program {
+        _ if raw => b"",
+        // `set` drops one LF or CRLF. After a carriage return, it would take our LF for a part of CRLF.
+        _ if value.ends_with(b"\r") => b"\r\n",
+        Program::Secrets | Program::BusSecrets => b"\n",
+    };
+    let mut output = Zeroizing::new(Vec::with_capacity(value.len() + newline.len()));
+    output.extend_from_slice(value);
+    output.extend_from_slice(newline);
+    context.output.write(&output)
 }
 
 fn json_object(service: Option<&str>, name: &str, value: &str) -> Zeroizing<Vec<u8>> {

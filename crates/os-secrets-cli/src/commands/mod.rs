@@ -24,10 +24,10 @@ mod transfer;
 /// Executes a command and returns the exit code.
 pub fn execute(context: &Context, command: Command) -> Result<i32, Failure> {
     match command {
-        Command::Set { credential, value } => set::set(context, credential, value),
-        Command::Get { credential, format } => get::get(context, credential, format.json),
+        Command::Set { credential, raw, value } => set::set(context, credential, raw, value),
+        Command::Get { credential, raw, format } => get::get(context, credential, raw, format.json),
         Command::List { service, format, long } => list::list(context, service, format.json, long),
-        Command::Resolve { value } => resolve::resolve(context, value),
+        Command::Resolve { raw, value } => resolve::resolve(context, raw, value),
         Command::Delete { credential } => delete::delete(context, credential),
         Command::Run { env_files, mask, command } => return run::run(context, &env_files, mask, command),
         Command::Inject { input } => inject::inject(context, input),

@@ -2,14 +2,14 @@
 
 use std::ffi::OsString;
 
-use super::get::with_newline;
+use super::get::print_secret;
 use crate::{context::Context, failure::Failure};
 use os_secrets::credential::Secret;
 
-pub fn resolve(context: &Context, value: OsString) -> Result<(), Failure> {
+pub fn resolve(context: &Context, raw: bool, value: OsString) -> Result<(), Failure> {
     let values = vec![Secret::new(value.into_encoded_bytes())];
     for resolved in context.resolve(values, None)? {
-        context.output.write(&with_newline(&resolved))?;
+        print_secret(context, &resolved, raw)?;
     }
     Ok(())
 }

@@ -7,52 +7,67 @@ use crate::{
     args::CredentialArgs,
     context::{Context, Target},
     failure::Failure,
-    output::{printable, read_input},
+    output::{is_utf16, printable, read_input},
     terminal,
 };
-use os_secrets::{credential::Secret, file};
+use os_secrets::{credential::Secret, file, scope::Scope};
 
-pub fn set(context: &Context, credential: CredentialArgs, value: Option<OsString>) -> Result<(), Failure> {
+pub fn set(
+    context: &Context,
+    credential: CredentialArgs,
+    raw: bool,
+    value: Option<OsString>,
+) -> Result<(), Failure> {
     let target = context.target(credential, || context.scope_to_change())?;
     let value = match value {
         Some(value) => Secret::new(value.into_encoded_bytes()),
         None if context.program == Program::BusSecrets => {
             return Err(Failure::Usage("the value is missing; usage: bus-secrets set NAME VALUE".into()));
         }
-        None => read_value(&target)?,
+        None => read_value(&target, raw)?,
     };
-    check_value(context.program, &value)?;
     let scope = match &target {
         Target::Secret(_, scope) => Some(*scope),
         Target::Credential(_) => None,
     };
+    if value.expose().is_empty() && context.program != Program::BusSecrets {
+        return Err(Failure::Usage(
+            "the value is empty; nothing was changed. To remove a secret, use delete".into(),
+        ));
+    }
+    if !raw || scope == Some(Scope::Repository) {
+        check_text(context.program, &value, raw)?;
+    }
     context.set_value(target, value)?;
     context.warn_of_plain_text(scope);
     context.output.write(b"")
 }
 
-/// Checks that the value can be stored as text.
-fn check_value(program: Program, value: &Secret) -> Result<(), Failure> {
+/// Checks that the value is text that every program can read.
+fn check_text(program: Program, value: &Secret, raw: bool) -> Result<(), Failure> {
     let value = value.expose();
-    if value.is_empty() && program != Program::BusSecrets {
-        return Err(Failure::Usage(
-            "the value is empty; nothing was changed. To remove a secret, use delete".into(),
-        ));
+    if str::from_utf8(value).is_ok() && !value.contains(&0) {
+        return Ok(());
     }
-    if str::from_utf8(value).is_err() || value.contains(&0) {
-        return Err(Failure::Usage("the value must be UTF-8 text without NUL bytes".into()));
-    }
-    Ok(())
+    let advice = match program {
+        Program::BusSecrets => "",
+        _ if raw => ". Nothing was changed; the repository cannot hold other bytes",
+        _ if is_utf16(value) => {
+            ", and this is UTF-16. Nothing was changed; convert it, or store its bytes with --raw"
+        }
+        _ => ". Nothing was changed; to store other bytes, use --raw",
+    };
+    Err(Failure::Usage(format!("the value must be UTF-8 text without NUL bytes{advice}")))
 }
 
 /// Reads the value from standard input, or asks for it if that is a terminal.
-fn read_value(target: &Target) -> Result<Secret, Failure> {
+fn read_value(target: &Target, raw: bool) -> Result<Secret, Failure> {
     if io::stdin().is_terminal() {
         return ask_value(target);
     }
     let mut value = read_input(None)?;
-    // Drops the newline that `echo` adds, LF or CRLF.
-    if value.last() == Some(&b'\n') {
+    // Drops the newline that `echo` or `get` adds, LF or CRLF.
+    if !raw && value.last() == Some(&b'\n') {
         value.pop();
         if value.last() == Some(&b'\r') {
             value.pop();

@@ -56,7 +56,7 @@ impl Output {
 
 /// Reads a stream to its end, into memory that is wiped.
 pub fn read_all(stream: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
-    // One newline at the end does not count.
+    // One newline at the end may not count.
     let max = MAX_VALUE + 2;
     let mut bytes = WipedBuffer::default();
     bytes.read_to_end(stream.take(max as u64 + 1))?;
@@ -64,6 +64,11 @@ pub fn read_all(stream: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
         return Err(io::Error::other(format!("it has more than {MAX_VALUE} bytes")));
     }
     Ok(bytes.into_bytes())
+}
+
+/// Whether bytes start with the mark of UTF-16 text, which PowerShell's `>` writes.
+pub fn is_utf16(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff")
 }
 
 /// Reads a file, or standard input if `None`.
