@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use crate::{
     Program,
     args::{Arguments, Command, CredentialArgs, ServiceArg},
-    dotenv,
+    dotenv::{self, Variable},
     failure::Failure,
     output::{self, Output, print_message},
     selected_store::{self, SelectedStore},
@@ -278,13 +278,16 @@ impl Context {
     }
 
     /// Reads the variables of a dotenv file, or of standard input if `None`.
-    pub fn read_dotenv(&self, file: Option<&Path>) -> Result<Vec<(String, Secret)>, Failure> {
-        dotenv::parse(&self.read_input(file)?).map_err(|error| {
-            Failure::Failed(Error::InvalidFile {
-                path: file.map_or_else(|| "standard input".into(), |file| self.directory.join(file)),
-                reason: format!("is not a valid dotenv file: {error}"),
-            })
-        })
+    pub fn read_dotenv(&self, file: Option<&Path>) -> Result<Vec<Variable>, Failure> {
+        let text = self.read_input(file)?;
+        dotenv::parse(&text)
+            .map_err(|error| self.invalid_input(file, format!("is not a valid dotenv file: {error}")))
+    }
+
+    /// The failure of a command whose input is wrong. `reason` follows the name of the file.
+    pub fn invalid_input(&self, file: Option<&Path>, reason: String) -> Failure {
+        let path = file.map_or_else(|| "standard input".into(), |file| self.directory.join(file));
+        Failure::Failed(Error::InvalidFile { path, reason })
     }
 
     /// Warns if values were written to the repository.

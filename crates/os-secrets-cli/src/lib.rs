@@ -14,7 +14,7 @@
 //! | `exit_codes.rs` | the exit codes, also those of `run` |
 //! | `output/` | writing results and messages, reading input |
 //! | `terminal/` | asking for a secret without showing it |
-//! | `dotenv.rs` | parsing dotenv files |
+//! | `dotenv/` | parsing dotenv files |
 //! | `child/` | running another program |
 //! | `mask/` | replacing secrets in another program's output |
 //! | `signals.rs` | Unix: catching signals |

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, path::PathBuf};
 use crate::{
     args::ServiceArg,
     context::{Context, Target},
+    dotenv::Variable,
     failure::Failure,
 };
 use os_secrets::{
@@ -25,7 +26,7 @@ pub fn import(
 
     let mut names = BTreeSet::new();
     let mut secrets = Vec::new();
-    for (variable, value) in variables {
+    for Variable { name: variable, value, .. } in variables {
         if let Some(reason) = reason_to_skip(&value) {
             context.note(&format!("skipped {variable}: {reason}"));
             continue;

@@ -4,14 +4,18 @@ use std::path::PathBuf;
 
 use zeroize::Zeroizing;
 
-use crate::{context::Context, failure::Failure};
+use crate::{context::Context, failure::Failure, output::is_utf16};
 use os_secrets::{credential::Secret, scope::REFERENCE};
 
 const OPEN: &[u8] = b"{{";
 const CLOSE: &[u8] = b"}}";
 
 pub fn inject(context: &Context, input: Option<PathBuf>) -> Result<(), Failure> {
-    let template = context.read_input(input.as_deref())?;
+    let input = input.as_deref();
+    let template = context.read_input(input)?;
+    if is_utf16(&template) {
+        return Err(context.invalid_input(input, "is UTF-16 text, and a template must be UTF-8".into()));
+    }
     let parts = parse(&template)?;
     let references = parts.iter().filter_map(|part| match part {
         TemplatePart::Reference(reference, line) => {

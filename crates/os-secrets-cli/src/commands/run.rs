@@ -15,6 +15,7 @@ use crate::{
         run_masked, to_variable,
     },
     context::Context,
+    dotenv::Variable,
     exit_codes::{NOT_EXECUTABLE, NOT_FOUND},
     failure::Failure,
     mask::Mask,
@@ -99,7 +100,7 @@ fn collect_variables(
     let mut variables = BTreeMap::new();
     variables.extend(inherited);
     for file in env_files {
-        for (name, value) in context.read_dotenv(Some(file))? {
+        for Variable { name, value, .. } in context.read_dotenv(Some(file))? {
             let name = OsString::from(name);
             variables.retain(|known, _| !is_same_variable(known, &name));
             variables.insert(name, value);

@@ -1,12 +1,25 @@
-//! Parsing dotenv files: `KEY=value` lines, as in Node's `--env-file` and the `dotenv` package.
+//! Parsing dotenv files: `KEY=value` lines, as in Node's and Bun's `--env-file` and the `dotenv` package.
 //!
-//! Those two read what they can and silently skip the rest, and they do not always agree. For us, a value that is
-//! skipped or cut is a lost secret. So a line that they would skip, cut or read differently is an error. Other lines
-//! have the value that Node gives them.
+//! Those read what they can and silently skip the rest, and they do not always agree. For us, a value that is skipped
+//! or cut is a lost secret. So a line that they would skip, cut or read differently is an error. Other lines have the
+//! value that all three give them, except that Bun expands `$`.
 
 use std::collections::{HashMap, hash_map::Entry};
 
+use zeroize::Zeroizing;
+
+use crate::output::is_utf16;
 use os_secrets::credential::Secret;
+
+/// A variable of a dotenv file.
+pub struct Variable {
+    /// The key.
+    pub name: String,
+    /// The value. If the key has several lines, the last one counts.
+    pub value: Secret,
+    /// The numbers of the lines on which the key stands, counted from 1.
+    pub lines: Vec<usize>,
+}
 
 /// A line that cannot be parsed. Its `Display` is a fragment such as `line 3: a quote that is never closed`. It holds
 /// nothing of the file's text, because what looks like a key may be a part of a secret.
@@ -20,56 +33,113 @@ pub struct SyntaxError {
 }
 
 const NOT_TEXT: &str = "bytes that are not UTF-8 text";
+const NOT_UTF16: &str = "bytes that are not UTF-16 text";
+const NO_MARK: &str = "UTF-16 text without a byte order mark; save the file as UTF-8";
 const NO_PAIR: &str = "neither a comment nor KEY=value";
 const UNCLOSED: &str = "a quote that is never closed";
-const AFTER_QUOTE: &str = "text after the closing quote (a backslash does not escape a quote)";
+const AFTER_QUOTE: &str = "text after the closing quote";
+const ESCAPE: &str =
+    "a backslash in double quotes, which programs read differently unless it is \\n; use single quotes";
+const BEFORE_QUOTE: &str =
+    "a backslash before the closing quote, which programs read differently; use other quotes or none";
+const SPACE: &str = "white space other than blanks around a value without quotes; put the value in quotes";
 const HASH: &str = "a # in a value without quotes; put the value in quotes, or a space before a comment";
 const RETURN: &str = "a carriage return without a line feed";
 
-/// The characters that separate words. Other white space belongs to the values, as in Node.
+/// The characters that separate words.
 const BLANK: [char; 2] = [' ', '\t'];
+/// The maximum number of bytes in UTF-8 per unit of UTF-16.
+const MAX_BYTES_PER_UNIT: usize = 3;
 
-/// Parses a dotenv file into its keys and values, in the order of the keys' first lines. If a key has several lines,
-/// the last value counts.
+/// Parses a dotenv file into its variables, in the order of the keys' first lines.
 ///
+/// - The text is UTF-8, or UTF-16 with a byte order mark.
 /// - A key is `[A-Za-z_][A-Za-z0-9_.-]*`, with or without `export` before it. Blanks around it and around `=` are
 ///   ignored.
 /// - A value without quotes ends with the line, or with blanks and a `#` comment. Blanks around it are ignored.
 /// - A value in `'`, `"` or backticks ends with the next such quote, and may have several lines. Only blanks and a
-///   comment may follow. In double quotes, `\n` is a line feed. There is no other escape, not even `\r`, which `dotenv`
-///   expands and Node does not. CRLF is read as LF.
+///   comment may follow. In double quotes, `\n` is a line feed. CRLF is read as LF.
 /// - Variables are not expanded.
 ///
-/// A value without quotes must not contain a `#` after something other than a blank: Node and `dotenv` cut it there,
-/// and other readers do not. A key with only blanks after `=` has an empty value, as in `dotenv`. Node would take the
-/// next line as its value.
+/// What readers disagree about is an error:
+///
+/// - a `#` in a value without quotes after something other than a blank. Node and `dotenv` cut the value there
+/// - other white space around a value without quotes. Node keeps it
+/// - any other backslash in double quotes. `dotenv` and Bun expand `\r`, Bun reads `\\n` as two characters, docker compose
+///   expands `\t`, `\\` and `\$`
+/// - a backslash before the closing quote. For Bun and docker compose, the value goes on
+///
+/// Node has faults that are not copied: it takes the next line as the value of a key with only blanks after `=`, and
+/// version 20 keeps tabs around a value.
 ///
 /// # Errors
 ///
 /// The first line that is neither a key and a value, nor empty, nor a comment.
-pub fn parse(text: &[u8]) -> Result<Vec<(String, Secret)>, SyntaxError> {
-    let valid = str::from_utf8(text);
-    let text = valid.map_err(|error| error_after(&text[..error.valid_up_to()], NOT_TEXT))?;
+pub fn parse(text: &[u8]) -> Result<Vec<Variable>, SyntaxError> {
+    let utf16;
+    let text = if is_utf16(text) {
+        utf16 = decode_utf16(text)?;
+        &utf16
+    } else {
+        decode_utf8(text)?
+    };
     let mut reader = DotenvReader { text, rest: text.strip_prefix('\u{feff}').unwrap_or(text) };
-    let mut pairs: Vec<(String, Secret)> = Vec::new();
+    let mut variables: Vec<Variable> = Vec::new();
     let mut positions: HashMap<&str, usize> = HashMap::new();
     while reader.find_pair()? {
+        let line = line_after(reader.before().as_bytes());
         let key = reader.take_key()?;
         let value = reader.take_value()?;
         match positions.entry(key) {
-            Entry::Occupied(position) => pairs[*position.get()].1 = value,
+            Entry::Occupied(position) => {
+                let variable = &mut variables[*position.get()];
+                variable.value = value;
+                variable.lines.push(line);
+            }
             Entry::Vacant(position) => {
-                position.insert(pairs.len());
-                pairs.push((key.to_owned(), value));
+                position.insert(variables.len());
+                variables.push(Variable { name: key.to_owned(), value, lines: vec![line] });
             }
         }
     }
-    Ok(pairs)
+    Ok(variables)
+}
+
+fn decode_utf8(bytes: &[u8]) -> Result<&str, SyntaxError> {
+    // The first character of a file is ASCII, so in UTF-16 one of the first two bytes is 0.
+    if bytes.iter().take(2).any(|&byte| byte == 0) {
+        return Err(SyntaxError { line: 1, what: NO_MARK });
+    }
+    str::from_utf8(bytes).map_err(|error| error_after(&bytes[..error.valid_up_to()], NOT_TEXT))
+}
+
+/// Decodes UTF-16 that starts with a byte order mark, which becomes the first character.
+fn decode_utf16(bytes: &[u8]) -> Result<Zeroizing<String>, SyntaxError> {
+    let is_little = bytes.starts_with(b"\xff");
+    let (units, odd) = bytes.as_chunks();
+    let units = units.iter().map(|&unit: &[u8; 2]| match is_little {
+        true => u16::from_le_bytes(unit),
+        false => u16::from_be_bytes(unit),
+    });
+    // The buffer has its final size, because growing it would leave copies behind.
+    let mut text = Zeroizing::new(String::with_capacity(bytes.len() / 2 * MAX_BYTES_PER_UNIT));
+    for character in char::decode_utf16(units) {
+        match character {
+            Ok(character) => text.push(character),
+            Err(_) => return Err(error_after(text.as_bytes(), NOT_UTF16)),
+        }
+    }
+    if odd.is_empty() { Ok(text) } else { Err(error_after(text.as_bytes(), NOT_UTF16)) }
+}
+
+/// The number of the line in which `before` ends.
+fn line_after(before: &[u8]) -> usize {
+    1 + before.iter().filter(|&&byte| byte == b'\n').count()
 }
 
 /// The error for the line in which `before` ends.
 fn error_after(before: &[u8], what: &'static str) -> SyntaxError {
-    SyntaxError { line: 1 + before.iter().filter(|&&byte| byte == b'\n').count(), what }
+    SyntaxError { line: line_after(before), what }
 }
 
 struct DotenvReader<'a> {
@@ -158,9 +228,13 @@ impl<'a> DotenvReader<'a> {
     fn take_quoted(&mut self, quote: char) -> Result<Secret, SyntaxError> {
         let body = &self.rest[1..];
         let (value, rest) = body.split_once(quote).ok_or_else(|| self.error(UNCLOSED))?;
-        if let Some(at) = find_lone_return(value) {
-            self.rest = &body[at..];
-            return Err(self.error(RETURN));
+        let escape = (quote == '"').then(|| find_escape(value)).flatten();
+        let closing = value.ends_with('\\').then(|| value.len() - 1);
+        for (at, what) in [(find_lone_return(value), RETURN), (escape, ESCAPE), (closing, BEFORE_QUOTE)] {
+            if let Some(at) = at {
+                self.rest = &body[at..];
+                return Err(self.error(what));
+            }
         }
         self.rest = rest;
         self.skip_blanks();
@@ -183,13 +257,34 @@ impl<'a> DotenvReader<'a> {
         if value.contains('\r') {
             return Err(error(RETURN));
         }
-        Ok(Secret::new(value.trim_matches(BLANK).as_bytes().to_vec()))
+        let value = value.trim_matches(BLANK);
+        if value.trim_matches(is_white_space) != value {
+            return Err(error(SPACE));
+        }
+        Ok(Secret::new(value.as_bytes().to_vec()))
     }
 }
 
 /// The position of the first `\r` without a `\n` after it.
 fn find_lone_return(text: &str) -> Option<usize> {
     text.match_indices('\r').map(|(at, _)| at).find(|at| !text[at + 1..].starts_with('\n'))
+}
+
+/// The position of the first backslash that does not start `\n`.
+fn find_escape(text: &str) -> Option<usize> {
+    let mut from = 0;
+    loop {
+        let at = from + text[from..].find('\\')?;
+        if !text[at + 1..].starts_with('n') {
+            return Some(at);
+        }
+        from = at + 2;
+    }
+}
+
+/// Whether JavaScript or Rust takes a character as white space.
+fn is_white_space(character: char) -> bool {
+    character.is_whitespace() || character == '\u{feff}'
 }
 
 /// The value of a text in quotes: CRLF becomes LF, and the escape `\n` is expanded if `expand` says so.
@@ -210,93 +305,4 @@ fn unescape(quoted: &str, expand: bool) -> Secret {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(text: &str) -> Result<Vec<(String, String)>, String> {
-        let text_of = |secret: Secret| String::from_utf8(secret.expose().to_vec()).unwrap();
-        match parse(text.as_bytes()) {
-            Ok(pairs) => Ok(pairs.into_iter().map(|(key, value)| (key, text_of(value))).collect()),
-            Err(error) => Err(error.to_string()),
-        }
-    }
-
-    #[test]
-    fn values_are_those_of_node() {
-        let cases: &[(&str, &[(&str, &str)])] = &[
-            ("", &[]),
-            ("\n \n\t\r\n# A=1\n  # 'b", &[]),
-            ("A=1", &[("A", "1")]),
-            ("A=1\nB=2\n", &[("A", "1"), ("B", "2")]),
-            ("  A =\t1 2  \n\tB\t= 2\t", &[("A", "1 2"), ("B", "2")]),
-            ("_a.b-C1=x", &[("_a.b-C1", "x")]),
-            ("A=1\r\nB=2\r\n\r\nC=3\r", &[("A", "1"), ("B", "2"), ("C", "3")]),
-            ("\u{feff}A=1", &[("A", "1")]),
-            ("A=1\nB=2\nA=3", &[("A", "3"), ("B", "2")]),
-            ("A=\nB=", &[("A", ""), ("B", "")]),
-            ("A=  ", &[("A", "")]),
-            ("A= \t\nB=x", &[("A", ""), ("B", "x")]),
-            ("A= \r\nB=x", &[("A", ""), ("B", "x")]),
-            ("A==x=y", &[("A", "=x=y")]),
-            ("A=$B ${B} $(b)", &[("A", "$B ${B} $(b)")]),
-            ("A=x\\ny\\", &[("A", "x\\ny\\")]),
-            ("A=\u{a0}ä\u{c}", &[("A", "\u{a0}ä\u{c}")]),
-            // `export`.
-            ("export A=1\n export \t B=2", &[("A", "1"), ("B", "2")]),
-            ("export=1\nexportA=2", &[("export", "1"), ("exportA", "2")]),
-            ("export =1", &[("export", "1")]),
-            // Comments.
-            ("A=x # \"y\" # z\nB=x\t#", &[("A", "x"), ("B", "x")]),
-            ("A= # x", &[("A", "")]),
-            ("A=x # y\rz", &[("A", "x")]),
-            ("A='x'#y\nB=\"x\" \t# 'y\nC=`x`\t", &[("A", "x"), ("B", "x"), ("C", "x")]),
-            // Quotes.
-            ("A='' \nB=\"\"\nC=``", &[("A", ""), ("B", ""), ("C", "")]),
-            ("A = ' x # ' ", &[("A", " x # ")]),
-            ("A='\"`'\nB=\"'`\"\nC=`'\"`", &[("A", "\"`"), ("B", "'`"), ("C", "'\"")]),
-            ("A=x\"y\"", &[("A", "x\"y\"")]),
-            ("A='x\n# y\nB=z'\r\nC=1", &[("A", "x\n# y\nB=z"), ("C", "1")]),
-            ("A=\"x\r\n\ny\"\nB=`\n`", &[("A", "x\n\ny"), ("B", "\n")]),
-            ("A=\"\\n\\\\n\\r\\t\\\"", &[("A", "\n\\\n\\r\\t\\")]),
-            ("A='\\n\\'\nB=`\\n`", &[("A", "\\n\\"), ("B", "\\n")]),
-        ];
-        for (text, expected) in cases {
-            let expected = expected.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect();
-            assert_eq!(read(text), Ok(expected), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn faults_name_the_line_and_nothing_of_it() {
-        for (text, line, what) in [
-            ("A=1\nsecret", 2, NO_PAIR),
-            ("A=1\r\n\r\n=secret", 3, NO_PAIR),
-            ("A: secret", 1, NO_PAIR),
-            ("export secret", 1, NO_PAIR),
-            ("exportA secret=1", 1, NO_PAIR),
-            ("export export A=secret", 1, NO_PAIR),
-            ("A\n=secret", 1, NO_PAIR),
-            ("1A=secret", 1, NO_PAIR),
-            ("-A=secret", 1, NO_PAIR),
-            ("ä=secret", 1, NO_PAIR),
-            ("\rA=secret", 1, NO_PAIR),
-            ("#\n#\n\nA='secret\nB=2", 4, UNCLOSED),
-            ("A=\"secret'`", 1, UNCLOSED),
-            ("A=`", 1, UNCLOSED),
-            ("A=\"secret\nB=\"secret\"", 2, AFTER_QUOTE),
-            ("A='secret' 'secret'", 1, AFTER_QUOTE),
-            ("A=\"{\\\"secret\\\":1}\"", 1, AFTER_QUOTE),
-            ("A='secret'\rB=1", 1, AFTER_QUOTE),
-            ("\nA=secret#1", 2, HASH),
-            ("A=#secret", 1, HASH),
-            ("A=secret#1 # 2\nB", 1, HASH),
-            ("A=1\nB=secret\rC=1", 2, RETURN),
-            ("A='\r\nsecret\rsecret'", 2, RETURN),
-            ("A='secret\r'", 1, RETURN),
-        ] {
-            assert_eq!(read(text), Err(format!("line {line}: {what}")), "{text:?}");
-        }
-        let error = parse(b"A=1\nB=\xff\nC=2").unwrap_err();
-        assert_eq!(error, SyntaxError { line: 2, what: NOT_TEXT });
-    }
-}
+mod tests;
