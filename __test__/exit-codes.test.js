@@ -175,6 +175,14 @@ describe("the exit code is 3", () => {
     await expectCode(["get", "resolve", "inject", "run", "list"], 3);
   });
 
+  it("if an import ends early, and it says what is left", linuxOnly("a bus"), async (t) => {
+    const { session, run } = await prepare(t, {});
+    await session.lock();
+    const { code, stdout, stderr } = await run(["import"], { input: "A=1\nB=2\nC=3" });
+    assert.deepEqual([code, stdout], [3, ""]);
+    assert.match(stderr, /^secrets: a was not stored: .*\nsecrets: not stored either: b, c\n$/);
+  });
+
   it("if a copy fails because of the store, whatever else is wrong", async (t) => {
     const { session, run, env, file } = await prepareFile(t);
     const target = join(session.directory, "target");

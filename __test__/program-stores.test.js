@@ -212,7 +212,7 @@ for (const way of Object.keys(ways)) {
         assert.match((await runSecrets(copy)).stderr, /--service/);
         copy.push("--service", "other");
       }
-      const ofMyCli = isWindows ? "" : "copied my-cli/a/b\ncopied my-cli/token\n";
+      const ofMyCli = isWindows ? "" : "unchanged my-cli/a/b\nunchanged my-cli/token\n";
       assert.equal(await readOutput(copy), `${ofMyCli}copied other/x\n`);
       await readOutput(["--store", "file", "set", "--service", "other", "x"], { input: "another" });
       const again = await runSecrets(copy);

@@ -229,7 +229,7 @@ for (const way of Object.keys(ways)) {
     describe("import", () => {
       const dotenv = `# a comment
 export API_KEY="line one\\nline two"
-PASSWORD='p#$s' # with a comment
+PASSPHRASE='p#$s' # with a comment
 EMPTY=
 REFERENCE=secret:api_key
 `;
@@ -240,20 +240,76 @@ REFERENCE=secret:api_key
         writeFileSync(join(session.directory, ".env"), dotenv);
         const dry = await runSecrets(["import", ".env", "--dry-run"]);
         assert.deepEqual(dry, {
-          ...makeResult("would store api_key\nwould store password\n"),
+          ...makeResult("would store api_key\nwould store passphrase\n"),
           stderr: notes,
         });
         assert.equal((await runSecrets(["get", "api_key"])).code, 1);
         const { code, stdout } = await runSecrets(["import"], { input: dotenv });
-        assert.deepEqual([code, stdout], [0, "stored api_key\nstored password\n"]);
+        assert.deepEqual([code, stdout], [0, "stored api_key\nstored passphrase\n"]);
         assert.equal((await runSecrets(["get", "api_key"])).stdout, "line one\nline two\n");
-        assert.equal((await runSecrets(["get", "password"])).stdout, "p#$s\n");
+        assert.equal((await runSecrets(["get", "passphrase"])).stdout, "p#$s\n");
         assert.deepEqual(await runSecrets(["import", ".env", "-q"]), makeResult(""));
+      });
+
+      it("replaces a different value only if it must, and says what it did with each", async () => {
+        await runSecrets(["import"], { input: "KEPT=same\nCHANGED=before" });
+        const input = "KEPT=same\nCHANGED=Hunter2\nADDED=new";
+        const runImport = (...flags) => runSecrets(["import", ...flags], { input });
+        const readChanged = async () => (await runSecrets(["get", "changed"])).stdout;
+
+        const dry = await runImport("--dry-run");
+        assert.deepEqual([dry.code, dry.stdout], [1, "unchanged kept\nwould store added\n"]);
+        assert.equal(dry.stderr, "secrets: changed would replace a different value, which needs --force\n");
+        assert.equal((await runSecrets(["get", "added"])).code, 1);
+        assert.deepEqual(
+          await runImport("--dry-run", "--force"),
+          makeResult("unchanged kept\nwould replace changed\nwould store added\n"),
+        );
+        assert.equal(await readChanged(), "before\n");
+
+        const refused = await runImport();
+        assert.deepEqual([refused.code, refused.stdout], [1, "unchanged kept\nstored added\n"]);
+        assert.match(refused.stderr, /^secrets: changed was not stored: a different value .* use --force\n$/);
+        assert.equal(await readChanged(), "before\n");
+
+        assert.deepEqual(
+          await runImport("--force"),
+          makeResult("unchanged kept\nreplaced changed\nunchanged added\n"),
+        );
+        assert.equal(await readChanged(), "Hunter2\n");
+        const unchanged = "unchanged kept\nunchanged changed\nunchanged added\n";
+        assert.deepEqual(await runImport(), makeResult(unchanged));
+      });
+
+      it("replaces no credential and nothing in the repository either", async () => {
+        const workspace = join(session.directory, "kept");
+        mkdirSync(workspace);
+        writeFileSync(join(workspace, "datapackage.json"), '{"busdk":{"secrets":{"a":"before"}}}');
+        for (const where of [
+          ["-C", "kept", "--scope", "repo"],
+          ["--service", "kept-app"],
+        ]) {
+          const run = (input, ...flags) => runSecrets(["import", ...where, ...flags], { input });
+          await run("A=before");
+          const { code, stdout, stderr } = await run("A=after");
+          assert.deepEqual([code, stdout], [1, ""]);
+          assert.match(stderr, /^secrets: \w was not stored: a different value is stored under this name/);
+          assert.match((await run("A=after", "--force")).stdout, /^replaced \w\n$/);
+        }
+      });
+
+      it("says which lines a key stands on, and stores the last value", async () => {
+        const { code, stdout, stderr } = await runSecrets(["import"], {
+          input: "TWICE=Hunter1\nONCE=1\n\nTWICE=Hunter2\nexport TWICE='last'\n",
+        });
+        assert.deepEqual([code, stdout], [0, "stored twice\nstored once\n"]);
+        assert.equal(stderr, "secrets: warning: TWICE is on lines 1, 4 and 5; the last one counts\n");
+        assert.equal((await runSecrets(["get", "twice"])).stdout, "last\n");
       });
 
       it("keeps names for an application, and goes into the repository where it is told to", async () => {
         const { stdout } = await runSecrets(["import", ".env", "--service", "app"]);
-        assert.equal(stdout, "stored API_KEY\nstored PASSWORD\n");
+        assert.equal(stdout, "stored API_KEY\nstored PASSPHRASE\n");
         assert.equal(
           (await runSecrets(["get", "API_KEY", "--service", "app"])).stdout,
           "line one\nline two\n",
@@ -265,7 +321,7 @@ REFERENCE=secret:api_key
         assert.equal(imported.code, 0);
         assert.match(imported.stderr, /^secrets: warning: .*plain text/m);
         assert.deepEqual(JSON.parse(readFileSync(join(workspace, "datapackage.json"), "utf8")), {
-          busdk: { secrets: { api_key: "line one\nline two", password: "p#$s" } },
+          busdk: { secrets: { api_key: "line one\nline two", passphrase: "p#$s" } },
         });
       });
 

@@ -2,6 +2,7 @@
 
 use std::{
     cell::Cell,
+    collections::BTreeSet,
     ffi::OsString,
     fs, io,
     path::{Path, PathBuf},
@@ -249,6 +250,25 @@ impl Context {
     pub fn note(&self, message: &str) {
         if !self.output.quiet {
             self.print_message(message);
+        }
+    }
+
+    /// Reads a value. `None` if there is none.
+    pub fn get_value(&self, target: &Target) -> Result<Option<Secret>, Error> {
+        match target {
+            Target::Secret(name, scope) => {
+                let (scopes, name, scope) = (self.scopes(), name.clone(), *scope);
+                self.call(Progress::reading(true), |progress| async move {
+                    let mut found = scopes.get_all(BTreeSet::from([name.clone()]), scope, &progress).await?;
+                    Ok(found.remove(&name))
+                })
+            }
+            Target::Credential(key) => {
+                let (store, key) = (self.store(), key.clone());
+                self.call(Progress::reading(true), |progress| async move {
+                    store.store()?.get(&key, &progress).await
+                })
+            }
         }
     }
 

@@ -28,6 +28,7 @@ pub fn code_of(error: &Error) -> i32 {
         _ => match error.code() {
             // The store works. It has no such secret, or cannot keep the value.
             Code::NotFound | Code::TooLarge | Code::InvalidData => FAILED,
+            Code::InvalidArgument => WRONG_USAGE,
             _ => STORE_FAILED,
         },
     }

@@ -139,12 +139,16 @@ pub enum Command {
     },
     /// Store the values of a dotenv file as secrets
     ///
-    /// API_KEY becomes the secret api_key. With --service, the name stays as it is.
+    /// API_KEY becomes the secret api_key. With --service, the name stays as it is. A secret that has a different value
+    /// is replaced only with --force.
     Import {
         /// The dotenv file [default: standard input]
         file: Option<PathBuf>,
         #[command(flatten)]
         service: ServiceArg,
+        /// Replace secrets that have a different value
+        #[arg(long)]
+        force: bool,
         /// Print what would be stored, and store nothing
         #[arg(long)]
         dry_run: bool,

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use super::transfer::{CopyOutcome, NotCopied, copy_each, copy_value};
+use super::transfer::{CopyOutcome, NotDone, copy_each, copy_value};
 use crate::{args::ServiceArg, context::Context, failure::Failure, selected_store::SelectedStore};
 use os_secrets::{credential::Key, error::Error, file, progress::Progress, store::Choice};
 
@@ -47,12 +47,7 @@ fn check_stores(context: &Context, from: &SelectedStore, to: &SelectedStore) -> 
 }
 
 /// Copies a credential, and returns what was done.
-fn copy_credential(
-    context: &Context,
-    from: &Choice,
-    to: &Choice,
-    key: Key,
-) -> Result<&'static str, NotCopied> {
+fn copy_credential(context: &Context, from: &Choice, to: &Choice, key: Key) -> Result<&'static str, NotDone> {
     let (from, to) = (from.clone(), to.clone());
     let copied = context.call(Progress::changing(true), |progress| async move {
         let not_found = || Error::NotFound { name: key.label(), place: "the store to copy from" };
@@ -61,10 +56,11 @@ fn copy_credential(
     });
     match copied {
         Ok(CopyOutcome::Copied) => Ok("copied"),
-        Ok(CopyOutcome::Differs) => {
-            Err(NotCopied::because("a different value is stored under this name; nothing was changed"))
-        }
-        Ok(CopyOutcome::Empty) => Err(NotCopied::because("the value is empty")),
-        Err(error) => Err(NotCopied::failed("was not copied", &error)),
+        Ok(CopyOutcome::Unchanged) => Ok("unchanged"),
+        Ok(CopyOutcome::Differs) => Err(NotDone::because(
+            "was not copied: a different value is stored under this name; nothing was changed",
+        )),
+        Ok(CopyOutcome::Empty) => Err(NotDone::because("was not copied: the value is empty")),
+        Err(error) => Err(NotDone::failed("was not copied", &error)),
     }
 }

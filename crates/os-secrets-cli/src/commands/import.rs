@@ -1,7 +1,8 @@
 //! `import`: stores the values of a dotenv file.
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::{cell::Cell, collections::BTreeSet, path::PathBuf};
 
+use super::transfer::{NotDone, do_each};
 use crate::{
     args::ServiceArg,
     context::{Context, Target},
@@ -10,23 +11,52 @@ use crate::{
 };
 use os_secrets::{
     credential::{Key, Secret},
-    error::Error,
-    scope::{Name, parse_reference},
+    scope::{Name, Scope, parse_reference},
 };
 
 pub fn import(
     context: &Context,
     file: Option<PathBuf>,
     service: ServiceArg,
+    force: bool,
     dry_run: bool,
 ) -> Result<(), Failure> {
     let service = context.service(service)?;
     let scope = context.scope_to_change()?;
     let variables = context.read_dotenv(file.as_deref())?;
+    let secrets = choose_secrets(context, variables, service.as_deref(), scope)?;
 
+    let import = Import { context, force, dry_run, has_stored: Cell::new(false) };
+    let done = do_each(context, "stored", secrets, |(target, value)| import.store_if_allowed(target, value));
+    if import.has_stored.get() {
+        context.warn_of_plain_text(service.is_none().then_some(scope));
+    }
+    done
+}
+
+/// A secret to store: its name, where it belongs, and its value.
+type ChosenSecret = (String, (Target, Secret));
+
+/// The secrets to store. Prints a note for each variable that is
+/// none of them, or that the file has twice.
+fn choose_secrets(
+    context: &Context,
+    variables: Vec<Variable>,
+    service: Option<&str>,
+    scope: Scope,
+) -> Result<Vec<ChosenSecret>, Failure> {
     let mut names = BTreeSet::new();
     let mut secrets = Vec::new();
-    for Variable { name: variable, value, .. } in variables {
+    for Variable { name: variable, value, lines } in variables {
+        if let [others @ .., last] = &*lines
+            && !others.is_empty()
+        {
+            let others: Vec<_> = others.iter().map(ToString::to_string).collect();
+            context.note(&format!(
+                "warning: {variable} is on lines {} and {last}; the last one counts",
+                others.join(", ")
+            ));
+        }
         if let Some(reason) = reason_to_skip(&value) {
             context.note(&format!("skipped {variable}: {reason}"));
             continue;
@@ -36,29 +66,13 @@ pub fn import(
         if !names.insert(name.clone()) {
             return Err(Failure::Usage(format!("two variables would become the secret {name}; rename one")));
         }
-        secrets.push((name, value));
+        let target = match service {
+            Some(service) => Target::Credential(Key { service: service.to_owned(), name: name.clone() }),
+            None => Target::Secret(Name::parse(name.as_bytes())?, scope),
+        };
+        secrets.push((name, (target, value)));
     }
-
-    let done = if dry_run { "would store" } else { "stored" };
-    let mut result = String::new();
-    for (name, value) in secrets {
-        if !dry_run {
-            let target = match &service {
-                Some(service) => Target::Credential(Key { service: service.clone(), name: name.clone() }),
-                None => Target::Secret(Name::parse(name.as_bytes())?, scope),
-            };
-            if let Err(error) = context.set_value(target, value) {
-                // The user must know what was stored before. If this fails, too, the first error matters more.
-                let _ = context.output.write(result.as_bytes());
-                return Err(Error::Of { of: name, error: Box::new(error) }.into());
-            }
-        }
-        result.push_str(&format!("{done} {name}\n"));
-    }
-    if !dry_run && !result.is_empty() {
-        context.warn_of_plain_text(service.is_none().then_some(scope));
-    }
-    context.output.write(result.as_bytes())
+    Ok(secrets)
 }
 
 /// Why a value is not stored, if it is not.
@@ -72,5 +86,41 @@ fn reason_to_skip(value: &Secret) -> Option<&'static str> {
         Some("the value contains a NUL byte")
     } else {
         None
+    }
+}
+
+struct Import<'a> {
+    context: &'a Context,
+    force: bool,
+    dry_run: bool,
+    /// Whether a secret was stored.
+    has_stored: Cell<bool>,
+}
+
+impl Import<'_> {
+    /// Stores a value, unless the secret has a different one. Returns what was done, or what would be done.
+    fn store_if_allowed(&self, target: Target, value: Secret) -> Result<&'static str, NotDone> {
+        let fail = |error| NotDone::failed("was not stored", &error);
+        let stored = self.context.get_value(&target).map_err(fail)?;
+        let done = match stored {
+            Some(stored) if stored == value => return Ok("unchanged"),
+            Some(_) if !self.force && self.dry_run => {
+                return Err(NotDone::because("would replace a different value, which needs --force"));
+            }
+            Some(_) if !self.force => {
+                return Err(NotDone::because(
+                    "was not stored: a different value is stored under this name. To replace it, use --force",
+                ));
+            }
+            Some(_) if self.dry_run => "would replace",
+            Some(_) => "replaced",
+            None if self.dry_run => "would store",
+            None => "stored",
+        };
+        if !self.dry_run {
+            self.context.set_value(target, value).map_err(fail)?;
+            self.has_stored.set(true);
+        }
+        Ok(done)
     }
 }

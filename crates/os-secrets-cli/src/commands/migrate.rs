@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use super::transfer::{CopyOutcome, NotCopied, copy_each, copy_value};
+use super::transfer::{CopyOutcome, NotDone, copy_each, copy_value};
 use crate::{args::ServiceArg, context::Context, failure::Failure};
 use os_secrets::{
     credential::{Key, Secret},
@@ -48,9 +48,9 @@ pub fn migrate(context: &Context, from: &str, service: ServiceArg, delete: bool)
     let found = found.into_iter().map(|(name, origin)| (name.clone(), (name, origin))).collect();
     copy_each(context, found, |(name, origin)| match counts[&name] {
         1 => migrate_one(context, Key { service: service.clone(), name }, origin, delete),
-        _ => {
-            Err(NotCopied::because("several credentials have this name, and it is unknown which one counts"))
-        }
+        _ => Err(NotDone::because(
+            "was not copied: several credentials have this name, and it is unknown which one counts",
+        )),
     })
 }
 
@@ -71,7 +71,7 @@ fn find_preferences(context: &Context) -> Result<Vec<(String, Origin)>, Error> {
 }
 
 /// Copies one credential, and returns what was done.
-fn migrate_one(context: &Context, key: Key, origin: Origin, delete: bool) -> Result<&'static str, NotCopied> {
+fn migrate_one(context: &Context, key: Key, origin: Origin, delete: bool) -> Result<&'static str, NotDone> {
     let (from, to, store) = (origin.clone(), key.clone(), context.store());
     #[cfg(not(target_os = "linux"))]
     if let Origin::Item(item) = &origin
@@ -83,7 +83,7 @@ fn migrate_one(context: &Context, key: Key, origin: Origin, delete: bool) -> Res
             convert_in_place(&item, &to, &progress).await
         });
         // The original is our credential, too, so it must not be deleted.
-        return kept.map(|()| "kept").map_err(|error| NotCopied::failed("was not converted", &error));
+        return kept.map(|()| "kept").map_err(|error| NotDone::failed("was not converted", &error));
     }
     let copied = context.call(Progress::changing(true), |progress| async move {
         let value = from.read(&progress).await?;
@@ -91,22 +91,23 @@ fn migrate_one(context: &Context, key: Key, origin: Origin, delete: bool) -> Res
     });
     match copied {
         Ok(CopyOutcome::Copied) if !delete => return Ok("copied"),
-        Ok(CopyOutcome::Copied) => {}
+        Ok(CopyOutcome::Unchanged) if !delete => return Ok("unchanged"),
+        Ok(CopyOutcome::Copied | CopyOutcome::Unchanged) => {}
         Ok(CopyOutcome::Differs) => {
-            return Err(NotCopied::because(
-                "a different value is stored under this name; nothing was deleted",
+            return Err(NotDone::because(
+                "was not copied: a different value is stored under this name; nothing was deleted",
             ));
         }
         Ok(CopyOutcome::Empty) => {
-            return Err(NotCopied::because("the value is empty; nothing was deleted"));
+            return Err(NotDone::because("was not copied: the value is empty; nothing was deleted"));
         }
-        Err(error) => return Err(NotCopied::failed("was not copied", &error)),
+        Err(error) => return Err(NotDone::failed("was not copied", &error)),
     }
     let deleted = context
         .call(Progress::changing(true), |progress| async move { origin.delete(&key, &progress).await });
     match deleted {
         Ok(()) => Ok("moved"),
-        Err(error) => Err(NotCopied::failed("was copied, but the original was not deleted", &error)),
+        Err(error) => Err(NotDone::failed("was copied, but the original was not deleted", &error)),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The commands, one file per command.
 //!
-//! `doctor/` has a file per kind of store. `transfer.rs` is what `copy` and `migrate` have in common.
+//! `doctor/` has a file per kind of store. `transfer.rs` is what `copy`, `import` and `migrate` have in common.
 
 use crate::{args::Command, context::Context, exit_codes::SUCCESS, failure::Failure};
 
@@ -31,7 +31,9 @@ pub fn execute(context: &Context, command: Command) -> Result<i32, Failure> {
         Command::Delete { credential } => delete::delete(context, credential),
         Command::Run { env_files, mask, command } => return run::run(context, &env_files, mask, command),
         Command::Inject { input } => inject::inject(context, input),
-        Command::Import { file, service, dry_run } => import::import(context, file, service, dry_run),
+        Command::Import { file, service, force, dry_run } => {
+            import::import(context, file, service, force, dry_run)
+        }
         Command::Migrate { from, service, delete } => migrate::migrate(context, &from, service, delete),
         Command::Copy { from, to, service } => copy::copy(context, from, to, service),
         Command::Init { file } => init::init(context, file),

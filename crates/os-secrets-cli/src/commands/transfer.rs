@@ -1,4 +1,4 @@
-//! Copying credentials one by one, as `copy` and `migrate` do.
+//! Working on credentials one by one, as `copy`, `import` and `migrate` do.
 
 use crate::{
     context::Context,
@@ -19,24 +19,40 @@ use os_secrets::{
 pub fn copy_each<T>(
     context: &Context,
     credentials: Vec<(String, T)>,
-    copy: impl Fn(T) -> Result<&'static str, NotCopied>,
+    copy: impl Fn(T) -> Result<&'static str, NotDone>,
 ) -> Result<(), Failure> {
     if credentials.is_empty() {
         context.note("there is nothing to copy");
     }
+    do_each(context, "copied", credentials, copy)
+}
+
+/// Does the same with each credential, and prints what was done. `done` is what happens to a credential, such as
+/// `copied`.
+pub fn do_each<T>(
+    context: &Context,
+    done: &str,
+    credentials: Vec<(String, T)>,
+    work: impl Fn(T) -> Result<&'static str, NotDone>,
+) -> Result<(), Failure> {
     let (mut result, mut failed) = (String::new(), None);
-    for (label, credential) in credentials {
+    let mut credentials = credentials.into_iter();
+    for (label, credential) in credentials.by_ref() {
         let label = printable(&label);
-        match copy(credential) {
-            Ok(done) => result.push_str(&format!("{done} {label}\n")),
-            Err(not_copied) => {
-                failed = failed.max(Some(not_copied.exit_code));
-                context.print_message(&format!("{label} {}", not_copied.message));
-                if not_copied.stops {
+        match work(credential) {
+            Ok(did) => result.push_str(&format!("{did} {label}\n")),
+            Err(not_done) => {
+                failed = failed.max(Some(not_done.exit_code));
+                context.print_message(&format!("{label} {}", not_done.message));
+                if not_done.stops {
                     break;
                 }
             }
         }
+    }
+    let left: Vec<_> = credentials.map(|(label, _)| printable(&label)).collect();
+    if !left.is_empty() {
+        context.print_message(&format!("not {done} either: {}", left.join(", ")));
     }
     context.output.write(result.as_bytes())?;
     failed.map_or(Ok(()), |code| Err(Failure::Silent(code)))
@@ -45,16 +61,18 @@ pub fn copy_each<T>(
 /// How the copy of a value ended.
 #[derive(Debug, PartialEq)]
 pub enum CopyOutcome {
-    /// The value was copied, or was there already.
+    /// The value was copied.
     Copied,
+    /// The value was there already.
+    Unchanged,
     /// A different value is stored under the key, or was read back.
     Differs,
     /// The value is empty. Some stores cannot tell that from a missing credential.
     Empty,
 }
 
-/// Why a credential was not copied.
-pub struct NotCopied {
+/// Why something was not done with a credential.
+pub struct NotDone {
     /// The message, which follows the credential's label.
     pub message: String,
     /// Whether this error would stop the other credentials, too.
@@ -63,18 +81,24 @@ pub struct NotCopied {
     pub exit_code: i32,
 }
 
-impl NotCopied {
+impl NotDone {
     /// The credential itself is the reason.
-    pub fn because(reason: &str) -> Self {
-        Self { message: format!("was not copied: {reason}"), stops: false, exit_code: FAILED }
+    pub fn because(message: &str) -> Self {
+        Self { message: message.into(), stops: false, exit_code: FAILED }
     }
 
     /// A call failed. `message` says what was not done.
     pub fn failed(message: &str, error: &Error) -> Self {
-        // A user who dismissed a prompt must not be asked again for each of the others, and a wrong setting is wrong
-        // for all of them.
-        let stops = [Code::UserCanceled, Code::InteractionRequired, Code::AuthFailed, Code::InvalidSetting]
-            .contains(&error.code());
+        // A user who dismissed a prompt must not be asked again for each of the others, a wrong setting is wrong for all
+        // of them, and a store that does not answer would let each of them wait.
+        let stops = [
+            Code::UserCanceled,
+            Code::InteractionRequired,
+            Code::AuthFailed,
+            Code::InvalidSetting,
+            Code::Timeout,
+        ]
+        .contains(&error.code());
         Self { message: format!("{message}: {error}"), stops, exit_code: code_of(error) }
     }
 }
@@ -89,12 +113,12 @@ pub async fn copy_value(
     if value.expose().is_empty() {
         return Ok(CopyOutcome::Empty);
     }
-    let mut stored = store.get(key, progress).await?;
-    if stored.is_none() {
-        store.set(key, value, SetOptions::default(), progress).await?;
-        stored = store.get(key, progress).await?;
+    if let Some(stored) = store.get(key, progress).await? {
+        return Ok(if stored == *value { CopyOutcome::Unchanged } else { CopyOutcome::Differs });
     }
-    Ok(if stored.as_ref() == Some(value) { CopyOutcome::Copied } else { CopyOutcome::Differs })
+    store.set(key, value, SetOptions::default(), progress).await?;
+    let copied = store.get(key, progress).await?.as_ref() == Some(value);
+    Ok(if copied { CopyOutcome::Copied } else { CopyOutcome::Differs })
 }
 
 #[cfg(test)]
@@ -141,7 +165,7 @@ mod tests {
             (None, (|value| Some(value.clone())) as fn(&Secret) -> Option<Secret>, "v", CopyOutcome::Copied),
             (None, |_| None, "v", CopyOutcome::Differs),
             (None, |_| Some(Secret::new(b"other".to_vec())), "v", CopyOutcome::Differs),
-            (Some("v"), |_| panic!("it is there"), "v", CopyOutcome::Copied),
+            (Some("v"), |_| panic!("it is there"), "v", CopyOutcome::Unchanged),
             (Some("newer"), |_| panic!("it would be overwritten"), "v", CopyOutcome::Differs),
             (None, |_| panic!("there is nothing to store"), "", CopyOutcome::Empty),
         ] {
