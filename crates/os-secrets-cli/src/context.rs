@@ -260,7 +260,7 @@ impl Context {
                 let (scopes, name, scope) = (self.scopes(), name.clone(), *scope);
                 self.call(Progress::reading(true), |progress| async move {
                     let mut found = scopes.get_all(BTreeSet::from([name.clone()]), scope, &progress).await?;
-                    Ok(found.remove(&name))
+                    Ok(found.secrets.remove(&name))
                 })
             }
             Target::Credential(key) => {

@@ -1,5 +1,7 @@
 //! Why a command failed.
 
+use std::borrow::Cow;
+
 use crate::{
     Program,
     exit_codes::{FAILED, WRONG_USAGE, code_of},
@@ -15,8 +17,8 @@ pub enum Failure {
     Call(Error),
     /// Something else failed, such as reading a template.
     Failed(Error),
-    /// The command cannot continue with what the user entered. Holds the message.
-    Refused(&'static str),
+    /// The command cannot continue with the values that it has. Holds the message.
+    Refused(Cow<'static, str>),
     /// The failure needs no message, or was already printed. Holds the exit code.
     Silent(i32),
 }
@@ -27,7 +29,7 @@ impl Failure {
         match self {
             Self::Usage(message) => Some(message.clone()),
             Self::Call(error) | Self::Failed(error) => Some(error.to_string()),
-            Self::Refused(message) => Some((*message).to_owned()),
+            Self::Refused(message) => Some(message.to_string()),
             Self::Silent(_) => None,
         }
     }

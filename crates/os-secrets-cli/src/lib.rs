@@ -15,6 +15,8 @@
 //! | `output/` | writing results and messages, reading input |
 //! | `terminal/` | asking for a secret without showing it |
 //! | `dotenv/` | parsing dotenv files |
+//! | `reference.rs` | references that only `run` replaces |
+//! | `secret_files.rs` | secrets as private files while a command runs |
 //! | `child/` | running another program |
 //! | `mask/` | replacing secrets in another program's output |
 //! | `signals.rs` | Unix: catching signals |
@@ -41,6 +43,8 @@ mod failure;
 pub mod mask;
 mod output;
 mod program;
+mod reference;
+mod secret_files;
 mod selected_store;
 #[cfg(unix)]
 #[allow(unsafe_code)]

@@ -115,7 +115,8 @@ pub enum Command {
     },
     /// Run a command with secrets in its environment
     ///
-    /// Every variable whose value is secret:NAME gets the secret NAME as its value. If a secret does not exist, the
+    /// Every variable whose value is secret:NAME gets the secret NAME as its value. With secret-file:NAME, it gets the path
+    /// of a private file with the secret, which is removed when the command ends. If a secret does not exist, the
     /// command is not started. Exits with the exit code of the command, with 127 if it is not found, and with 126 if
     /// it cannot be run.
     Run {

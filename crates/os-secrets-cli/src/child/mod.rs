@@ -7,7 +7,10 @@
 //! | `unix/` | the program replaces this process, or is a child that gets its signals and terminals |
 //! | `windows/` | the program is a child; finding it, and what it may print for a value |
 
-use std::io;
+use std::{
+    io,
+    process::{Command, ExitStatus},
+};
 
 #[cfg(unix)]
 #[allow(unsafe_code)]
@@ -21,9 +24,11 @@ use unix as system;
 #[cfg(windows)]
 use windows as system;
 
+use crate::mask::Mask;
+
 pub use system::{
-    as_printed, end_like, find_program, is_same_variable, reset_for_child, run_command, run_masked,
-    to_variable,
+    ChildTurn, SIZE_UNIT, as_printed, end_like, find_program, is_same_variable, max_environment,
+    max_variable, reset_for_child, run_command, size_for_system, to_variable,
 };
 
 /// Why a command did not run to its end.
@@ -33,4 +38,13 @@ pub enum ChildError {
     Start(io::Error),
     /// It has run, but its output could not be passed on. A reader that has ended is no such error.
     PassOn(io::Error),
+}
+
+/// Runs the command to its end with its output masked, and returns its status.
+///
+/// # Errors
+///
+/// [`ChildError`].
+pub fn run_masked(command: Command, mask: &Mask) -> Result<ExitStatus, ChildError> {
+    ChildTurn::begin()?.run(command, Some(mask), || {})
 }

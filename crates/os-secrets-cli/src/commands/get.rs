@@ -39,7 +39,7 @@ pub fn get(context: &Context, credential: CredentialArgs, raw: bool, json: bool)
         }
     };
     if json {
-        let value = str::from_utf8(secret.expose()).map_err(|_| Failure::Refused(NO_JSON))?;
+        let value = str::from_utf8(secret.expose()).map_err(|_| Failure::Refused(NO_JSON.into()))?;
         return context.output.write(&json_object(service.as_deref(), &name, value));
     }
     print_secret(context, &secret, raw)
@@ -51,8 +51,8 @@ pub fn print_secret(context: &Context, secret: &Secret, raw: bool) -> Result<(),
     let newline: &[u8] = match context.program {
         _ if raw => b"",
         // `set` drops one LF or CRLF. After a carriage return, it would take our LF for a part of CRLF.
-        _ if value.ends_with(b"\r") => b"\r\n",
-        Program::Secrets | Program::BusSecrets => b"\n",
+        program if program != Program::BusSecrets && value.ends_with(b"\r") => b"\r\n",
+        _ => b"\n",
     };
     let mut output = Zeroizing::new(Vec::with_capacity(value.len() + newline.len()));
     output.extend_from_slice(value);

@@ -8,6 +8,7 @@ use crate::{
     context::{Context, Target},
     dotenv::Variable,
     failure::Failure,
+    reference::file_reference,
 };
 use os_secrets::{
     credential::{Key, Secret},
@@ -37,8 +38,7 @@ pub fn import(
 /// A secret to store: its name, where it belongs, and its value.
 type ChosenSecret = (String, (Target, Secret));
 
-/// The secrets to store. Prints a note for each variable that is
-/// none of them, or that the file has twice.
+/// The secrets to store. Prints a note for each variable that is skipped, or that the file has several times.
 fn choose_secrets(
     context: &Context,
     variables: Vec<Variable>,
@@ -80,7 +80,7 @@ fn reason_to_skip(value: &Secret) -> Option<&'static str> {
     let value = value.expose();
     if value.is_empty() {
         Some("the value is empty")
-    } else if !matches!(parse_reference(value), Ok(None)) {
+    } else if !matches!(parse_reference(value), Ok(None)) || file_reference(value).is_some() {
         Some("the value is already a reference")
     } else if value.contains(&0) {
         Some("the value contains a NUL byte")

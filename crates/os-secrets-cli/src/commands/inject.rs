@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use zeroize::Zeroizing;
 
-use crate::{context::Context, failure::Failure, output::is_utf16};
+use crate::{context::Context, failure::Failure, output::is_utf16, reference::file_reference};
 use os_secrets::{credential::Secret, scope::REFERENCE};
 
 const OPEN: &[u8] = b"{{";
@@ -55,13 +55,20 @@ fn parse(template: &[u8]) -> Result<Vec<TemplatePart<'_>>, Failure> {
     while let Some(open) = find(&template[from..], OPEN).map(|at| from + at) {
         from = open + OPEN.len();
         let inside = template[from..].trim_ascii_start();
-        if !inside.starts_with(REFERENCE.as_bytes()) {
+        let is_file_reference = file_reference(inside).is_some();
+        if !is_file_reference && !inside.starts_with(REFERENCE.as_bytes()) {
             // In `{{{`, the second brace may open a reference.
             from = open + 1;
             continue;
         }
         line += template[counted..open].iter().filter(|byte| **byte == b'\n').count();
         counted = open;
+        if is_file_reference {
+            let line = line_in_errors(line);
+            return Err(Failure::Usage(format!(
+                "{line}: secret-file:NAME is for variables of run only; use secret:NAME to fill in the secret"
+            )));
+        }
         let Some(close) = find(&template[from..], CLOSE).map(|at| from + at) else {
             let line = line_in_errors(line);
             return Err(Failure::Usage(format!("{line}: {{{{ {REFERENCE} is not closed with }}}}")));

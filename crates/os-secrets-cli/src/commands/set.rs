@@ -86,7 +86,7 @@ fn ask_value(target: &Target) -> Result<Secret, Failure> {
         .map_err(|error| Failure::Failed(file::failure("Cannot read", "the terminal".as_ref(), error)))?;
     match answers {
         Some([first, again]) if first == again => Ok(first),
-        Some(_) => Err(Failure::Refused("the two values differ; nothing was changed")),
-        None => Err(Failure::Refused("no value was entered; nothing was changed")),
+        Some(_) => Err(Failure::Refused("the two values differ; nothing was changed".into())),
+        None => Err(Failure::Refused("no value was entered; nothing was changed".into())),
     }
 }

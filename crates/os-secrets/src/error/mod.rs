@@ -406,10 +406,6 @@ pub enum Error {
         error: Box<Self>,
     },
 
-    /// A secret contains a NUL, so it cannot be passed in an environment variable.
-    #[error("The value contains a NUL, which an environment variable cannot hold")]
-    HoldsNul,
-
     /// os-secrets itself failed. Holds the reason.
     #[error("os-secrets failed: {0}")]
     Internal(String),
@@ -565,7 +561,6 @@ impl Error {
             Self::InvalidData
             | Self::InvalidFile { .. }
             | Self::Damaged { .. }
-            | Self::HoldsNul
             | Self::TextKeyring { .. }
             | Self::TextOnly => Code::InvalidData,
         }

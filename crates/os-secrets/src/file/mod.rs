@@ -37,7 +37,8 @@ mod writers;
 #[cfg(unix)]
 pub use links::{check_trusted, follow_links};
 pub use os::{
-    canonical, check_private, identity, is_pipe, make_directory, path_of, shell_word, writable_by_others,
+    canonical, check_private, create, identity, is_pipe, make_directory, path_of, shell_word,
+    writable_by_others,
 };
 pub(crate) use os::{
     check_can_create, fingerprint, has_no_links, open, own_identity, read_start, remove, rename,

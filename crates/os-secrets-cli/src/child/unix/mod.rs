@@ -1,5 +1,5 @@
-//! Unix: the command replaces this process. If its output is masked, it is a child instead, and gets the signals and
-//! the terminals of this process. `stream.rs` passes its output on.
+//! Unix: the command replaces this process. If its output is masked, or something must be done at its end, it is a child
+//! instead, and gets the signals and the terminals of this process. `stream.rs` passes its output on.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -79,26 +79,79 @@ pub fn run_command(mut command: Command) -> Result<ExitStatus, ChildError> {
     Err(ChildError::Start(command.exec()))
 }
 
-/// Runs the command to its end with its output masked, and returns its status.
-///
-/// If its children outlive it, what they write afterwards is lost. Commands run one at a time.
-///
-/// # Errors
-///
-/// [`ChildError`].
-pub fn run_masked(mut command: Command, mask: &Mask) -> Result<ExitStatus, ChildError> {
-    // If we have inherited an ignored SIGCHLD, the child would leave no status behind.
-    let _unignored = Unignored::new(libc::SIGCHLD);
-    let signals = SignalCatcher::catch(&SIGNALS).map_err(ChildError::Start)?;
-    let mut streams = stream::connect(&mut command, mask).map_err(ChildError::Start)?;
-    let mut child = command.spawn().map_err(ChildError::Start)?;
-    // The command holds the child's ends of the streams. While they are open, there is no end of file.
-    drop(command);
-    let passed_on = pass_on(&child, signals, &mut streams);
-    let failure = streams.into_iter().find_map(ChildStream::close);
-    let status = child.wait().map_err(ChildError::PassOn)?;
-    passed_on.map_err(ChildError::PassOn)?;
-    failure.map_or(Ok(status), |failure| Err(ChildError::PassOn(failure)))
+/// Keeps the signals for a child until the child has ended. Children run one at a time.
+pub struct ChildTurn {
+    signals: SignalCatcher,
+    /// If we have inherited an ignored SIGCHLD, the child would leave no status behind.
+    _unignored: Unignored,
+}
+
+impl ChildTurn {
+    /// From here on, signals do not end this process.
+    ///
+    /// # Errors
+    ///
+    /// [`ChildError::Start`].
+    pub fn begin() -> Result<Self, ChildError> {
+        let unignored = Unignored::new(libc::SIGCHLD);
+        let signals = SignalCatcher::catch(&SIGNALS).map_err(ChildError::Start)?;
+        Ok(Self { signals, _unignored: unignored })
+    }
+
+    /// Runs the command to its end, with its output masked if there is a mask, and returns its status.
+    ///
+    /// Calls `at_end` when the command has ended, before signals can end this process again. If children of a masked
+    /// command outlive it, what they write afterwards is lost.
+    ///
+    /// # Errors
+    ///
+    /// [`ChildError`].
+    pub fn run(
+        self,
+        mut command: Command,
+        mask: Option<&Mask>,
+        at_end: impl FnOnce(),
+    ) -> Result<ExitStatus, ChildError> {
+        let mut streams = match mask {
+            Some(mask) => stream::connect(&mut command, mask).map_err(ChildError::Start)?,
+            None => Vec::new(),
+        };
+        let early: Vec<_> = std::iter::from_fn(|| self.signals.next()).collect();
+        let mut child = command.spawn().map_err(ChildError::Start)?;
+        // The child did not exist yet, so not even the terminal has sent it these.
+        early.into_iter().for_each(|caught| send(caught, Pid::from_child(&child)));
+        // The command holds the child's ends of the streams. While they are open, there is no end of file.
+        drop(command);
+        let passed_on = pass_on(&child, self.signals, &mut streams, at_end);
+        let failure = streams.into_iter().find_map(ChildStream::close);
+        let status = child.wait().map_err(ChildError::PassOn)?;
+        passed_on.map_err(ChildError::PassOn)?;
+        failure.map_or(Ok(status), |failure| Err(ChildError::PassOn(failure)))
+    }
+}
+
+/// What [`size_for_system`] counts.
+pub const SIZE_UNIT: &str = "bytes";
+
+/// The size of a name, value or argument for the system.
+pub fn size_for_system(text: &OsStr) -> usize {
+    text.len()
+}
+
+/// The maximum size of a variable with its name, `=` and the NUL at its end. `None` if it has no limit of its own.
+pub fn max_variable() -> Option<usize> {
+    // SAFETY: the function has no preconditions.
+    let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).ok()?;
+    // MAX_ARG_STRLEN of Linux.
+    cfg!(target_os = "linux").then_some(32 * page)
+}
+
+/// The maximum size of all variables and arguments together.
+pub fn max_environment() -> Option<usize> {
+    // SAFETY: the function has no preconditions.
+    let limit = usize::try_from(unsafe { libc::sysconf(libc::_SC_ARG_MAX) }).ok()?;
+    // Linux takes no more than three quarters of the usual stack, however large the stack may grow.
+    Some(if cfg!(target_os = "linux") { limit.min(6 << 20) } else { limit })
 }
 
 /// Makes the child start as if our parent had started it.
@@ -158,15 +211,21 @@ pub fn end_like(status: ExitStatus) -> i32 {
     128 + signal
 }
 
-/// Passes output and signals on until the child has ended and all its output is written.
-fn pass_on(child: &Child, signals: SignalCatcher, streams: &mut [ChildStream<'_>]) -> io::Result<()> {
+/// Passes output and signals on until the child has ended and all its output is written. Calls `at_end` at the child's
+/// end.
+fn pass_on(
+    child: &Child,
+    signals: SignalCatcher,
+    streams: &mut [ChildStream<'_>],
+    at_end: impl FnOnce(),
+) -> io::Result<()> {
     let mut buffer = Zeroizing::new(vec![0; CHUNK]);
     let pid = Pid::from_child(child);
     let end = watch_end(pid)?;
-    let mut running = Some((&end, signals));
+    let mut running = Some((&end, signals, at_end));
     loop {
         let mut polled = Vec::with_capacity(6);
-        if let Some((end, signals)) = &running {
+        if let Some((end, signals, _)) = &running {
             polled.extend([PollFd::new(end, PollFlags::IN), PollFd::new(signals, PollFlags::IN)]);
         }
         polled.extend(streams.iter().flat_map(ChildStream::awaited));
@@ -179,14 +238,16 @@ fn pass_on(child: &Child, signals: SignalCatcher, streams: &mut [ChildStream<'_>
         };
         let has_ended = running.is_some() && !polled[0].revents().is_empty();
         drop(polled);
-        if let Some((_, signals)) = &running {
+        if let Some((_, signals, _)) = &running {
             while let Some(caught) = signals.next() {
                 forward(caught, pid);
             }
         }
         if has_ended {
+            if let Some((_, _signals, at_end)) = running.take() {
+                at_end();
+            }
             // Only writing is left. From here on, signals have their former effect on us.
-            running = None;
             streams.iter_mut().for_each(ChildStream::end);
         }
         for stream in streams.iter_mut() {
@@ -200,10 +261,15 @@ fn pass_on(child: &Child, signals: SignalCatcher, streams: &mut [ChildStream<'_>
 fn forward(caught: CaughtSignal, child: Pid) {
     let is_own = caught.sender == Some(child.as_raw_nonzero().get());
     let by_terminal = caught.sender.is_none() && [libc::SIGINT, libc::SIGQUIT].contains(&caught.signal);
+    if !is_own && !by_terminal {
+        send(caught, child);
+    }
+}
+
+/// Sends a signal to the child, unless it tells of the terminal's size. The child's terminal may be another one.
+fn send(caught: CaughtSignal, child: Pid) {
     if let Some(signal) = Signal::from_named_raw(caught.signal)
         && caught.signal != libc::SIGWINCH
-        && !is_own
-        && !by_terminal
     {
         // Fails if the child has ended.
         let _ = kill_process(child, signal);

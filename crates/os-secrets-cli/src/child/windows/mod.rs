@@ -8,6 +8,7 @@
 
 use std::{
     ffi::{OsStr, OsString},
+    os::windows::ffi::OsStrExt,
     path::Path,
     process::{Command, ExitStatus, exit},
     sync::{Mutex, MutexGuard},
@@ -65,32 +66,26 @@ pub fn reset_for_child(_command: &mut Command, _hosted: bool) {}
 /// # Errors
 ///
 /// [`ChildError`].
-pub fn run_command(mut command: Command) -> Result<ExitStatus, ChildError> {
-    let _turn = ChildTurn::begin()?;
-    let mut child = command.spawn().map_err(ChildError::Start)?;
-    // The command's environment holds secrets.
-    drop(command);
-    // Without a job, the child would only outlive this process.
-    let _job = Job::of(&child).ok();
-    child.wait().map_err(ChildError::PassOn)
+pub fn run_command(command: Command) -> Result<ExitStatus, ChildError> {
+    ChildTurn::begin()?.run(command, None, || {})
 }
 
-/// Runs the command to its end with its output masked, and returns its status.
-///
-/// If its children outlive it, what they write afterwards is lost. Commands run one at a time.
-///
-/// # Errors
-///
-/// [`ChildError`].
-pub fn run_masked(mut command: Command, mask: &Mask) -> Result<ExitStatus, ChildError> {
-    let _turn = ChildTurn::begin()?;
-    stream::connect(&mut command);
-    let mut child = command.spawn().map_err(ChildError::Start)?;
-    // The command's environment holds secrets.
-    drop(command);
-    // Without a job, the child would only outlive this process.
-    let _job = Job::of(&child).ok();
-    stream::pass_on(&mut child, mask).map_err(ChildError::PassOn)
+/// What [`size_for_system`] counts.
+pub const SIZE_UNIT: &str = "UTF-16 units";
+
+/// The size of a name, value or argument for the system.
+pub fn size_for_system(text: &OsStr) -> usize {
+    text.encode_wide().count()
+}
+
+/// The maximum size of a variable with its name, `=` and the NUL at its end.
+pub fn max_variable() -> Option<usize> {
+    Some(32_767)
+}
+
+/// The maximum size of all variables and arguments together. The variables have none.
+pub fn max_environment() -> Option<usize> {
+    None
 }
 
 /// The child's exit code. If it does not fit into eight bits, ends this process with it.
@@ -102,18 +97,55 @@ pub fn end_like(status: ExitStatus) -> i32 {
     }
 }
 
-/// Leaves Ctrl-C and Ctrl-Break to the child until it is dropped.
-struct ChildTurn {
+/// Leaves Ctrl-C and Ctrl-Break to a child until the child has ended. Children run one at a time.
+pub struct ChildTurn {
     _turn: MutexGuard<'static, ()>,
     _handler: CtrlHandler,
 }
 
 impl ChildTurn {
-    fn begin() -> Result<Self, ChildError> {
+    /// From here on, Ctrl-C and Ctrl-Break do not end this process.
+    ///
+    /// # Errors
+    ///
+    /// [`ChildError::Start`].
+    pub fn begin() -> Result<Self, ChildError> {
         let turn = lock(&RUNNING);
         let handler = CtrlHandler::add(leave_to_child).map_err(ChildError::Start)?;
         // The fields drop in order: the handler may wait for the turn to end.
         Ok(Self { _turn: turn, _handler: handler })
+    }
+
+    /// Runs the command to its end, with its output masked if there is a mask, and returns its status.
+    ///
+    /// Calls `at_end` when the command has ended. If children of a masked command outlive it, what they write afterwards is
+    /// lost.
+    ///
+    /// # Errors
+    ///
+    /// [`ChildError`].
+    pub fn run(
+        self,
+        mut command: Command,
+        mask: Option<&Mask>,
+        at_end: impl FnOnce(),
+    ) -> Result<ExitStatus, ChildError> {
+        if mask.is_some() {
+            stream::connect(&mut command);
+        }
+        let mut child = command.spawn().map_err(ChildError::Start)?;
+        // The command's environment holds secrets.
+        drop(command);
+        // Without a job, the child would only outlive this process.
+        let job = Job::of(&child).ok();
+        let ended = match mask {
+            Some(mask) => stream::pass_on(&mut child, mask),
+            None => child.wait(),
+        };
+        // Ends what the child has left behind, which may use the same files.
+        drop(job);
+        at_end();
+        ended.map_err(ChildError::PassOn)
     }
 }
 

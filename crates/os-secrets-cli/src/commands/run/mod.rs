@@ -1,0 +1,117 @@
+//! `run`: runs a command with the references in its environment resolved.
+//!
+//! `variables.rs` collects the variables. `sizes.rs` tells which of them are too large for the system.
+
+use std::{
+    ffi::{OsStr, OsString},
+    io,
+    path::PathBuf,
+    process::{self, ExitStatus},
+};
+
+use crate::{
+    child::{
+        ChildError, ChildTurn, as_printed, end_like, find_program, is_same_variable, reset_for_child,
+        run_command,
+    },
+    context::Context,
+    exit_codes::{NOT_EXECUTABLE, NOT_FOUND},
+    failure::Failure,
+    mask::Mask,
+    secret_files::SecretFiles,
+};
+use os_secrets::file;
+use variables::{Kind, Variable, collect_variables};
+
+mod sizes;
+mod variables;
+
+/// The variables that unlock an encrypted file. The command does not get them.
+const NOT_FOR_CHILDREN: [&str; 2] = ["OS_SECRETS_IDENTITY", "OS_SECRETS_PASSPHRASE"];
+
+pub fn run(
+    context: &Context,
+    env_files: &[PathBuf],
+    mask: bool,
+    words: Vec<OsString>,
+) -> Result<i32, Failure> {
+    if context.output.file.is_some() {
+        return Err(Failure::Usage(
+            "-o cannot be used with run; redirect the output of the command instead".into(),
+        ));
+    }
+    let variables = collect_variables(context, env_files)?;
+    let texts = variables.iter().filter_map(|variable| variable.text().transpose());
+    let texts = texts.collect::<Result<Vec<_>, _>>()?;
+    if let Some(message) = texts.iter().find_map(|(variable, text)| sizes::excess(variable, text)) {
+        context.print_message(&message);
+        return Ok(NOT_EXECUTABLE);
+    }
+    let path = texts.iter().find(|(variable, _)| is_same_variable(&variable.name, "PATH".as_ref()));
+    let Some(program) = find_program(&words[0], &context.directory, path.map(|(_, path)| *path)) else {
+        return Ok(report_start_error(context, &words[0], io::ErrorKind::NotFound.into()));
+    };
+    let mut command = process::Command::new(program);
+    command.args(&words[1..]).envs(texts.iter().map(|(variable, text)| (&variable.name, text)));
+    for variable in NOT_FOR_CHILDREN {
+        command.env_remove(variable);
+    }
+    if context.directory.as_os_str() != "." {
+        command.current_dir(&context.directory);
+    }
+    reset_for_child(&mut command, context.hosted);
+
+    let mask = mask.then(|| {
+        let secrets = variables.iter().filter(|variable| !matches!(variable.kind, Kind::Text));
+        Mask::new(as_printed(secrets.map(|variable| variable.value.clone()).collect()))
+    });
+    match run_with_files(context, command, mask.as_ref(), &variables)? {
+        Ok(status) => Ok(end_like(status)),
+        Err(ChildError::Start(error)) if error.kind() == io::ErrorKind::ArgumentListTooLong => {
+            context.print_message(&sizes::describe_all(&words, &texts));
+            Ok(NOT_EXECUTABLE)
+        }
+        Err(ChildError::Start(error)) => Ok(report_start_error(context, &words[0], error)),
+        Err(ChildError::PassOn(error)) => {
+            Err(Failure::Failed(file::failure("Cannot pass on the output of", words[0].as_ref(), error)))
+        }
+    }
+}
+
+/// Runs the command with those secrets as files that it gets as such. On Unix, the command replaces this process if
+/// nothing is left to do.
+fn run_with_files(
+    context: &Context,
+    mut command: process::Command,
+    mask: Option<&Mask>,
+    variables: &[Variable],
+) -> Result<Result<ExitStatus, ChildError>, Failure> {
+    let mut wanted = variables.iter().filter(|variable| matches!(variable.kind, Kind::File)).peekable();
+    if wanted.peek().is_none() && mask.is_none() {
+        return Ok(run_command(command));
+    }
+    // Begins before there are files, so that no signal leaves them behind.
+    let turn = match ChildTurn::begin() {
+        Ok(turn) => turn,
+        Err(error) => return Ok(Err(error)),
+    };
+    let mut files = wanted.peek().map(|_| SecretFiles::new()).transpose().map_err(Failure::Failed)?;
+    for variable in wanted {
+        if let Some(files) = &mut files {
+            command.env(&variable.name, files.add(&variable.value).map_err(Failure::Failed)?);
+        }
+    }
+    let remove = move || {
+        if let Some(Err(error)) = files.map(SecretFiles::remove) {
+            context.print_message(&error.to_string());
+        }
+    };
+    Ok(turn.run(command, mask, remove))
+}
+
+/// Reports why the command could not be started, and returns the exit code of a shell for that.
+fn report_start_error(context: &Context, word: &OsStr, error: io::Error) -> i32 {
+    let code = if error.kind() == io::ErrorKind::NotFound { NOT_FOUND } else { NOT_EXECUTABLE };
+    context.print_message(&file::failure("Cannot run", word.as_ref(), error).to_string());
+    code
+}
