@@ -115,6 +115,32 @@ describe("the exit code is 2", () => {
   });
 });
 
+it("help shows exactly the flags that a command takes", async (t) => {
+  const { run } = await prepareFile(t);
+  const values = { "--output": "result", "--scope": "user", "--store": "file" };
+  for (const words of [
+    ["get", "other"],
+    ["list"],
+    ["resolve", "plain"],
+    ["inject"],
+    ["import"],
+    ["run", "--", process.execPath, "-e", ""],
+    ["copy", "--from", "file", "--to", "./copy.age"],
+    ["migrate", "--from", "bus-preferences"],
+    ["init", "new-key"],
+    ["rekey"],
+    ["doctor"],
+    ["completions", "bash"],
+  ]) {
+    const { stdout: help } = await run([words[0], "-h"]);
+    for (const [flag, value] of Object.entries(values)) {
+      const { stderr } = await run([flag, value, ...words]);
+      const isRefused = /(--?\w+) cannot be used with/.test(stderr);
+      assert.equal(help.includes(`${flag} <`), !isRefused, `${words[0]} ${flag}: ${stderr}`);
+    }
+  }
+});
+
 describe("the exit code is 3", () => {
   it("if the store cannot be reached", linuxOnly("a bus"), async (t) => {
     const { run, expectCode } = await prepare(t);

@@ -6,7 +6,7 @@ use crate::{
     Program,
     exit_codes::{FAILED, WRONG_USAGE, code_of},
 };
-use os_secrets::error::{Code, Error};
+use os_secrets::error::{Code, Effect, Error};
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ impl Failure {
     pub fn message(&self) -> Option<String> {
         match self {
             Self::Usage(message) => Some(message.clone()),
-            Self::Call(error) | Self::Failed(error) => Some(error.to_string()),
+            Self::Call(error) | Self::Failed(error) => Some(describe(error)),
             Self::Refused(message) => Some(message.to_string()),
             Self::Silent(_) => None,
         }
@@ -57,8 +57,62 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error.code() {
             // Such as a name that no secret can have: the user typed it.
-            Code::InvalidArgument => Self::Usage(error.to_string()),
+            Code::InvalidArgument => Self::Usage(describe(&error)),
             _ => Self::Call(error),
         }
+    }
+}
+
+/// An error in the words of the program. Those of the library name functions of JavaScript.
+pub fn describe(error: &Error) -> String {
+    match error {
+        Error::Of { of, error } => format!("{of}: {}", describe(error)),
+        Error::OnHost { error, host } => format!("{}. {host}", describe(error)),
+        Error::Unsettled(error) => format!("{}.{}", describe(error), Effect::Unknown),
+        Error::Closed => "The store is closed. Run the command again".into(),
+        Error::InvalidData => {
+            "The stored value is not UTF-8 text. Print its bytes with secrets get --raw, or write them to a file with -o"
+                .into()
+        }
+        Error::InteractionNotAllowed => "The credential store must ask the user for a password or a confirmation, and \
+                                         this command does not let it ask. Unlock the store first"
+            .into(),
+        Error::NeedsService => "This store holds the credentials of every program, so it lists one service at a time. \
+                                Name the service with --service"
+            .into(),
+        _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_name_flags_of_the_program_and_no_functions_of_the_library() {
+        for (error, advice) in [
+            (Error::Closed, "Run the command again"),
+            (Error::InvalidData, "secrets get --raw"),
+            (Error::InteractionNotAllowed, "Unlock the store"),
+            (Error::NeedsService, "--service"),
+        ] {
+            for error in [
+                error.clone(),
+                Error::Of { of: "a".into(), error: Box::new(error.clone()) },
+                Error::Unsettled(Box::new(Error::Of { of: "a".into(), error: Box::new(error.clone()) })),
+            ] {
+                let message = Failure::from(error).message().unwrap();
+                assert!(message.contains(advice), "{message}");
+                for word in ["openStore", "list(", "interactive:", "encoding"] {
+                    assert!(!message.contains(word), "{message}");
+                }
+            }
+        }
+        let unsettled = Error::Unsettled(Box::new(Error::InvalidData));
+        assert!(
+            describe(&unsettled)
+                .ends_with(". The change may still have been made; read the credential to check.")
+        );
+        assert_eq!(describe(&Error::InvalidKey), Error::InvalidKey.to_string());
     }
 }

@@ -232,7 +232,7 @@ pub struct CredentialArgs {
 /// `--service`.
 #[derive(Args)]
 pub struct ServiceArg {
-    /// Use the credentials of this application, which may have any name
+    /// Use the credential of this application, which may have any name, instead of a secret
     #[arg(long, value_name = "SERVICE")]
     pub service: Option<OsString>,
 }
@@ -263,6 +263,26 @@ impl Arguments {
 /// The commands that bus-secrets does not have.
 const NOT_IN_BUS_SECRETS: [&str; 10] =
     ["run", "inject", "import", "migrate", "copy", "init", "rekey", "textconv", "doctor", "completions"];
+
+/// The flags of the program that a command refuses, so that its help does not show them.
+const REFUSED_FLAGS: [(&str, &[&str]); 8] = [
+    ("run", &["output"]),
+    ("migrate", &["scope"]),
+    ("copy", &["scope", "store"]),
+    ("init", &["scope", "store"]),
+    ("rekey", &["scope"]),
+    ("textconv", &["scope", "store"]),
+    ("doctor", &["scope"]),
+    ("completions", &["scope", "store"]),
+];
+
+/// What `--service` does, if it is not to name the application of one credential.
+const HELP_OF_SERVICE: [(&str, &str); 4] = [
+    ("list", "List the credentials of this application instead of secrets"),
+    ("import", "Store the values as credentials of this application, under the names of their variables"),
+    ("migrate", "The service to copy [default for bus-preferences: os-secrets]"),
+    ("copy", "Copy only the credentials of this service [default: all that the store lists]"),
+];
 
 /// The last lines of the help.
 const EXIT_CODES: &str = "Exit codes: 0 success, 1 no such secret or another failure, 2 wrong usage, 3 the store cannot be \
@@ -321,7 +341,20 @@ pub fn definition(program: Program) -> clap::Command {
         definition =
             definition.about("Keep secrets in BusDK's preferences and repositories, and use them by name");
     }
+    for (command, help) in HELP_OF_SERVICE {
+        definition = definition
+            .mut_subcommand(command, |command| command.mut_arg("service", |service| service.help(help)));
+    }
+    // Only now do commands have the flags of the program.
     definition.build();
+    for (command, flags) in REFUSED_FLAGS {
+        definition = definition.mut_subcommand(command, |command| {
+            command.mut_args(|arg| {
+                let is_refused = flags.contains(&arg.get_id().as_str());
+                if is_refused { arg.hide(true) } else { arg }
+            })
+        });
+    }
     definition
 }
 
@@ -357,81 +390,4 @@ impl Command {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parsed(program: Program, line: &[&str]) -> Result<Parsed, Failure> {
-        parse(program, line.iter().map(OsString::from).collect())
-    }
-
-    #[test]
-    fn the_definition_is_sound() {
-        for program in Program::ALL {
-            definition(program).debug_assert();
-        }
-    }
-
-    #[test]
-    fn flags_stand_before_or_after_the_command() {
-        for line in [
-            ["-C", "d", "get", "a", "--scope", "user", "-q", "-o=f"],
-            ["get", "a", "-q", "--scope=user", "--chdir", "d", "--output", "f"],
-            ["--scope", "user", "-qCd", "-of", "--", "get", "a", ""],
-            ["--scope=user", "-qC", "d", "-o", "f", "--", "get", "a"],
-        ] {
-            let line: Vec<_> = line.into_iter().filter(|word| !word.is_empty()).collect();
-            let Ok(Parsed::Run(arguments)) = parsed(Program::BusSecrets, &line) else { panic!("{line:?}") };
-            assert_eq!(arguments.directory.as_deref(), Some("d".as_ref()));
-            assert_eq!(arguments.output.as_deref(), Some("f".as_ref()));
-            assert!(arguments.quiet && arguments.scope() == Some(Scope::User));
-            assert!(matches!(&arguments.command, Command::Get { credential, .. } if credential.name == "a"));
-        }
-    }
-
-    #[test]
-    fn a_command_may_follow_two_dashes() {
-        for line in [&["run", "--", "true"][..], &["--", "run", "--", "true"], &["--", "run", "true"]] {
-            let Ok(Parsed::Run(arguments)) = parsed(Program::Secrets, line) else { panic!("{line:?}") };
-            assert!(matches!(&arguments.command, Command::Run { command, .. } if command == &["true"]));
-        }
-        let Ok(Parsed::Print(help)) = parsed(Program::Secrets, &["-qC", ".", "get", "-h"]) else { panic!() };
-        assert!(help.contains("secrets get"), "{help}");
-    }
-
-    #[test]
-    fn help_and_version_win() {
-        for line in [
-            &["-h"][..],
-            &["bogus", "--help"],
-            &["get", "-qh", "--scope", "x"],
-            &["-q", "-o", "-h"],
-            &["-hC", "."],
-            &["-qhof", "get"],
-        ] {
-            let Ok(Parsed::Print(text)) = parsed(Program::Secrets, line) else { panic!("{line:?}") };
-            assert!(text.contains("Usage: secrets"), "{text}");
-        }
-        let Ok(Parsed::Print(version)) = parsed(Program::BusSecrets, &["set", "-V", "-h"]) else { panic!() };
-        assert!(version.starts_with("bus-secrets 0."));
-        assert!(matches!(parsed(Program::Secrets, &["resolve", "--", "-h"]), Ok(Parsed::Run(_))));
-    }
-
-    #[test]
-    fn no_message_shows_a_value() {
-        for line in [
-            &["set", "name", "Hunter-2", "Hunter-3"][..],
-            &["set", "name", "--Hunter-2"],
-            &["set", "name", "-Hunter-2"],
-            &["set", "name", "--hunter"],
-            &["hunter"],
-            &["Hunter-2"],
-            &["get", "name", "--scope", "Hunter-2"],
-            &["set", "name", "--quiet=Hunter-2"],
-        ] {
-            let Err(Failure::Usage(told)) = parsed(Program::Secrets, line) else {
-                panic!("{line:?} is taken")
-            };
-            assert!(!told.contains("unter"), "{told}");
-        }
-    }
-}
+mod tests;

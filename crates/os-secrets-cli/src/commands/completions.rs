@@ -6,6 +6,7 @@ use crate::{args::definition, context::Context, failure::Failure};
 
 pub fn completions(context: &Context, shell: &str) -> Result<(), Failure> {
     context.reject_scope("completions")?;
+    context.reject_store("completions")?;
     let shell = match shell {
         "bash" => Shell::Bash,
         "fish" => Shell::Fish,

@@ -3,7 +3,7 @@
 use crate::{
     context::Context,
     exit_codes::{FAILED, code_of},
-    failure::Failure,
+    failure::{Failure, describe},
     output::printable,
 };
 use os_secrets::{
@@ -99,7 +99,7 @@ impl NotDone {
             Code::Timeout,
         ]
         .contains(&error.code());
-        Self { message: format!("{message}: {error}"), stops, exit_code: code_of(error) }
+        Self { message: format!("{message}: {}", describe(error)), stops, exit_code: code_of(error) }
     }
 }
 
