@@ -455,6 +455,127 @@ declare namespace osSecrets {
    */
   function openStore(options?: StoreOptions): Store;
 
+  /** Something that is wrong with a store, or worth knowing. */
+  interface Problem {
+    /** What is wrong. */
+    what: string;
+    /** The command that fixes it, or advice. */
+    fix: string;
+    /** Whether credentials cannot be read or stored because of it. */
+    fatal: boolean;
+  }
+
+  /** The state of a store, from {@link diagnose}. `store` tells which kind of store it is. */
+  type Diagnosis =
+    | SecretServiceDiagnosis
+    | CredentialManagerDiagnosis
+    | KeychainDiagnosis
+    | FileDiagnosis
+    | MemoryDiagnosis
+    | HelperDiagnosis;
+
+  /** What every {@link Diagnosis} has. */
+  interface BaseDiagnosis {
+    /** Whether credentials can be read and stored: no problem is fatal. */
+    works: boolean;
+    problems: Problem[];
+  }
+
+  /** The state of the operating system's store on Linux. A property is `null` if it is not known. */
+  interface SecretServiceDiagnosis extends BaseDiagnosis {
+    store: "Secret Service";
+    /** The program that provides the Secret Service. */
+    provider: string | null;
+    /** The address of the session bus. */
+    bus: string | null;
+    /** Whether the service answers. */
+    reachable: boolean;
+    /** The default collection, or `null` if there is none yet. */
+    collection: string | null;
+    /** Whether the default collection is unlocked. */
+    unlocked: boolean | null;
+    /** Whether credentials are kept when the session ends. */
+    persistent: boolean | null;
+    /** Whether secrets are encrypted on the bus. */
+    encrypted: boolean | null;
+    /** Whether there is a display for prompts. */
+    display: boolean;
+    /** What kind of session the process runs in. */
+    place: "WSL" | "container" | "SSH" | "desktop" | "headless";
+  }
+
+  /** The state of the operating system's store on Windows. */
+  interface CredentialManagerDiagnosis extends BaseDiagnosis {
+    store: "Credential Manager";
+    /** Whether Credential Manager answers. */
+    reachable: boolean;
+    /** Whether credentials are kept when the logon session ends, or `null` if that is not known. */
+    persistent: boolean | null;
+    /** The largest value, in bytes. */
+    largest: number;
+  }
+
+  /** The state of the operating system's store on macOS. A property is `null` if it is not known. */
+  interface KeychainDiagnosis extends BaseDiagnosis {
+    store: "Keychain";
+    /** The file of the default keychain. */
+    keychain: string | null;
+    /** Whether Keychain answers. */
+    reachable: boolean;
+    /** Whether the default keychain is unlocked. */
+    unlocked: boolean | null;
+    /** Whether there is a desktop for prompts. */
+    display: boolean;
+  }
+
+  /** The state of an encrypted file. A property is `null` if it is not known. */
+  interface FileDiagnosis extends BaseDiagnosis {
+    store: "encrypted file";
+    /** The path of the file. */
+    path: string;
+    /** Whether the file exists. */
+    exists: boolean;
+    /** What unlocks it: the name of a variable, the path of an identity, or `"option"`. */
+    key: string | null;
+    /** The recipients that the file is encrypted for; none if it has a passphrase. */
+    recipients: string[] | null;
+    /** The number of credentials. */
+    credentials: number | null;
+    /** The path of the previous version, or `null` if there is none. */
+    backup: string | null;
+  }
+
+  /** The state of a store in memory. */
+  interface MemoryDiagnosis extends BaseDiagnosis {
+    store: "memory";
+    persistent: false;
+  }
+
+  /** The state of a helper program, which is not run. */
+  interface HelperDiagnosis extends BaseDiagnosis {
+    store: "helper program";
+    /** The path of the program. */
+    command: string;
+    /** Whether the program exists and may be run. */
+    reachable: boolean;
+  }
+
+  /**
+   * Examines a store: what `secrets doctor --json` prints. It never asks the user and changes nothing.
+   *
+   * @param options the store, as for {@link openStore}; without them, the store of {@link secrets}
+   * @returns the store's state. It rejects with `ERR_SECRETS_INVALID_SETTING` if an environment setting is wrong.
+   * @throws an `Error` with `code` `ERR_SECRETS_INVALID_SETTING`, synchronously, if the provider is unknown or
+   * an option is wrong
+   *
+   * @example
+   * ```ts
+   * const { works, problems } = await diagnose();
+   * if (!works) for (const { what, fix } of problems) console.error(`${what}. Try: ${fix}`);
+   * ```
+   */
+  function diagnose(options?: StoreOptions): Promise<Diagnosis>;
+
   /** The options of {@link resolve} and {@link resolveEnv}: where they look for secrets. */
   interface ResolveOptions extends CallOptions {
     /**

@@ -367,7 +367,8 @@ class Store {
     this.#isChosen = isChosen;
     // Properties of each store, so that methods work detached, as those of `secrets` do, and spies can replace them.
     for (const name of ["get", "set", "delete", "has", "list", "close"]) {
-      defineProperty(this, name, { value: this[name].bind(this), writable: true, configurable: true });
+      const value = this[name].bind(this);
+      defineProperty(this, name, { __proto__: null, value, writable: true, configurable: true });
     }
   }
 
@@ -532,11 +533,8 @@ function makeIdentityAbsolute(identity) {
   return isPath ? makeAbsolute(identity) : identity;
 }
 
-/**
- * Opens the store of a provider, or the store that the environment chooses. Reads nothing before its first
- * call.
- */
-function openStore(options = {}) {
+/** Opens the native store of a provider, or the one that the environment chooses. */
+function openNative(options) {
   if (!isObject(options)) throw wrongType("Expected options to be an object");
   const provider = readOption(options, "provider");
   const open =
@@ -551,7 +549,27 @@ function openStore(options = {}) {
       throw invalidSetting(`The property 'options.${property}' is not an option of ${of}`);
     }
   }
-  return new Store(open(options), provider === undefined);
+  return open(options);
+}
+
+/**
+ * Opens the store of a provider, or the store that the environment chooses. Reads nothing before its first
+ * call.
+ */
+function openStore(options = {}) {
+  return new Store(openNative(options), isChosen(options));
+}
+
+/** Whether the options of a store leave it to the environment. */
+function isChosen(options) {
+  return readOption(options, "provider") === undefined;
+}
+
+/** Examines a store. Nobody is asked, and nothing is changed. */
+function diagnose(options = {}) {
+  const store = openNative(options);
+  const handle = isChosen(options) ? (environmentStore() ?? store) : store;
+  return withStack(native.diagnose(handle).then((report) => withoutThen(parse(report))));
 }
 
 /** Reads the options of `resolve` and `resolveEnv`. */
@@ -624,4 +642,4 @@ function resolveEnv(env, options = {}) {
   );
 }
 
-module.exports = { openStore, resolve, resolveEnv, secrets };
+module.exports = { diagnose, openStore, resolve, resolveEnv, secrets };

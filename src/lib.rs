@@ -40,9 +40,10 @@ use os_secrets::{
         exec::{ExecOptions, ExecStore},
         file::{FileOptions, FileStore, keys::Unlock},
         memory::MemoryStore,
+        settings::StoreKind,
     },
 };
-use os_secrets_cli::Program;
+use os_secrets_cli::{Program, Subject, examine};
 
 mod both_scopes;
 mod environment;
@@ -105,13 +106,15 @@ fn pin() {
 /// A store that JavaScript has opened.
 pub struct Opened {
     choice: Choice,
+    /// What is examined. `None` is the store that the environment chooses.
+    subject: Option<Result<Subject, Error>>,
     /// Every call in progress holds a receiver.
     calls: Arc<watch::Sender<()>>,
 }
 
 impl Opened {
-    fn new(choice: Choice) -> External<Self> {
-        External::new(Self { choice, calls: Arc::default() })
+    fn new(choice: Choice, subject: Option<Result<Subject, Error>>) -> External<Self> {
+        External::new(Self { choice, subject, calls: Arc::default() })
     }
 }
 
@@ -125,7 +128,7 @@ fn choice_of(handle: Option<&External<Opened>>) -> (Choice, Held) {
 /// Opens the store that the environment variables choose.
 #[napi]
 pub fn open_chosen() -> External<Opened> {
-    Opened::new(Choice::Environment)
+    Opened::new(Choice::Environment, None)
 }
 
 /// Whether a variable had this value when the package was loaded.
@@ -137,19 +140,20 @@ pub fn had_value(name: String, value: Value) -> bool {
 /// Opens a store whose calls all fail because of a setting. `message` says why.
 #[napi]
 pub fn open_refusing(message: String) -> External<Opened> {
-    Opened::new(Choice::Own(Arc::new(RefusingStore(message))))
+    let refused = Err(Error::InvalidSetting(message.clone()));
+    Opened::new(Choice::Own(Arc::new(RefusingStore(message))), Some(refused))
 }
 
 /// Opens the operating system's store.
 #[napi]
 pub fn open_os() -> External<Opened> {
-    Opened::new(Choice::Os)
+    Opened::new(Choice::Os, Some(Ok(Subject::Os)))
 }
 
 /// Opens a store in the memory of the process.
 #[napi]
 pub fn open_memory() -> External<Opened> {
-    Opened::new(Choice::Own(Arc::new(MemoryStore::default())))
+    Opened::new(Choice::Own(Arc::new(MemoryStore::default())), Some(Ok(Subject::Memory)))
 }
 
 /// Opens a store in an encrypted file. The environment variables fill in what is undefined.
@@ -163,7 +167,9 @@ pub fn open_file(
     let identity = identity.map(|identity| Unlock::Identity(identity.0));
     let unlock = identity.or(passphrase.map(|passphrase| Unlock::Passphrase(passphrase.0)));
     let options = FileOptions { path: path.map(Into::into), unlock, must_exist, ask: None };
-    Opened::new(Choice::Own(Arc::new(FileStore::new(options, store::settings().file.clone()))))
+    let store = Arc::new(FileStore::new(options, store::settings().file.clone()));
+    let subject = Subject::File { store: Arc::clone(&store), start: String::new() };
+    Opened::new(Choice::Own(store), Some(Ok(subject)))
 }
 
 /// Opens a store that a credential helper keeps. `variables` are names and values in turn. `timeout` is in milliseconds;
@@ -177,9 +183,10 @@ pub fn open_exec(
 ) -> napi::Result<External<Opened>> {
     let pairs = variables.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone()));
     let timeout = (timeout > 0).then(|| Duration::from_millis(timeout.into()));
+    let subject = Subject::Helper(command.clone().into());
     let options = ExecOptions { command: command.into(), env: pairs.collect(), timeout };
     match ExecStore::new(options, store::settings().helpers.clone()) {
-        Ok(store) => Ok(Opened::new(Choice::Own(Arc::new(store)))),
+        Ok(store) => Ok(Opened::new(Choice::Own(Arc::new(store)), Some(Ok(subject)))),
         Err(error) => Err(throw(env, &error)),
     }
 }
@@ -301,6 +308,28 @@ pub fn list(
             .run(&progress, async { choice.store()?.list(service.as_deref(), &progress).await })
             .await
             .map(Reply::Keys)
+    })
+}
+
+/// Examines a store. Returns a promise of what `secrets doctor --json` prints.
+#[napi]
+pub fn diagnose(env: Env, store: &External<Opened>) -> napi::Result<Unknown<'static>> {
+    let subject = store.subject.clone();
+    start(env, CallOptions::UNBOUNDED, None, |_, _| async move {
+        let report = examine(subject.unwrap_or_else(chosen_subject)?).await?;
+        Ok(Reply::Text(Some(Secret::new(report.to_json().into_bytes()))))
+    })
+}
+
+/// The store that the environment variables choose, as it is examined.
+fn chosen_subject() -> Result<Subject, Error> {
+    let settings = store::settings();
+    Ok(match settings.kind.clone()? {
+        StoreKind::Os => Subject::Os,
+        StoreKind::File => {
+            let store = Arc::new(FileStore::new(FileOptions::default(), settings.file.clone()));
+            Subject::File { store, start: String::new() }
+        }
     })
 }
 

@@ -1,6 +1,8 @@
 // Code that must compile, and lines marked with @ts-expect-error that must not. It is never run.
 
 import osSecrets, {
+  type Diagnosis,
+  diagnose,
   type ErrorCode,
   openStore,
   type ResolveOptions,
@@ -49,6 +51,12 @@ await resolve("secret:name", { scope: "all" });
 // @ts-expect-error values are text
 await resolveEnv({ A: 5 });
 
+const diagnosis: Diagnosis = await diagnose({ provider: "os" });
+const fixes: string[] = diagnosis.problems.filter(({ fatal }) => fatal).map(({ fix }) => fix);
+const unlocked: boolean | null = diagnosis.store === "Keychain" ? diagnosis.unlocked : null;
+// @ts-expect-error only files have recipients
+diagnosis.recipients;
+
 const same: Secrets = osSecrets.secrets;
 const code: ErrorCode = "ERR_SECRETS_USER_CANCELED";
 
@@ -91,6 +99,7 @@ export {
   code,
   disposed,
   environment,
+  fixes,
   found,
   names,
   nothing,
@@ -101,6 +110,7 @@ export {
   stores,
   text,
   unknown,
+  unlocked,
   wasThere,
   wasTherePositional,
   wrong,

@@ -1,7 +1,8 @@
 //! The programs `secrets` and `bus-secrets`.
 //!
 //! Both are native programs, and the addon runs them inside a JavaScript runtime. [`run`] is the start of all of them:
-//! it parses the command line, makes a `Context` and hands both to the command.
+//! it parses the command line, makes a `Context` and hands both to the command. The addon also calls [`examine`], which
+//! `doctor` prints the report of.
 //!
 //! | file | what it holds |
 //! |---|---|
@@ -56,6 +57,7 @@ use context::Context;
 use failure::Failure;
 use output::{Output, print_message};
 
+pub use commands::doctor::{Report, Subject, examine};
 pub use program::Program;
 
 /// Runs a program and returns its exit code.

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use crate::{failure::Failure, output::printable, terminal};
+use crate::{commands::doctor::Subject, failure::Failure, output::printable, terminal};
 use os_secrets::{
     credential::Secret,
     environment::{Process, Variables, absolute_path},
@@ -65,6 +65,14 @@ impl SelectedStore {
         match self {
             Self::Os => Choice::Os,
             Self::File(store) => Choice::Own(Arc::clone(store) as _),
+        }
+    }
+
+    /// The store, as it is examined. `start` is as in [`Subject::File`].
+    pub fn into_subject(self, start: String) -> Subject {
+        match self {
+            Self::Os => Subject::Os,
+            Self::File(store) => Subject::File { store, start },
         }
     }
 

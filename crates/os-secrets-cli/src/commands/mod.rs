@@ -8,10 +8,10 @@ use crate::{args::Command, context::Context, exit_codes::SUCCESS, failure::Failu
 mod completions;
 mod copy;
 mod delete;
-mod doctor;
+pub mod doctor;
 mod get;
 mod import;
-mod init;
+pub mod init;
 mod inject;
 mod list;
 mod migrate;

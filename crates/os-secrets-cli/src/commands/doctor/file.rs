@@ -5,18 +5,16 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::{Problem, Report, works};
-use crate::failure::Failure;
 use os_secrets::{
     error::Error,
-    executor::block_on,
     file::shell_word,
     program::command_line,
     store::file::{FileDiagnosis, FileStore, keys::KeySource},
 };
 
 /// `start` says from which directory a relative path of the file is taken.
-pub fn examine(store: Arc<FileStore>, start: &str) -> Result<Report, Failure> {
-    let diagnosis = block_on(async move { store.diagnose().await })??;
+pub async fn examine(store: Arc<FileStore>, start: &str) -> Result<Report, Error> {
+    let diagnosis = store.diagnose().await?;
     let mut problems = Vec::new();
     if diagnosis.asks {
         problems.push(Problem::note(
@@ -41,7 +39,7 @@ pub fn examine(store: Arc<FileStore>, start: &str) -> Result<Report, Failure> {
         ));
     }
     let key = diagnosis.key.as_ref().ok().map(|source| match source {
-        KeySource::Given => "terminal".to_owned(),
+        KeySource::Given => "option".to_owned(),
         KeySource::Variable(name) => (*name).to_owned(),
         KeySource::File(path) | KeySource::Own(path) => path.display().to_string(),
     });

@@ -5,10 +5,8 @@ use std::borrow::Cow;
 use serde_json::{Value, json};
 
 use super::{Problem, Property, Report, use_file, works};
-use crate::failure::Failure;
 use os_secrets::{
     error::{Error, HostKind},
-    executor::block_on,
     store::{
         self,
         linux::{
@@ -55,9 +53,8 @@ const PERMIT: &str = "Allow org.freedesktop.secrets in the sandbox or in the pol
 const AS_OWNER: &str = "Run it as the user whose session it is, without sudo";
 const LOGS: &str = "journalctl --user --since -1h";
 
-pub fn examine() -> Result<Report, Failure> {
-    let store = store::os()?;
-    let diagnosis = block_on(async { store.diagnose().await })?;
+pub async fn examine() -> Result<Report, Error> {
+    let diagnosis = store::os()?.diagnose().await;
     let problems = find_problems(&diagnosis);
     let properties = list_properties(&diagnosis, works(&problems));
     Ok(Report { properties, problems })

@@ -3,9 +3,8 @@
 use serde_json::json;
 
 use super::{Problem, Report, use_file, works};
-use crate::failure::Failure;
 use os_secrets::{
-    executor::block_on,
+    error::Error,
     store::{self, macos::api::KeychainState},
 };
 
@@ -13,9 +12,8 @@ const UNLOCK: &str = "security unlock-keychain";
 const DEFAULT: &str = "security default-keychain";
 const OTHERWISE: &str = "An encrypted file needs no keychain. It is used only if you select it";
 
-pub fn examine() -> Result<Report, Failure> {
-    let store = store::os()?;
-    let diagnosis = block_on(async { store.diagnose().await })??;
+pub async fn examine() -> Result<Report, Error> {
+    let diagnosis = store::os()?.diagnose().await?;
     let mut problems = Vec::new();
     let mut fail = |what: String, fix| {
         problems.extend([Problem::fatal(what, fix), Problem::note(OTHERWISE, use_file())]);

@@ -1,9 +1,10 @@
 //! `doctor`: checks whether the store works, and shows how to fix it.
 //!
-//! `file.rs` examines an encrypted file; `linux.rs`, `macos.rs` and `windows.rs` examine the operating system's store.
-//! `repository.rs` examines the `datapackage.json` of the workspace.
+//! [`examine`] makes the report, for the addon as well; the rest of this file prints it. `file.rs` examines an encrypted
+//! file; `linux.rs`, `macos.rs` and `windows.rs` examine the operating system's store; `others.rs` examines the stores
+//! that only code can open. `repository.rs` adds the `datapackage.json` of the workspace.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, path::PathBuf, sync::Arc};
 
 use serde_json::{Value, json};
 
@@ -12,9 +13,8 @@ use crate::{
     exit_codes::{FAILED, SUCCESS},
     failure::Failure,
     output::printable,
-    selected_store::SelectedStore,
 };
-use os_secrets::program::command_line;
+use os_secrets::{error::Error, executor::block_on, program::command_line, store::file::FileStore};
 
 mod file;
 #[cfg(target_os = "linux")]
@@ -26,6 +26,7 @@ mod os;
 #[cfg(windows)]
 #[path = "windows.rs"]
 mod os;
+mod others;
 mod repository;
 
 /// A property of the store: its name and its value.
@@ -53,10 +54,43 @@ impl Problem {
     }
 }
 
+/// A store that can be examined.
+#[derive(Clone)]
+pub enum Subject {
+    /// The operating system's.
+    Os,
+    /// An encrypted file.
+    File {
+        /// The store in the file.
+        store: Arc<FileStore>,
+        /// Words that say from which directory a relative path was taken, with a space in front. They may be empty.
+        start: String,
+    },
+    /// Memory.
+    Memory,
+    /// A credential helper. Holds the path of the program.
+    Helper(PathBuf),
+}
+
 /// The result of an examination.
 pub struct Report {
-    pub properties: Vec<Property>,
-    pub problems: Vec<Problem>,
+    properties: Vec<Property>,
+    problems: Vec<Problem>,
+}
+
+/// Examines a store. Nobody is asked, and nothing is changed. Call it on the thread of the
+/// [`executor`](os_secrets::executor).
+///
+/// # Errors
+///
+/// [`Error::InvalidSetting`] if a setting is wrong, and [`Error::Internal`].
+pub async fn examine(subject: Subject) -> Result<Report, Error> {
+    match subject {
+        Subject::Os => os::examine().await,
+        Subject::File { store, start } => file::examine(store, &start).await,
+        Subject::Memory => Ok(others::examine_memory()),
+        Subject::Helper(command) => others::examine_helper(command).await,
+    }
 }
 
 /// The command that makes an encrypted file the store.
@@ -73,14 +107,26 @@ fn works(problems: &[Problem]) -> bool {
     !problems.iter().any(|problem| problem.fatal)
 }
 
+impl Report {
+    /// The report as a JSON object, as `doctor --json` prints it.
+    pub fn to_json(&self) -> String {
+        let mut object = serde_json::Map::new();
+        object.extend(self.properties.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+        let problems = self
+            .problems
+            .iter()
+            .map(|problem| json!({ "what": problem.what, "fix": problem.fix, "fatal": problem.fatal }));
+        object.insert("problems".into(), problems.collect());
+        Value::Object(object).to_string()
+    }
+}
+
 pub fn doctor(context: &Context, json: bool) -> Result<i32, Failure> {
     context.reject_scope("doctor")?;
-    let mut report = match context.selected_store()? {
-        SelectedStore::Os => os::examine()?,
-        SelectedStore::File(store) => file::examine(store, &context.store_start())?,
-    };
+    let subject = context.selected_store()?.into_subject(context.store_start());
+    let mut report = block_on(examine(subject))??;
     repository::add(context, &mut report);
-    let text = if json { as_json(&report) } else { as_text(&report) };
+    let text = if json { format!("{}\n", report.to_json()) } else { as_text(&report) };
     context.output.write(text.as_bytes())?;
     Ok(if works(&report.problems) { SUCCESS } else { FAILED })
 }
@@ -112,15 +158,4 @@ fn as_text(report: &Report) -> String {
         text.push_str(&format!("\n{kind}: {}\n  {}\n", printable(&problem.what), problem.fix));
     }
     text
-}
-
-fn as_json(report: &Report) -> String {
-    let mut object = serde_json::Map::new();
-    object.extend(report.properties.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
-    let problems = report
-        .problems
-        .iter()
-        .map(|problem| json!({ "what": problem.what, "fix": problem.fix, "fatal": problem.fatal }));
-    object.insert("problems".into(), problems.collect());
-    format!("{}\n", Value::Object(object))
 }

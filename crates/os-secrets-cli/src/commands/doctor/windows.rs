@@ -3,14 +3,12 @@
 use serde_json::{Value, json};
 
 use super::{Problem, Report, use_file, works};
-use crate::failure::Failure;
-use os_secrets::{executor::block_on, store, store::windows::MAX_BLOB};
+use os_secrets::{error::Error, store, store::windows::MAX_BLOB};
 
 const OTHERWISE: &str = "An encrypted file works in every logon session. It is used only if you select it";
 
-pub fn examine() -> Result<Report, Failure> {
-    let store = store::os()?;
-    let diagnosis = block_on(async { store.diagnose().await })??;
+pub async fn examine() -> Result<Report, Error> {
+    let diagnosis = store::os()?.diagnose().await?;
     let mut problems = Vec::new();
     let mut fail = |what: String, fix| {
         problems.extend([Problem::fatal(what, fix), Problem::note(OTHERWISE, use_file())]);
