@@ -331,7 +331,7 @@ declare namespace osSecrets {
      * 1. `OS_SECRETS_IDENTITY` (text or path)
      * 2. `OS_SECRETS_PASSPHRASE`
      * 3. `os-secrets.identity` in `$CREDENTIALS_DIRECTORY` (systemd) or `/run/secrets` (containers)
-     * 4. the identity that `npx os-secrets init` created
+     * 4. the identity that `npx os-secrets init` or {@link createIdentity} created
      */
     identity?: string | undefined;
 
@@ -575,6 +575,36 @@ declare namespace osSecrets {
    * ```
    */
   function diagnose(options?: StoreOptions): Promise<Diagnosis>;
+
+  /** An identity that {@link createIdentity} has created. */
+  interface NewIdentity {
+    /** The path of its file. */
+    path: string;
+    /** Its public half, which files are encrypted for: `age1…`. It is no secret. */
+    recipient: string;
+  }
+
+  /**
+   * Creates an identity, the key of encrypted files, in a new file: what `secrets init` does. Whoever has that file can
+   * read what is encrypted for the identity, and without it nobody can.
+   *
+   * @param options `path`: the file. By default it is the one that the encrypted file uses if nothing else is set up.
+   * @returns where it is. If the file exists, it is not replaced: the promise rejects with the `reason` `"exists"`.
+   * @throws an `Error` with `code` `ERR_SECRETS_INVALID_SETTING`, synchronously, if an option is wrong
+   *
+   * @example
+   * ```ts
+   * const store = openStore({ provider: "file" });
+   * try {
+   *   await store.list();
+   * } catch (error) {
+   *   if (error.reason !== "no-key") throw error;
+   *   const { path } = await createIdentity();
+   *   console.log(`The key of your credentials is in ${path}. Keep it safe.`);
+   * }
+   * ```
+   */
+  function createIdentity(options?: { path?: string | undefined }): Promise<NewIdentity>;
 
   /** The options of {@link resolve} and {@link resolveEnv}: where they look for secrets. */
   interface ResolveOptions extends CallOptions {

@@ -542,14 +542,18 @@ function openNative(options) {
   if (open === undefined) {
     throw invalidSetting("The property 'options.provider' must be one of: `os`, `file`, `memory`, `exec`");
   }
-  // An unknown option must not be ignored: the program might then use another file than it meant to.
+  const of = provider === undefined ? "a store without a 'provider'" : `the provider \`${provider}\``;
+  refuseUnknown(options, optionsOf[provider ?? "none"], of);
+  return open(options);
+}
+
+/** Refuses an unknown option. If it were ignored, the program might use another file than it meant to. */
+function refuseUnknown(options, known, of) {
   for (const property of Object.keys(options)) {
-    if (!optionsOf[provider ?? "none"].includes(property) && readOption(options, property) !== undefined) {
-      const of = provider === undefined ? "a store without a 'provider'" : `the provider \`${provider}\``;
+    if (!known.includes(property) && readOption(options, property) !== undefined) {
       throw invalidSetting(`The property 'options.${property}' is not an option of ${of}`);
     }
   }
-  return open(options);
 }
 
 /**
@@ -570,6 +574,14 @@ function diagnose(options = {}) {
   const store = openNative(options);
   const handle = isChosen(options) ? (environmentStore() ?? store) : store;
   return withStack(native.diagnose(handle).then((report) => withoutThen(parse(report))));
+}
+
+/** Creates an identity in a new file. */
+function createIdentity(options = {}) {
+  if (!isObject(options)) throw wrongType("Expected options to be an object");
+  const path = readTextOption(options, "path");
+  refuseUnknown(options, ["path"], "createIdentity");
+  return withStack(native.createIdentity(path === undefined ? path : makeAbsolute(path)));
 }
 
 /** Reads the options of `resolve` and `resolveEnv`. */
@@ -642,4 +654,4 @@ function resolveEnv(env, options = {}) {
   );
 }
 
-module.exports = { diagnose, openStore, resolve, resolveEnv, secrets };
+module.exports = { createIdentity, diagnose, openStore, resolve, resolveEnv, secrets };

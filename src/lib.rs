@@ -31,6 +31,7 @@ use tokio::sync::watch;
 use os_secrets::{
     credential::{Key, Secret},
     error::Error,
+    executor::{Lane, Purpose},
     json::array_of_texts,
     program,
     progress::Progress,
@@ -330,6 +331,20 @@ fn chosen_subject() -> Result<Subject, Error> {
             let store = Arc::new(FileStore::new(FileOptions::default(), settings.file.clone()));
             Subject::File { store, start: String::new() }
         }
+    })
+}
+
+/// Creates an identity in a new file, by default in the user's own. Returns a promise of `{ path, recipient }`.
+#[napi]
+pub fn create_identity(env: Env, path: Option<String>) -> napi::Result<Unknown<'static>> {
+    start(env, CallOptions::UNBOUNDED, None, |_, _| async move {
+        let path = os_secrets_cli::identity_path(path.map(Into::into))?;
+        let create = {
+            let path = path.clone();
+            move || os_secrets_cli::create_identity(&path)
+        };
+        let recipient = Lane::for_file(&path, Purpose::Write).run(create).await?;
+        Ok(Reply::Identity { path: path.to_string_lossy().into_owned(), recipient })
     })
 }
 

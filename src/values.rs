@@ -95,6 +95,11 @@ pub enum Reply {
     /// Bytes, or null.
     Bytes(Option<Secret>),
     Keys(Vec<Key>),
+    /// A new identity: the path of its file, and its recipient.
+    Identity {
+        path: String,
+        recipient: String,
+    },
 }
 
 pub unsafe fn to_value(env: sys::napi_env, reply: &Reply) -> Option<sys::napi_value> {
@@ -113,19 +118,13 @@ pub unsafe fn to_value(env: sys::napi_env, reply: &Reply) -> Option<sys::napi_va
                 let (data, mut copy) = (bytes.as_ptr().cast(), ptr::null_mut());
                 sys::napi_create_buffer_copy(env, bytes.len(), data, &mut copy, &mut value)
             }
+            Reply::Identity { path, recipient } => {
+                return object(env, [(c"path", path), (c"recipient", recipient)]);
+            }
             Reply::Keys(keys) => {
                 let status = sys::napi_create_array_with_length(env, keys.len(), &mut value);
                 for (index, key) in keys.iter().enumerate() {
-                    let mut entry = ptr::null_mut();
-                    sys::napi_create_object(env, &mut entry);
-                    for (name, text) in [(c"service", &key.service), (c"name", &key.name)] {
-                        sys::napi_set_named_property(
-                            env,
-                            entry,
-                            name.as_ptr(),
-                            string(env, text.as_bytes())?,
-                        );
-                    }
+                    let entry = object(env, [(c"service", &key.service), (c"name", &key.name)])?;
                     sys::napi_set_element(env, value, index as u32, entry);
                 }
                 status
@@ -199,6 +198,23 @@ pub unsafe fn to_error(env: sys::napi_env, error: &Error) -> Option<sys::napi_va
             if let Some(text) = text {
                 sys::napi_set_named_property(env, value, name.as_ptr(), string(env, text.as_bytes())?);
             }
+        }
+    }
+    Some(value)
+}
+
+/// An object with properties that are texts.
+unsafe fn object<const N: usize>(
+    env: sys::napi_env,
+    properties: [(&CStr, &String); N],
+) -> Option<sys::napi_value> {
+    let mut value = ptr::null_mut();
+    // SAFETY: the caller's `env`; all strings are copied.
+    unsafe {
+        check(sys::napi_create_object(env, &mut value)).ok()?;
+        for (name, text) in properties {
+            let text = string(env, text.as_bytes())?;
+            check(sys::napi_set_named_property(env, value, name.as_ptr(), text)).ok()?;
         }
     }
     Some(value)

@@ -1,6 +1,7 @@
 // Code that must compile, and lines marked with @ts-expect-error that must not. It is never run.
 
 import osSecrets, {
+  createIdentity,
   type Diagnosis,
   diagnose,
   type ErrorCode,
@@ -57,6 +58,10 @@ const unlocked: boolean | null = diagnosis.store === "Keychain" ? diagnosis.unlo
 // @ts-expect-error only files have recipients
 diagnosis.recipients;
 
+const created: { path: string; recipient: string } = await createIdentity({ path: "/x/identity" });
+// @ts-expect-error no such option
+await createIdentity({ paht: "/x/identity" });
+
 const same: Secrets = osSecrets.secrets;
 const code: ErrorCode = "ERR_SECRETS_USER_CANCELED";
 
@@ -97,6 +102,7 @@ export {
   bytes,
   certain,
   code,
+  created,
   disposed,
   environment,
   fixes,

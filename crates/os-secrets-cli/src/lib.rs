@@ -1,8 +1,8 @@
 //! The programs `secrets` and `bus-secrets`.
 //!
 //! Both are native programs, and the addon runs them inside a JavaScript runtime. [`run`] is the start of all of them:
-//! it parses the command line, makes a `Context` and hands both to the command. The addon also calls [`examine`], which
-//! `doctor` prints the report of.
+//! it parses the command line, makes a `Context` and hands both to the command. The addon also calls [`examine`] and
+//! [`create_identity`], what `doctor` and `init` do.
 //!
 //! | file | what it holds |
 //! |---|---|
@@ -57,7 +57,10 @@ use context::Context;
 use failure::Failure;
 use output::{Output, print_message};
 
-pub use commands::doctor::{Report, Subject, examine};
+pub use commands::{
+    doctor::{Report, Subject, examine},
+    init::{create_identity, identity_path},
+};
 pub use program::Program;
 
 /// Runs a program and returns its exit code.

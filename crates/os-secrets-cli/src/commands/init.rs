@@ -7,34 +7,49 @@ use std::{
 
 use crate::{context::Context, failure::Failure};
 use os_secrets::{
-    environment::Process,
     error::Error,
     file,
-    store::file::keys::{default_identity_path, generate_identity},
+    store::{self, file::keys::generate_identity},
 };
 
 pub fn init(context: &Context, path: Option<PathBuf>) -> Result<(), Failure> {
     context.reject_scope("init")?;
     context.reject_store("init")?;
-    let path = match path {
-        Some(path) => context.path(&path),
-        None => default_identity_path(&Process).ok_or_else(|| {
-            Error::InvalidSetting(
-                "The user's configuration directory is unknown. Name a file for the identity, or set HOME"
-                    .into(),
-            )
-        })?,
-    };
+    let path = identity_path(path.map(|path| context.path(&path)))?;
     context.reject_output_over(&[&path])?;
-    file::check_creator(&path)?;
-    let (identity, recipient) = generate_identity();
-    write_identity(&path, &identity).map_err(Failure::Failed)?;
+    let recipient = create_identity(&path).map_err(Failure::Failed)?;
     context.note(&format!(
         "the identity is in {}. Keep it safe: whoever has it can read what is encrypted for it, and without it \
          nobody can",
         path.display()
     ));
     context.output.write(format!("{recipient}\n").as_bytes())
+}
+
+/// The file of a new identity: the given one, or the one that the encrypted file uses if nothing else names a key.
+///
+/// # Errors
+///
+/// [`Error::InvalidSetting`] if no file is given, and the environment does not tell the directory either.
+pub fn identity_path(given: Option<PathBuf>) -> Result<PathBuf, Error> {
+    given.or_else(|| store::settings().file.own_identity()).ok_or_else(|| {
+        Error::InvalidSetting(
+            "The user's configuration directory is unknown. Name a file for the identity, or set HOME".into(),
+        )
+    })
+}
+
+/// Creates an identity in a new file, and returns its recipient.
+///
+/// # Errors
+///
+/// [`Error::IdentityExists`], and [`Error::File`] if the file cannot be written or would be root's in another user's
+/// directory.
+pub fn create_identity(path: &Path) -> Result<String, Error> {
+    file::check_creator(path)?;
+    let (identity, recipient) = generate_identity();
+    write_identity(path, &identity)?;
+    Ok(recipient)
 }
 
 /// Writes an identity to a new file. Replacing an identity would lose everything that is encrypted for it.

@@ -47,7 +47,7 @@ pub struct KeySettings {
     /// The directory with the credentials that systemd provides.
     credentials: Option<PathBuf>,
     /// The file in which `secrets init` creates an identity.
-    own: Option<PathBuf>,
+    pub(super) own: Option<PathBuf>,
     /// What was read from the pipe that the environment names, if it names one. A pipe can be read only once, and
     /// several stores may need its identity.
     piped: Arc<Mutex<Option<Secret>>>,
@@ -220,7 +220,7 @@ pub fn may_ask_user(found: &Option<(Unlock, KeySource)>) -> bool {
 }
 
 /// The path at which `secrets init` creates an identity: `os-secrets/identity` in the configuration directory.
-pub fn default_identity_path(variables: &impl Variables) -> Option<PathBuf> {
+fn default_identity_path(variables: &impl Variables) -> Option<PathBuf> {
     Some(configuration_directory(variables)?.join("os-secrets").join("identity"))
 }
 

@@ -27,6 +27,11 @@ impl Defaults {
         let usual = || Some(data_directory(variables)?.join("os-secrets").join("secrets.age"));
         Self { path: named.or_else(usual), keys: KeySettings::read(variables) }
     }
+
+    /// The file of the user's own identity, which is used if nothing else names a key.
+    pub fn own_identity(&self) -> Option<PathBuf> {
+        self.keys.own.clone()
+    }
 }
 
 /// What the program or the user says of the file. [`Defaults`] apply to everything else.
