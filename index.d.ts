@@ -347,7 +347,10 @@ declare namespace osSecrets {
     mustExist?: boolean | undefined;
   }
 
-  /** A store in the memory of the process, for tests. It is empty at first. */
+  /**
+   * A store in the memory of the process, for tests. It is empty at first. With `OS_SECRETS_PROVIDER=memory` in the
+   * environment, {@link secrets} and `openStore()` use one, too, which the whole process shares.
+   */
   interface MemoryStoreOptions {
     provider: "memory";
   }

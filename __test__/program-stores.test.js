@@ -301,6 +301,24 @@ for (const way of Object.keys(ways)) {
       await expectFailure(["init", "x", "--store", "file"], 2, /--store cannot be used with init/);
     });
 
+    it("uses memory if the environment names it, and says that nothing is kept", async (t) => {
+      const { runSecrets } = await prepareSession(t);
+      const env = { OS_SECRETS_PROVIDER: "memory" };
+      const note = "secrets: using memory (OS_SECRETS_PROVIDER). Nothing is kept when this command ends\n";
+      assert.deepEqual(await runSecrets(["set", "a"], { env, input: "v" }), {
+        code: 0,
+        signal: null,
+        stdout: "",
+        stderr: note,
+      });
+      const { code, stdout, stderr } = await runSecrets(["get", "a"], { env });
+      assert.deepEqual([code, stdout, stderr.startsWith(note)], [1, "", true]);
+      const quiet = await runSecrets(["set", "a", "--quiet"], { env, input: "v" });
+      assert.deepEqual([quiet.code, quiet.stderr], [0, ""]);
+      const report = JSON.parse((await runSecrets(["doctor", "--json"], { env })).stdout);
+      assert.deepEqual([report.works, report.store, report.persistent], [true, "memory", false]);
+    });
+
     it("examines the file", async (t) => {
       const { runSecrets, readOutput, file, identity } = await prepareSession(t);
       const env = { OS_SECRETS_PROVIDER: "file" };

@@ -61,6 +61,22 @@ describe("OS_SECRETS_PROVIDER", () => {
     });
   }
 
+  for (const [name, runtime] of Object.entries(runtimes)) {
+    it(`chooses memory for the whole process, under ${name}`, async (t) => {
+      const { run } = await prepareSession(t);
+      const source = `await secrets.set("os-secrets", "name", "value");
+        await told(openStore().get("os-secrets", "name"));
+        await told(resolve("secret:name"));
+        await told(openStore().list());
+        await told(openStore({ provider: "memory" }).list());`;
+      const lines = ['"value"', '"value"', '[{"service":"os-secrets","name":"name"}]', "[]", ""];
+      const env = { OS_SECRETS_PROVIDER: "memory" };
+      assert.equal(await run(source, env, runtime), lines.join("\n"));
+      // Nothing was kept.
+      assert.equal(await run("await told(openStore().list());", env, runtime), "[]\n");
+    });
+  }
+
   it("is refused by every call where it is wrong, with its name", async (t) => {
     const { run } = await prepareSession(t);
     const source = `await told(secrets.get("s", "n")); await told(openStore().list()); await told(resolve("secret:a"));
@@ -68,7 +84,7 @@ describe("OS_SECRETS_PROVIDER", () => {
     const lines = (await run(source, { OS_SECRETS_PROVIDER: "exec" })).trim().split("\n");
     assert.equal(lines.length, 4);
     for (const line of lines.slice(0, 3))
-      assert.match(line, /^ERR_SECRETS_INVALID_SETTING: OS_SECRETS_PROVIDER must be os or file/);
+      assert.match(line, /^ERR_SECRETS_INVALID_SETTING: OS_SECRETS_PROVIDER must be os, file or memory/);
     assert.equal(lines[3], "[]");
   });
 

@@ -331,6 +331,7 @@ fn chosen_subject() -> Result<Subject, Error> {
             let store = Arc::new(FileStore::new(FileOptions::default(), settings.file.clone()));
             Subject::File { store, start: String::new() }
         }
+        StoreKind::Memory => Subject::Memory,
     })
 }
 

@@ -174,26 +174,34 @@ impl Context {
         into_text(service, "--service").map(Some)
     }
 
-    /// The store for what is not in the repository. Prints a note if it is an encrypted file.
+    /// The store for what is not in the repository. Prints a note if it is not the operating system's.
     pub fn store(&self) -> Choice {
         self.announce_store();
         self.selected.as_ref().map_or(Choice::Environment, SelectedStore::choice)
     }
 
-    /// Prints a note if the store is an encrypted file, once per process. It says if the file does not exist, unless the
-    /// command creates it.
+    /// Prints a note if the store is not the operating system's, once per process. It says if an encrypted file does not
+    /// exist, unless the command creates it.
     pub fn announce_store(&self) {
-        if let Some(SelectedStore::File(file)) = &self.selected
-            && let Ok(path) = file.path()
+        let note = match &self.selected {
+            Some(SelectedStore::File(file)) => file.path().ok().map(|path| {
+                let missing = match fs::metadata(path) {
+                    Err(error) if error.kind() == io::ErrorKind::NotFound && !self.creates_store => {
+                        format!(", which does not exist{}", self.store_start())
+                    }
+                    _ => String::new(),
+                };
+                format!("using the encrypted file {}{missing}", path.display())
+            }),
+            Some(SelectedStore::Memory) => {
+                Some("using memory (OS_SECRETS_PROVIDER). Nothing is kept when this command ends".into())
+            }
+            Some(SelectedStore::Os) | None => None,
+        };
+        if let Some(note) = note
             && !self.announced.replace(true)
         {
-            let missing = match fs::metadata(path) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound && !self.creates_store => {
-                    format!(", which does not exist{}", self.store_start())
-                }
-                _ => String::new(),
-            };
-            self.note(&format!("using the encrypted file {}{missing}", path.display()));
+            self.note(&note);
         }
     }
 

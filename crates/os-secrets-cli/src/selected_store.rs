@@ -26,6 +26,8 @@ pub enum SelectedStore {
     Os,
     /// An encrypted file.
     File(Arc<FileStore>),
+    /// The memory of this process. Only the environment selects it.
+    Memory,
 }
 
 impl SelectedStore {
@@ -50,6 +52,7 @@ impl SelectedStore {
         Ok(match store::settings().kind.clone()? {
             StoreKind::Os => Self::Os,
             StoreKind::File => Self::open_file(None),
+            StoreKind::Memory => Self::Memory,
         })
     }
 
@@ -65,6 +68,7 @@ impl SelectedStore {
         match self {
             Self::Os => Choice::Os,
             Self::File(store) => Choice::Own(Arc::clone(store) as _),
+            Self::Memory => Choice::Environment,
         }
     }
 
@@ -73,6 +77,7 @@ impl SelectedStore {
         match self {
             Self::Os => Subject::Os,
             Self::File(store) => Subject::File { store, start },
+            Self::Memory => Subject::Memory,
         }
     }
 
@@ -80,14 +85,14 @@ impl SelectedStore {
     pub fn paths(&self) -> Vec<PathBuf> {
         match self {
             Self::File(store) => store.files(),
-            Self::Os => Vec::new(),
+            Self::Os | Self::Memory => Vec::new(),
         }
     }
 
     /// Whether both are the same store.
     pub fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Os, Self::Os) => true,
+            (Self::Os, Self::Os) | (Self::Memory, Self::Memory) => true,
             (Self::File(one), Self::File(other)) => {
                 matches!((one.path(), other.path()), (Ok(one), Ok(other)) if file::is_same(one, other))
             }

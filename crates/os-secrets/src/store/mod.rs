@@ -9,6 +9,7 @@ use std::{
 
 use self::{
     file::FileStore,
+    memory::MemoryStore,
     settings::{Settings, StoreKind},
 };
 use crate::{
@@ -53,6 +54,7 @@ use sizes::{check_credential, check_key, check_part, check_size};
 static SETTINGS: OnceLock<Settings> = OnceLock::new();
 static OS_STORE: OnceLock<Result<OsStore, Error>> = OnceLock::new();
 static FILE_STORE: OnceLock<FileStore> = OnceLock::new();
+static MEMORY_STORE: OnceLock<MemoryStore> = OnceLock::new();
 
 /// The settings of this process. They are read at the first call of this function, and stay as they were then.
 pub fn settings() -> &'static Settings {
@@ -69,12 +71,18 @@ pub fn chosen() -> Result<&'static dyn Store, Error> {
     Ok(match settings().kind.clone()? {
         StoreKind::Os => os()?,
         StoreKind::File => file(),
+        StoreKind::Memory => memory(),
     })
 }
 
 /// The encrypted file that the environment describes.
 pub fn file() -> &'static FileStore {
     FILE_STORE.get_or_init(|| FileStore::new(file::FileOptions::default(), settings().file.clone()))
+}
+
+/// The store in memory that the environment chooses. The whole process shares it.
+pub fn memory() -> &'static MemoryStore {
+    MEMORY_STORE.get_or_init(MemoryStore::default)
 }
 
 /// The operating system's store, with the settings of the process.

@@ -17,6 +17,8 @@ pub enum StoreKind {
     Os,
     /// The encrypted file.
     File,
+    /// The memory of the process, for tests.
+    Memory,
 }
 
 /// The settings of the process. A wrong one is kept as an error, which the calls that need it return.
@@ -39,9 +41,9 @@ impl Settings {
             None => Ok(StoreKind::Os),
             Some(text) if text == "os" => Ok(StoreKind::Os),
             Some(text) if text == "file" => Ok(StoreKind::File),
+            Some(text) if text == "memory" => Ok(StoreKind::Memory),
             Some(text) => Err(Error::InvalidSetting(format!(
-                "OS_SECRETS_PROVIDER must be os or file, and is {text:?}. Other stores can only be chosen \
-                 in a program's code"
+                "OS_SECRETS_PROVIDER must be os, file or memory, and is {text:?}. Other stores can only be chosen in a program's code"
             ))),
         };
         let timeout =
@@ -66,17 +68,21 @@ mod tests {
     use crate::error::Code;
 
     #[test]
-    fn the_provider_is_one_of_two() {
+    fn the_provider_is_one_of_three() {
         let provider = |text: &str| {
             Settings::read(&|name: &str| (name == "OS_SECRETS_PROVIDER").then(|| text.into())).kind
         };
         assert_eq!(provider(""), Ok(StoreKind::Os));
         assert_eq!(provider("os"), Ok(StoreKind::Os));
         assert_eq!(provider("file"), Ok(StoreKind::File));
-        for bad in ["memory", "exec", "File", " os"] {
+        assert_eq!(provider("memory"), Ok(StoreKind::Memory));
+        for bad in ["exec", "Memory", "File", " os"] {
             let error = provider(bad).unwrap_err();
             assert_eq!(error.code(), Code::InvalidSetting);
-            assert!(error.to_string().starts_with("OS_SECRETS_PROVIDER must be os or file"), "{error}");
+            assert!(
+                error.to_string().starts_with("OS_SECRETS_PROVIDER must be os, file or memory"),
+                "{error}"
+            );
         }
     }
 
