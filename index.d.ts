@@ -500,7 +500,9 @@ declare namespace osSecrets {
     /** Whether credentials are kept when the session ends. */
     persistent: boolean | null;
     /** Whether secrets are encrypted on the bus. */
-    encrypted: boolean | null;
+    encrypted_on_bus: boolean | null;
+    /** Whether the file of the default collection is encrypted. `null` if it is not known; it is of gnome-keyring only. */
+    encrypted_at_rest: boolean | null;
     /** Whether there is a display for prompts. */
     display: boolean;
     /** What kind of session the process runs in. */

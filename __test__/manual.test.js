@@ -12,6 +12,7 @@ const { linuxOnly } = require("./support/platform.js");
 const { ways } = require("./support/programs.js");
 const { node, root } = require("./support/runtimes.js");
 const { startSession } = require("./support/session.js");
+const { isOfProject } = require("./support/test-runners.js");
 
 const [runtime] = node(22);
 const [secrets] = ways.native("secrets");
@@ -159,6 +160,10 @@ const commands = {
     },
     async (command, t) => {
       const { run } = await prepareTest(t);
+      assert.match(await run(command), /^kept$/m);
+    },
+    async (command, t) => {
+      const { run } = await prepareTest(t);
       assert.match(await run(command), /^ERR_SECRETS_PLATFORM_ERROR$/m);
     },
   ],
@@ -209,6 +214,8 @@ describe("the commands of the manual", linuxOnly("a shell"), () => {
 describe("the examples in JavaScript", linuxOnly("a shell"), () => {
   for (const page of manual) {
     for (const [index, source] of examples(page, "js").entries()) {
+      // Those for test runners are in test-runners.test.js, here and in __test__/install/.
+      if (isOfProject(source)) continue;
       it(`${page}, number ${index + 1}`, async (t) => {
         const { session, project, install, run } = await prepare(t);
         const { path: identity } = writeIdentity(session.directory);
