@@ -540,6 +540,8 @@ declare namespace osSecrets {
     path: string;
     /** Whether the file exists. */
     exists: boolean;
+    /** Whether credentials can be stored in it. */
+    writable: boolean;
     /** What unlocks it: the name of a variable, the path of an identity, or `"option"`. */
     key: string | null;
     /** The recipients that the file is encrypted for; none if it has a passphrase. */
