@@ -75,7 +75,11 @@ describe("the package", () => {
       const folder = makeProject(`loads-${name.replace(" ", "")}`);
       addPlatformPackage(folder, target, built);
       const { stdout, stderr } = runFile(folder, runtime, "main.mjs", esModule);
-      assert.equal(stdout, "true true true\nopenStore,resolve,resolveEnv,secrets\n", stderr);
+      assert.equal(
+        stdout,
+        "true true true\ncreateIdentity,diagnose,openStore,resolve,resolveEnv,secrets\n",
+        stderr,
+      );
       const { stdout: kind } = runFile(
         folder,
         runtime,

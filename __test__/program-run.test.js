@@ -125,7 +125,10 @@ for (const way of Object.keys(ways)) {
       }
       const missing = await runSecrets(["run", "--", "no-such-command"]);
       assert.equal(missing.code, 127);
-      assert.match(missing.stderr, /^secrets: Cannot run no-such-command: it was not found\n$/);
+      assert.match(
+        missing.stderr,
+        /^secrets: Cannot run no-such-command: (it was not found|No such file or directory \(os error 2\))\n$/,
+      );
       const file = join(directory, "not-executable");
       writeFileSync(file, "");
       chmodSync(file, 0o600);

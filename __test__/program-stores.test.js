@@ -144,8 +144,8 @@ for (const way of Object.keys(ways)) {
       const env = { OS_SECRETS_PASSPHRASE: "p" };
       for (const name of ["./folder", "./folder/", "./folder/..", "."].map((name) => join(name, "/"))) {
         const why = /Cannot use [^ ]+: it is a directory\. Name a file in it, such as [^ ]+secrets\.age/;
-        await expectFailure(["--store", name, "get", "a"], 1, why, { env });
-        await expectFailure(["--store", name, "set", "a"], 1, why, { env, input: "v" });
+        await expectFailure(["--store", name, "get", "a"], 3, why, { env });
+        await expectFailure(["--store", name, "set", "a"], 3, why, { env, input: "v" });
       }
       const doctor = await runSecrets(["--store", "./folder", "doctor"], { env });
       assert.match(doctor.stdout, /it is a directory.*\n {2}Name another file with --store/);

@@ -91,7 +91,7 @@ for (const way of Object.keys(ways)) {
       assert.deepEqual(await runSecrets(["get", odd, ...of]), makeResult("value\n"));
       assert.deepEqual(await runSecrets(["list", ...of]), makeResult(`${odd}\n`));
       const key = { service: "com.example.app", name: odd };
-      assert.deepEqual(await runSecrets(["list", ...of, "--json"]), makeResult(`${JSON.stringify([key])}\n`));
+      assert.deepEqual(JSON.parse((await runSecrets(["list", ...of, "--json"])).stdout), [key]);
       const json = { ...key, value: "value" };
       assert.deepEqual(
         await runSecrets(["get", "--json", odd, ...of]),

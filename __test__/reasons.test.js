@@ -125,7 +125,10 @@ describe("the reason of an error", () => {
     const store = openStore({ provider: "file", path, identity: identity.path });
     await store.set("s", "n", "value");
     chmodSync(path, 0o666);
-    await assert.rejects(store.get("s", "n"), { reason: "not-private" });
+    await assert.rejects(store.get("s", "n"), { reason: "untrusted" });
+    chmodSync(path, 0o600);
+    chmodSync(join(path, ".."), 0o755);
+    await assert.rejects(store.set("s", "n", "other"), { reason: "not-private" });
   });
 
   it("is that the store is closed", async () => {

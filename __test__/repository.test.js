@@ -39,8 +39,9 @@ for (const program of ["bus-secrets", "secrets"]) {
       }
 
       async function expectRefusal(workspace, why, path = workspace.datapackage) {
-        for (const args of program === "secrets" ? commandsOfSecrets : commands) {
-          const stderr = await workspace.expectFailure(args, 1, why, { env: { A: "secret:a" } });
+        const [wanted, code] = program === "secrets" ? [commandsOfSecrets, 3] : [commands, 1];
+        for (const args of wanted) {
+          const stderr = await workspace.expectFailure(args, code, why, { env: { A: "secret:a" } });
           assert.ok(stderr.includes(path) && !stderr.includes("theirs"), stderr);
         }
         assert.equal(readText(workspace.datapackage), text);
