@@ -3,6 +3,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | this one | the functions that `index.js` calls |
+//! | `opened.rs` | the stores that JavaScript opens, and their examination |
 //! | `port.rs` | how outcomes reach the JavaScript thread |
 //! | `both_scopes.rs` | secrets that the repository and the user both have |
 //! | `environment.rs` | the variables that name the store, compared with those of `process.env` |
@@ -13,12 +14,7 @@
 //! I/O thread puts them into the environment's mailbox and rings the bell, the JavaScript thread empties the mailbox and
 //! settles the promises. An environment is kept alive while it has calls pending.
 
-use std::{
-    collections::BTreeSet,
-    ffi::OsString,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeSet, ffi::OsString, sync::Arc, time::Instant};
 
 use napi::{
     Env, Status,
@@ -26,7 +22,6 @@ use napi::{
     sys,
 };
 use napi_derive::napi;
-use tokio::sync::watch;
 
 use os_secrets::{
     credential::{Key, Secret},
@@ -36,23 +31,18 @@ use os_secrets::{
     program,
     progress::Progress,
     scope::{Name, Repository, Resolution, Scope, Scopes, User},
-    store::{
-        self, Call, Choice, Persist, SetOptions, Store,
-        exec::{ExecOptions, ExecStore},
-        file::{FileOptions, FileStore, keys::Unlock},
-        memory::MemoryStore,
-        settings::StoreKind,
-    },
+    store::{self, Call, Choice, Persist, SetOptions, Store},
 };
-use os_secrets_cli::{Program, Subject, examine};
+use os_secrets_cli::Program;
 
 mod both_scopes;
 mod environment;
+pub mod opened;
 mod port;
 mod values;
 
 use both_scopes::find_hidden;
-use environment::RefusingStore;
+use opened::{Opened, choice_of};
 use port::{Held, Port, start};
 use values::{CallOptions, Reply, Value, throw};
 
@@ -102,94 +92,6 @@ fn pin() {
     let mut module = std::ptr::null_mut();
     // SAFETY: the address is one of this module's, and the place can be written to.
     unsafe { GetModuleHandleExW(flags, (pin as *const ()).cast(), &mut module) };
-}
-
-/// A store that JavaScript has opened.
-pub struct Opened {
-    choice: Choice,
-    /// What is examined. `None` is the store that the environment chooses.
-    subject: Option<Result<Subject, Error>>,
-    /// Every call in progress holds a receiver.
-    calls: Arc<watch::Sender<()>>,
-}
-
-impl Opened {
-    fn new(choice: Choice, subject: Option<Result<Subject, Error>>) -> External<Self> {
-        External::new(Self { choice, subject, calls: Arc::default() })
-    }
-}
-
-/// The store of a handle, and what a call on it holds. Without a handle, the store that the environment variables
-/// choose.
-fn choice_of(handle: Option<&External<Opened>>) -> (Choice, Held) {
-    handle
-        .map_or((Choice::Environment, None), |opened| (opened.choice.clone(), Some(opened.calls.subscribe())))
-}
-
-/// Opens the store that the environment variables choose.
-#[napi]
-pub fn open_chosen() -> External<Opened> {
-    Opened::new(Choice::Environment, None)
-}
-
-/// Whether a variable had this value when the package was loaded.
-#[napi]
-pub fn had_value(name: String, value: Value) -> bool {
-    environment::had_value(&name, &value.0)
-}
-
-/// Opens a store whose calls all fail because of a setting. `message` says why.
-#[napi]
-pub fn open_refusing(message: String) -> External<Opened> {
-    let refused = Err(Error::InvalidSetting(message.clone()));
-    Opened::new(Choice::Own(Arc::new(RefusingStore(message))), Some(refused))
-}
-
-/// Opens the operating system's store.
-#[napi]
-pub fn open_os() -> External<Opened> {
-    Opened::new(Choice::Os, Some(Ok(Subject::Os)))
-}
-
-/// Opens a store in the memory of the process.
-#[napi]
-pub fn open_memory() -> External<Opened> {
-    Opened::new(Choice::Own(Arc::new(MemoryStore::default())), Some(Ok(Subject::Memory)))
-}
-
-/// Opens a store in an encrypted file. The environment variables fill in what is undefined.
-#[napi]
-pub fn open_file(
-    path: Option<String>,
-    identity: Option<Value>,
-    passphrase: Option<Value>,
-    must_exist: bool,
-) -> External<Opened> {
-    let identity = identity.map(|identity| Unlock::Identity(identity.0));
-    let unlock = identity.or(passphrase.map(|passphrase| Unlock::Passphrase(passphrase.0)));
-    let options = FileOptions { path: path.map(Into::into), unlock, must_exist, ask: None };
-    let store = Arc::new(FileStore::new(options, store::settings().file.clone()));
-    let subject = Subject::File { store: Arc::clone(&store), start: String::new() };
-    Opened::new(Choice::Own(store), Some(Ok(subject)))
-}
-
-/// Opens a store that a credential helper keeps. `variables` are names and values in turn. `timeout` is in milliseconds;
-/// 0 means the default.
-#[napi]
-pub fn open_exec(
-    env: Env,
-    command: String,
-    variables: Vec<String>,
-    timeout: u32,
-) -> napi::Result<External<Opened>> {
-    let pairs = variables.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone()));
-    let timeout = (timeout > 0).then(|| Duration::from_millis(timeout.into()));
-    let subject = Subject::Helper(command.clone().into());
-    let options = ExecOptions { command: command.into(), env: pairs.collect(), timeout };
-    match ExecStore::new(options, store::settings().helpers.clone()) {
-        Ok(store) => Ok(Opened::new(Choice::Own(Arc::new(store)), Some(Ok(subject)))),
-        Err(error) => Err(throw(env, &error)),
-    }
 }
 
 /// A call that concerns one credential.
@@ -309,29 +211,6 @@ pub fn list(
             .run(&progress, async { choice.store()?.list(service.as_deref(), &progress).await })
             .await
             .map(Reply::Keys)
-    })
-}
-
-/// Examines a store. Returns a promise of what `secrets doctor --json` prints.
-#[napi]
-pub fn diagnose(env: Env, store: &External<Opened>) -> napi::Result<Unknown<'static>> {
-    let subject = store.subject.clone();
-    start(env, CallOptions::UNBOUNDED, None, |_, _| async move {
-        let report = examine(subject.unwrap_or_else(chosen_subject)?).await?;
-        Ok(Reply::Text(Some(Secret::new(report.to_json().into_bytes()))))
-    })
-}
-
-/// The store that the environment variables choose, as it is examined.
-fn chosen_subject() -> Result<Subject, Error> {
-    let settings = store::settings();
-    Ok(match settings.kind.clone()? {
-        StoreKind::Os => Subject::Os,
-        StoreKind::File => {
-            let store = Arc::new(FileStore::new(FileOptions::default(), settings.file.clone()));
-            Subject::File { store, start: String::new() }
-        }
-        StoreKind::Memory => Subject::Memory,
     })
 }
 
