@@ -147,6 +147,8 @@ describe("a volume of Kubernetes", linuxOnly("file modes"), () => {
       session.run(command, [...first, program, "--store", join(volume, "secrets.age"), ...args], {
         env,
         input,
+        // The current directory may be closed to that user.
+        cwd: session.directory,
       });
     return { session, volume, put, runSecrets };
   }
