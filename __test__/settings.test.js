@@ -56,7 +56,7 @@ describe("OS_SECRETS_PROVIDER", () => {
         await told(openStore({ provider: "os" }).get("s", "n"));`;
       const [own, referred, os] = (await run(source, env, runtime)).split("\n");
       assert.deepEqual([own, referred], ['"value"', '"referred"']);
-      assert.match(os, isWindows ? /^null$/ : /^ERR_SECRETS_PLATFORM_ERROR: .*D-Bus/);
+      assert.match(os, isWindows ? /^null\s*$/ : /^ERR_SECRETS_PLATFORM_ERROR: .*D-Bus/);
       assert.ok(existsSync(join(session.data, "os-secrets", "secrets.age")));
     });
   }
@@ -195,7 +195,7 @@ describe("a variable of process.env that names another store than the environmen
   it("is not read from Object.prototype", async (t) => {
     const { run } = await prepareSession(t);
     const source = `Object.prototype.OS_SECRETS_PROVIDER = "file"; await told(secrets.get("s", "n"));`;
-    assert.match(await run(source, {}), isWindows ? /^null$/ : /^ERR_SECRETS_PLATFORM_ERROR/);
+    assert.match(await run(source, {}), isWindows ? /^null\s*$/ : /^ERR_SECRETS_PLATFORM_ERROR/);
   });
 
   it(
@@ -210,7 +210,7 @@ describe("a variable of process.env that names another store than the environmen
       // The environment of the process counts more.
       assert.match(
         await run(source, { OS_SECRETS_PROVIDER: "os" }, [bun, `--env-file=${file}`]),
-        isWindows ? /^null$/ : /^ERR_SECRETS_PLATFORM_ERROR/,
+        isWindows ? /^null\s*$/ : /^ERR_SECRETS_PLATFORM_ERROR/,
       );
     },
   );
