@@ -32,7 +32,7 @@ async function diagnoseIn(session, { runtime: [command, ...args] = node(22), opt
 async function runDoctor(session, env) {
   const { stdout } = await runProgram(session, "native", "secrets", ["doctor", "--json"], { env });
   const { repository, ...diagnosis } = JSON.parse(
-    stdout.replaceAll(/(?<=["`])secrets (?=init|set)/g, "npx os-secrets "),
+    stdout.replaceAll(/(?<=["`])secrets (?=init|--store)/g, "npx os-secrets "),
   );
   assert.equal(repository, null);
   return diagnosis;

@@ -366,8 +366,16 @@ for (const way of Object.keys(ways)) {
         chmodSync(file, 0o600);
       }
       writeFileSync(file, "damaged");
-      const fix = isWindows ? `copy "${file}.backup" "${file}"` : `cp ${file}.backup ${file}`;
-      assert.equal((await runDoctor()).problems[0].fix, fix);
+      const damaged = file.replace(/age$/, "damaged");
+      const copy = isWindows ? `copy "${file}.backup" "${file}"` : `cp ${file}.backup ${file}`;
+      const move = isWindows ? `move "${file}" "${damaged}"` : `mv -n ${file} ${damaged}`;
+      assert.equal((await runDoctor()).problems[0].fix, `${move} && ${copy}`);
+      rmSync(file);
+      const gone = await runDoctor();
+      assert.deepEqual([gone.works, gone.exists, gone.problems.length], [false, false, 1]);
+      assert.match(gone.problems[0].what, /does not exist, but its backup .* does/);
+      assert.equal(gone.problems[0].fix, copy);
+      writeFileSync(file, "damaged");
       rmSync(`${file}.backup`);
       assert.match(
         (await runDoctor()).problems[0].fix,

@@ -22,7 +22,7 @@ pub const NOT_FOUND: i32 = 127;
 pub fn code_of(error: &Error) -> i32 {
     match error {
         Error::Of { error, .. } | Error::OnHost { error, .. } | Error::Unsettled(error) => code_of(error),
-        Error::Damaged { .. } | Error::InvalidFile { .. } => STORE_FAILED,
+        Error::Damaged { .. } | Error::OnlyBackup { .. } | Error::InvalidFile { .. } => STORE_FAILED,
         // The store works, and the recipients that the user asked for are wrong.
         Error::InvalidRecipients(_) => FAILED,
         _ => match error.code() {

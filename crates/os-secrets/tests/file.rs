@@ -339,6 +339,7 @@ async fn a_file_that_was_replaced_is_read_again() {
     fs::File::options().write(true).open(folder.file()).unwrap().set_modified(time).unwrap();
     assert_eq!(get(&ours, "name").await, Ok(Some(secret("one"))));
     // Gone is gone, and none of it is remembered.
+    fs::remove_file(folder.0.join("secrets.age.backup")).unwrap();
     fs::remove_file(folder.file()).unwrap();
     assert_eq!(get(&ours, "name").await, Ok(None));
 }
@@ -658,4 +659,26 @@ async fn stores_of_one_file_whose_directory_is_missing_do_not_wait_for_each_othe
         assert_eq!((deleted, set, late), (Ok(false), Ok(()), Ok(())));
         assert_eq!(get(&one, "name").await, Ok(Some(secret("value"))));
     }
+}
+
+#[tokio::test]
+async fn a_file_that_is_gone_while_its_backup_is_there_is_not_begun_anew() {
+    let (folder, identity) = (Folder::new(), x25519::Identity::generate());
+    let (path, backup) = (folder.file(), folder.0.join("secrets.age.backup"));
+    let open = || store(&path, text_of(&identity));
+    set(&open(), "name", "one").await.unwrap();
+    set(&open(), "other", "two").await.unwrap();
+    let kept = fs::read(&backup).unwrap();
+    fs::remove_file(&path).unwrap();
+    let gone = Error::OnlyBackup { path: path.clone(), backup: backup.clone() };
+    assert_eq!(set(&open(), "name", "new").await, Err(gone.clone()));
+    assert_eq!(get(&open(), "name").await, Err(gone.clone()));
+    assert_eq!(open().diagnose().await.unwrap().credentials, Err(gone));
+    assert!(!path.exists() && fs::read(&backup).unwrap() == kept);
+    // Both ways that the error names work.
+    fs::copy(&backup, &path).unwrap();
+    assert_eq!(get(&open(), "name").await, Ok(Some(secret("one"))));
+    fs::remove_file(&path).unwrap();
+    fs::remove_file(&backup).unwrap();
+    assert_eq!(set(&open(), "name", "new").await, Ok(()));
 }

@@ -292,6 +292,21 @@ pub enum Error {
         path: PathBuf,
     },
 
+    /// The encrypted file does not exist, but its backup does: somebody has moved or removed the file. To begin a new
+    /// file would lose what the backup holds.
+    #[error(
+        "The store's file {} does not exist, but its backup {} does. Copy the backup to the file; or move it away to \
+         begin a new file",
+        path.display(),
+        backup.display()
+    )]
+    OnlyBackup {
+        /// The file.
+        path: PathBuf,
+        /// Its backup.
+        backup: PathBuf,
+    },
+
     /// The file of a store is damaged. The file was not changed.
     #[error(
         "The store's file {} {reason}. It was left as it is{}",
@@ -561,6 +576,7 @@ impl Error {
             Self::InvalidData
             | Self::InvalidFile { .. }
             | Self::Damaged { .. }
+            | Self::OnlyBackup { .. }
             | Self::TextKeyring { .. }
             | Self::TextOnly => Code::InvalidData,
         }

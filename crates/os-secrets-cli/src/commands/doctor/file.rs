@@ -26,16 +26,18 @@ pub async fn examine(store: Arc<FileStore>, start: &str) -> Result<Report, Error
     }
     if let Some(error) = &diagnosis.unwritable {
         let fix = match error {
-            Error::Damaged { .. } => command_line("rekey --add RECIPIENT"),
+            Error::Damaged { .. } => on_this_file(&diagnosis, "rekey --add RECIPIENT"),
             _ => fix_for(error, &diagnosis),
         };
         problems.push(Problem::note(format!("Secrets can be read, but not stored. {error}"), fix));
     }
-    if !diagnosis.exists {
+    // If the file could not be looked at, it may exist.
+    let is_new = matches!(diagnosis.credentials, Ok(_) | Err(Error::NoKey | Error::InvalidSetting(_)));
+    if !diagnosis.exists && is_new {
         let path = diagnosis.path.display();
         problems.push(Problem::note(
             format!("The file {path} does not exist yet{start}. The first set creates it"),
-            command_line("set NAME"),
+            on_this_file(&diagnosis, "set NAME"),
         ));
     }
     let key = diagnosis.key.as_ref().ok().map(|source| match source {
@@ -58,17 +60,26 @@ pub async fn examine(store: Arc<FileStore>, start: &str) -> Result<Report, Error
     Ok(Report { properties, problems })
 }
 
+/// A command of the program that works with the examined file, whatever the environment selects.
+fn on_this_file(diagnosis: &FileDiagnosis, command: &str) -> String {
+    command_line(&format!("--store {} {command}", shell_word(&diagnosis.path)))
+}
+
 /// The command or the advice for a file that cannot be read.
 fn fix_for(error: &Error, diagnosis: &FileDiagnosis) -> String {
     let path = shell_word(&diagnosis.path);
-    let [copy, rename] = if cfg!(windows) { ["copy", "move"] } else { ["cp", "mv"] };
+    let [copy, rename] = if cfg!(windows) { ["copy", "move"] } else { ["cp", "mv -n"] };
     match error {
         Error::NotPrivate { fix, .. } => fix.strip_prefix("Run: ").unwrap_or(fix).to_owned(),
         Error::Untrusted { advice: "Run", command, .. } => command.clone(),
         Error::Untrusted { advice, command, .. } => format!("{advice}: {command}"),
         Error::Damaged { path, backup: Some(backup), .. } => {
-            format!("{copy} {} {}", shell_word(backup), shell_word(path))
+            // The backup may be damaged, too, and the file may only be one of a newer version.
+            let damaged = shell_word(&path.with_extension("damaged"));
+            let (path, backup) = (shell_word(path), shell_word(backup));
+            format!("{rename} {path} {damaged} && {copy} {backup} {path}")
         }
+        Error::OnlyBackup { path, backup } => format!("{copy} {} {}", shell_word(backup), shell_word(path)),
         Error::Damaged { .. } => format!(
             "Restore the file from a copy. If there is none, store its secrets again after: {rename} {path} \
              {}",
@@ -77,7 +88,12 @@ fn fix_for(error: &Error, diagnosis: &FileDiagnosis) -> String {
         Error::WrongKey { .. } => "Use the identity or passphrase that the file was encrypted with".into(),
         Error::NoKey if !diagnosis.exists => command_line("init"),
         Error::NoKey => "Set OS_SECRETS_IDENTITY or OS_SECRETS_PASSPHRASE".into(),
-        Error::InvalidSetting(_) => "Correct OS_SECRETS_IDENTITY or OS_SECRETS_PASSPHRASE".into(),
+        Error::InvalidSetting(_) => match &diagnosis.key {
+            Ok(KeySource::File(path) | KeySource::Own(path)) => {
+                format!("Correct {}, or set OS_SECRETS_IDENTITY", shell_word(path))
+            }
+            _ => "Correct OS_SECRETS_IDENTITY or OS_SECRETS_PASSPHRASE".into(),
+        },
         Error::File { denied: true, .. } => {
             let verb = if diagnosis.credentials.is_ok() { "write" } else { "read" };
             format!(

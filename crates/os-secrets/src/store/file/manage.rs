@@ -49,7 +49,7 @@ pub fn diagnose(vault: &Vault, can_ask: bool) -> Result<FileDiagnosis, Error> {
     };
     Ok(FileDiagnosis {
         path: file.path.clone(),
-        exists: file.path.symlink_metadata().is_ok(),
+        exists: file.path.exists(),
         key: vault.find_key(false).map(|(_, source)| source),
         asks,
         unwritable,

@@ -75,8 +75,21 @@ impl StoreFile {
     ///
     /// # Errors
     ///
-    /// [`Error::Untrusted`] if another user could have written it or put it there, and [`Error::File`].
+    /// [`Error::Untrusted`] if another user could have written it or put it there, [`Error::OnlyBackup`], and
+    /// [`Error::File`].
     pub fn open(&self) -> Result<Option<OpenFile>, Error> {
+        let file = self.try_open()?;
+        // Again, because a writer may have made both since.
+        match self.existing_backup() {
+            Some(backup) if file.is_none() => {
+                let only_backup = || Error::OnlyBackup { path: self.path.clone(), backup };
+                self.try_open()?.ok_or_else(only_backup).map(Some)
+            }
+            _ => Ok(file),
+        }
+    }
+
+    fn try_open(&self) -> Result<Option<OpenFile>, Error> {
         if self.path.is_dir() {
             return Err(directory_error(&self.path));
         }
