@@ -104,7 +104,8 @@ describe("a failure that nobody handles", () => {
       t.after(() => session.stop());
       for (const options of [{}, { signal: "AbortSignal.abort()" }]) {
         const file = join(session.directory, "program.cjs");
-        const call = `require(${JSON.stringify(root)}).openStore({ provider: "exec", command: "/no/helper" })
+        const helper = JSON.stringify(join(session.directory, "none"));
+        const call = `require(${JSON.stringify(root)}).openStore({ provider: "exec", command: ${helper} })
           .get({ service: "s", name: "n", signal: ${options.signal} });`;
         writeFileSync(file, call);
         const { code, stderr } = await session.run(command, [...args, file]);
