@@ -161,8 +161,7 @@ function cancelWith(signal, token) {
  */
 function withoutThen(value) {
   if (isObject(value) && !hasOwn(value, "then")) {
-    // biome-ignore lint/suspicious/noThenProperty: undefined is no method, and it is removed at once
-    Object.defineProperty(value, "then", { __proto__: null, value: undefined, configurable: true });
+    defineProperty(value, "then", { __proto__: null, value: undefined, configurable: true });
     queueMicrotask(() => delete value.then);
   }
   return value;

@@ -11,15 +11,20 @@ use std::{
 
 use super::{
     failure,
-    os::{has_access_list, shell_word},
-    writers::trusted_users,
+    os::has_access_list,
+    writers::{Advice, check_owner, check_writers},
 };
-use crate::{accounts::is_private_group, error::Error};
+use crate::error::Error;
 
 /// The maximum number of symbolic links on the way to a file, as on Linux.
 const MAX_LINKS: u32 = 40;
 /// The bit in the mode of a directory in which users can replace only their own files, such as `/tmp`.
 const STICKY: u32 = 0o1000;
+
+const ADVICE: Advice = Advice {
+    owner: "Run the program as that user, or use another file; or check its content, and run as root",
+    mode: "Run",
+};
 
 /// Follows the symbolic links on the way to a file, as a volume of Kubernetes has them. Returns the path without links,
 /// or `None` if there is no such file.
@@ -52,7 +57,7 @@ pub fn follow_links(path: &Path) -> Result<Option<PathBuf>, Error> {
             continue;
         }
         check_directory(&found)?;
-        check_owner(&next, &metadata)?;
+        check_owner(&next, &metadata, &ADVICE)?;
         links += 1;
         if links > MAX_LINKS {
             return Err(fail(io::Error::other("there are too many symbolic links on the way to it")));
@@ -80,7 +85,11 @@ fn split(path: &Path) -> VecDeque<OsString> {
 /// Checks that nobody but this user and root can replace the files of this user and root in a directory.
 fn check_directory(path: &Path) -> Result<(), Error> {
     let metadata = fs::metadata(path).map_err(|error| failure("Cannot read", path, error))?;
-    if metadata.mode() & STICKY != 0 { check_owner(path, &metadata) } else { check_trusted(path, &metadata) }
+    if metadata.mode() & STICKY != 0 {
+        check_owner(path, &metadata, &ADVICE)
+    } else {
+        check_trusted(path, &metadata)
+    }
 }
 
 /// Checks that nobody but this user and root can write a file, or create and replace files in a directory.
@@ -89,41 +98,9 @@ fn check_directory(path: &Path) -> Result<(), Error> {
 ///
 /// [`Error::Untrusted`].
 pub fn check_trusted(path: &Path, metadata: &Metadata) -> Result<(), Error> {
-    check_owner(path, metadata)?;
-    let mode = metadata.mode();
     // If a directory cannot be opened, it is not known whether it has a list.
-    let is_alone = || {
-        is_private_group(metadata.gid(), &trusted_users())
-            && File::open(path).is_ok_and(|file| !has_access_list(&file))
-    };
-    if mode & 0o002 == 0 && (mode & 0o020 == 0 || is_alone()) {
-        return Ok(());
-    }
-    Err(Error::Untrusted {
-        path: path.into(),
-        what: format!("can be written by other users (its mode is {:03o})", mode & 0o777),
-        advice: "Run",
-        command: format!("chmod go-w {}", shell_word(path)),
-    })
-}
-
-fn check_owner(path: &Path, metadata: &Metadata) -> Result<(), Error> {
-    let users = trusted_users();
-    if users.contains(&metadata.uid()) {
-        return Ok(());
-    }
-    let (what, change) = if metadata.is_symlink() {
-        ("is a symbolic link that belongs", "chown -h")
-    } else {
-        ("belongs", "chown")
-    };
-    let own = users[0];
-    Err(Error::Untrusted {
-        path: path.into(),
-        what: format!("{what} to the user {}, and this process runs as {own}", metadata.uid()),
-        advice: "Run the program as that user, or use another file; or check its content, and run as root",
-        command: format!("{change} {own} {}", shell_word(path)),
-    })
+    let has_list = || !File::open(path).is_ok_and(|file| !has_access_list(&file));
+    check_writers(path, metadata, has_list, &ADVICE)
 }
 
 #[cfg(test)]

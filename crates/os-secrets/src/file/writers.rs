@@ -5,7 +5,7 @@
 
 #[cfg(unix)]
 use std::{
-    fs::{self, File},
+    fs::{self, File, Metadata},
     os::unix::fs::MetadataExt,
 };
 use std::{io, path::Path};
@@ -50,9 +50,8 @@ pub fn check_link(path: &Path) -> Result<(), Error> {
     #[cfg(unix)]
     if let Ok(found) = fs::symlink_metadata(path)
         && found.is_symlink()
-        && !trusted_users().contains(&found.uid())
     {
-        return Err(other_owner(path, "is a symbolic link that belongs", found.uid(), "chown -h"));
+        return check_owner(path, &found, &ADVICE);
     }
     #[cfg(windows)]
     let _ = path;
@@ -62,38 +61,67 @@ pub fn check_link(path: &Path) -> Result<(), Error> {
 /// The users whose files are trusted: the one that this process acts for, and root. If `sudo` has started the process,
 /// the user who called `sudo` is another user.
 #[cfg(unix)]
-pub(super) fn trusted_users() -> [u32; 2] {
+fn trusted_users() -> [u32; 2] {
     [rustix::process::geteuid().as_raw(), 0]
 }
+
+/// What to do about a file that another user can have written, in front of the command that changes its owner or mode.
+#[cfg(unix)]
+pub(super) struct Advice {
+    pub owner: &'static str,
+    pub mode: &'static str,
+}
+
+#[cfg(unix)]
+const ADVICE: Advice = Advice {
+    owner: "Use another directory or the scope user; or check its content, and run as root",
+    mode: "Check its content, then run",
+};
 
 /// Finds out whether another user can have written an open file. Returns the error for that.
 #[cfg(unix)]
 fn find_other_writer(path: &Path, file: &File) -> io::Result<Option<Error>> {
-    let found = file.metadata()?;
-    let users = trusted_users();
-    if !users.contains(&found.uid()) {
-        return Ok(Some(other_owner(path, "belongs", found.uid(), "chown")));
-    }
-    let (by_group, by_others) = (found.mode() & 0o020 != 0, found.mode() & 0o002 != 0);
-    if !by_others && (!by_group || (is_private_group(found.gid(), &users) && !has_access_list(file))) {
-        return Ok(None);
-    }
-    Ok(Some(Error::Untrusted {
-        path: path.into(),
-        what: format!("can be written by other users (its mode is {:03o})", found.mode() & 0o777),
-        advice: "Check its content, then run",
-        command: format!("chmod go-w {}", shell_word(path)),
-    }))
+    Ok(check_writers(path, &file.metadata()?, || has_access_list(file), &ADVICE).err())
 }
 
-/// The error for a file of another user.
+/// Checks that only this user and root can write a file or directory. `has_list` says whether it has an access control
+/// list; it is asked only if the group may write.
 #[cfg(unix)]
-fn other_owner(path: &Path, what: &str, owner: u32, change: &str) -> Error {
-    let own = trusted_users()[0];
-    Error::Untrusted {
-        path: path.into(),
-        what: format!("{what} to the user {owner}, and this process runs as {own}"),
-        advice: "Use another directory or the scope user; or check its content, and run as root",
-        command: format!("{change} {own} {}", shell_word(path)),
+pub(super) fn check_writers(
+    path: &Path,
+    found: &Metadata,
+    has_list: impl FnOnce() -> bool,
+    advice: &Advice,
+) -> Result<(), Error> {
+    check_owner(path, found, advice)?;
+    let (by_group, by_others) = (found.mode() & 0o020 != 0, found.mode() & 0o002 != 0);
+    if !by_others && (!by_group || (is_private_group(found.gid(), &trusted_users()) && !has_list())) {
+        return Ok(());
     }
+    Err(Error::Untrusted {
+        path: path.into(),
+        what: format!("can be written by other users (its mode is {:03o})", found.mode() & 0o777),
+        advice: advice.mode,
+        command: format!("chmod go-w {}", shell_word(path)),
+    })
+}
+
+/// Checks that a file, directory or symbolic link belongs to this user or root.
+#[cfg(unix)]
+pub(super) fn check_owner(path: &Path, found: &Metadata, advice: &Advice) -> Result<(), Error> {
+    let users = trusted_users();
+    if users.contains(&found.uid()) {
+        return Ok(());
+    }
+    let (what, change) = match found.is_symlink() {
+        true => ("is a symbolic link that belongs", "chown -h"),
+        false => ("belongs", "chown"),
+    };
+    let own = users[0];
+    Err(Error::Untrusted {
+        path: path.into(),
+        what: format!("{what} to the user {}, and this process runs as {own}", found.uid()),
+        advice: advice.owner,
+        command: format!("{change} {own} {}", shell_word(path)),
+    })
 }
