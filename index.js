@@ -299,8 +299,8 @@ function readVariable(name) {
 }
 
 /**
- * Returns why one of these variables of `process.env` has no effect: the native code, which reads them when the
- * package is loaded, has found another value. Returns undefined if each has an effect or is not set.
+ * Returns why one of these variables of `process.env` has no effect: the process was started with another value, or
+ * Windows or macOS had another one when the package was loaded. Returns undefined if each has an effect or is not set.
  */
 function whyIgnored(names) {
   for (const name of names) {
@@ -315,6 +315,32 @@ function whyIgnored(names) {
   return undefined;
 }
 
+/** As `whyIgnored`, for variables of which only the first that is set counts. */
+function whyDirectoryIgnored(names) {
+  const first = process.platform === "win32" ? "APPDATA" : names.find((name) => readVariable(name));
+  return first === undefined ? undefined : whyIgnored([first]);
+}
+
+// Programs may change these variables later for other reasons, so they are compared only once. They count only if the
+// variables of the package do not name the file or its key.
+const whyIdentityIgnored = whyDirectoryIgnored(["XDG_CONFIG_HOME", "HOME"]);
+const whyUsualPathIgnored = native.wasSet("OS_SECRETS_FILE")
+  ? undefined
+  : whyDirectoryIgnored(["XDG_DATA_HOME", "HOME"]);
+const whyUsualKeyIgnored = KEY_VARIABLES.some((name) => native.wasSet(name))
+  ? undefined
+  : (whyIgnored(["CREDENTIALS_DIRECTORY"]) ?? whyIdentityIgnored);
+
+/** Returns why the variables that lead to an encrypted file have no effect, or undefined. */
+function whyPathIgnored() {
+  return whyIgnored(["OS_SECRETS_FILE"]) ?? whyUsualPathIgnored;
+}
+
+/** Returns why the variables that lead to the key of an encrypted file have no effect, or undefined. */
+function whyKeyIgnored() {
+  return whyIgnored(KEY_VARIABLES) ?? whyUsualKeyIgnored;
+}
+
 /**
  * Returns the store that the environment chooses, as the native code takes it. If `process.env` names another
  * one, the calls of the returned store reject: they must not go to a store that the program does not expect.
@@ -322,8 +348,9 @@ function whyIgnored(names) {
 function environmentStore() {
   const provider = readVariable("OS_SECRETS_PROVIDER");
   if (provider === undefined) return undefined;
-  const ofFile = provider === "file" ? ["OS_SECRETS_FILE", ...KEY_VARIABLES] : [];
-  const reason = whyIgnored(["OS_SECRETS_PROVIDER", ...ofFile]);
+  const reason =
+    whyIgnored(["OS_SECRETS_PROVIDER"]) ??
+    (provider === "file" ? (whyPathIgnored() ?? whyKeyIgnored()) : undefined);
   return reason === undefined ? undefined : native.openRefusing(reason);
 }
 
@@ -458,10 +485,9 @@ const providers = {
         "Only one of the properties 'options.identity' and 'options.passphrase' may be given",
       );
     }
-    const reason = whyIgnored([
-      ...(path === undefined ? ["OS_SECRETS_FILE"] : []),
-      ...(identity === undefined && passphrase === undefined ? KEY_VARIABLES : []),
-    ]);
+    const hasKey = identity !== undefined || passphrase !== undefined;
+    const reason =
+      (path === undefined ? whyPathIgnored() : undefined) ?? (hasKey ? undefined : whyKeyIgnored());
     if (reason !== undefined) throw invalidSetting(reason);
     const mustExist = readOption(options, "mustExist");
     if (mustExist !== undefined && typeof mustExist !== "boolean") {
@@ -580,6 +606,7 @@ function createIdentity(options = {}) {
   if (!isObject(options)) throw wrongType("Expected options to be an object");
   const path = readTextOption(options, "path");
   refuseUnknown(options, ["path"], "createIdentity");
+  if (path === undefined && whyIdentityIgnored !== undefined) throw invalidSetting(whyIdentityIgnored);
   return withStack(native.createIdentity(path === undefined ? path : makeAbsolute(path)));
 }
 

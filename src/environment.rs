@@ -1,7 +1,8 @@
-//! The variables that name the store, as they were when the package was loaded.
+//! The variables that lead to the store, as they were when the process was started.
 //!
-//! `process.env` may say something else: a program has changed it, or Bun has filled it from a `.env` file. Neither
-//! changes the store. So that a call does not go to another store than the program expects, `index.js` compares both.
+//! The process may have changed its environment since, for example by `node --env-file`, and Bun fills `process.env` from
+//! `.env` files. Neither changes the store, because such a file may come with a cloned repository. So that a call does not
+//! go to another store than the program expects, `index.js` compares `process.env` with these variables.
 
 use std::sync::OnceLock;
 
@@ -10,28 +11,59 @@ use os_secrets::{
     environment::{Process, Variables},
     error::Error,
     progress::Progress,
-    store::{Call, SetOptions, Store},
+    store::{self, Call, SetOptions, Store, exec, settings::Settings},
 };
 
-/// The variables that name the store or say how it is opened.
-const NAMES: [&str; 4] =
-    ["OS_SECRETS_PROVIDER", "OS_SECRETS_FILE", "OS_SECRETS_IDENTITY", "OS_SECRETS_PASSPHRASE"];
+#[cfg(target_os = "linux")]
+use super::started::Started;
+
+/// The variables that name the store, say how it is opened, or lead to its file or its key.
+const NAMES: [&str; 9] = [
+    "OS_SECRETS_PROVIDER",
+    "OS_SECRETS_FILE",
+    "OS_SECRETS_IDENTITY",
+    "OS_SECRETS_PASSPHRASE",
+    "CREDENTIALS_DIRECTORY",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    "HOME",
+    "APPDATA",
+];
 
 static READ: OnceLock<[Option<Secret>; NAMES.len()]> = OnceLock::new();
 
-/// Reads the variables, unless they have been read before.
-pub fn read() -> &'static [Option<Secret>; NAMES.len()] {
+/// Reads the variables and the settings of the store, unless they have been read before.
+pub fn read() {
     READ.get_or_init(|| {
-        NAMES.map(|name| Process.get(name).map(|value| Secret::new(value.into_encoded_bytes())))
-    })
+        #[cfg(target_os = "linux")]
+        let variables = Started::read(&NAMES);
+        // The other systems do not show the environment that the process was started with.
+        #[cfg(not(target_os = "linux"))]
+        let variables = Process;
+        store::settings_or(|| Settings {
+            // A helper is chosen in code, and gets what the program has set for it.
+            helpers: exec::inherited_environment(&Process),
+            ..Settings::read(&variables)
+        });
+        NAMES.map(|name| variables.get(name).map(|value| Secret::new(value.into_encoded_bytes())))
+    });
+}
+
+/// The value that a variable had when the variables were read.
+fn find_value(name: &str) -> Option<&'static Secret> {
+    let position = NAMES.iter().position(|known| *known == name)?;
+    READ.get()?[position].as_ref()
+}
+
+/// Whether a variable was set when the variables were read.
+pub fn was_set(name: &str) -> bool {
+    find_value(name).is_some()
 }
 
 /// Whether a variable had this value when the variables were read. JavaScript cannot show a value that is not Unicode, so
 /// such a value equals every other.
 pub fn had_value(name: &str, value: &Secret) -> bool {
-    let position = NAMES.iter().position(|known| *known == name);
-    let read = position.and_then(|position| read()[position].as_ref());
-    read.is_some_and(|read| read == value || str::from_utf8(read.expose()).is_err())
+    find_value(name).is_some_and(|read| read == value || str::from_utf8(read.expose()).is_err())
 }
 
 /// A store for a setting that has no effect. Every call fails with the reason.

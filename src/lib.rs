@@ -6,7 +6,8 @@
 //! | `opened.rs` | the stores that JavaScript opens, and their examination |
 //! | `port.rs` | how outcomes reach the JavaScript thread |
 //! | `both_scopes.rs` | secrets that the repository and the user both have |
-//! | `environment.rs` | the variables that name the store, compared with those of `process.env` |
+//! | `environment.rs` | the variables that lead to the store, compared with those of `process.env` |
+//! | `started.rs` | Linux: the environment with which the process was started |
 //! | `values.rs` | arguments, replies and errors |
 //!
 //! The shim (`index.js`) has checked the arguments. A function starts its call on the I/O thread and returns a promise.
@@ -39,6 +40,8 @@ mod both_scopes;
 mod environment;
 pub mod opened;
 mod port;
+#[cfg(target_os = "linux")]
+mod started;
 mod values;
 
 use both_scopes::find_hidden;
@@ -57,7 +60,6 @@ fn load(_exports: Object) -> napi::Result<()> {
     program::set_start("npx os-secrets");
     // As early as possible, because a program can change its environment while it runs. If a setting is wrong, the
     // calls reject.
-    let _ = store::settings();
     environment::read();
     let _ = store::os();
     #[cfg(any(target_os = "macos", windows))]

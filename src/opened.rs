@@ -55,7 +55,13 @@ pub fn open_chosen() -> External<Opened> {
     Opened::new(Choice::Environment, None)
 }
 
-/// Whether a variable had this value when the package was loaded.
+/// Whether a variable that leads to the store was set when the process was started.
+#[napi]
+pub fn was_set(name: String) -> bool {
+    environment::was_set(&name)
+}
+
+/// Whether a variable that leads to the store had this value when the process was started.
 #[napi]
 pub fn had_value(name: String, value: Value) -> bool {
     environment::had_value(&name, &value.0)

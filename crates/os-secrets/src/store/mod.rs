@@ -58,7 +58,13 @@ static MEMORY_STORE: OnceLock<MemoryStore> = OnceLock::new();
 
 /// The settings of this process. They are read at the first call of this function, and stay as they were then.
 pub fn settings() -> &'static Settings {
-    SETTINGS.get_or_init(|| Settings::read(&Process))
+    settings_or(|| Settings::read(&Process))
+}
+
+/// The settings of this process. If they have not been read yet, they become what `read` returns: a host of this library
+/// may know better than the process's environment.
+pub fn settings_or(read: impl FnOnce() -> Settings) -> &'static Settings {
+    SETTINGS.get_or_init(read)
 }
 
 /// The store that the environment chooses, by default the operating system's. It stays the same for as long as the
