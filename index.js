@@ -630,19 +630,26 @@ function readResolveOptions(options) {
 
 /**
  * Reads the reply of the native `resolve`: the texts of so many values, and then the names of secrets that are
- * in the repository and in the user's store. Warns of these.
+ * in the repository, whose directory is `cwd`, and in the user's store. Warns of these.
  */
-function readResolved(reply, count) {
+function readResolved(reply, count, cwd) {
   const texts = parse(reply);
   for (let at = count; at < texts.length; at++) {
     process.emitWarning(
-      `The secret ${texts[at]} is in the repository (datapackage.json) and in the user's store. The repository's ` +
-        'value is used. To use the user\'s, pass the option scope: "user"',
+      `The secret ${texts[at]} is in the repository (${describeRepository(cwd)}) and in the user's store. The ` +
+        "repository's value is used. To use the user's, pass the option scope: \"user\"",
       "SecretsWarning",
       "OS_SECRETS_SHADOWED",
     );
   }
   return texts;
+}
+
+/** Returns the path of a repository's file, without characters that a terminal would obey. */
+function describeRepository(cwd) {
+  return require("node:path")
+    .join(cwd, "datapackage.json")
+    .replace(/\p{Cc}/gu, "\ufffd");
 }
 
 /** Resolves one value to the secret that it refers to. A value that is not a reference stays as it is. */
@@ -652,7 +659,7 @@ function resolve(value, options = {}) {
   const outcome = startCall(bounded, (limits) =>
     native.resolve(environmentStore(), [value], undefined, scope, cwd, limits),
   );
-  return withStack(outcome.then((reply) => readResolved(reply, 1)[0]));
+  return withStack(outcome.then((reply) => readResolved(reply, 1, cwd)[0]));
 }
 
 /** Resolves the values of an environment. Returns a new environment. */
@@ -671,7 +678,7 @@ function resolveEnv(env, options = {}) {
   );
   return withStack(
     outcome.then((reply) => {
-      const resolved = readResolved(reply, entries.length);
+      const resolved = readResolved(reply, entries.length, cwd);
       // Without a prototype, the promise does not look for a `then` in Object.prototype.
       const result = { __proto__: null };
       for (let at = 0; at < entries.length; at++) result[entries[at][0]] = resolved[at];

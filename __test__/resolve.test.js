@@ -112,6 +112,23 @@ for (const [name, [command, ...args]] of Object.entries(runtimes)) {
       );
     });
 
+    it("warns of a secret again if another repository has it as well", async () => {
+      const other = join(session.directory, "other");
+      mkdirSync(other, { recursive: true });
+      const busdk = { secrets: { both: "the other repository's" } };
+      writeFileSync(join(other, "datapackage.json"), JSON.stringify({ busdk }));
+      const told = await evaluate(`(async () => {
+        const told = [];
+        process.on("warning", ({ message }) => told.push(message));
+        for (const cwd of [".", ${JSON.stringify(other)}, ".", ${JSON.stringify(other)}]) await resolve("secret:both", { cwd });
+        await new Promise((done) => setTimeout(done, 100));
+        return told;
+      })()`);
+      const files = [workspace, other].map((directory) => join(directory, "datapackage.json"));
+      assert.equal(told.length, 2);
+      for (const [at, file] of files.entries()) assert.ok(told[at].includes(`(${file})`), told[at]);
+    });
+
     it("resolves what the repository has although the user's store does not answer", async () => {
       const env = { DBUS_SESSION_BUS_ADDRESS: "unix:path=/nonexistent" };
       assert.equal(await evaluate(`resolve("secret:both", { timeout: 60000 })`, env), "the repository's");

@@ -15,7 +15,7 @@
 //! I/O thread puts them into the environment's mailbox and rings the bell, the JavaScript thread empties the mailbox and
 //! settles the promises. An environment is kept alive while it has calls pending.
 
-use std::{collections::BTreeSet, ffi::OsString, sync::Arc, time::Instant};
+use std::{collections::BTreeSet, ffi::OsString, path::PathBuf, sync::Arc, time::Instant};
 
 use napi::{
     Env, Status,
@@ -232,7 +232,7 @@ pub fn create_identity(env: Env, path: Option<String>) -> napi::Result<Unknown<'
 
 /// Resolves values. Returns a promise of an array as JSON: the texts that the values stand for, in their order, and then
 /// the names of secrets of which the repository's was taken although the user has one. Each of these names is returned
-/// once per process. Errors call the values by `names`, if they are given. `store` has the user's secrets.
+/// once per directory and process. Errors call the values by `names`, if they are given. `store` has the user's secrets.
 ///
 /// Throws a `TypeError` for a reference whose name is not valid.
 #[napi]
@@ -247,7 +247,8 @@ pub fn resolve(
 ) -> napi::Result<Unknown<'static>> {
     let scope = Scope::parse(&scope).ok_or_else(|| napi::Error::new(Status::InvalidArg, "no scope"))?;
     let user = User::Store(choice_of(store).0);
-    let scopes = Scopes { repository: Repository::new(directory.into()), user };
+    let directory = PathBuf::from(directory);
+    let scopes = Scopes { repository: Repository::new(directory.clone()), user };
     let values = values.into_iter().map(|value| value.0).collect();
     let resolution = Resolution::parse(values, names, scope).map_err(|error| throw(env, &error))?;
     start(env, options, None, |options, bounds| async move {
@@ -257,7 +258,7 @@ pub fn resolve(
             let resolved = resolution.finish_as_texts(&scopes, &progress).await?;
             // Half of the time that is left, so that this cannot fail the call.
             let time = timeout.map(|timeout| timeout.saturating_sub(start.elapsed()) / 2);
-            let hidden = find_hidden(&scopes, resolved.from_repository, time).await;
+            let hidden = find_hidden(&scopes, &directory, resolved.from_repository, time).await;
             Ok(Reply::Text(Some(to_json(&resolved.values, &hidden))))
         };
         bounds.run(&progress, call).await
