@@ -196,6 +196,31 @@ impl KeySettings {
         }
     }
 
+    /// Reads the keys again, if they are identities in a file that has other ones now. The user may have rotated them.
+    /// Returns `None` if it has the same. A pipe is not read again: it can be read only once.
+    ///
+    /// # Errors
+    ///
+    /// As [`read_keys`](Self::read_keys).
+    pub fn read_new_keys(
+        &self,
+        given: Option<&Unlock>,
+        known: &StoreKeys,
+    ) -> Result<Option<StoreKeys>, Error> {
+        let StoreKeys::Identities { usable: known, .. } = known else { return Ok(None) };
+        let Some((unlock, source)) = self.find_key(given)? else { return Ok(None) };
+        let is_file = |path: PathBuf| std::fs::metadata(path).is_ok_and(|found| !is_pipe(&found));
+        if !unlock.path().is_some_and(is_file) {
+            return Ok(None);
+        }
+        let read = self.read_keys(&unlock, &source)?;
+        let StoreKeys::Identities { usable, .. } = &read else { return Ok(None) };
+        let recipients = |identities: &[x25519::Identity]| -> Vec<_> {
+            identities.iter().map(x25519::Identity::to_public).collect()
+        };
+        Ok((recipients(usable) != recipients(known)).then_some(read))
+    }
+
     /// Reads an identity from its file or pipe.
     fn read_identity(&self, path: &Path, source: &KeySource) -> Result<Secret, String> {
         let read = || {

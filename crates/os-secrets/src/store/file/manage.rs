@@ -61,8 +61,11 @@ pub fn diagnose(vault: &Vault, can_ask: bool) -> Result<FileDiagnosis, Error> {
 
 fn list_recipients(vault: &Vault) -> Result<Vec<String>, Error> {
     let keys = vault.read_keys(false)?;
-    let StoreKeys::Identities { usable, .. } = &*keys else { return Ok(Vec::new()) };
-    let contents = vault.read_contents(&keys)?;
+    if matches!(*keys, StoreKeys::Passphrase(_)) {
+        return Ok(Vec::new());
+    }
+    let contents = vault.read_contents(keys)?;
+    let StoreKeys::Identities { usable, .. } = &*contents.keys else { return Ok(Vec::new()) };
     let payload = vault.parse_valid_payload(&contents)?;
     let recipients = vault.current_recipients(&payload, &contents, &usable[0])?;
     Ok(recipients.iter().map(ToString::to_string).collect())
@@ -85,7 +88,7 @@ pub fn rekey(
     }
     let keys = vault.read_keys(false)?;
     let directory = LockedDirectory::lock(&file.path)?;
-    let contents = vault.read_contents(&keys)?;
+    let contents = vault.read_contents(keys)?;
     let Some(Protection::Recipients { own, count, all_known }) =
         contents.header.as_ref().map(|header| &header.protection)
     else {
@@ -120,7 +123,7 @@ pub fn rekey(
     let texts = recipients.iter().map(ToString::to_string).collect();
     if recipients != listed {
         let recipients = Recipients::New { recipients, removes: !remove.is_empty() };
-        vault.write(&directory, &keys, payload, &contents, recipients)?;
+        vault.write(&directory, payload, &contents, recipients)?;
     }
     Ok(texts)
 }

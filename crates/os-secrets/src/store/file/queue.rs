@@ -134,7 +134,7 @@ impl Queue {
     /// Makes changes with one write. If they are too large together, makes each with a write of its own.
     fn apply_each(
         &self,
-        keys: &StoreKeys,
+        keys: &Arc<StoreKeys>,
         directory: &LockedDirectory,
         changes: &[Change],
     ) -> Vec<Result<bool, Error>> {
@@ -150,12 +150,12 @@ impl Queue {
 
     fn apply(
         &self,
-        keys: &StoreKeys,
+        keys: &Arc<StoreKeys>,
         directory: &LockedDirectory,
         changes: &[Change],
     ) -> Result<Vec<bool>, Error> {
         let vault = &self.vault;
-        let contents = vault.read_contents(keys)?;
+        let contents = vault.read_contents(Arc::clone(keys))?;
         let mut payload = vault.parse_valid_payload(&contents)?;
         let applied = changes.iter().map(|change| match &change.value {
             Some(value) => payload.set(&change.key, value),
@@ -164,7 +164,7 @@ impl Queue {
         let existed: Vec<bool> =
             applied.collect::<Result<_, _>>().map_err(|error| vault.payload_error(error))?;
         if changes.iter().zip(&existed).any(|(change, existed)| change.value.is_some() || *existed) {
-            vault.write(directory, keys, payload, &contents, Recipients::AsBefore)?;
+            vault.write(directory, payload, &contents, Recipients::AsBefore)?;
         }
         Ok(existed)
     }

@@ -60,6 +60,8 @@ pub enum Recipients {
 /// The content of the file, decrypted.
 pub struct Contents {
     bytes: Zeroizing<Vec<u8>>,
+    /// The keys that opened it, or that a new file will have.
+    pub keys: Arc<StoreKeys>,
     /// `None` if the file does not exist yet.
     pub header: Option<Arc<Header>>,
     armored: bool,
@@ -192,7 +194,7 @@ impl Vault {
         let bytes = self.read_bytes(&open)?;
         let head = envelope::end_of_nonce(&bytes).unwrap_or(0);
         let stamp = open.stamp(&bytes[..head]);
-        let contents = self.decrypt(&bytes, &keys)?;
+        let contents = self.decrypt(&bytes, keys)?;
         let mut entries = Entries::default();
         let mut inserted = Ok(());
         self.parse_payload(&contents)?
@@ -233,34 +235,44 @@ impl Vault {
     }
 
     /// The content of the file, to be changed. It is empty if the file does not exist.
-    pub fn read_contents(&self, keys: &StoreKeys) -> Result<Contents, Error> {
+    pub fn read_contents(&self, keys: Arc<StoreKeys>) -> Result<Contents, Error> {
         match self.open()? {
             None => {
                 let bytes = Zeroizing::new(payload::EMPTY.to_vec());
-                Ok(Contents { bytes, header: None, armored: false })
+                Ok(Contents { bytes, keys, header: None, armored: false })
             }
             Some(open) => self.decrypt(&self.read_bytes(&open)?, keys),
         }
     }
 
-    fn decrypt(&self, bytes: &[u8], keys: &StoreKeys) -> Result<Contents, Error> {
+    /// Decrypts the file with these keys. If they are wrong, and come from a file that has other ones now, those are used.
+    fn decrypt(&self, bytes: &[u8], mut keys: Arc<StoreKeys>) -> Result<Contents, Error> {
         // Locked to the end: unlocking may take a second, and calls that wait for it need not do it again.
         let mut last_unlock = lock(&self.last_unlock);
         let path = &self.file()?.path;
-        let opened = match &*last_unlock {
+        let mut opened = match &*last_unlock {
             Some(LastUnlock::WrongKey(head, reason)) if bytes.starts_with(head) => {
                 Err(OpenError::WrongKey(reason))
             }
-            Some(LastUnlock::Opened(header)) => envelope::open(bytes, keys, Some(header)),
-            _ => envelope::open(bytes, keys, None),
+            Some(LastUnlock::Opened(header)) => envelope::open(bytes, &keys, Some(header)),
+            _ => envelope::open(bytes, &keys, None),
         };
+        if matches!(opened, Err(OpenError::WrongKey(_)))
+            && let Ok(Some(new)) = self.defaults.keys.read_new_keys(self.unlock.as_ref(), &keys)
+        {
+            keys = Arc::new(new);
+            opened = envelope::open(bytes, &keys, None);
+            if opened.is_ok() {
+                *lock(&self.keys) = Some(Ok(Arc::clone(&keys)));
+            }
+        }
         let (payload, header) = opened.map_err(|error| match error {
             OpenError::Damaged(reason) => self.damaged_error(reason),
             OpenError::WrongKey(reason) => {
                 if let Some(end) = envelope::end_of_nonce(bytes) {
                     *last_unlock = Some(LastUnlock::WrongKey(bytes[..end].to_vec(), reason));
                 }
-                let reason = match keys {
+                let reason = match &*keys {
                     StoreKeys::Identities { unusable: Some(unusable), .. } => {
                         format!("{reason}. {unusable}").into()
                     }
@@ -270,7 +282,7 @@ impl Vault {
             }
         })?;
         *last_unlock = Some(LastUnlock::Opened(Arc::clone(&header)));
-        Ok(Contents { bytes: payload, header: Some(header), armored: envelope::is_armored(bytes) })
+        Ok(Contents { bytes: payload, keys, header: Some(header), armored: envelope::is_armored(bytes) })
     }
 
     fn parse_payload<'a>(&'a self, contents: &'a Contents) -> Result<Payload<'a>, Error> {
@@ -289,12 +301,11 @@ impl Vault {
     pub fn write(
         &self,
         directory: &LockedDirectory,
-        keys: &StoreKeys,
         mut payload: Payload<'_>,
         contents: &Contents,
         recipients: Recipients,
     ) -> Result<(), Error> {
-        let file = self.file()?;
+        let (file, keys) = (self.file()?, &*contents.keys);
         let before = match (&contents.header, &recipients) {
             (None, _) => Before::Nothing,
             (Some(_), Recipients::New { removes: true, .. }) => Before::Dropped,
