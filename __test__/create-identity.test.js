@@ -68,6 +68,10 @@ describe("createIdentity", () => {
     });
     await store.set("s", "n", "value");
     assert.equal(await store.get("s", "n"), "value");
+    await assert.rejects(createIdentity({ path: session.directory }), {
+      reason: "failed",
+      message: `Cannot use ${session.directory}: it is a directory. Name a file in it, such as ${join(session.directory, "identity")}`,
+    });
     const inside = createIdentity({ path: join(path, "identity") });
     await assert.rejects(inside, { reason: "failed", code: "ERR_SECRETS_PLATFORM_ERROR" });
   });

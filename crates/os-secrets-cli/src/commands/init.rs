@@ -43,9 +43,12 @@ pub fn identity_path(given: Option<PathBuf>) -> Result<PathBuf, Error> {
 ///
 /// # Errors
 ///
-/// [`Error::IdentityExists`], and [`Error::File`] if the file cannot be written or would be root's in another user's
-/// directory.
+/// [`Error::IdentityExists`], and [`Error::File`] if the file cannot be written, is a directory, or would be root's in
+/// another user's directory.
 pub fn create_identity(path: &Path) -> Result<String, Error> {
+    if path.is_dir() {
+        return Err(file::directory_error(path, "identity"));
+    }
     file::check_creator(path)?;
     let (identity, recipient) = generate_identity();
     write_identity(path, &identity)?;

@@ -63,6 +63,13 @@ pub enum Access {
     AsBefore,
 }
 
+/// The error that a path names a directory and not a file. `example` is the name of a file for it.
+pub fn directory_error(path: &Path, example: &str) -> Error {
+    let example = path.join(example);
+    let reason = format!("it is a directory. Name a file in it, such as {}", example.display());
+    failure("Cannot use", path, io::Error::other(reason))
+}
+
 /// Reads a whole file. Returns `None` if it does not exist.
 ///
 /// # Errors

@@ -5,7 +5,10 @@ use std::{
     sync::Arc,
 };
 
-use super::keys::{KeySettings, Unlock};
+use super::{
+    keys::{KeySettings, Unlock},
+    store_file::USUAL_NAME,
+};
 use crate::{
     credential::Secret,
     environment::{Variables, absolute_path, data_directory},
@@ -24,7 +27,7 @@ impl Defaults {
     /// the data of programs.
     pub fn read(variables: &impl Variables) -> Self {
         let named = variables.get("OS_SECRETS_FILE").map(|path| absolute_path(Path::new(&path)));
-        let usual = || Some(data_directory(variables)?.join("os-secrets").join("secrets.age"));
+        let usual = || Some(data_directory(variables)?.join("os-secrets").join(USUAL_NAME));
         Self { path: named.or_else(usual), keys: KeySettings::read(variables) }
     }
 

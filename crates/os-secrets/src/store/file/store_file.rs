@@ -14,6 +14,9 @@ use crate::{
     file::{self, Access, LockedDirectory, failure},
 };
 
+/// The name of the file at its usual place.
+pub const USUAL_NAME: &str = "secrets.age";
+
 /// What tells one version of the file from another.
 pub struct Stamp {
     /// As [`file::fingerprint`].
@@ -91,7 +94,7 @@ impl StoreFile {
 
     fn try_open(&self) -> Result<Option<OpenFile>, Error> {
         if self.path.is_dir() {
-            return Err(directory_error(&self.path));
+            return Err(file::directory_error(&self.path, USUAL_NAME));
         }
         let Some(path) = file::follow_links(&self.path)? else { return Ok(None) };
         let fail = |error| failure("Cannot read", &self.path, error);
@@ -195,7 +198,7 @@ impl StoreFile {
     /// [`Error::File`] if something else has its name.
     pub fn has_directory(&self) -> Result<bool, Error> {
         if self.path.is_dir() {
-            return Err(directory_error(&self.path));
+            return Err(file::directory_error(&self.path, USUAL_NAME));
         }
         let directory = file::directory(&self.path);
         let fail = |error| failure("Cannot use", directory, error);
@@ -285,11 +288,4 @@ fn write_through_link(link: &Path) -> io::Error {
     io::Error::other(format!(
         "it is a symbolic link, through which os-secrets does not write. Name what it leads to{target}"
     ))
-}
-
-/// The error for the path of a directory in place of that of a file.
-pub fn directory_error(path: &Path) -> Error {
-    let example = path.join("secrets.age");
-    let reason = format!("it is a directory. Name a file in it, such as {}", example.display());
-    failure("Cannot use", path, io::Error::other(reason))
 }

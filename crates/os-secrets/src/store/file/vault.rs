@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    file::{LockedDirectory, MAX_FILE, failure},
+    file::{LockedDirectory, MAX_FILE, directory_error, failure},
     program::command_line,
     sync::lock,
 };
@@ -72,7 +72,7 @@ impl Vault {
     pub fn new(options: FileOptions, defaults: Defaults) -> Self {
         let file = match options.path.or_else(|| defaults.path.clone()) {
             Some(path) if path.file_name().is_some() => Ok(StoreFile { path }),
-            Some(path) => Err(store_file::directory_error(&path)),
+            Some(path) => Err(directory_error(&path, store_file::USUAL_NAME)),
             None => Err(Error::InvalidSetting(
                 "The path of the encrypted file is not known. Set OS_SECRETS_FILE to it, or set HOME".into(),
             )),
