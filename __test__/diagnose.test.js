@@ -118,6 +118,9 @@ describe("diagnose", () => {
     const memory = await diagnose({ provider: "memory" });
     assert.deepEqual([memory.works, memory.store, memory.persistent], [true, "memory", false]);
     assert.match(memory.problems[0].what, /lost when it ends/);
+    assert.equal(memory.problems[0].fix, "Name another provider, except in tests");
+    const named = await diagnoseIn(session, { env: { OS_SECRETS_PROVIDER: "memory" } });
+    assert.match(named.problems[0].fix, /^Unset OS_SECRETS_PROVIDER, or name another provider/);
   });
 
   it("looks for a helper program, and does not run it", async (t) => {

@@ -467,7 +467,8 @@ describe("the options of openStore", () => {
     };
     const error = {
       code: "ERR_SECRETS_PLATFORM_ERROR",
-      message: /deep.secrets\.age does not exist\. Create it/,
+      message:
+        /deep.secrets\.age does not exist\. Create it with `npx os-secrets --store .*secrets\.age.? set NAME`, or correct its path/,
     };
     for (const [name, call] of Object.entries(calls)) await assert.rejects(call(), error, name);
     assert.ok(!existsSync(join(path, "..")));

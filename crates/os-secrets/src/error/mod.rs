@@ -8,7 +8,7 @@ mod reason;
 pub use code::Code;
 pub use reason::Reason;
 
-use crate::program::command_line;
+use crate::{file::shell_word, program::command_line};
 
 /// Why a call failed.
 ///
@@ -283,9 +283,10 @@ pub enum Error {
 
     /// The file of a store does not exist, and it must.
     #[error(
-        "The store's file {} does not exist. Create it with `secrets set`, or correct its path (--store, \
-         OS_SECRETS_FILE or the option path)",
-        path.display()
+        "The store's file {} does not exist. Create it with `{}`, or correct its path (--store, OS_SECRETS_FILE or the \
+         option path)",
+        path.display(),
+        command_line(&format!("--store {} set NAME", shell_word(path)))
     )]
     NoFile {
         /// The file.

@@ -86,6 +86,7 @@ fn fix_for(error: &Error, diagnosis: &FileDiagnosis) -> String {
             shell_word(&diagnosis.path.with_extension("damaged"))
         ),
         Error::WrongKey { .. } => "Use the identity or passphrase that the file was encrypted with".into(),
+        Error::NoFile { .. } => on_this_file(diagnosis, "set NAME"),
         Error::NoKey if !diagnosis.exists => command_line("init"),
         Error::NoKey => "Set OS_SECRETS_IDENTITY or OS_SECRETS_PASSPHRASE".into(),
         Error::InvalidSetting(_) => match &diagnosis.key {

@@ -9,12 +9,18 @@ use os_secrets::{
     error::Error,
     executor::{Lane, Purpose},
     file::{self, shell_word},
+    store::{self, settings::StoreKind},
 };
 
 pub fn examine_memory() -> Report {
+    // A program may also have chosen memory in its code.
+    let fix = match store::settings().kind {
+        Ok(StoreKind::Memory) => "Unset OS_SECRETS_PROVIDER, or name another provider, except in tests",
+        _ => "Name another provider, except in tests",
+    };
     let problems = vec![Problem::note(
         "The credentials are in the memory of this process only. They are lost when it ends",
-        "Unset OS_SECRETS_PROVIDER, or name another provider, except in tests",
+        fix,
     )];
     let properties =
         vec![("works", json!(works(&problems))), ("store", json!("memory")), ("persistent", json!(false))];

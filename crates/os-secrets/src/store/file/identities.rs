@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     file::{is_pipe, writable_by_others},
+    program::command_line,
     wiped::WipedBuffer,
 };
 
@@ -132,8 +133,9 @@ fn join(problems: &[String]) -> String {
 
 fn describe_problems(problems: &[String]) -> String {
     format!(
-        "has {}. Use an X25519 identity ({SECRET_KEY}…), as `secrets init` and age-keygen make it",
-        join(problems)
+        "has {}. Use an X25519 identity ({SECRET_KEY}…), as `{}` and age-keygen make it",
+        join(problems),
+        command_line("init")
     )
 }
 
