@@ -22,10 +22,9 @@ use os_secrets::{
         exec::{ExecOptions, ExecStore},
         file::{FileOptions, FileStore, keys::Unlock},
         memory::MemoryStore,
-        settings::StoreKind,
     },
 };
-use os_secrets_cli::{Subject, examine};
+use os_secrets_cli::{Subject, examine, subject_from_environment};
 
 /// A store that JavaScript has opened.
 pub struct Opened {
@@ -126,20 +125,7 @@ pub fn open_exec(
 pub fn diagnose(env: Env, store: &External<Opened>) -> napi::Result<Unknown<'static>> {
     let subject = store.subject.clone();
     start(env, CallOptions::UNBOUNDED, None, |_, _| async move {
-        let report = examine(subject.unwrap_or_else(chosen_subject)?).await?;
+        let report = examine(subject.unwrap_or_else(subject_from_environment)?).await?;
         Ok(Reply::Text(Some(Secret::new(report.to_json().into_bytes()))))
-    })
-}
-
-/// The store that the environment variables choose, as it is examined.
-fn chosen_subject() -> Result<Subject, Error> {
-    let settings = store::settings();
-    Ok(match settings.kind.clone()? {
-        StoreKind::Os => Subject::Os,
-        StoreKind::File => {
-            let store = Arc::new(FileStore::new(FileOptions::default(), settings.file.clone()));
-            Subject::File { store, start: String::new() }
-        }
-        StoreKind::Memory => Subject::Memory,
     })
 }

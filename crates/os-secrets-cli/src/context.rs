@@ -17,7 +17,7 @@ use crate::{
     dotenv::{self, Variable},
     failure::Failure,
     output::{self, Output, print_message},
-    selected_store::{self, SelectedStore},
+    selected_store::{self, SelectedStore, ask_on_terminal},
 };
 use os_secrets::{
     bounds::Bounds,
@@ -86,7 +86,7 @@ impl Context {
             context.selected = match store {
                 Some(word) => Some(SelectedStore::parse(word, &context.directory)?),
                 // A wrong setting is reported by the commands that use the store.
-                None => SelectedStore::from_environment().ok(),
+                None => SelectedStore::from_environment(ask_on_terminal()).ok(),
             };
             if let Some(selected) = &context.selected {
                 context.reject_output_over(&selected.paths())?;
@@ -214,7 +214,7 @@ impl Context {
     pub fn selected_store(&self) -> Result<SelectedStore, Error> {
         match &self.selected {
             Some(selected) => Ok(selected.clone()),
-            None => SelectedStore::from_environment(),
+            None => SelectedStore::from_environment(ask_on_terminal()),
         }
     }
 

@@ -62,6 +62,7 @@ pub use commands::{
     init::{create_identity, identity_path},
 };
 pub use program::Program;
+pub use selected_store::subject_from_environment;
 
 /// Runs a program and returns its exit code.
 ///

@@ -35,9 +35,9 @@ impl SelectedStore {
     pub fn parse(word: OsString, directory: &Path) -> Result<Self, Failure> {
         Ok(match word.as_encoded_bytes() {
             b"os" => Self::Os,
-            b"file" => Self::open_file(None),
+            b"file" => Self::open_file(None, ask_on_terminal()),
             path if path.iter().any(|&byte| is_separator(byte.into())) => {
-                Self::open_file(Some(&directory.join(word)))
+                Self::open_file(Some(&directory.join(word)), ask_on_terminal())
             }
             _ => {
                 return Err(Failure::Usage(format!(
@@ -47,18 +47,17 @@ impl SelectedStore {
         })
     }
 
-    /// The store that the environment selects.
-    pub fn from_environment() -> Result<Self, Error> {
+    /// The store that the environment selects. `ask` asks the user for a passphrase.
+    pub fn from_environment(ask: Option<AskPassphrase>) -> Result<Self, Error> {
         Ok(match store::settings().kind.clone()? {
             StoreKind::Os => Self::Os,
-            StoreKind::File => Self::open_file(None),
+            StoreKind::File => Self::open_file(None, ask),
             StoreKind::Memory => Self::Memory,
         })
     }
 
     /// `path` is the file, else the one that the environment names.
-    fn open_file(path: Option<&Path>) -> Self {
-        let ask = terminal::keyboard().is_ok().then(|| Arc::new(ask_passphrase) as AskPassphrase);
+    fn open_file(path: Option<&Path>, ask: Option<AskPassphrase>) -> Self {
         let options = FileOptions { path: path.map(absolute_path), ask, ..FileOptions::default() };
         Self::File(Arc::new(FileStore::new(options, store::settings().file.clone())))
     }
@@ -99,6 +98,20 @@ impl SelectedStore {
             _ => false,
         }
     }
+}
+
+/// The store that the environment selects, as it is examined by a program that cannot ask for a passphrase.
+///
+/// # Errors
+///
+/// [`Error::InvalidSetting`] if the environment names no store that exists.
+pub fn subject_from_environment() -> Result<Subject, Error> {
+    Ok(SelectedStore::from_environment(None)?.into_subject(String::new()))
+}
+
+/// What asks for a passphrase, if there is a terminal.
+pub fn ask_on_terminal() -> Option<AskPassphrase> {
+    terminal::keyboard().is_ok().then(|| Arc::new(ask_passphrase) as AskPassphrase)
 }
 
 /// From which directory the relative path of the encrypted file is taken, as a text for messages. `None` if the path is
