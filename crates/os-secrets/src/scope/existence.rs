@@ -13,12 +13,16 @@ use crate::{
     store::Choice,
 };
 
-/// How long to wait for a store. Deriving a key from a passphrase takes about one second.
+/// How long to wait for the operating system's store, which may not answer at all.
 const MAX_WAIT: Duration = Duration::from_secs(5);
+/// How long to wait for an encrypted file. Deriving a key from a passphrase takes about one second of processor time,
+/// which may be many seconds on a busy machine.
+const MAX_WAIT_FOR_FILE: Duration = Duration::from_secs(30);
 
 impl Scopes {
     /// The names among these of which the repository or the user has secrets. It reads no value of the user's, does not
-    /// ask the user, and does not wait long: at most five seconds, or for the given time if that is shorter.
+    /// ask the user, and does not wait long: at most five seconds, 30 for an encrypted file, or for the given time if that
+    /// is shorter.
     ///
     /// # Errors
     ///
@@ -33,8 +37,8 @@ impl Scopes {
             return Ok(names);
         }
         let progress = Arc::new(Progress::reading(false));
-        let bounds =
-            Bounds { timeout: Some(time.map_or(MAX_WAIT, |time| time.min(MAX_WAIT))), canceled: None };
+        let longest = if self.user.is_os() { MAX_WAIT } else { MAX_WAIT_FOR_FILE };
+        let bounds = Bounds { timeout: Some(time.map_or(longest, |time| time.min(longest))), canceled: None };
         bounds.run(&progress, self.find_names(names, scope, &progress)).await
     }
 

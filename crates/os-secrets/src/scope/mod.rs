@@ -113,6 +113,11 @@ pub enum User {
 }
 
 impl User {
+    /// Whether the operating system's store has them.
+    fn is_os(&self) -> bool {
+        matches!(self, Self::Store(choice) if choice.is_os())
+    }
+
     /// Reads secrets. The result has no entry for a name that does not exist.
     pub async fn get_all(
         &self,

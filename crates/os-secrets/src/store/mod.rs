@@ -115,6 +115,15 @@ pub enum Choice {
 }
 
 impl Choice {
+    /// Whether it is the operating system's store.
+    pub fn is_os(&self) -> bool {
+        match self {
+            Self::Environment => settings().kind == Ok(StoreKind::Os),
+            Self::Os => true,
+            Self::Own(_) => false,
+        }
+    }
+
     /// The store.
     ///
     /// # Errors
