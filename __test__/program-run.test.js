@@ -92,6 +92,64 @@ for (const way of Object.keys(ways)) {
       assert.equal(existsSync(join(directory, "evil")), false);
     });
 
+    it("finds the command by the caller's PATH, and passes the file's on", async () => {
+      const folder = join(directory, "path");
+      mkdirSync(folder, { recursive: true });
+      const evil = isWindows ? "whoami.cmd" : "whoami";
+      writeFileSync(join(folder, evil), isWindows ? "@echo evil" : "#!/bin/sh\necho evil\n", { mode: 0o755 });
+      writeFileSync(join(directory, "path.env"), `PATH='${folder}'\n`);
+      for (const mask of [[], ["--mask"]]) {
+        const found = await runSecrets(["run", "--env-file", "path.env", ...mask, "--", "whoami"]);
+        assert.equal(found.code, 0, found.stderr);
+        assert.doesNotMatch(found.stdout, /evil/);
+        const shown = await runScript(printVariables("PATH"), {}, "--env-file", "path.env", ...mask);
+        assert.equal(shown.stdout, folder);
+      }
+      writeFileSync(join(folder, isWindows ? "only-here.cmd" : "only-here"), "", { mode: 0o755 });
+      const missing = await runSecrets(["run", "--env-file", "path.env", "--", "only-here"]);
+      assert.deepEqual([missing.code, missing.stdout], [127, ""]);
+    });
+
+    it("finds the command as a shell does", linuxOnly("file modes"), async () => {
+      const folder = join(directory, "found");
+      mkdirSync(folder, { recursive: true });
+      writeFileSync(join(folder, "script"), 'echo "$0 $1"\n', { mode: 0o755 });
+      writeFileSync(join(folder, "closed"), "", { mode: 0o644 });
+      const env = { PATH: `${directory}/nowhere:found:${process.env.PATH}` };
+      const run = (...words) => runSecrets(["run", "--", ...words], { env });
+      assert.deepEqual(await run("script", "a"), makeResult("found/script a\n"));
+      assert.equal((await run("sh", "-c", "echo $0")).stdout, "sh\n");
+      assert.equal((await run("closed")).code, 126);
+      assert.equal((await run("found/closed")).code, 126);
+      assert.equal((await run("nothing")).code, 127);
+      const inside = await runSecrets(["-C", "found", "run", "--", "script", "b"], {
+        env: { PATH: ":/bin" },
+      });
+      assert.equal(inside.stdout, "./script b\n");
+    });
+
+    it("refuses a file that would choose the store", async () => {
+      const started = join(directory, "chosen");
+      const start = `require("node:fs").writeFileSync(${JSON.stringify(started)}, "")`;
+      for (const name of [
+        "OS_SECRETS_PROVIDER",
+        "OS_SECRETS_FILE",
+        "OS_SECRETS_TIMEOUT",
+        "CREDENTIALS_DIRECTORY",
+        ...(isWindows ? ["os_secrets_file"] : []),
+      ]) {
+        writeFileSync(join(directory, "chosen.env"), `A=1\n\n${name}=Hunter2\n`);
+        const refused = await runScript(start, {}, "--env-file", "chosen.env");
+        assert.deepEqual([refused.code, refused.stdout], [1, ""]);
+        assert.match(
+          refused.stderr,
+          new RegExp(`^secrets: chosen\\.env sets ${name} in line 3, and an env file`),
+        );
+        assert.doesNotMatch(refused.stderr, /Hunter2/);
+      }
+      assert.equal(existsSync(started), false);
+    });
+
     it("takes files of variables that are pipes", linuxOnly("a shell"), async () => {
       const piped = await runShell(`"$@" run --env-file <(echo X=2) -- sh -c 'echo $X'`);
       assert.deepEqual(piped, makeResult("2\n"));

@@ -27,7 +27,7 @@ use windows as system;
 use crate::mask::Mask;
 
 pub use system::{
-    ChildTurn, SIZE_UNIT, as_printed, end_like, find_program, is_same_variable, max_environment,
+    ChildTurn, SIZE_UNIT, as_printed, end_like, find_command, is_same_variable, max_environment,
     max_variable, reset_for_child, run_command, size_for_system, to_variable,
 };
 

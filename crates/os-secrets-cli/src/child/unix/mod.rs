@@ -1,8 +1,9 @@
 //! Unix: the command replaces this process. If its output is masked, or something must be done at its end, it is a child
-//! instead, and gets the signals and the terminals of this process. `stream.rs` passes its output on.
+//! instead, and gets the signals and the terminals of this process. `search.rs` finds the command, and
+//! `stream.rs` passes its output on.
 
 use std::{
-    ffi::{OsStr, OsString},
+    ffi::OsStr,
     io,
     os::{
         fd::OwnedFd,
@@ -34,6 +35,8 @@ use crate::{
 use os_secrets::{credential::Secret, error::Error};
 
 #[forbid(unsafe_code)]
+mod search;
+#[forbid(unsafe_code)]
 mod stream;
 
 /// The signals that are caught while the child runs.
@@ -50,9 +53,12 @@ const SIGNALS: [libc::c_int; 8] = [
 /// How many bytes are read at once.
 const CHUNK: usize = 64 << 10;
 
-/// What to start for a command word: the word itself. The system looks for it when it is started.
-pub fn find_program(word: &OsStr, _directory: &Path, _path: Option<&OsStr>) -> Option<OsString> {
-    Some(word.to_owned())
+/// The command that a word means in this directory. It is found by our own `PATH`, whatever `PATH` it gets. `None` if
+/// there is no such file.
+pub fn find_command(word: &OsStr, directory: &Path) -> Option<Command> {
+    let mut command = Command::new(search::find(word, directory)?);
+    command.arg0(word);
+    Some(command)
 }
 
 /// Converts the value of an environment variable. It can be any bytes.

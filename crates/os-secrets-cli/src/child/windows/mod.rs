@@ -7,7 +7,7 @@
 //! | `printed.rs` | the forms in which programs print a value |
 
 use std::{
-    ffi::{OsStr, OsString},
+    ffi::OsStr,
     os::windows::ffi::OsStrExt,
     path::Path,
     process::{Command, ExitStatus, exit},
@@ -37,10 +37,10 @@ mod stream;
 /// Held while a child runs.
 static RUNNING: Mutex<()> = Mutex::new(());
 
-/// The file to start for a command word: the one that a shell in this directory would start. `path` is the `PATH` to
-/// search, else our own. `None` if there is no such file.
-pub fn find_program(word: &OsStr, directory: &Path, path: Option<&OsStr>) -> Option<OsString> {
-    search::find(word, directory, path).map(OsString::from)
+/// The command that a word means: the file that a shell in this directory would start. It is found by our own `PATH`,
+/// whatever `PATH` it gets. `None` if there is no such file.
+pub fn find_command(word: &OsStr, directory: &Path) -> Option<Command> {
+    search::find(word, directory).map(Command::new)
 }
 
 /// Converts the value of an environment variable. Windows has UTF-16 there, so the value must be text.

@@ -13,11 +13,10 @@ use std::{
 /// extensions in `PATHEXT` belong to documents, which a shell opens with another program.
 const STARTABLE: [&str; 4] = ["com", "exe", "bat", "cmd"];
 
-/// The file that a word means. If the word has no directory, searches the directories of `path`, or of our own `PATH`
-/// if that is `None`. The current directory is searched only if it is one of them.
-pub fn find(word: &OsStr, directory: &Path, path: Option<&OsStr>) -> Option<PathBuf> {
-    let own = || env::var_os("PATH").unwrap_or_default();
-    let path = path.map_or_else(own, OsStr::to_owned);
+/// The file that a word means. If the word has no directory, searches the directories of our own `PATH`. The current
+/// directory is searched only if it is one of them.
+pub fn find(word: &OsStr, directory: &Path) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
     find_in(word, directory, &path, &extensions(env::var_os("PATHEXT")))
 }
 

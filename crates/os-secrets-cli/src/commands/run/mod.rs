@@ -10,10 +10,7 @@ use std::{
 };
 
 use crate::{
-    child::{
-        ChildError, ChildTurn, as_printed, end_like, find_program, is_same_variable, reset_for_child,
-        run_command,
-    },
+    child::{ChildError, ChildTurn, as_printed, end_like, find_command, reset_for_child, run_command},
     context::Context,
     exit_codes::{NOT_EXECUTABLE, NOT_FOUND},
     failure::Failure,
@@ -47,11 +44,9 @@ pub fn run(
         context.print_message(&message);
         return Ok(NOT_EXECUTABLE);
     }
-    let path = texts.iter().find(|(variable, _)| is_same_variable(&variable.name, "PATH".as_ref()));
-    let Some(program) = find_program(&words[0], &context.directory, path.map(|(_, path)| *path)) else {
+    let Some(mut command) = find_command(&words[0], &context.directory) else {
         return Ok(report_start_error(context, &words[0], io::ErrorKind::NotFound.into()));
     };
-    let mut command = process::Command::new(program);
     command.args(&words[1..]).envs(texts.iter().map(|(variable, text)| (&variable.name, text)));
     for variable in NOT_FOR_CHILDREN {
         command.env_remove(variable);

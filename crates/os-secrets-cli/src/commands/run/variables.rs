@@ -17,6 +17,9 @@ use crate::{
 };
 use os_secrets::{credential::Secret, scope::REFERENCE};
 
+/// The start of the names of all settings of os-secrets.
+const SETTINGS: &str = "OS_SECRETS_";
+
 /// A variable that the command gets.
 pub struct Variable {
     pub name: OsString,
@@ -104,6 +107,20 @@ pub fn collect_variables(context: &Context, env_files: &[PathBuf]) -> Result<Vec
     Ok(variables.map(|((name, kind), value)| Variable { name, value, kind }).collect())
 }
 
+/// Whether a variable chooses the store or its key. A dotenv file may come from a stranger, who must not choose where
+/// the command reads and stores the user's secrets.
+fn chooses_store(name: &str) -> bool {
+    let is = |name: &str, other: &str| is_same_variable(name.as_ref(), other.as_ref());
+    name.get(..SETTINGS.len()).is_some_and(|start| is(start, SETTINGS)) || is(name, "CREDENTIALS_DIRECTORY")
+}
+
+fn refusal(file: &str, line: usize, variable: &str) -> String {
+    format!(
+        "{file} sets {variable} in line {line}, and an env file must not choose the store or its key. Remove the line; \
+         if you want the setting, set the variable before you start secrets"
+    )
+}
+
 /// Inherited references, and the variables of the files. A later file overrides an earlier one, and files override what
 /// is inherited.
 fn collect_unresolved(
@@ -117,7 +134,11 @@ fn collect_unresolved(
         }
     }
     for file in env_files {
-        for dotenv::Variable { name, value, .. } in context.read_dotenv(Some(file))? {
+        for dotenv::Variable { name, value, lines } in context.read_dotenv(Some(file))? {
+            if chooses_store(&name) {
+                let path = context.path(file).display().to_string();
+                return Err(Failure::Refused(refusal(&printable(&path), lines[0], &name).into()));
+            }
             let name = OsString::from(name);
             variables.retain(|known, _| !is_same_variable(known, &name));
             variables.insert(name, value);
