@@ -589,14 +589,32 @@ describe("the file of -o", () => {
     assert.equal(readlinkSync(out), target);
   });
 
-  it("a pipe is written to, and stays", linuxOnly("named pipes"), async (t) => {
+  it("a pipe is refused, before anything is changed", linuxOnly("named pipes"), async (t) => {
     const workspace = await startWorkspace(t);
     const out = join(workspace.directory, "out");
     execFileSync("mkfifo", [out]);
-    const reader = workspace.session.run("/bin/cat", [out]);
-    await workspace.expectOutput(["resolve", "plain", "-o", out]);
-    assert.equal((await reader).stdout, "plain\n");
+    const why =
+      /^bus-secrets: Cannot write .*out: it is a named pipe, .* leave out -o and use standard output$/m;
+    await workspace.expectFailure(["resolve", "hunter2", "-o", out], 1, why);
+    await workspace.expectFailure(["set", "a", "hunter2", "-o", out], 1, why);
+    await workspace.expectOutput(["list"], "");
     assert.ok(lstatSync(out).isFIFO());
+    await workspace.expectFailure(["list", "-o", workspace.directory], 1, /it is a directory/);
+  });
+
+  it("an open stream is not followed", linuxOnly("named pipes"), async (t) => {
+    const workspace = await startWorkspace(t);
+    for (const out of ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"]) {
+      await workspace.expectFailure(["resolve", "hunter2", "-o", out], 1, /is a link to an open stream/);
+    }
+  });
+
+  it("- is standard output", async (t) => {
+    const workspace = await startWorkspace(t);
+    await workspace.expectOutput(["resolve", "plain", "-o", "-"], "plain\n");
+    assert.deepEqual(readdirSync(workspace.directory), ["datapackage.json"]);
+    await workspace.expectOutput(["resolve", "plain", "-o", "./-"]);
+    assert.equal(readText(join(workspace.directory, "-")), "plain\n");
   });
 
   it("another name of it keeps what it was", async (t) => {

@@ -248,6 +248,8 @@ REFERENCE=secret:api_key
         assert.deepEqual([code, stdout], [0, "stored api_key\nstored passphrase\n"]);
         assert.equal((await runSecrets(["get", "api_key"])).stdout, "line one\nline two\n");
         assert.equal((await runSecrets(["get", "passphrase"])).stdout, "p#$s\n");
+        const piped = await runSecrets(["import", "-"], { input: dotenv });
+        assert.deepEqual([piped.code, piped.stdout], [0, "unchanged api_key\nunchanged passphrase\n"]);
         assert.deepEqual(await runSecrets(["import", ".env", "-q"]), makeResult(""));
       });
 

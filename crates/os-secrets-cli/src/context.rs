@@ -30,6 +30,9 @@ use os_secrets::{
     store::{Call, Choice, SetOptions},
 };
 
+/// The word that stands for standard input or output in place of a file.
+const STANDARD: &str = "-";
+
 /// What every command works with.
 pub struct Context {
     pub program: Program,
@@ -70,7 +73,12 @@ impl Context {
         let directory = directory.unwrap_or_else(|| PathBuf::from("."));
         let mut context = Self {
             program,
-            output: Output { quiet, file: output.map(|path| path_in(&directory, &path)) },
+            output: Output {
+                quiet,
+                file: output
+                    .filter(|path| path.as_os_str() != STANDARD)
+                    .map(|path| path_in(&directory, &path)),
+            },
             hosted,
             scope,
             selected: None,
@@ -82,6 +90,10 @@ impl Context {
             directory,
         };
         context.check_directory()?;
+        // Before the command changes something.
+        if let (false, Some(file)) = (quiet, &context.output.file) {
+            file::check_output(file).map_err(Failure::Failed)?;
+        }
         if program != Program::BusSecrets {
             context.selected = match store {
                 Some(word) => Some(SelectedStore::parse(word, &context.directory)?),
@@ -300,9 +312,9 @@ impl Context {
         }
     }
 
-    /// Reads a file, or standard input if `None`.
+    /// Reads a file, or standard input if `None` or `-`.
     pub fn read_input(&self, file: Option<&Path>) -> Result<Zeroizing<Vec<u8>>, Failure> {
-        output::read_input(file.map(|file| self.directory.join(file)).as_deref())
+        output::read_input(not_standard(file).map(|file| self.directory.join(file)).as_deref())
     }
 
     /// Reads the variables of a dotenv file, or of standard input if `None`.
@@ -314,7 +326,8 @@ impl Context {
 
     /// The failure of a command whose input is wrong. `reason` follows the name of the file.
     pub fn invalid_input(&self, file: Option<&Path>, reason: String) -> Failure {
-        let path = file.map_or_else(|| "standard input".into(), |file| self.directory.join(file));
+        let path =
+            not_standard(file).map_or_else(|| "standard input".into(), |file| self.directory.join(file));
         Failure::Failed(Error::InvalidFile { path, reason })
     }
 
@@ -338,6 +351,11 @@ impl Context {
         let call: Call<T> = Box::pin(call(Arc::clone(&progress)));
         block_on(async move { Bounds::default().run(&progress, call).await })?
     }
+}
+
+/// The file that a word of the command line names; `None` if it means standard input.
+fn not_standard(file: Option<&Path>) -> Option<&Path> {
+    file.filter(|file| file.as_os_str() != STANDARD)
 }
 
 fn path_in(directory: &Path, path: &Path) -> PathBuf {

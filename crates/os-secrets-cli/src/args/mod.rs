@@ -134,7 +134,7 @@ pub enum Command {
     ///
     /// Replaces every {{ secret:NAME }} with the secret NAME. Other text in {{ }} stays as it is.
     Inject {
-        /// The template [default: standard input]
+        /// The template, or - for standard input [default: -]
         #[arg(short, long, value_name = "FILE")]
         input: Option<PathBuf>,
     },
@@ -143,7 +143,7 @@ pub enum Command {
     /// API_KEY becomes the secret api_key. With --service, the name stays as it is. A secret that has a different value
     /// is replaced only with --force.
     Import {
-        /// The dotenv file [default: standard input]
+        /// The dotenv file, or - for standard input [default: -]
         file: Option<PathBuf>,
         #[command(flatten)]
         service: ServiceArg,

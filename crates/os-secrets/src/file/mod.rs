@@ -54,6 +54,9 @@ pub const PAUSE: Duration = Duration::from_millis(3);
 /// The maximum size of a file that is read, in bytes. No data package, preferences or credentials need more.
 pub const MAX_FILE: u64 = 256 << 20;
 
+/// What a symbolic link is called in messages.
+const SYMBOLIC_LINK: &str = "a symbolic link";
+
 /// Who has access to a file that is written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Access {
@@ -84,14 +87,36 @@ pub fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
     .map_err(|error| failure("Cannot read", path, error))
 }
 
-/// Writes a private file, in one step. It replaces a file that exists.
+/// Checks that [`write`] can write to a path: it does not exist, or is a regular file or a device such as `/dev/null`.
 ///
 /// # Errors
 ///
-/// [`Error::File`], also if the path is a symbolic link.
+/// [`Error::File`], which names what the path leads to.
+pub fn check_output(path: &Path) -> Result<(), Error> {
+    let reason = match os::special_kind(path) {
+        None => return Ok(()),
+        Some(SYMBOLIC_LINK) if !["/dev", "/proc"].iter().any(|start| path.starts_with(start)) => {
+            symbolic_link()
+        }
+        // Such as `/dev/stdout`, and `>(…)` of a shell.
+        Some(SYMBOLIC_LINK) => {
+            io::Error::other("it is a link to an open stream. Leave out -o and use standard output")
+        }
+        Some(kind) => io::Error::other(format!(
+            "it is {kind}, and only regular files are written. Name another file, or leave out -o and use standard output"
+        )),
+    };
+    Err(failure("Cannot write", path, reason))
+}
+
+/// Writes a private file, in one step. It replaces a file that exists. A device such as `/dev/null` is written to.
+///
+/// # Errors
+///
+/// As [`check_output`], and those of writing.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    if os::is_special(path) {
-        // A device or a pipe is written to, not replaced. A directory causes an error.
+    check_output(path)?;
+    if os::is_device(path) {
         let written = OpenOptions::new().write(true).open(path).and_then(|mut file| file.write_all(bytes));
         return written.map_err(|error| failure("Cannot write", path, error));
     }

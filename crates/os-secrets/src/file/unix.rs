@@ -17,7 +17,7 @@ use rustix::{
     io::Errno,
 };
 
-use super::{Access, directory, symbolic_link};
+use super::{Access, SYMBOLIC_LINK, directory, symbolic_link};
 use crate::{environment::Variables, error::Error};
 
 /// The mode of files that hold secrets: only their owner has access.
@@ -119,10 +119,22 @@ pub fn remove(path: &Path) -> io::Result<()> {
     fs::remove_file(path)
 }
 
-/// Whether a path leads to something that is written to instead of replaced: a device or a pipe. A directory counts as
-/// well, and causes an error when it is written to.
-pub fn is_special(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok_and(|found| !found.is_file() && !found.is_symlink())
+/// Whether a path leads to a device that is written to instead of replaced, such as `/dev/null`. Only root creates devices.
+pub fn is_device(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_char_device())
+}
+
+/// What a path leads to, if it exists and is neither a regular file nor a device that is written to.
+pub fn special_kind(path: &Path) -> Option<&'static str> {
+    let kind = fs::symlink_metadata(path).ok()?.file_type();
+    match () {
+        () if kind.is_file() || kind.is_char_device() => None,
+        () if kind.is_symlink() => Some(SYMBOLIC_LINK),
+        () if kind.is_dir() => Some("a directory"),
+        () if kind.is_fifo() => Some("a named pipe"),
+        () if kind.is_socket() => Some("a socket"),
+        () => Some("a block device"),
+    }
 }
 
 /// Checks that files can be created in a directory. Nothing is created.

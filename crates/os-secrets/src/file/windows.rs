@@ -5,7 +5,7 @@ use std::{
     fs::{self, File, Metadata, OpenOptions},
     io::{self, Read, Seek, SeekFrom},
     os::windows::{
-        fs::{FileTypeExt as _, MetadataExt, OpenOptionsExt},
+        fs::{MetadataExt, OpenOptionsExt},
         io::AsHandle,
     },
     path::{Path, PathBuf},
@@ -25,7 +25,7 @@ use windows_sys::Win32::{
 };
 
 use super::{
-    Access, PAUSE,
+    Access, PAUSE, SYMBOLIC_LINK,
     acl::{self, OtherUser},
     hidden, symbolic_link,
 };
@@ -154,14 +154,21 @@ fn is_held(path: &Path, error: &io::Error) -> bool {
         || (has_number(error, ERROR_ACCESS_DENIED) && is_writable_file())
 }
 
-/// Whether a path is written in place instead of replaced: a device, a pipe, or a directory, to which writing fails.
-pub fn is_special(path: &Path) -> bool {
-    match fs::symlink_metadata(path) {
-        Ok(found) => !found.is_file() && !found.file_type().is_symlink_file(),
-        // A device such as NUL or CON has no metadata, but can be opened.
-        Err(error) => {
-            error.kind() != io::ErrorKind::NotFound && OpenOptions::new().write(true).open(path).is_ok()
-        }
+/// Whether a path leads to a device that is written to instead of replaced, such as `NUL` or `CON`, or to a pipe.
+pub fn is_device(path: &Path) -> bool {
+    // These have no metadata, but can be opened.
+    fs::symlink_metadata(path).is_err_and(|error| {
+        error.kind() != io::ErrorKind::NotFound && OpenOptions::new().write(true).open(path).is_ok()
+    })
+}
+
+/// What a path leads to, if it exists and is neither a regular file nor a device.
+pub fn special_kind(path: &Path) -> Option<&'static str> {
+    let found = fs::symlink_metadata(path).ok()?;
+    match () {
+        () if found.is_symlink() => Some(SYMBOLIC_LINK),
+        () if found.is_dir() => Some("a directory"),
+        () => None,
     }
 }
 
@@ -456,7 +463,9 @@ mod tests {
 
     #[test]
     fn devices_are_written_to() {
-        assert!(is_special(Path::new("NUL")) && is_special(&std::env::temp_dir()));
-        assert!(!is_special(Path::new("Cargo.toml")) && !is_special(Path::new("none")));
+        assert!(is_device(Path::new("NUL")) && !is_device(&std::env::temp_dir()));
+        assert!(!is_device(Path::new("Cargo.toml")) && !is_device(Path::new("none")));
+        assert_eq!(special_kind(&std::env::temp_dir()), Some("a directory"));
+        assert_eq!(special_kind(Path::new("NUL")), None);
     }
 }
