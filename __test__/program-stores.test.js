@@ -4,7 +4,7 @@ const assert = require("node:assert/strict");
 const { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } = require("node:fs");
 const { join } = require("node:path");
 const { describe, it } = require("node:test");
-const { decryptFile, makeIdentity } = require("./support/age.js");
+const { decryptFile, encryptFile, makeIdentity } = require("./support/age.js");
 const { listItems } = require("./support/items.js");
 const { isWindows, linuxOnly } = require("./support/platform.js");
 const { runProgram, ways } = require("./support/programs.js");
@@ -189,6 +189,44 @@ for (const way of Object.keys(ways)) {
       assert.ok(!existsSync(`${file}.backup`));
       assert.throws(() => decryptFile(file, identity));
       await expectFailure([...store, "get", "name"], 3, /encrypted for other recipients/);
+    });
+
+    it("says how many can read what it stores, if somebody else can", async (t) => {
+      const { runSecrets, readOutput, file } = await prepareSession(t);
+      await readOutput(["init"]);
+      const env = { OS_SECRETS_PROVIDER: "file" };
+      const store = async (args, input) => (await runSecrets(args, { env, input })).stderr;
+      const using = `secrets: using the encrypted file ${file}\n`;
+      assert.equal(await store(["set", "a"], "1"), using);
+      await readOutput(["rekey", "--add", makeIdentity().recipient], { env });
+      const program = way === "native" ? "secrets" : "npx os-secrets";
+      const note = `secrets: 2 recipients can read ${file}. \`${program} --store ${file} doctor\` lists them\n`;
+      if (!isWindows) assert.equal(await store(["set", "a"], "2"), using + note);
+      assert.equal((await store(["import"], "B=1\nC=1\n")).match(/ recipients can read /g).length, 1);
+      assert.equal(await store(["import"], "B=1\nC=1\n"), using);
+      assert.equal(await store(["set", "a", "--quiet"], "3"), "");
+      assert.equal(await store(["get", "a"]), using);
+    });
+
+    it("advises a way out of a file that cannot be written", linuxOnly("file modes"), async (t) => {
+      const { session, runSecrets, readOutput, file } = await prepareSession(t);
+      const own = (await readOutput(["init"])).trim();
+      const env = { OS_SECRETS_PROVIDER: "file" };
+      mkdirSync(join(file, ".."), { recursive: true, mode: 0o700 });
+      const payload = join(session.directory, "payload.json");
+      const credentials = { "os-secrets": { a: "1" } };
+      writeFileSync(
+        payload,
+        JSON.stringify({ version: 1, recipients: ["ssh-ed25519 AAAA me"], credentials }),
+      );
+      encryptFile(payload, file, own);
+      const { stdout } = await runSecrets(["doctor", "--json"], { env });
+      const { fix } = JSON.parse(stdout).problems[0];
+      const copy = / copy --from (\S+) --to (\S+)$/.exec(fix);
+      assert.deepEqual(copy?.slice(1), [file, file.replace(/age$/, "new.age")], fix);
+      await readOutput(["copy", "--from", copy[1], "--to", copy[2]]);
+      await readOutput(["--store", copy[2], "set", "b"], { input: "2" });
+      assert.equal(await readOutput(["--store", copy[2], "list"]), "a\nb\n");
     });
 
     it("copies between stores, and does not write over what differs", async (t) => {

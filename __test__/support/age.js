@@ -1,7 +1,7 @@
 // Runs the program age, which decrypts the files of the encrypted file store and makes identities for it.
 
 const { execFileSync } = require("node:child_process");
-const { writeFileSync } = require("node:fs");
+const { chmodSync, writeFileSync } = require("node:fs");
 const { join } = require("node:path");
 
 /** Makes an identity: { text, recipient }. */
@@ -26,4 +26,10 @@ function decryptFile(path, identity) {
   });
 }
 
-module.exports = { decryptFile, writeIdentity, makeIdentity };
+/** Encrypts a file for a recipient into another file, for its owner alone. */
+function encryptFile(from, to, recipient) {
+  execFileSync("age", ["--encrypt", "--recipient", recipient, "--output", to, from]);
+  chmodSync(to, 0o600);
+}
+
+module.exports = { decryptFile, encryptFile, writeIdentity, makeIdentity };

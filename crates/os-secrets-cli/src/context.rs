@@ -25,6 +25,7 @@ use os_secrets::{
     error::Error,
     executor::block_on,
     file,
+    program::command_line,
     progress::Progress,
     scope::{Name, Preferences, Repository, Resolution, Scope, Scopes, User},
     store::{Call, Choice, SetOptions},
@@ -338,6 +339,18 @@ impl Context {
                 "warning: datapackage.json holds its secrets in plain text. Everyone who has the repository can \
                  read them",
             );
+        }
+    }
+
+    /// Says how many can read what was stored in an encrypted file, if somebody else can.
+    pub fn note_recipients(&self, scope: Option<Scope>) {
+        if let Some(SelectedStore::File(store)) = &self.selected
+            && let Ok(path) = store.path()
+            && scope != Some(Scope::Repository)
+            && let count @ 2.. = store.recipient_count()
+        {
+            let doctor = command_line(&format!("--store {} doctor", file::shell_word(path)));
+            self.note(&format!("{count} recipients can read {}. `{doctor}` lists them", path.display()));
         }
     }
 

@@ -434,6 +434,46 @@ async fn of_members_of_one_name_the_last_counts() {
 
 #[tokio::test]
 #[cfg(unix)]
+async fn a_file_for_somebody_unknown_is_not_written_and_the_advice_is_a_copy() {
+    let folder = Folder::new();
+    let [alice, bob, hidden] = [(); 3].map(|()| x25519::Identity::generate());
+    let [a, b, h] = [&alice, &bob, &hidden].map(|identity| identity.to_public().to_string());
+    let to_bob = || vec![parse_recipient(&b).unwrap()];
+    let alices = || store(&folder.file(), text_of(&alice));
+    for (listed, recipients, lacks) in [
+        // A hidden recipient, or one of the others twice.
+        (format!(r#""{a}","{b}""#), [&a, &b, &h], true),
+        (format!(r#""{a}","{b}""#), [&a, &b, &b], true),
+        (r#""ssh-ed25519 AAAA me@host""#.to_owned(), [&a, &b, &h], false),
+        (r#""nonsense""#.to_owned(), [&a, &b, &h], false),
+    ] {
+        let payload = format!(r#"{{"version":1,"recipients":[{listed}]}}"#);
+        encrypt(&payload, &folder.file(), &recipients.map(|recipient| ["--recipient", recipient]).concat());
+        let store = alices();
+        let refused = set(&store, "name", "value").await.unwrap_err().to_string();
+        let told = store.diagnose().await.unwrap();
+        assert_eq!(told.lacks_recipients, lacks, "{refused}");
+        let error = store.rekey(to_bob(), vec![]).await.unwrap_err().to_string();
+        if lacks {
+            for text in [refused, error] {
+                assert!(
+                    text.contains("if you do not know them, copy its secrets")
+                        && text.contains("copy --from"),
+                    "{text}"
+                );
+            }
+        }
+    }
+    assert_eq!(alices().recipient_count(), 0);
+    encrypt(r#"{"version":1}"#, &folder.file(), &["--recipient", &a]);
+    let store = alices();
+    store.rekey(to_bob(), vec![]).await.unwrap();
+    set(&store, "name", "value").await.unwrap();
+    assert_eq!(store.recipient_count(), 2);
+}
+
+#[tokio::test]
+#[cfg(unix)]
 async fn who_can_read_a_file_still_can_when_it_is_written() {
     let folder = Folder::new();
     let [alice, bob, carol] = [(); 3].map(|()| x25519::Identity::generate());

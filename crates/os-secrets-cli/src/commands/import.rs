@@ -30,7 +30,9 @@ pub fn import(
     let import = Import { context, force, dry_run, has_stored: Cell::new(false) };
     let done = do_each(context, "stored", secrets, |(target, value)| import.store_if_allowed(target, value));
     if import.has_stored.get() {
-        context.warn_of_plain_text(service.is_none().then_some(scope));
+        let scope = service.is_none().then_some(scope);
+        context.warn_of_plain_text(scope);
+        context.note_recipients(scope);
     }
     done
 }

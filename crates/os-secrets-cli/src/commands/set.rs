@@ -40,6 +40,7 @@ pub fn set(
     }
     context.set_value(target, value)?;
     context.warn_of_plain_text(scope);
+    context.note_recipients(scope);
     context.output.write(b"")
 }
 

@@ -9,7 +9,7 @@ use os_secrets::{
     error::Error,
     file::shell_word,
     program::command_line,
-    store::file::{FileDiagnosis, FileStore, keys::KeySource},
+    store::file::{FileDiagnosis, FileStore, copy_command, keys::KeySource},
 };
 
 /// `start` says from which directory a relative path of the file is taken.
@@ -26,7 +26,12 @@ pub async fn examine(store: Arc<FileStore>, start: &str) -> Result<Report, Error
     }
     if let Some(error) = &diagnosis.unwritable {
         let fix = match error {
-            Error::Damaged { .. } => on_this_file(&diagnosis, "rekey --add RECIPIENT"),
+            Error::Damaged { .. } if diagnosis.lacks_recipients => {
+                on_this_file(&diagnosis, "rekey --add RECIPIENT")
+            }
+            Error::Damaged { .. } => {
+                format!("Copy the secrets to a new file and use that: {}", copy_command(&diagnosis.path))
+            }
             _ => fix_for(error, &diagnosis),
         };
         problems.push(Problem::note(format!("Secrets can be read, but not stored. {error}"), fix));

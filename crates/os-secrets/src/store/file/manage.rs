@@ -7,7 +7,7 @@ use age::x25519;
 use super::{
     envelope::{self, Protection, StoreKeys},
     keys::KeySource,
-    vault::{Recipients, Vault},
+    vault::{Recipients, Vault, copy_command},
 };
 use crate::{error::Error, file::LockedDirectory};
 
@@ -24,6 +24,8 @@ pub struct FileDiagnosis {
     pub recipients: Option<Vec<String>>,
     /// The number of credentials in it, or why it cannot be read.
     pub credentials: Result<usize, Error>,
+    /// Whether the file lists fewer recipients than it has. It can be written once `rekey` adds those that are missing.
+    pub lacks_recipients: bool,
     /// Why the file cannot be written although it can be read, or could be with its passphrase.
     pub unwritable: Option<Error>,
     /// Whether the file has a passphrase that the user would be asked for.
@@ -47,7 +49,9 @@ pub fn diagnose(vault: &Vault, can_ask: bool) -> Result<FileDiagnosis, Error> {
         (Err(_), _) if !asks => None,
         _ => file.check_writable().err(),
     };
+    let lacks_recipients = credentials.is_ok() && recipients.is_err() && can_add_recipients(vault)?;
     Ok(FileDiagnosis {
+        lacks_recipients,
         path: file.path.clone(),
         exists: file.path.exists(),
         key: vault.find_key(false).map(|(_, source)| source),
@@ -69,6 +73,14 @@ fn list_recipients(vault: &Vault) -> Result<Vec<String>, Error> {
     let payload = vault.parse_valid_payload(&contents)?;
     let recipients = vault.current_recipients(&payload, &contents, &usable[0])?;
     Ok(recipients.iter().map(ToString::to_string).collect())
+}
+
+/// Whether the file can have other recipients: all of those that it has or lists are of the kind that os-secrets knows.
+fn can_add_recipients(vault: &Vault) -> Result<bool, Error> {
+    let contents = vault.read_contents(vault.read_keys(false)?)?;
+    let protection = contents.header.as_ref().map(|header| &header.protection);
+    let all_known = matches!(protection, Some(Protection::Recipients { all_known: true, .. }));
+    Ok(all_known && vault.parse_valid_payload(&contents)?.recipients().is_ok())
 }
 
 /// Adds and removes recipients, and returns those that the file has then. If it removes any, no backup is left that they
@@ -102,7 +114,11 @@ pub fn rekey(
     let listed = recipients.clone();
     recipients.extend(add.iter().filter(|added| !listed.contains(added)).cloned());
     if !all_known {
-        return Err(refuse("the file is also encrypted for recipients of another kind than age1…"));
+        return Err(refuse(&format!(
+            "the file is also encrypted for recipients of another kind than age1…. To do without them, copy its secrets \
+             to a new file with `{}`",
+            copy_command(&file.path)
+        )));
     }
     // The header of an age file tells the number of its recipients, but not who they are. Exactly those that the
     // payload does not list must be added.
@@ -110,7 +126,9 @@ pub fn rekey(
     if unlisted > 0 && recipients.len() != listed.len() + unlisted {
         return Err(refuse(&format!(
             "the file has {count} recipients and does not list {unlisted} of them, who could not read it any more. \
-             First add these with --add, and no others"
+             First add these with --add, and no others; if you do not know them, copy its secrets to a new file with \
+             `{}`",
+            copy_command(&file.path)
         )));
     }
     if remove.contains(own) {

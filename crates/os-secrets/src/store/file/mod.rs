@@ -49,6 +49,7 @@ pub use manage::FileDiagnosis;
 pub use options::{AskPassphrase, Defaults, FileOptions};
 use queue::Queue;
 use vault::Vault;
+pub use vault::copy_command;
 
 /// A store in an encrypted file.
 pub struct FileStore {
@@ -92,6 +93,12 @@ impl FileStore {
         let silent = self.vault.without_asking()?;
         let can_ask = self.vault.can_ask();
         self.reading.run(move || manage::diagnose(&silent, can_ask)).await
+    }
+
+    /// The number of recipients of the file as it was last read or written. 0 if it has a passphrase, or was not read
+    /// yet.
+    pub fn recipient_count(&self) -> usize {
+        self.vault.recipient_count()
     }
 
     /// Adds and removes recipients of the file, and returns those that it has then. If it removes any, it also removes

@@ -3,7 +3,7 @@
 //! Everything here may block its thread.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
 
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    file::{LockedDirectory, MAX_FILE, directory_error, failure},
+    file::{LockedDirectory, MAX_FILE, directory_error, failure, shell_word},
     program::command_line,
     sync::lock,
 };
@@ -353,15 +353,30 @@ impl Vault {
             recipients.push(own);
         }
         match count.checked_sub(recipients.len()) {
-            _ if !all_known => Err(self.damaged_error(
-                "is also encrypted for recipients of another kind than age1…, who could not read it after a change",
-            )),
+            _ if !all_known => Err(self.damaged_error(&format!(
+                "is also encrypted for recipients of another kind than age1…, who could not read it after a change. To \
+                 do without them, copy its secrets to a new file with `{}`",
+                copy_command(&self.file()?.path)
+            ))),
             Some(unlisted @ 1..) => Err(self.damaged_error(&format!(
                 "is encrypted for {count} recipients and does not list {unlisted} of them under \"recipients\", who \
-                 could not read it after a change. Add them with `{}`",
-                command_line("rekey --add")
+                 could not read it after a change. Add them with `{}`; if you do not know them, copy its secrets to a \
+                 new file with `{}`",
+                command_line("rekey --add RECIPIENT"),
+                copy_command(&self.file()?.path)
             ))),
             _ => Ok(recipients),
+        }
+    }
+
+    /// The number of recipients of the file as it was last read or written. 0 if it has a passphrase, or was not read yet.
+    pub fn recipient_count(&self) -> usize {
+        match &*lock(&self.last_unlock) {
+            Some(LastUnlock::Opened(header)) => match header.protection {
+                Protection::Recipients { count, .. } => count,
+                Protection::Passphrase => 0,
+            },
+            _ => 0,
         }
     }
 
@@ -383,4 +398,10 @@ impl Vault {
             error => error,
         }
     }
+}
+
+/// The command that copies the secrets of a file to a new one beside it. Only the user's own identity opens that.
+pub fn copy_command(path: &Path) -> String {
+    let new = path.with_extension("new.age");
+    command_line(&format!("copy --from {} --to {}", shell_word(path), shell_word(&new)))
 }
