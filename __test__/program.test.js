@@ -331,7 +331,13 @@ REFERENCE=secret:api_key
         for (const [input, code, told] of [
           ["A=1\nB='Hunter2\n", 1, /line 2/],
           ["Hunter2\n", 1, /line 1/],
-          ["NAME=1\nname=2\n", 2, /two variables would become the secret name/],
+          [
+            "NAME=1\nname=2\n",
+            2,
+            /: NAME in line 1 and name in line 2 would both become the secret name; rename one$/m,
+          ],
+          ["", 2, /^secrets: the input has no variables; nothing was imported$/m],
+          ["# a comment\n\n", 2, /^secrets: the input has no variables; nothing was imported$/m],
         ]) {
           const failed = await runSecrets(["import"], { input });
           assert.deepEqual([failed.code, failed.stdout], [code, ""]);

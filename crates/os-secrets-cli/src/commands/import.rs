@@ -1,6 +1,6 @@
 //! `import`: stores the values of a dotenv file.
 
-use std::{cell::Cell, collections::BTreeSet, path::PathBuf};
+use std::{cell::Cell, collections::BTreeMap, path::PathBuf};
 
 use super::transfer::{NotDone, do_each};
 use crate::{
@@ -25,6 +25,10 @@ pub fn import(
     let service = context.service(service)?;
     let scope = context.scope_to_change()?;
     let variables = context.read_dotenv(file.as_deref())?;
+    if variables.is_empty() {
+        // As with an empty value of `set`: a command in front of the pipe may have failed.
+        return Err(Failure::Usage("the input has no variables; nothing was imported".into()));
+    }
     let secrets = choose_secrets(context, variables, service.as_deref(), scope)?;
 
     let import = Import { context, force, dry_run, has_stored: Cell::new(false) };
@@ -47,7 +51,7 @@ fn choose_secrets(
     service: Option<&str>,
     scope: Scope,
 ) -> Result<Vec<ChosenSecret>, Failure> {
-    let mut names = BTreeSet::new();
+    let mut names = BTreeMap::new();
     let mut secrets = Vec::new();
     for Variable { name: variable, value, lines } in variables {
         if let [others @ .., last] = &*lines
@@ -64,9 +68,12 @@ fn choose_secrets(
             continue;
         }
         // Apart from capital letters, a dotenv file's variables are names of secrets.
-        let name = if service.is_some() { variable } else { variable.to_ascii_lowercase() };
-        if !names.insert(name.clone()) {
-            return Err(Failure::Usage(format!("two variables would become the secret {name}; rename one")));
+        let name = if service.is_some() { variable.clone() } else { variable.to_ascii_lowercase() };
+        let stands = format!("{variable} in line {}", lines[lines.len() - 1]);
+        if let Some(other) = names.insert(name.clone(), stands.clone()) {
+            return Err(Failure::Usage(format!(
+                "{other} and {stands} would both become the secret {name}; rename one"
+            )));
         }
         let target = match service {
             Some(service) => Target::Credential(Key { service: service.to_owned(), name: name.clone() }),

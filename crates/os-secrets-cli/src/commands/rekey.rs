@@ -20,7 +20,7 @@ pub fn rekey(context: &Context, add: &[String], remove: &[String]) -> Result<(),
             let invalid = || {
                 Failure::Usage(match unsupported_recipient(text) {
                     Some(kind) => format!(
-                        "{kind} cannot be used; give an X25519 recipient (age1…, 62 long), as `secrets init` prints it"
+                        "{kind} cannot be used; give an X25519 recipient (age1…, 62 long), as `secrets init` and `age-keygen -y` print it"
                     ),
                     None => "not a whole recipient; a recipient starts with age1 and is 62 long".into(),
                 })
