@@ -104,7 +104,7 @@ const commands = {
       // Without a key, git goes on.
       const env = { OS_SECRETS_IDENTITY: "", XDG_CONFIG_HOME: "/none" };
       const shown = await run("git diff HEAD; git log -p --format=%s", { env });
-      assert.match(shown, /^\+\(There is nothing to unlock the file store with/m);
+      assert.match(shown, /^\+\(There is nothing to unlock the store.s file/m);
     },
     async (command, t) => {
       const { run } = await prepareRepository(t);

@@ -314,6 +314,43 @@ for (const way of Object.keys(ways)) {
       assert.deepEqual(after, before);
     });
 
+    it("names a store that is not there once", linuxOnly("a bus"), async (t) => {
+      const { runSecrets, readOutput } = await prepareSession(t);
+      await readOutput(["init"]);
+      for (const name of ["a", "b", "c"]) await readOutput(["--store", "file", "set", name], { input: "1" });
+      const { code, stdout, stderr } = await runSecrets(["copy", "--from", "file", "--to", "os"]);
+      assert.deepEqual([code, stdout], [3, ""]);
+      assert.match(
+        stderr,
+        /^secrets: os-secrets\/a was not copied: .*D-Bus.*\nsecrets: not copied either: os-secrets\/b, os-secrets\/c\n$/,
+      );
+    });
+
+    it("says how to open a file that exists, and what is wrong with a setting", async (t) => {
+      const { expectFailure, readOutput, runSecrets, file, identity } = await prepareSession(t);
+      await readOutput(["init"]);
+      await readOutput(["--store", "file", "set", "a"], { input: "1" });
+      rmSync(identity);
+      for (const args of [["get", "a"], ["list"]]) {
+        const { code, stdout, stderr } = await runSecrets(["--store", "file", ...args]);
+        assert.deepEqual([code, stdout], [3, ""]);
+        assert.match(
+          stderr,
+          /nothing to unlock the store's file .* with\. Set OS_SECRETS_IDENTITY to the identity/,
+        );
+        assert.doesNotMatch(stderr, /init/);
+      }
+      const { problems } = JSON.parse((await runSecrets(["--store", file, "doctor", "--json"])).stdout);
+      assert.equal(problems[0].fix, "Set OS_SECRETS_IDENTITY or OS_SECRETS_PASSPHRASE");
+      const env = { OS_SECRETS_PROVIDER: "Hunter2" };
+      for (const args of [
+        ["get", "a", "--json"],
+        ["list", "--json"],
+      ]) {
+        await expectFailure(args, 3, /^secrets: OS_SECRETS_PROVIDER /m, { env });
+      }
+    });
+
     it("copies from what is there to what is another", async (t) => {
       const { expectFailure, readOutput, file } = await prepareSession(t);
       await readOutput(["init"]);

@@ -43,7 +43,7 @@ fn reason(error: &Error) -> String {
     match error {
         Error::WrongKey { reason, .. } => format!("cannot be opened, because {reason}"),
         Error::Damaged { reason, .. } => reason.clone(),
-        Error::InvalidSetting(_) | Error::NoKey => error.to_string(),
+        Error::InvalidSetting(_) | Error::NoKey | Error::NoKeyFor { .. } => error.to_string(),
         error => format!("cannot be opened: {}", error.code().as_str()),
     }
 }

@@ -8,7 +8,7 @@ use crate::{
 };
 use os_secrets::{
     credential::{Key, Secret},
-    error::{Code, Error},
+    error::{Error, Reason},
     progress::Progress,
     store::{SetOptions, Store},
 };
@@ -89,16 +89,25 @@ impl NotDone {
 
     /// A call failed. `message` says what was not done.
     pub fn failed(message: &str, error: &Error) -> Self {
-        // A user who dismissed a prompt must not be asked again for each of the others, a wrong setting is wrong for all
-        // of them, and a store that does not answer would let each of them wait.
+        // A user who dismissed a prompt must not be asked again for each of the others, a wrong setting or key is wrong
+        // for all of them, and so is a store that is not there or does not answer.
         let stops = [
-            Code::UserCanceled,
-            Code::InteractionRequired,
-            Code::AuthFailed,
-            Code::InvalidSetting,
-            Code::Timeout,
+            Reason::NoBus,
+            Reason::NoService,
+            Reason::NoSession,
+            Reason::NoKeychain,
+            Reason::NoKey,
+            Reason::NoFile,
+            Reason::Locked,
+            Reason::Dismissed,
+            Reason::NotPrivate,
+            Reason::Untrusted,
+            Reason::WrongKey,
+            Reason::Unreachable,
+            Reason::Timeout,
+            Reason::InvalidSetting,
         ]
-        .contains(&error.code());
+        .contains(&error.reason());
         Self { message: format!("{message}: {}", describe(error)), stops, exit_code: code_of(error) }
     }
 }

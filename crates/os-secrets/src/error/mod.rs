@@ -373,6 +373,17 @@ pub enum Error {
     )]
     NoKey,
 
+    /// Nothing unlocks an encrypted file that exists. A new identity would not open it.
+    #[error(
+        "There is nothing to unlock the store's file {} with. Set OS_SECRETS_IDENTITY to the identity that opens it (its \
+         text or the path of its file), or OS_SECRETS_PASSPHRASE to its passphrase",
+        path.display()
+    )]
+    NoKeyFor {
+        /// The file.
+        path: PathBuf,
+    },
+
     /// An identity exists, and replacing it would lose everything that is encrypted for it. Holds its file.
     #[error("Cannot write {}: it already exists, and what is encrypted for it would be lost", _0.display())]
     IdentityExists(PathBuf),
@@ -570,7 +581,9 @@ impl Error {
             Self::InteractionNotAllowed | Self::Asking => Code::InteractionNotAllowed,
             Self::Timeout { .. } => Code::Timeout,
             Self::Aborted { .. } => Code::Aborted,
-            Self::InvalidSetting(_) | Self::InvalidRecipients(_) | Self::NoKey => Code::InvalidSetting,
+            Self::InvalidSetting(_) | Self::InvalidRecipients(_) | Self::NoKey | Self::NoKeyFor { .. } => {
+                Code::InvalidSetting
+            }
             Self::TooLarge { .. } => Code::TooLarge,
             Self::NotFound { .. } | Self::NoWorkspace { .. } => Code::NotFound,
             Self::InvalidName { .. } | Self::InvalidKey | Self::NeedsService => Code::InvalidArgument,

@@ -92,8 +92,8 @@ fn fix_for(error: &Error, diagnosis: &FileDiagnosis) -> String {
         ),
         Error::WrongKey { .. } => "Use the identity or passphrase that the file was encrypted with".into(),
         Error::NoFile { .. } => on_this_file(diagnosis, "set NAME"),
-        Error::NoKey if !diagnosis.exists => command_line("init"),
-        Error::NoKey => "Set OS_SECRETS_IDENTITY or OS_SECRETS_PASSPHRASE".into(),
+        Error::NoKey => command_line("init"),
+        Error::NoKeyFor { .. } => "Set OS_SECRETS_IDENTITY or OS_SECRETS_PASSPHRASE".into(),
         Error::InvalidSetting(_) => match &diagnosis.key {
             Ok(KeySource::File(path) | KeySource::Own(path)) => {
                 format!("Correct {}, or set OS_SECRETS_IDENTITY", shell_word(path))

@@ -163,7 +163,10 @@ impl Vault {
                 return Ok((Unlock::Passphrase(ask(&file.path, is_new)?), KeySource::Given));
             }
         }
-        found.ok_or(Error::NoKey)
+        found.ok_or_else(|| match &self.file {
+            Ok(file) if file.path.exists() => Error::NoKeyFor { path: file.path.clone() },
+            _ => Error::NoKey,
+        })
     }
 
     /// Whether the user could be asked for the passphrase, because neither the program nor the environment names a
