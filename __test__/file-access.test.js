@@ -114,6 +114,58 @@ describe("an encrypted file in a repository", linuxOnly("file modes"), () => {
   });
 });
 
+describe("an identity", linuxOnly("file modes"), () => {
+  it("of another user is refused, wherever it is named", async (t) => {
+    if (!isRoot) return t.diagnostic("only root can make files of other users");
+    const { session, identity, run } = await prepareSession(t);
+    await run(
+      "printf one | secrets set -q --store ./own/secrets.age token; mkdir credentials; mkfifo -m 600 pipe",
+    );
+    const path = join(session.directory, "own", "secrets.age");
+    const provided = join(session.directory, "credentials", "os-secrets.identity");
+    const [link, pipe] = ["link", "pipe"].map((name) => join(session.directory, name));
+    copyFileSync(identity.path, provided);
+    symlinkSync(identity.path, link);
+    chmodSync(provided, 0o600);
+    const runGet = (env) => session.run(secrets, ["--store", path, "get", "token"], { env });
+    const places = [
+      [identity.path, { OS_SECRETS_IDENTITY: identity.path }],
+      [provided, { OS_SECRETS_IDENTITY: "", CREDENTIALS_DIRECTORY: join(provided, "..") }],
+      [link, { OS_SECRETS_IDENTITY: link }],
+    ];
+    for (const [changed, env] of places) {
+      assert.equal((await runGet(env)).stdout, "one\n");
+      lchownSync(changed, 12345, 0);
+      const refused = await runGet(env);
+      assert.deepEqual([refused.code, refused.stdout], [3, ""]);
+      assert.match(
+        refused.stderr,
+        /belongs to the user 12345, and this process runs as 0\. .*chown (-h )?0 /,
+      );
+      lchownSync(changed, 0, 0);
+    }
+    // Opening it would wait for a writer.
+    lchownSync(pipe, 12345, 0);
+    assert.equal((await runGet({ OS_SECRETS_IDENTITY: pipe })).code, 3);
+    chownSync(identity.path, 12345, 0);
+    const store = openStore({ provider: "file", path, identity: identity.path });
+    await assert.rejects(store.get("os-secrets", "token"), { code: "ERR_SECRETS_INVALID_SETTING" });
+    assert.equal(await run(`OS_SECRETS_IDENTITY=<(cat identity) secrets --store ${path} get token`), "one\n");
+  });
+
+  it("in a container's directory may belong to any user", async (t) => {
+    if (!isRoot) return t.diagnostic("only root can make files of other users");
+    const { session, run } = await prepareSession(t);
+    await run("printf one | secrets set -q --store ./own/secrets.age token");
+    const script = `mount -t tmpfs tmpfs /run; mkdir /run/secrets; cp identity /run/secrets/os-secrets.identity
+      chown 12345 /run/secrets/*; "$@"; OS_SECRETS_IDENTITY=/run/secrets/os-secrets.identity "$@"`;
+    const args = [secrets, "--store", "./own/secrets.age", "get", "token"];
+    const env = { OS_SECRETS_IDENTITY: "" };
+    const { stdout, stderr } = await runIsolated(session, script, args, { cwd: session.directory, env });
+    assert.equal(stdout, "one\none\n", stderr);
+  });
+});
+
 describe("a volume of Kubernetes", linuxOnly("file modes"), () => {
   /**
    * Makes a volume as the kubelet does: what users see are links into `..data`, a link to the folder of the current

@@ -1,6 +1,7 @@
 // The program without a desktop: the encrypted file, and copies between stores.
 
 const assert = require("node:assert/strict");
+const { execFileSync } = require("node:child_process");
 const { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } = require("node:fs");
 const { join } = require("node:path");
 const { describe, it } = require("node:test");
@@ -393,6 +394,23 @@ for (const way of Object.keys(ways)) {
       const report = JSON.parse((await runSecrets(["doctor", "--json"], { env })).stdout);
       assert.deepEqual([report.works, report.store, report.persistent], [true, "memory", false]);
     });
+
+    it(
+      "says on a terminal that it waits for a pipe, until Ctrl-C",
+      linuxOnly("a pseudo-terminal"),
+      async (t) => {
+        const { session, readOutput } = await prepareSession(t);
+        await readOutput(["init"]);
+        await readOutput(["--store", "file", "set", "a"], { input: "1" });
+        const pipe = join(session.directory, "pipe");
+        execFileSync("mkfifo", ["-m", "600", pipe]);
+        const command = [...ways[way]("secrets"), "--store", "file", "get", "a"];
+        const steps = [["waiting for an identity from the pipe", "\x03"]];
+        const ended = await runOnTerminal(session, command, steps, { OS_SECRETS_IDENTITY: pipe });
+        assert.ok(ended.shown.includes(`, and waiting for an identity from the pipe ${pipe}\n`), ended.shown);
+        assert.notEqual(ended.code, 0);
+      },
+    );
 
     it("examines the file", async (t) => {
       const { runSecrets, readOutput, file, identity } = await prepareSession(t);

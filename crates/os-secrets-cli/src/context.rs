@@ -4,7 +4,8 @@ use std::{
     cell::Cell,
     collections::BTreeSet,
     ffi::OsString,
-    fs, io,
+    fs,
+    io::{self, IsTerminal},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -28,7 +29,7 @@ use os_secrets::{
     program::command_line,
     progress::Progress,
     scope::{Name, Preferences, Repository, Resolution, Scope, Scopes, User},
-    store::{Call, Choice, SetOptions},
+    store::{Call, Choice, SetOptions, file::FileStore},
 };
 
 /// The word that stands for standard input or output in place of a file.
@@ -204,7 +205,7 @@ impl Context {
                     }
                     _ => String::new(),
                 };
-                format!("using the encrypted file {}{missing}", path.display())
+                format!("using the encrypted file {}{missing}{}", path.display(), describe_pipe(file))
             }),
             Some(SelectedStore::Memory) => {
                 Some("using memory (OS_SECRETS_PROVIDER). Nothing is kept when this command ends".into())
@@ -363,6 +364,17 @@ impl Context {
         let progress = Arc::new(progress);
         let call: Call<T> = Box::pin(call(Arc::clone(&progress)));
         block_on(async move { Bounds::default().run(&progress, call).await })?
+    }
+}
+
+/// From which pipe the identity comes, on a terminal: the command waits until a program writes to it.
+fn describe_pipe(file: &FileStore) -> String {
+    let is_pipe = |path: &PathBuf| fs::metadata(path).is_ok_and(|found| file::is_pipe(&found));
+    match file.files().into_iter().find(is_pipe) {
+        Some(pipe) if io::stderr().is_terminal() => {
+            format!(", and waiting for an identity from the pipe {}", pipe.display())
+        }
+        _ => String::new(),
     }
 }
 

@@ -45,7 +45,7 @@ pub(crate) use os::{
 };
 #[cfg(windows)]
 pub use os::{check_trusted, follow_links};
-pub use writers::{check_link, read_trusted};
+pub use writers::{check_link, find_other_owner, read_trusted};
 
 /// How long to wait for other writers.
 const MAX_WAIT: Duration = Duration::from_secs(25);

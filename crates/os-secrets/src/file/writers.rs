@@ -58,6 +58,21 @@ pub fn check_link(path: &Path) -> Result<(), Error> {
     Ok(())
 }
 
+/// Why a file, or the symbolic link at its path, is not trusted as a key: it belongs neither to this user nor to root. The
+/// text follows the name of the file. `None` if there is nothing wrong. On Windows, nothing is checked.
+#[cfg_attr(windows, allow(unused_variables))]
+pub fn find_other_owner(path: &Path) -> io::Result<Option<String>> {
+    #[cfg(unix)]
+    for found in [fs::symlink_metadata(path)?, fs::metadata(path)?] {
+        if let Err(Error::Untrusted { what, advice, command, .. }) =
+            check_owner(path, &found, &IDENTITY_ADVICE)
+        {
+            return Ok(Some(format!("{what}. {advice}: {command}")));
+        }
+    }
+    Ok(None)
+}
+
 /// The users whose files are trusted: the one that this process acts for, and root. If `sudo` has started the process,
 /// the user who called `sudo` is another user.
 #[cfg(unix)]
@@ -77,6 +92,10 @@ const ADVICE: Advice = Advice {
     owner: "Use another directory or the scope user; or check its content, and run as root",
     mode: "Check its content, then run",
 };
+
+#[cfg(unix)]
+const IDENTITY_ADVICE: Advice =
+    Advice { owner: "Use another identity; or if you trust that user, run as root", mode: "Run" };
 
 /// Finds out whether another user can have written an open file. Returns the error for that.
 #[cfg(unix)]

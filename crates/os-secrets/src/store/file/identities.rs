@@ -11,7 +11,7 @@ use age::x25519;
 use zeroize::Zeroizing;
 
 use crate::{
-    file::{is_pipe, writable_by_others},
+    file::{find_other_owner, is_pipe, writable_by_others},
     program::command_line,
     wiped::WipedBuffer,
 };
@@ -20,6 +20,8 @@ use crate::{
 pub const SECRET_KEY: &str = "AGE-SECRET-KEY-1";
 /// The start of an identity of an age plugin.
 const PLUGIN: &str = "AGE-PLUGIN-";
+/// The directory with the secrets of a container.
+pub const CONTAINER: &str = "/run/secrets";
 /// The maximum size of an identity's file, in bytes.
 const MAX_IDENTITY: u64 = 1 << 20;
 /// The maximum number of unusable lines that a message describes.
@@ -39,13 +41,19 @@ pub fn is_identity(text: &[u8]) -> bool {
 }
 
 /// Reads the file of an identity. It may be a symbolic link, as with Kubernetes, or a pipe, as with `<(…)` of a shell.
-/// Unless `strict`, every user may read it, as with Docker. But nobody else may write it: they could make us encrypt
-/// for an identity of theirs.
+/// Unless `strict`, every user may read it, as with Docker. But nobody else may own or write it: they could make us
+/// encrypt for an identity of theirs. In the directory for a container's secrets, which is root's, any user may own it:
+/// Docker Compose binds files of the host there, whose owners mean nothing inside.
 pub fn read_identity(path: &Path, strict: bool) -> Result<Zeroizing<Vec<u8>>, String> {
     let fail = |error: io::Error| format!("cannot be read: {error}");
     let metadata = std::fs::metadata(path).map_err(fail)?;
     if !metadata.is_file() && !is_pipe(&metadata) {
         return Err("is not a regular file or a pipe. Give the text of the identity instead".into());
+    }
+    if !path.starts_with(CONTAINER)
+        && let Some(why) = find_other_owner(path).map_err(fail)?
+    {
+        return Err(why);
     }
     if let Some(why) = writable_by_others(path, &metadata, strict) {
         return Err(why);

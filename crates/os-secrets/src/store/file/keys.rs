@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::{
     envelope::StoreKeys,
-    identities::{SECRET_KEY, is_identity, parse_identities, read_identity},
+    identities::{CONTAINER, SECRET_KEY, is_identity, parse_identities, read_identity},
 };
 use crate::{
     credential::Secret,
@@ -27,8 +27,6 @@ use crate::{
 
 /// The name of the identity's file among the secrets that systemd or a container provides.
 const PROVIDED: &str = "os-secrets.identity";
-/// The directory with the secrets of a container.
-const CONTAINER: &str = "/run/secrets";
 
 /// What unlocks a store, as the program or the user names it.
 #[derive(Clone, Debug)]
