@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use crate::{Program, context::Context};
 use os_secrets::{
+    printable::printable_path,
     progress::Progress,
     scope::{Name, Scope},
 };
@@ -17,7 +18,7 @@ impl Context {
             self.note(&format!(
                 "warning: {name} is in the repository ({}) and in your store. The repository's value is used; \
                  --scope user uses yours",
-                self.path("datapackage.json".as_ref()).display()
+                printable_path(self.path("datapackage.json".as_ref()))
             ));
         }
     }

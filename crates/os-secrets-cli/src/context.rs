@@ -26,6 +26,7 @@ use os_secrets::{
     error::Error,
     executor::block_on,
     file,
+    printable::printable_path,
     program::command_line,
     progress::Progress,
     scope::{Name, Preferences, Repository, Resolution, Scope, Scopes, User},
@@ -205,7 +206,7 @@ impl Context {
                     }
                     _ => String::new(),
                 };
-                format!("using the encrypted file {}{missing}{}", path.display(), describe_pipe(file))
+                format!("using the encrypted file {}{missing}{}", printable_path(path), describe_pipe(file))
             }),
             Some(SelectedStore::Memory) => {
                 Some("using memory (OS_SECRETS_PROVIDER). Nothing is kept when this command ends".into())
@@ -351,7 +352,10 @@ impl Context {
             && let count @ 2.. = store.recipient_count()
         {
             let doctor = command_line(&format!("--store {} doctor", file::shell_word(path)));
-            self.note(&format!("{count} recipients can read {}. `{doctor}` lists them", path.display()));
+            self.note(&format!(
+                "{count} recipients can read {}. `{doctor}` lists them",
+                printable_path(path)
+            ));
         }
     }
 
@@ -372,7 +376,7 @@ fn describe_pipe(file: &FileStore) -> String {
     let is_pipe = |path: &PathBuf| fs::metadata(path).is_ok_and(|found| file::is_pipe(&found));
     match file.files().into_iter().find(is_pipe) {
         Some(pipe) if io::stderr().is_terminal() => {
-            format!(", and waiting for an identity from the pipe {}", pipe.display())
+            format!(", and waiting for an identity from the pipe {}", printable_path(pipe))
         }
         _ => String::new(),
     }

@@ -6,7 +6,10 @@ use crate::{
     Program,
     exit_codes::{FAILED, WRONG_USAGE, code_of},
 };
-use os_secrets::error::{Code, Effect, Error};
+use os_secrets::{
+    error::{Code, Effect, Error},
+    printable::printable,
+};
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -66,7 +69,7 @@ impl From<Error> for Failure {
 /// An error in the words of the program. Those of the library name functions of JavaScript.
 pub fn describe(error: &Error) -> String {
     match error {
-        Error::Of { of, error } => format!("{of}: {}", describe(error)),
+        Error::Of { of, error } => format!("{}: {}", printable(of), describe(error)),
         Error::OnHost { error, host } => format!("{}. {host}", describe(error)),
         Error::Unsettled(error) => format!("{}.{}", describe(error), Effect::Unknown),
         Error::Closed => "The store is closed. Run the command again".into(),

@@ -6,12 +6,13 @@ use std::{
     sync::Arc,
 };
 
-use crate::{commands::doctor::Subject, failure::Failure, output::printable, terminal};
+use crate::{commands::doctor::Subject, failure::Failure, terminal};
 use os_secrets::{
     credential::Secret,
     environment::{Process, Variables, absolute_path},
     error::Error,
     file,
+    printable::printable_path,
     store::{
         self, Choice,
         file::{AskPassphrase, FileOptions, FileStore},
@@ -123,14 +124,14 @@ pub fn describe_start(word: Option<&OsStr>, directory: &Path) -> Option<String> 
         None => ("OS_SECRETS_FILE", Process.get("OS_SECRETS_FILE")?.into()),
     };
     let start = absolute_path(if named.is_some() { directory } else { Path::new(".") });
-    path.is_relative().then(|| format!("a relative {what} starts in {}", start.display()))
+    path.is_relative().then(|| format!("a relative {what} starts in {}", printable_path(start)))
 }
 
 /// Asks for the passphrase of a file, twice if the file is new.
 fn ask_passphrase(path: &Path, is_new: bool) -> Result<Secret, Error> {
     let fail = |error| file::failure("Cannot read", "the terminal".as_ref(), error);
     let missing = || Error::NoPassphrase("No passphrase was entered");
-    let path = printable(&path.display().to_string());
+    let path = printable_path(path);
     let passphrase = if is_new {
         let prompts = [&*format!("Passphrase for the new file {path}: "), "Repeat the passphrase: "];
         let [first, again] = terminal::ask(prompts).map_err(fail)?.ok_or_else(missing)?;

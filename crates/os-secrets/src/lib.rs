@@ -17,6 +17,7 @@
 //! | `job` | Windows: programs that end with us |
 //! | [`json`] | JSON files that others write, too |
 //! | `pipe` | Windows: how much a pipe holds |
+//! | [`printable`](mod@printable) | showing texts and paths of others in messages |
 //! | [`program`] | how messages tell the user to run the program `secrets` |
 //! | [`progress`] | what one call may do, and how far it has come |
 //! | [`scope`] | named secrets, references to them, and where they lie |
@@ -24,7 +25,7 @@
 //! | [`sync`] | locks, and values that threads share |
 //! | [`wiped`] | a buffer that is wiped from memory, however large it grows |
 //!
-//! Dependencies point one way: scope → store → credential, bounds, progress, file, json, environment, error → program.
+//! Dependencies point one way: scope → store → credential, bounds, progress, file, json, environment, error → program, printable.
 
 #[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
 compile_error!("os-secrets has a store for Linux, macOS and Windows only");
@@ -54,6 +55,8 @@ pub mod job;
 pub mod json;
 #[cfg(windows)]
 pub mod pipe;
+#[forbid(unsafe_code)]
+pub mod printable;
 #[forbid(unsafe_code)]
 pub mod program;
 #[forbid(unsafe_code)]

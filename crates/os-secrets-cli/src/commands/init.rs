@@ -9,6 +9,7 @@ use crate::{context::Context, failure::Failure};
 use os_secrets::{
     error::Error,
     file,
+    printable::printable_path,
     store::{self, file::keys::generate_identity},
 };
 
@@ -21,7 +22,7 @@ pub fn init(context: &Context, path: Option<PathBuf>) -> Result<(), Failure> {
     context.note(&format!(
         "the identity is in {}. Keep it safe: whoever has it can read what is encrypted for it, and without it \
          nobody can",
-        path.display()
+        printable_path(&path)
     ));
     context.output.write(format!("{recipient}\n").as_bytes())
 }

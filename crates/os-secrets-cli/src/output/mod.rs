@@ -2,7 +2,7 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `message.rs` | messages for the user, and escaping what could control the terminal |
+//! | `message.rs` | messages for the user |
 //! | `unix.rs`, `windows.rs` | the standard streams |
 
 use std::{
@@ -21,7 +21,8 @@ mod unix;
 #[cfg(windows)]
 mod windows;
 
-pub use message::{print_message, printable};
+pub use message::print_message;
+pub use os_secrets::printable::printable;
 #[cfg(unix)]
 use unix::open_input;
 #[cfg(unix)]

@@ -8,7 +8,11 @@ mod reason;
 pub use code::Code;
 pub use reason::Reason;
 
-use crate::{file::shell_word, program::command_line};
+use crate::{
+    file::shell_word,
+    printable::{printable, printable_path},
+    program::command_line,
+};
 
 /// Why a call failed.
 ///
@@ -17,16 +21,18 @@ use crate::{file::shell_word, program::command_line};
 pub enum Error {
     /// There is no session bus, or it refused the connection. Holds the reason.
     #[error(
-        "The credential store cannot be reached, because there is no usable D-Bus session bus: {0}. \
+        "The credential store cannot be reached, because there is no usable D-Bus session bus: {}. \
          Log in to a desktop session, start the program inside one (dbus-run-session -- <command>), or correct \
-         DBUS_SESSION_BUS_ADDRESS"
+         DBUS_SESSION_BUS_ADDRESS",
+        printable(_0)
     )]
     NoBus(String),
 
     /// The session bus belongs to another user, whom we do not trust with secrets.
     #[error(
-        "The D-Bus session bus {address} belongs to user {owner}, and this process runs as user {own}. Run it as the \
+        "The D-Bus session bus {} belongs to user {owner}, and this process runs as user {own}. Run it as the \
          user whose session it is{}",
+        printable(address),
         if *own == 0 { ", without sudo" } else { ", or correct DBUS_SESSION_BUS_ADDRESS" }
     )]
     ForeignBus {
@@ -40,23 +46,26 @@ pub enum Error {
 
     /// The bus does not let this process call the Secret Service. Holds the bus's answer.
     #[error(
-        "The D-Bus session bus does not let this process call the credential store: {0}. Allow it in the sandbox or in \
+        "The D-Bus session bus does not let this process call the credential store: {}. Allow it in the sandbox or in \
          the policy of the bus: for a snap with snap connect NAME:password-manager-service, for a Flatpak with \
-         --talk-name=org.freedesktop.secrets"
+         --talk-name=org.freedesktop.secrets",
+        printable(_0)
     )]
     BusDenied(String),
 
     /// The bus works, but nothing on it provides the Secret Service. Holds the bus's answer.
     #[error(
-        "No credential store answers: nothing on the D-Bus session bus provides org.freedesktop.secrets ({0}). \
-         Install and start one, such as gnome-keyring, KWallet or KeePassXC"
+        "No credential store answers: nothing on the D-Bus session bus provides org.freedesktop.secrets ({}). \
+         Install and start one, such as gnome-keyring, KWallet or KeePassXC",
+        printable(_0)
     )]
     NoService(String),
 
     /// The connection ended in the middle of the call, and again when the call was repeated.
     #[error(
         "The connection to the credential store was lost, and the retry failed, too: \
-         {reason}.{effect} Check that the store's service keeps running, then try again"
+         {}.{effect} Check that the store's service keeps running, then try again",
+        printable(reason)
     )]
     Lost {
         /// How it was lost.
@@ -67,8 +76,10 @@ pub enum Error {
 
     /// The store answered with an error of its own.
     #[error(
-        "The credential store failed at {operation}: {message} ({name}). Check the log of its service \
-         (journalctl --user), then try again"
+        "The credential store failed at {operation}: {} ({}). Check the log of its service \
+         (journalctl --user), then try again",
+        printable(message),
+        printable(name)
     )]
     Service {
         /// The method that failed, such as `SearchItems`.
@@ -81,13 +92,14 @@ pub enum Error {
 
     /// The store's answer is malformed. Holds what is wrong with it.
     #[error(
-        "The credential store answered {0}. Its service may be faulty or of a version that os-secrets does \
-         not know"
+        "The credential store answered {}. Its service may be faulty or of a version that os-secrets does \
+         not know",
+        printable(_0)
     )]
     Malformed(Cow<'static, str>),
 
     /// The store refused. Holds what it refused.
-    #[error("The credential store denied access: {0}")]
+    #[error("The credential store denied access: {}", printable(_0))]
     AccessDenied(Cow<'static, str>),
 
     /// The user dismissed the store's prompt.
@@ -153,7 +165,7 @@ pub enum Error {
     },
 
     /// A setting of the environment or an option of the program is wrong. Holds which one and why.
-    #[error("{0}")]
+    #[error("{}", printable(_0))]
     InvalidSetting(String),
 
     /// The store was closed.
@@ -189,7 +201,7 @@ pub enum Error {
          {loss}. That would be lost, or make the keyring unreadable with every secret in it. Nothing was changed. \
          Give the keyring a password (with Passwords and Keys, in the package seahorse), or use an encrypted file \
          (OS_SECRETS_PROVIDER=file)",
-        path.display()
+        printable_path(path)
     )]
     TextKeyring {
         /// The keyring's file.
@@ -260,7 +272,7 @@ pub enum Error {
     },
 
     /// A file cannot be read or written.
-    #[error("{action} {}: {reason}", path.display())]
+    #[error("{action} {}: {}", printable_path(path), printable(reason))]
     File {
         /// What could not be done, such as `Cannot read`.
         action: &'static str,
@@ -273,7 +285,7 @@ pub enum Error {
     },
 
     /// The contents of a file are wrong. The file was not changed.
-    #[error("{} {reason}. Correct it by hand; nothing was changed", path.display())]
+    #[error("{} {reason}. Correct it by hand; nothing was changed", printable_path(path))]
     InvalidFile {
         /// The file.
         path: PathBuf,
@@ -285,7 +297,7 @@ pub enum Error {
     #[error(
         "The store's file {} does not exist. Create it with `{}`, or correct its path (--store, OS_SECRETS_FILE or the \
          option path)",
-        path.display(),
+        printable_path(path),
         command_line(&format!("--store {} set NAME", shell_word(path)))
     )]
     NoFile {
@@ -298,8 +310,8 @@ pub enum Error {
     #[error(
         "The store's file {} does not exist, but its backup {} does. Copy the backup to the file; or move it away to \
          begin a new file",
-        path.display(),
-        backup.display()
+        printable_path(path),
+        printable_path(backup)
     )]
     OnlyBackup {
         /// The file.
@@ -311,8 +323,8 @@ pub enum Error {
     /// The file of a store is damaged. The file was not changed.
     #[error(
         "The store's file {} {reason}. It was left as it is{}",
-        path.display(),
-        backup.as_ref().map(|backup| format!("; {} holds the previous version", backup.display())).unwrap_or_default()
+        printable_path(path),
+        backup.as_ref().map(|backup| format!("; {} holds the previous version", printable_path(backup))).unwrap_or_default()
     )]
     Damaged {
         /// The file.
@@ -324,7 +336,7 @@ pub enum Error {
     },
 
     /// The key does not open the file of a store.
-    #[error("The store's file {} cannot be opened, because {reason}", path.display())]
+    #[error("The store's file {} cannot be opened, because {reason}", printable_path(path))]
     WrongKey {
         /// The file.
         path: PathBuf,
@@ -333,7 +345,10 @@ pub enum Error {
     },
 
     /// The directory has no `datapackage.json`, so that the repository cannot keep a secret.
-    #[error("Cannot write {}: the file does not exist, so that the directory is not a workspace", path.display())]
+    #[error(
+        "Cannot write {}: the file does not exist, so that the directory is not a workspace",
+        printable_path(path)
+    )]
     NoWorkspace {
         /// The file that does not exist.
         path: PathBuf,
@@ -344,7 +359,10 @@ pub enum Error {
     InvalidRecipients(String),
 
     /// A credential helper failed.
-    #[error("{} failed at {operation}: {reason}. Run the command by hand to see why", command.display())]
+    #[error(
+        "{} failed at {operation}: {reason}. Run the command by hand to see why",
+        printable_path(command)
+    )]
     Helper {
         /// The program.
         command: PathBuf,
@@ -356,7 +374,8 @@ pub enum Error {
 
     /// A credential helper cannot be started.
     #[error(
-        "{} cannot be started: {reason}. Check the path, and whether the program may be executed", command.display()
+        "{} cannot be started: {reason}. Check the path, and whether the program may be executed",
+        printable_path(command)
     )]
     NoHelper {
         /// The program.
@@ -377,7 +396,7 @@ pub enum Error {
     #[error(
         "There is nothing to unlock the store's file {} with. Set OS_SECRETS_IDENTITY to the identity that opens it (its \
          text or the path of its file), or OS_SECRETS_PASSPHRASE to its passphrase",
-        path.display()
+        printable_path(path)
     )]
     NoKeyFor {
         /// The file.
@@ -385,7 +404,10 @@ pub enum Error {
     },
 
     /// An identity exists, and replacing it would lose everything that is encrypted for it. Holds its file.
-    #[error("Cannot write {}: it already exists, and what is encrypted for it would be lost", _0.display())]
+    #[error(
+        "Cannot write {}: it already exists, and what is encrypted for it would be lost",
+        printable_path(_0)
+    )]
     IdentityExists(PathBuf),
 
     /// The user entered no usable passphrase. Holds why not.
@@ -401,7 +423,7 @@ pub enum Error {
     TextOnly,
 
     /// Other users have access to a file that must be private.
-    #[error("{} {what}, so secrets are not kept there. {fix}", path.display())]
+    #[error("{} {what}, so secrets are not kept there. {fix}", printable_path(path))]
     NotPrivate {
         /// The file or directory.
         path: PathBuf,
@@ -412,7 +434,7 @@ pub enum Error {
     },
 
     /// Another user can have written a file with secrets.
-    #[error("{} {what}, so its secrets are not used. {advice}: {command}", path.display())]
+    #[error("{} {what}, so its secrets are not used. {advice}: {command}", printable_path(path))]
     Untrusted {
         /// The file.
         path: PathBuf,
@@ -425,7 +447,7 @@ pub enum Error {
     },
 
     /// Another error, with the name of what it concerns, such as an environment variable.
-    #[error("{of}: {error}")]
+    #[error("{}: {error}", printable(of))]
     Of {
         /// What it concerns.
         of: String,

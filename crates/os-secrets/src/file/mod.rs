@@ -19,7 +19,7 @@ use std::{
 
 use zeroize::Zeroizing;
 
-use crate::{environment::Process, error::Error};
+use crate::{environment::Process, error::Error, printable::printable_path};
 
 #[cfg(windows)]
 #[allow(unsafe_code)]
@@ -69,7 +69,7 @@ pub enum Access {
 /// The error that a path names a directory and not a file. `example` is the name of a file for it.
 pub fn directory_error(path: &Path, example: &str) -> Error {
     let example = path.join(example);
-    let reason = format!("it is a directory. Name a file in it, such as {}", example.display());
+    let reason = format!("it is a directory. Name a file in it, such as {}", printable_path(example));
     failure("Cannot use", path, io::Error::other(reason))
 }
 

@@ -18,7 +18,11 @@ use rustix::{
 };
 
 use super::{Access, SYMBOLIC_LINK, directory, symbolic_link};
-use crate::{environment::Variables, error::Error};
+use crate::{
+    environment::Variables,
+    error::Error,
+    printable::{is_unsafe, printable_path},
+};
 
 /// The mode of files that hold secrets: only their owner has access.
 const PRIVATE: u32 = 0o600;
@@ -73,7 +77,7 @@ pub fn check_creator(path: &Path, variables: &impl Variables) -> io::Result<()> 
             format!(
                 "{} belongs to the user {}, who could not use what root creates there. Run it without sudo, or set HOME \
                  to root's own directory (sudo -H)",
-                directory.display(),
+                printable_path(directory),
                 metadata.uid()
             ),
         )),
@@ -243,13 +247,28 @@ pub fn has_access_list(_: &File) -> bool {
     false
 }
 
-/// A path as a word of a shell command, ready to be pasted.
+/// A path as a word of a shell command, ready to be pasted. It is as safe to print as a
+/// [`printable_path`](crate::printable::printable_path). If it has characters that are not, it is in the quotes of bash,
+/// zsh and ksh that have escapes.
 pub fn shell_word(path: &Path) -> String {
-    let text = path.display().to_string();
     let is_plain = |c: char| c.is_alphanumeric() || "/._-+,@:%".contains(c);
-    match text.chars().all(is_plain) {
-        true => text,
-        false => format!("'{}'", text.replace('\'', r"'\''")),
+    match path.to_str() {
+        Some(text) if !text.is_empty() && text.chars().all(is_plain) => text.into(),
+        Some(text) if !text.contains(is_unsafe) => format!("'{}'", text.replace('\'', r"'\''")),
+        _ => {
+            let octal = |bytes: &[u8]| bytes.iter().map(|byte| format!("\\{byte:03o}")).collect::<String>();
+            let mut word = String::new();
+            for chunk in path.as_os_str().as_bytes().utf8_chunks() {
+                for c in chunk.valid().chars() {
+                    match is_plain(c) || c == ' ' {
+                        true => word.push(c),
+                        false => word.push_str(&octal(c.encode_utf8(&mut [0; 4]).as_bytes())),
+                    }
+                }
+                word.push_str(&octal(chunk.invalid()));
+            }
+            format!("$'{word}'")
+        }
     }
 }
 
@@ -303,9 +322,25 @@ mod tests {
 
     #[test]
     fn paths_can_be_pasted() {
-        for (path, word) in [("/a/b-c.age", "/a/b-c.age"), ("/a b", "'/a b'"), ("/it's $x", r"'/it'\''s $x'")]
-        {
-            assert_eq!(shell_word(Path::new(path)), word);
+        for (path, word) in [
+            (&b"/a/b-c.age"[..], "/a/b-c.age"),
+            (b"/a b", "'/a b'"),
+            (b"/it's $x", r"'/it'\''s $x'"),
+            (b"", "''"),
+            (b"/a b\n$(x)", r"$'/a b\012\044\050x\051'"),
+            ("/é\u{202e}'".as_bytes(), r"$'/é\342\200\256\047'"),
+            (b"/\xff\\7", r"$'/\377\1347'"),
+        ] {
+            assert_eq!(shell_word(&path_of(path)), word);
         }
+    }
+
+    #[test]
+    fn a_shell_reads_the_path_back() {
+        let path = path_of("/\u{1b}[31m\n'\" $(exit 3) `x` \\ ! \u{202e}é\u{9b}".as_bytes())
+            .join(path_of(b"\xff\xc3"));
+        let command = format!("printf %s {}", shell_word(&path));
+        let run = std::process::Command::new("bash").args(["-c", &command]).output().unwrap();
+        assert_eq!(run.stdout, path.as_os_str().as_bytes());
     }
 }

@@ -29,7 +29,7 @@ use super::{
     acl::{self, OtherUser},
     hidden, symbolic_link,
 };
-use crate::{environment::Variables, error::Error};
+use crate::{environment::Variables, error::Error, printable::printable_path};
 
 /// How long to wait while another program holds a file open. Virus scanners and indexers open each new file.
 const HELD_PATIENCE: Duration = Duration::from_secs(5);
@@ -359,8 +359,8 @@ fn fix_command(path: &Path, is_directory: bool, other: &OtherUser) -> String {
 
 /// A path as a word of a command line that can be pasted.
 pub fn shell_word(path: &Path) -> String {
-    // A name cannot contain a quote.
-    format!("\"{}\"", path.display())
+    // A name cannot contain a quote. The shells have no escapes for unsafe characters.
+    format!("\"{}\"", printable_path(path))
 }
 
 /// The path in a UTF-8 string.

@@ -8,6 +8,7 @@ use super::{Problem, Report, works};
 use os_secrets::{
     error::Error,
     file::shell_word,
+    printable::printable_path,
     program::command_line,
     store::file::{FileDiagnosis, FileStore, copy_command, keys::KeySource},
 };
@@ -39,7 +40,7 @@ pub async fn examine(store: Arc<FileStore>, start: &str) -> Result<Report, Error
     // If the file could not be looked at, it may exist.
     let is_new = matches!(diagnosis.credentials, Ok(_) | Err(Error::NoKey | Error::InvalidSetting(_)));
     if !diagnosis.exists && is_new {
-        let path = diagnosis.path.display();
+        let path = printable_path(&diagnosis.path);
         problems.push(Problem::note(
             format!("The file {path} does not exist yet{start}. The first set creates it"),
             on_this_file(&diagnosis, "set NAME"),
@@ -48,7 +49,7 @@ pub async fn examine(store: Arc<FileStore>, start: &str) -> Result<Report, Error
     let key = diagnosis.key.as_ref().ok().map(|source| match source {
         KeySource::Given => "option".to_owned(),
         KeySource::Variable(name) => (*name).to_owned(),
-        KeySource::File(path) | KeySource::Own(path) => path.display().to_string(),
+        KeySource::File(path) | KeySource::Own(path) => printable_path(path),
     });
     let is_readable = diagnosis.credentials.is_ok() || diagnosis.asks;
     let properties = vec![

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::{Problem, Property, Report, use_file, works};
 use os_secrets::{
     error::{Error, HostKind},
+    printable::printable_path,
     store::{
         self,
         linux::{
@@ -139,7 +140,7 @@ fn find_problems(diagnosis: &Diagnosis) -> Vec<Problem> {
         let what = format!(
             "There is no default collection, because gnome-keyring cannot read its file {}. Its secrets may still be in \
              it",
-            file.path.display()
+            printable_path(&file.path)
         );
         problems.push(Problem::fatal(what, if file.is_encrypted { RESTORE } else { REPAIR }));
         return problems;
@@ -161,7 +162,7 @@ fn find_problems(diagnosis: &Diagnosis) -> Vec<Problem> {
             format!(
                 "The default collection has no password, so its secrets lie unencrypted on the disk, in {}. It \
                  cannot keep a value with a line break, or with white space at its start or end",
-                path.display()
+                printable_path(path)
             ),
             SET_PASSWORD,
         ));

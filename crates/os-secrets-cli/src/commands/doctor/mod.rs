@@ -155,7 +155,7 @@ fn as_text(report: &Report) -> String {
         .collect();
     for problem in &report.problems {
         let kind = if problem.fatal { "problem" } else { "note" };
-        text.push_str(&format!("\n{kind}: {}\n  {}\n", printable(&problem.what), problem.fix));
+        text.push_str(&format!("\n{kind}: {}\n  {}\n", printable(&problem.what), printable(&problem.fix)));
     }
     text
 }

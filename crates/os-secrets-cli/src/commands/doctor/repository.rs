@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::{Problem, Report};
 use crate::context::Context;
 use os_secrets::{
-    environment::absolute_path, error::Error, file::shell_word, program::command_line, progress::Progress,
-    scope::Scope,
+    environment::absolute_path, error::Error, file::shell_word, printable::printable_path,
+    program::command_line, progress::Progress, scope::Scope,
 };
 
 /// Adds the repository to a report. It is never a reason why the store does not work.
@@ -31,7 +31,7 @@ pub fn add(context: &Context, report: &mut Report) {
         Ok(names) => report.problems.push(Problem::note(
             format!(
                 "{} has {}, which {} used before yours in this directory",
-                path.display(),
+                printable_path(&path),
                 counted(names.len()),
                 if names.len() == 1 { "is" } else { "are" }
             ),

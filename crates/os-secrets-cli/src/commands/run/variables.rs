@@ -15,7 +15,7 @@ use crate::{
     output::printable,
     reference::file_reference,
 };
-use os_secrets::{credential::Secret, scope::REFERENCE};
+use os_secrets::{credential::Secret, printable::printable_path, scope::REFERENCE};
 
 /// The start of the names of all settings of os-secrets.
 const SETTINGS: &str = "OS_SECRETS_";
@@ -136,8 +136,8 @@ fn collect_unresolved(
     for file in env_files {
         for dotenv::Variable { name, value, lines } in context.read_dotenv(Some(file))? {
             if chooses_store(&name) {
-                let path = context.path(file).display().to_string();
-                return Err(Failure::Refused(refusal(&printable(&path), lines[0], &name).into()));
+                let path = printable_path(context.path(file));
+                return Err(Failure::Refused(refusal(&path, lines[0], &name).into()));
             }
             let name = OsString::from(name);
             variables.retain(|known, _| !is_same_variable(known, &name));

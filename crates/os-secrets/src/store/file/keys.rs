@@ -21,6 +21,7 @@ use crate::{
     environment::{Variables, absolute_path, configuration_directory},
     error::Error,
     file::{is_pipe, path_of},
+    printable::printable_path,
     sync::lock,
     wiped::WipedBuffer,
 };
@@ -163,7 +164,7 @@ impl KeySettings {
             Unlock::Identity(named) => {
                 let setting = match source {
                     KeySource::Variable(name) => (*name).to_owned(),
-                    KeySource::File(path) | KeySource::Own(path) => path.display().to_string(),
+                    KeySource::File(path) | KeySource::Own(path) => printable_path(path),
                     KeySource::Given => "The option identity".into(),
                 };
                 let read;
@@ -174,7 +175,7 @@ impl KeySettings {
                             KeySource::File(_) | KeySource::Own(_) => invalid(&setting, reason),
                             // If it is not known whether the file exists, the setting is taken for a path.
                             _ if path.try_exists().unwrap_or(true) => {
-                                invalid(&setting, format!("names {}, which {reason}", path.display()))
+                                invalid(&setting, format!("names {}, which {reason}", printable_path(&path)))
                             }
                             // The text is not shown: it may be a truncated identity, or a passphrase.
                             _ => invalid(

@@ -9,7 +9,7 @@ use super::{
     keys::KeySource,
     vault::{Recipients, Vault, copy_command},
 };
-use crate::{error::Error, file::LockedDirectory};
+use crate::{error::Error, file::LockedDirectory, printable::printable_path};
 
 /// What an examination of a store has found.
 #[derive(Debug)]
@@ -95,7 +95,7 @@ pub fn rekey(
     if file.open()?.is_none() {
         return Err(refuse(&format!(
             "the file {} does not exist yet. The first set creates it",
-            file.path.display()
+            printable_path(&file.path)
         )));
     }
     let keys = vault.read_keys(false)?;

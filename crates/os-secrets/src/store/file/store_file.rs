@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 use crate::{
     error::Error,
     file::{self, Access, LockedDirectory, failure},
+    printable::printable_path,
 };
 
 /// The name of the file at its usual place.
@@ -142,7 +143,7 @@ impl StoreFile {
                         error.kind(),
                         format!(
                             "{}, which removed recipients can read, cannot be removed: {error}",
-                            backup.display()
+                            printable_path(&backup)
                         ),
                     ));
                 }
@@ -284,7 +285,8 @@ fn is_in_working_tree(directory: &Path) -> bool {
 
 /// The error for writing a file through a symbolic link.
 fn write_through_link(link: &Path) -> io::Error {
-    let target = file::canonical(link).map(|target| format!(": {}", target.display())).unwrap_or_default();
+    let target =
+        file::canonical(link).map(|target| format!(": {}", printable_path(target))).unwrap_or_default();
     io::Error::other(format!(
         "it is a symbolic link, through which os-secrets does not write. Name what it leads to{target}"
     ))

@@ -19,6 +19,7 @@ use crate::{
     environment::Variables,
     error::{Effect, Error},
     executor::{Lane, Purpose},
+    printable::is_unsafe,
     progress::Progress,
     store::MAX_VALUE,
     wiped::WipedBuffer,
@@ -197,7 +198,7 @@ fn failure_reason(operation: &str, status: ExitStatus, output: &[u8]) -> String 
     let line = text.trim().lines().next().unwrap_or_default();
     match operation {
         _ if line == NOT_FOUND => NOT_FOUND.into(),
-        "erase" | "list" if !line.is_empty() => line.chars().filter(|c| !c.is_control()).take(200).collect(),
+        "erase" | "list" if !line.is_empty() => line.chars().filter(|&c| !is_unsafe(c)).take(200).collect(),
         _ => format!("it ended with {status}"),
     }
 }
