@@ -2,7 +2,7 @@
 // user.
 
 const assert = require("node:assert/strict");
-const { chmodSync, chownSync, lchownSync, mkdirSync, renameSync, symlinkSync } = require("node:fs");
+const { chmodSync, chownSync, lchownSync, mkdirSync, renameSync, rmSync, symlinkSync } = require("node:fs");
 const { join } = require("node:path");
 const { describe, it } = require("node:test");
 const { runIsolated } = require("./support/apart.js");
@@ -81,6 +81,61 @@ for (const program of ["bus-secrets", "secrets"]) {
         lchownSync(workspace.datapackage, 0, 0);
         chmodSync(target, 0o666);
         await expectRefusal(workspace, /can be written by other users/, target);
+      });
+
+      it("is refused if another user can have put it where a link leads", async (t) => {
+        const workspace = await prepare(t);
+        const at = (name) => join(workspace.session.directory, name);
+        for (const folder of ["own", "others"]) mkdirSync(at(folder));
+        renameSync(workspace.datapackage, at("others/package.json"));
+        symlinkSync("../others/package.json", at("own/link"));
+        symlinkSync(at("own/link"), workspace.datapackage);
+        await workspace.expectOutput(["get", "a"], "theirs\n");
+        const advice = `: Use the scope user, or check where the symbolic link leads: ls -l ${workspace.datapackage}`;
+        const refuse = (path, why) =>
+          expectRefusal(workspace, new RegExp(`${path} ${why}.*\\${advice.replace(":", ".")}\n`), path);
+        for (const folder of ["own", "others"]) {
+          chmodSync(at(folder), 0o777);
+          await refuse(at(folder), "can be written by other users");
+          // In such a directory, others cannot replace what is ours.
+          chmodSync(at(folder), 0o1777);
+          await workspace.expectOutput(["get", "a"], "theirs\n");
+          chmodSync(at(folder), 0o755);
+        }
+        if (!isRoot) return;
+        for (const [path, why] of [
+          [at("own"), "belongs to the user 65534"],
+          [at("own/link"), "is a symbolic link that belongs to the user 65534"],
+          [at("others"), "belongs to the user 65534"],
+          [at("others/package.json"), "belongs to the user 65534"],
+        ]) {
+          lchownSync(path, OTHER_USER, 0);
+          await refuse(path, why);
+          lchownSync(path, 0, 0);
+        }
+        await workspace.expectOutput(["get", "a"], "theirs\n");
+      });
+
+      it("is not read if it is no file, and nothing else is advised to be changed", async (t) => {
+        const workspace = await prepare(t);
+        const { session, datapackage } = workspace;
+        const fifo = join(session.directory, "fifo");
+        await session.run("mkfifo", ["-m", "666", fifo]);
+        for (const target of ["/dev/null", "/", fifo]) {
+          rmSync(datapackage);
+          symlinkSync(target, datapackage);
+          const why = `Cannot read ${datapackage}: it is a symbolic link to ${target}, which is not a regular file`;
+          const stderr = await workspace.expectFailure(["get", "a"], program === "secrets" ? 3 : 1);
+          assert.ok(stderr.includes(`${why}. `) && stderr.includes("--scope user"), stderr);
+          assert.doesNotMatch(stderr, /chmod|chown/);
+        }
+        rmSync(datapackage);
+        await session.run("mkfifo", ["-m", "666", datapackage]);
+        const stderr = await workspace.expectFailure(["get", "a"], program === "secrets" ? 3 : 1);
+        assert.ok(stderr.includes(`Cannot read ${datapackage}: it is not a regular file. `), stderr);
+        rmSync(datapackage);
+        symlinkSync("/nothing/there", datapackage);
+        await workspace.expectFailure(["get", "a", "--scope", "repo"], 1);
       });
 
       it("is read by other users if it is root's", { skip: !isRoot && "it needs root" }, async (t) => {

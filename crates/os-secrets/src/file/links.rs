@@ -21,9 +21,10 @@ const MAX_LINKS: u32 = 40;
 /// The bit in the mode of a directory in which users can replace only their own files, such as `/tmp`.
 const STICKY: u32 = 0o1000;
 
-const ADVICE: Advice = Advice {
+const ADVICE: Advice<'static> = Advice {
     owner: "Run the program as that user, or use another file; or check its content, and run as root",
     mode: "Run",
+    link: None,
 };
 
 /// Follows the symbolic links on the way to a file, as a volume of Kubernetes has them. Returns the path without links,
@@ -36,7 +37,12 @@ const ADVICE: Advice = Advice {
 /// `/tmp` others may write, because they cannot replace what is not theirs. [`Error::File`] if something on the way
 /// cannot be read.
 pub fn follow_links(path: &Path) -> Result<Option<PathBuf>, Error> {
-    let fail = |error| failure("Cannot read", path, error);
+    follow(path, &ADVICE)
+}
+
+/// As [`follow_links`], with this advice in errors.
+pub(super) fn follow(path: &Path, advice: &Advice<'_>) -> Result<Option<PathBuf>, Error> {
+    let fail = |error| failure("Cannot read", advice.link.unwrap_or(path), error);
     let mut names = split(&absolute(path).map_err(fail)?);
     let (mut found, mut links) = (PathBuf::from("/"), 0);
     while let Some(name) = names.pop_front() {
@@ -48,7 +54,11 @@ pub fn follow_links(path: &Path) -> Result<Option<PathBuf>, Error> {
         let metadata = match fs::symlink_metadata(&next) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 // Another user could have removed the file.
-                return if names.is_empty() { check_directory(&found).map(|()| None) } else { Ok(None) };
+                return if names.is_empty() {
+                    check_directory(&found, advice).map(|()| None)
+                } else {
+                    Ok(None)
+                };
             }
             metadata => metadata.map_err(fail)?,
         };
@@ -56,8 +66,8 @@ pub fn follow_links(path: &Path) -> Result<Option<PathBuf>, Error> {
             found = next;
             continue;
         }
-        check_directory(&found)?;
-        check_owner(&next, &metadata, &ADVICE)?;
+        check_directory(&found, advice)?;
+        check_owner(&next, &metadata, advice)?;
         links += 1;
         if links > MAX_LINKS {
             return Err(fail(io::Error::other("there are too many symbolic links on the way to it")));
@@ -71,7 +81,7 @@ pub fn follow_links(path: &Path) -> Result<Option<PathBuf>, Error> {
         names = rest;
     }
     if let Some(directory) = found.parent() {
-        check_directory(directory)?;
+        check_directory(directory, advice)?;
     }
     Ok(Some(found))
 }
@@ -83,12 +93,12 @@ fn split(path: &Path) -> VecDeque<OsString> {
 }
 
 /// Checks that nobody but this user and root can replace the files of this user and root in a directory.
-fn check_directory(path: &Path) -> Result<(), Error> {
+fn check_directory(path: &Path, advice: &Advice<'_>) -> Result<(), Error> {
     let metadata = fs::metadata(path).map_err(|error| failure("Cannot read", path, error))?;
     if metadata.mode() & STICKY != 0 {
-        check_owner(path, &metadata, &ADVICE)
+        check_owner(path, &metadata, advice)
     } else {
-        check_trusted(path, &metadata)
+        check_writable(path, &metadata, advice)
     }
 }
 
@@ -98,9 +108,14 @@ fn check_directory(path: &Path) -> Result<(), Error> {
 ///
 /// [`Error::Untrusted`].
 pub fn check_trusted(path: &Path, metadata: &Metadata) -> Result<(), Error> {
+    check_writable(path, metadata, &ADVICE)
+}
+
+/// As [`check_trusted`], with this advice in errors.
+fn check_writable(path: &Path, metadata: &Metadata, advice: &Advice<'_>) -> Result<(), Error> {
     // If a directory cannot be opened, it is not known whether it has a list.
     let has_list = || !File::open(path).is_ok_and(|file| !has_access_list(&file));
-    check_writers(path, metadata, has_list, &ADVICE)
+    check_writers(path, metadata, has_list, advice)
 }
 
 #[cfg(test)]

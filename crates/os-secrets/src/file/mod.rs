@@ -10,7 +10,7 @@
 
 use std::{
     ffi::OsString,
-    fs::{self, File, OpenOptions},
+    fs::{self, File, Metadata, OpenOptions},
     io::{self, Read, Write},
     path::{Path, PathBuf},
     thread,
@@ -45,7 +45,7 @@ pub(crate) use os::{
 };
 #[cfg(windows)]
 pub use os::{check_trusted, follow_links};
-pub use writers::{check_link, find_other_owner, read_trusted};
+pub use writers::{FoundFile, find_other_owner, find_trusted, read_trusted};
 
 /// How long to wait for other writers.
 const MAX_WAIT: Duration = Duration::from_secs(25);
@@ -282,15 +282,21 @@ fn replace(
     outcome
 }
 
-/// Reads a whole open file.
-pub(crate) fn read_open(mut file: &File) -> io::Result<Zeroizing<Vec<u8>>> {
+/// Checks that an open file is a regular file, and returns what the system says of it.
+fn check_regular(file: &File) -> io::Result<Metadata> {
     let found = file.metadata()?;
     if found.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
     }
-    if !found.is_file() {
-        return Err(io::Error::other("it is not a regular file"));
+    match found.is_file() {
+        true => Ok(found),
+        false => Err(io::Error::other("it is not a regular file")),
     }
+}
+
+/// Reads a whole open file.
+pub(crate) fn read_open(mut file: &File) -> io::Result<Zeroizing<Vec<u8>>> {
+    let found = check_regular(file)?;
     if found.len() > MAX_FILE {
         return Err(io::Error::other(format!("it has more than {MAX_FILE} bytes")));
     }

@@ -25,7 +25,7 @@ use windows_sys::Win32::{
 };
 
 use super::{
-    Access, PAUSE, SYMBOLIC_LINK,
+    Access, FoundFile, PAUSE, SYMBOLIC_LINK,
     acl::{self, OtherUser},
     hidden, symbolic_link,
 };
@@ -328,13 +328,13 @@ fn find_other_users(path: &Path, metadata: &Metadata, strict: bool) -> Option<(S
 }
 
 /// Finds out whether another user can have written an open file. Returns the error for that.
-pub fn find_other_writer(path: &Path, file: &File) -> io::Result<Option<Error>> {
+pub fn find_other_writer(found: &FoundFile, file: &File) -> io::Result<Option<Error>> {
     // Reading includes the right to read the list.
     let other = acl::find_other_user(file.as_handle(), acl::WRITE_RIGHTS)?;
     Ok(other.map(|other| {
-        let fix = fix_command(path, false, &other);
+        let fix = fix_command(&found.path, false, &other);
         Error::Untrusted {
-            path: path.into(),
+            path: found.path.clone(),
             what: format!("can be written by other users ({other})"),
             advice: "Use another directory or the scope user; or check its content, and run",
             command: fix.strip_prefix("Run: ").unwrap_or(&fix).to_owned(),

@@ -1,25 +1,82 @@
 //! Who can have written a file.
 //!
-//! Only the file itself counts, not its directory. Users who can write the directory can replace the file, but only by a
-//! file that belongs to them.
+//! Of a file's own directory, nothing is asked: users who can write it can replace the file or the link there, but only by
+//! one that belongs to them. If a link leads elsewhere, the links and directories on the way count, too.
 
 #[cfg(unix)]
+use std::{fs::File, os::unix::fs::MetadataExt};
 use std::{
-    fs::{self, File, Metadata},
-    os::unix::fs::MetadataExt,
+    fs::{self, Metadata},
+    io,
+    path::{Path, PathBuf},
 };
-use std::{io, path::Path};
 
 use zeroize::Zeroizing;
 
 #[cfg(windows)]
 use super::os::find_other_writer;
-use super::{failure, open, read_open};
+use super::{canonical, check_regular, failure, open, read_open};
 #[cfg(unix)]
-use super::{os::has_access_list, shell_word};
+use super::{directory, links::follow, os::has_access_list, shell_word};
 #[cfg(unix)]
 use crate::accounts::is_private_group;
-use crate::error::Error;
+use crate::{error::Error, printable::printable_path};
+
+/// A file that was found by [`find_trusted`], without symbolic links.
+pub struct FoundFile {
+    /// Its path.
+    pub path: PathBuf,
+    /// The link that led to it, if it was one.
+    pub link: Option<PathBuf>,
+}
+
+/// Finds the file at a path, which may be a symbolic link to it. Returns `None` if it does not exist.
+///
+/// Another user must not have put a link there or on the way to the file: it could lead to the secrets of another
+/// workspace. On Windows, only administrators and developers can make links, and nothing is checked.
+///
+/// # Errors
+///
+/// [`Error::Untrusted`], and [`Error::File`], also for a link to something other than a regular file.
+pub fn find_trusted(path: &Path) -> Result<Option<FoundFile>, Error> {
+    let fail = |error| failure("Cannot read", path, error);
+    let is_missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+    let found = match fs::symlink_metadata(path) {
+        Err(error) if is_missing(&error) => return Ok(None),
+        found => found.map_err(fail)?,
+    };
+    if !found.is_symlink() {
+        return match canonical(path) {
+            Err(error) if is_missing(&error) => Ok(None),
+            path => Ok(Some(FoundFile { path: path.map_err(fail)?, link: None })),
+        };
+    }
+    let Some(target) = follow_link(path, &found)? else { return Ok(None) };
+    if !fs::metadata(&target).map_err(fail)?.is_file() {
+        let target = printable_path(target);
+        let reason = format!("it is a symbolic link to {target}, which is not a regular file");
+        return Err(fail(io::Error::other(reason)));
+    }
+    Ok(Some(FoundFile { path: target, link: Some(path.into()) }))
+}
+
+/// The path that a symbolic link leads to, without links. `None` if it leads nowhere.
+#[cfg(unix)]
+fn follow_link(link: &Path, found: &Metadata) -> Result<Option<PathBuf>, Error> {
+    check_owner(link, found, &ADVICE)?;
+    let target = fs::read_link(link).and_then(|target| Ok(canonical(directory(link))?.join(target)));
+    let target = target.map_err(|error| failure("Cannot read", link, error))?;
+    follow(&target, &Advice { link: Some(link), ..ADVICE })
+}
+
+/// The path that a symbolic link leads to, without links. `None` if it leads nowhere.
+#[cfg(windows)]
+fn follow_link(link: &Path, _: &Metadata) -> Result<Option<PathBuf>, Error> {
+    match canonical(link) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        target => target.map(Some).map_err(|error| failure("Cannot read", link, error)),
+    }
+}
 
 /// As [`read`](super::read), but refuses a file that another user can have written: it must belong to this user or the
 /// system's administrator, and nobody else may be allowed to write it.
@@ -27,35 +84,19 @@ use crate::error::Error;
 /// # Errors
 ///
 /// Also [`Error::Untrusted`].
-pub fn read_trusted(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
-    let fail = |error| failure("Cannot read", path, error);
-    let file = match open(path) {
+pub fn read_trusted(found: &FoundFile) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
+    let fail = |error| failure("Cannot read", &found.path, error);
+    let file = match open(&found.path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(fail(error)),
     };
-    match find_other_writer(path, &file).map_err(fail)? {
+    // First, because the advice to change the mode of a device would do harm.
+    check_regular(&file).map_err(fail)?;
+    match find_other_writer(found, &file).map_err(fail)? {
         Some(error) => Err(error),
         None => read_open(&file).map(Some).map_err(fail),
     }
-}
-
-/// Checks that a symbolic link belongs to this user or root. On Windows, only administrators and developers can make
-/// links, and nothing is checked.
-///
-/// # Errors
-///
-/// [`Error::Untrusted`].
-pub fn check_link(path: &Path) -> Result<(), Error> {
-    #[cfg(unix)]
-    if let Ok(found) = fs::symlink_metadata(path)
-        && found.is_symlink()
-    {
-        return check_owner(path, &found, &ADVICE);
-    }
-    #[cfg(windows)]
-    let _ = path;
-    Ok(())
 }
 
 /// Why a file, or the symbolic link at its path, is not trusted as a key: it belongs neither to this user nor to root. The
@@ -82,25 +123,46 @@ fn trusted_users() -> [u32; 2] {
 
 /// What to do about a file that another user can have written, in front of the command that changes its owner or mode.
 #[cfg(unix)]
-pub(super) struct Advice {
+#[derive(Clone, Copy)]
+pub(super) struct Advice<'a> {
     pub owner: &'static str,
     pub mode: &'static str,
+    /// The link that led to the file, if its maker has chosen the file. Then the advice is to look at the link: the file
+    /// may be none that the user should change.
+    pub link: Option<&'a Path>,
 }
 
 #[cfg(unix)]
-const ADVICE: Advice = Advice {
+const ADVICE: Advice<'static> = Advice {
     owner: "Use another directory or the scope user; or check its content, and run as root",
     mode: "Check its content, then run",
+    link: None,
 };
 
 #[cfg(unix)]
-const IDENTITY_ADVICE: Advice =
-    Advice { owner: "Use another identity; or if you trust that user, run as root", mode: "Run" };
+const IDENTITY_ADVICE: Advice<'static> =
+    Advice { owner: "Use another identity; or if you trust that user, run as root", mode: "Run", link: None };
+
+#[cfg(unix)]
+impl Advice<'_> {
+    /// The error about a file. `what` follows its path.
+    fn refuse(&self, path: &Path, what: String, advice: &'static str, command: &str) -> Error {
+        let (advice, command) = match self.link {
+            None => (advice, format!("{command} {}", shell_word(path))),
+            Some(link) => (CHECK_LINK, format!("ls -l {}", shell_word(link))),
+        };
+        Error::Untrusted { path: path.into(), what, advice, command }
+    }
+}
+
+#[cfg(unix)]
+const CHECK_LINK: &str = "Use the scope user, or check where the symbolic link leads";
 
 /// Finds out whether another user can have written an open file. Returns the error for that.
 #[cfg(unix)]
-fn find_other_writer(path: &Path, file: &File) -> io::Result<Option<Error>> {
-    Ok(check_writers(path, &file.metadata()?, || has_access_list(file), &ADVICE).err())
+fn find_other_writer(found: &FoundFile, file: &File) -> io::Result<Option<Error>> {
+    let advice = Advice { link: found.link.as_deref(), ..ADVICE };
+    Ok(check_writers(&found.path, &file.metadata()?, || has_access_list(file), &advice).err())
 }
 
 /// Checks that only this user and root can write a file or directory. `has_list` says whether it has an access control
@@ -110,24 +172,20 @@ pub(super) fn check_writers(
     path: &Path,
     found: &Metadata,
     has_list: impl FnOnce() -> bool,
-    advice: &Advice,
+    advice: &Advice<'_>,
 ) -> Result<(), Error> {
     check_owner(path, found, advice)?;
     let (by_group, by_others) = (found.mode() & 0o020 != 0, found.mode() & 0o002 != 0);
     if !by_others && (!by_group || (is_private_group(found.gid(), &trusted_users()) && !has_list())) {
         return Ok(());
     }
-    Err(Error::Untrusted {
-        path: path.into(),
-        what: format!("can be written by other users (its mode is {:03o})", found.mode() & 0o777),
-        advice: advice.mode,
-        command: format!("chmod go-w {}", shell_word(path)),
-    })
+    let what = format!("can be written by other users (its mode is {:03o})", found.mode() & 0o777);
+    Err(advice.refuse(path, what, advice.mode, "chmod go-w"))
 }
 
 /// Checks that a file, directory or symbolic link belongs to this user or root.
 #[cfg(unix)]
-pub(super) fn check_owner(path: &Path, found: &Metadata, advice: &Advice) -> Result<(), Error> {
+pub(super) fn check_owner(path: &Path, found: &Metadata, advice: &Advice<'_>) -> Result<(), Error> {
     let users = trusted_users();
     if users.contains(&found.uid()) {
         return Ok(());
@@ -137,10 +195,6 @@ pub(super) fn check_owner(path: &Path, found: &Metadata, advice: &Advice) -> Res
         false => ("belongs", "chown"),
     };
     let own = users[0];
-    Err(Error::Untrusted {
-        path: path.into(),
-        what: format!("{what} to the user {}, and this process runs as {own}", found.uid()),
-        advice: advice.owner,
-        command: format!("{change} {own} {}", shell_word(path)),
-    })
+    let what = format!("{what} to the user {}, and this process runs as {own}", found.uid());
+    Err(advice.refuse(path, what, advice.owner, &format!("{change} {own}")))
 }

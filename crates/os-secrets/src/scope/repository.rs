@@ -2,11 +2,7 @@
 //!
 //! Its secrets come before those of the user. So a file that another user can have written is refused.
 
-use std::{
-    collections::BTreeSet,
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeSet, fs, io, path::PathBuf};
 
 use super::{FoundSecrets, Name, collect_names};
 use crate::{
@@ -14,7 +10,7 @@ use crate::{
     environment::absolute_path,
     error::Error,
     executor::{Lane, Purpose},
-    file::{Access, LockedDirectory, canonical, check_link, failure, read_trusted},
+    file::{Access, FoundFile, LockedDirectory, failure, find_trusted, read_trusted},
     json::Document,
 };
 
@@ -81,9 +77,9 @@ impl Repository {
         &self,
         work: impl FnOnce(&Document<'_>) -> Result<T, Error>,
     ) -> Result<Option<T>, Error> {
-        let Some(path) = self.find_file()? else { return Ok(None) };
-        let Some(bytes) = read_trusted(&path)? else { return Ok(None) };
-        work(&Document::parse(&path, &bytes)?).map(Some)
+        let Some(found) = self.find_file().map_err(advise)? else { return Ok(None) };
+        let Some(bytes) = read_trusted(&found).map_err(advise)? else { return Ok(None) };
+        work(&Document::parse(&found.path, &bytes)?).map(Some)
     }
 
     /// Changes the document, and writes the file if `work` returns that it has changed something. Returns the same, or
@@ -92,32 +88,43 @@ impl Repository {
         &self,
         work: impl FnOnce(&mut Document<'_>) -> Result<bool, Error>,
     ) -> Result<Option<bool>, Error> {
-        let Some(path) = self.find_file()? else { return Ok(None) };
-        let directory = LockedDirectory::lock(&path)?;
-        let Some(bytes) = read_trusted(&path)? else { return Ok(None) };
-        let mut document = Document::parse(&path, &bytes)?;
+        let Some(found) = self.find_file()? else { return Ok(None) };
+        let path = &found.path;
+        let directory = LockedDirectory::lock(path)?;
+        let Some(bytes) = read_trusted(&found)? else { return Ok(None) };
+        let mut document = Document::parse(path, &bytes)?;
         let changed = work(&mut document)?;
         if changed {
-            directory.replace(&path, &document.to_bytes(), Access::AsBefore)?;
+            directory.replace(path, &document.to_bytes(), Access::AsBefore)?;
         }
         Ok(Some(changed))
     }
 
-    /// The path of the file, with symbolic links resolved. `None` if it does not exist.
-    ///
-    /// A link of another user is refused: it could lead to the secrets of another workspace.
-    fn find_file(&self) -> Result<Option<PathBuf>, Error> {
-        let path = self.directory.join(FILE);
+    /// The file, with symbolic links resolved. `None` if it does not exist.
+    fn find_file(&self) -> Result<Option<FoundFile>, Error> {
+        let path = absolute_path(&self.directory.join(FILE));
         // It is an error if the directory does not exist, but not if the file does not.
-        let check = |path: &Path| fs::metadata(path).map_err(|error| failure("Cannot read", path, error));
-        if !check(&self.directory)?.is_dir() {
-            return Err(failure("Cannot read", &self.directory, io::ErrorKind::NotADirectory.into()));
-        }
-        check_link(&absolute_path(&path))?;
-        match canonical(&path) {
-            Ok(path) => Ok(Some(path)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        match fs::metadata(&self.directory) {
+            Ok(found) if found.is_dir() => find_trusted(&path),
+            Ok(_) => Err(failure("Cannot read", &self.directory, io::ErrorKind::NotADirectory.into())),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                Err(failure("Cannot read", &self.directory, error))
+            }
             Err(error) => Err(failure("Cannot read", &path, error)),
         }
+    }
+}
+
+/// Adds the way around a file that cannot be read.
+fn advise(error: Error) -> Error {
+    match error {
+        Error::File { action, path, reason, denied } => {
+            let reason = format!(
+                "{reason}. Correct that, or use only your own secrets, with the scope user (--scope user)"
+            )
+            .into();
+            Error::File { action, path, reason, denied }
+        }
+        error => error,
     }
 }
