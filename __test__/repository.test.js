@@ -379,10 +379,68 @@ describe("secrets doctor names the repository", () => {
     const { path, runDoctor } = await prepare(t, formatDatapackage({ a: "hunter2" }));
     chmodSync(path, 0o666);
     const { code, text, repository, notes } = await runDoctor();
-    assert.deepEqual([code, repository], [0, { path, secrets: null }]);
-    assert.ok(text.includes(` ${path} (cannot be used)\n`), text);
+    assert.deepEqual([code, repository], [1, { path, secrets: null }]);
+    assert.ok(text.startsWith("works ") && text.includes(` ${path} (cannot be used)\n`), text);
+    assert.match(text, /^works +no\n/);
     const [[what, fix, fatal]] = notes;
     assert.match(what, /^The repository cannot be used\. .* can be written by other users/);
-    assert.deepEqual([fix, fatal], [`chmod go-w ${path}`, false]);
+    assert.deepEqual([fix, fatal], [`chmod go-w ${path}`, true]);
+  });
+
+  it("if its link leads to something else", linuxOnly("symbolic links"), async (t) => {
+    const { path, runDoctor } = await prepare(t, null);
+    symlinkSync("/dev/null", path);
+    const { code, notes } = await runDoctor();
+    const [[what, fix, fatal]] = notes;
+    assert.match(what, /is a symbolic link to \/dev\/null, which is not a regular file/);
+    assert.deepEqual([code, fatal], [1, true]);
+    assert.equal(fix, `Make ${path} a file that you can read, or use --scope user`);
+  });
+
+  it("if it is not valid, with the line", async (t) => {
+    for (const [content, told] of [
+      ['{\n "busdk": hunter2\n}', /datapackage\.json is not valid JSON at line 2, column \d+: /],
+      [
+        '{ "busdk": { "secrets": "hunter2" } }',
+        /datapackage\.json has under "busdk\.secrets" something that is not/,
+      ],
+    ]) {
+      const { path, runDoctor } = await prepare(t, content);
+      const { code, text, repository, notes } = await runDoctor();
+      assert.deepEqual([code, repository], [1, { path, secrets: null }]);
+      const [[what, fix, fatal]] = notes;
+      assert.match(what, told);
+      assert.deepEqual([fix, fatal], [`Correct ${path}, or use --scope user, which does not read it`, true]);
+      assert.match(text, /^works +no\n/);
+      assert.ok(!text.includes("hunter2"));
+    }
+  });
+
+  it("if the directory must not be read, as get does", linuxOnly("file modes"), async (t) => {
+    const workspace = await startWorkspace(t, { program: "secrets", bus: true });
+    const { session, datapackage, directory } = workspace;
+    // Not as root, who may read everything.
+    const user = isRoot ? OTHER_USER : process.getuid();
+    const program = join(session.directory, "secrets");
+    await session.run("install", ["-m", "755", ...ways.native("secrets"), program]);
+    chmodSync(session.directory, 0o755);
+    const setUser = isRoot ? `setpriv --reuid=${user} --clear-groups` : "";
+    const run = (...args) =>
+      session.run("bash", [
+        "-euc",
+        `cd "$1"; shift; chmod 0 .; ${setUser} "$@"`,
+        "-",
+        directory,
+        program,
+        ...args,
+      ]);
+    for (const args of [["get", "a"], ["doctor"], ["doctor", "--json"]]) {
+      const { code, stdout, stderr } = await run(...args);
+      chmodSync(directory, 0o700);
+      assert.equal(code, args[0] === "get" ? 3 : 1, stderr);
+      const told = stdout + stderr;
+      assert.ok(told.includes(`Cannot read ${datapackage}: Permission denied (os error 13). `), told);
+      assert.match(told, /--scope user/);
+    }
   });
 });

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{Problem, Report, works};
+use super::{Problem, Report};
 use os_secrets::{
     error::Error,
     file::shell_word,
@@ -53,7 +53,6 @@ pub async fn examine(store: Arc<FileStore>, start: &str) -> Result<Report, Error
     });
     let is_readable = diagnosis.credentials.is_ok() || diagnosis.asks;
     let properties = vec![
-        ("works", json!(works(&problems))),
         ("store", json!("encrypted file")),
         ("path", json!(diagnosis.path.to_string_lossy())),
         ("exists", json!(diagnosis.exists)),

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::{Value, json};
 
-use super::{Problem, Property, Report, use_file, works};
+use super::{Problem, Property, Report, use_file};
 use os_secrets::{
     error::{Error, HostKind},
     printable::printable_path,
@@ -57,15 +57,14 @@ const LOGS: &str = "journalctl --user --since -1h";
 pub async fn examine() -> Result<Report, Error> {
     let diagnosis = store::os()?.diagnose().await;
     let problems = find_problems(&diagnosis);
-    let properties = list_properties(&diagnosis, works(&problems));
+    let properties = list_properties(&diagnosis);
     Ok(Report { properties, problems })
 }
 
-fn list_properties(diagnosis: &Diagnosis, works: bool) -> Vec<Property> {
+fn list_properties(diagnosis: &Diagnosis) -> Vec<Property> {
     let service = diagnosis.service.as_ref().ok();
     let of_service = |property: fn(&Service) -> Value| service.map_or(Value::Null, property);
     vec![
-        ("works", json!(works)),
         ("store", json!("Secret Service")),
         ("provider", of_service(|service| json!(service.provider))),
         ("bus", json!(diagnosis.bus.as_ref().ok())),

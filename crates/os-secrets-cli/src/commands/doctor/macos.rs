@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Problem, Report, use_file, works};
+use super::{Problem, Report, use_file};
 use os_secrets::{
     error::Error,
     store::{self, macos::api::KeychainState},
@@ -34,7 +34,6 @@ pub async fn examine() -> Result<Report, Error> {
     }
     let state = diagnosis.state.as_ref().ok();
     let properties = vec![
-        ("works", json!(works(&problems))),
         ("store", json!("Keychain")),
         ("keychain", json!(diagnosis.keychain.ok().map(|path| path.to_string_lossy().into_owned()))),
         ("reachable", json!(state.is_some())),

@@ -74,6 +74,7 @@ pub enum Subject {
 
 /// The result of an examination.
 pub struct Report {
+    /// All properties but `works`, which the problems decide.
     properties: Vec<Property>,
     problems: Vec<Problem>,
 }
@@ -102,16 +103,21 @@ fn use_file() -> String {
     }
 }
 
-/// Whether a store with these problems works.
-fn works(problems: &[Problem]) -> bool {
-    !problems.iter().any(|problem| problem.fatal)
-}
-
 impl Report {
+    /// Whether credentials can be read and stored.
+    fn works(&self) -> bool {
+        !self.problems.iter().any(|problem| problem.fatal)
+    }
+
+    /// All properties, in their order.
+    fn properties(&self) -> impl Iterator<Item = Property> {
+        [("works", json!(self.works()))].into_iter().chain(self.properties.iter().cloned())
+    }
+
     /// The report as a JSON object, as `doctor --json` prints it.
     pub fn to_json(&self) -> String {
         let mut object = serde_json::Map::new();
-        object.extend(self.properties.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+        object.extend(self.properties().map(|(name, value)| (name.to_owned(), value)));
         let problems = self
             .problems
             .iter()
@@ -128,17 +134,16 @@ pub fn doctor(context: &Context, json: bool) -> Result<i32, Failure> {
     repository::add(context, &mut report);
     let text = if json { format!("{}\n", report.to_json()) } else { as_text(&report) };
     context.output.write(text.as_bytes())?;
-    Ok(if works(&report.problems) { SUCCESS } else { FAILED })
+    Ok(if report.works() { SUCCESS } else { FAILED })
 }
 
 fn as_text(report: &Report) -> String {
     let width = report.properties.iter().map(|(name, _)| name.len() + 1).max().unwrap_or(0).max(12);
     let mut text: String = report
-        .properties
-        .iter()
+        .properties()
         .map(|(name, value)| {
-            let value = match value {
-                Value::Null if ["bus", "collection", "keychain", "backup", "repository"].contains(name) => {
+            let value = match &value {
+                Value::Null if ["bus", "collection", "keychain", "backup", "repository"].contains(&name) => {
                     "none".into()
                 }
                 Value::Null => "unknown".into(),
@@ -147,7 +152,7 @@ fn as_text(report: &Report) -> String {
                 Value::String(text) => text.clone(),
                 Value::Array(texts) if texts.is_empty() => "none".into(),
                 Value::Array(texts) => texts.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "),
-                Value::Object(_) => repository::as_text(value),
+                Value::Object(_) => repository::as_text(&value),
                 value => value.to_string(),
             };
             format!("{name:<width$}{}\n", printable(&value))

@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use serde_json::json;
 
-use super::{Problem, Report, works};
+use super::{Problem, Report};
 use os_secrets::{
     error::Error,
     executor::{Lane, Purpose},
@@ -22,8 +22,7 @@ pub fn examine_memory() -> Report {
         "The credentials are in the memory of this process only. They are lost when it ends",
         fix,
     )];
-    let properties =
-        vec![("works", json!(works(&problems))), ("store", json!("memory")), ("persistent", json!(false))];
+    let properties = vec![("store", json!("memory")), ("persistent", json!(false))];
     Report { properties, problems }
 }
 
@@ -41,7 +40,6 @@ pub async fn examine_helper(command: PathBuf) -> Result<Report, Error> {
         )],
     };
     let properties = vec![
-        ("works", json!(works(&problems))),
         ("store", json!("helper program")),
         ("command", json!(command.to_string_lossy())),
         ("reachable", json!(found.is_ok())),

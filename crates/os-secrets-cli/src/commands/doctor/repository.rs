@@ -7,11 +7,12 @@ use serde_json::{Value, json};
 use super::{Problem, Report};
 use crate::context::Context;
 use os_secrets::{
-    environment::absolute_path, error::Error, file::shell_word, printable::printable_path,
-    program::command_line, progress::Progress, scope::Scope,
+    environment::absolute_path, error::Error, printable::printable_path, program::command_line,
+    progress::Progress, scope::Scope,
 };
 
-/// Adds the repository to a report. It is never a reason why the store does not work.
+/// Adds the repository to a report. If it cannot be used, commands fail that look for a secret in both scopes, as they do
+/// by default.
 pub fn add(context: &Context, report: &mut Report) {
     let path = absolute_path(&context.path(Path::new("datapackage.json")));
     let scopes = context.silent_scopes();
@@ -38,13 +39,23 @@ pub fn add(context: &Context, report: &mut Report) {
             command_line("list --long"),
         )),
         Err(error) => {
-            let fix = match &error {
-                Error::Untrusted { command, .. } => command.clone(),
-                _ if cfg!(windows) => format!("icacls {}", shell_word(&path)),
-                _ => format!("ls -la {}", shell_word(&path)),
-            };
-            report.problems.push(Problem::note(format!("The repository cannot be used. {error}"), fix));
+            let what = format!("The repository cannot be used. {error}");
+            report.problems.push(Problem::fatal(what, find_fix(&error, &path)));
         }
+    }
+}
+
+fn find_fix(error: &Error, path: &Path) -> String {
+    match error {
+        // A link has led to another file. That may be one that the user should not change.
+        Error::Untrusted { path: found, advice, command, .. } if found != path => {
+            format!("{advice}: {command}")
+        }
+        Error::Untrusted { command, .. } => command.clone(),
+        Error::InvalidFile { path, .. } => {
+            format!("Correct {}, or use --scope user, which does not read it", printable_path(path))
+        }
+        _ => format!("Make {} a file that you can read, or use --scope user", printable_path(path)),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Problem, Report, use_file, works};
+use super::{Problem, Report, use_file};
 use os_secrets::{error::Error, store, store::windows::MAX_BLOB};
 
 const OTHERWISE: &str = "An encrypted file works in every logon session. It is used only if you select it";
@@ -31,7 +31,6 @@ pub async fn examine() -> Result<Report, Error> {
         Err(_) => Value::Null,
     };
     let properties = vec![
-        ("works", json!(works(&problems))),
         ("store", json!("Credential Manager")),
         ("reachable", json!(diagnosis.reachable.is_ok())),
         ("persistent", persistent),
