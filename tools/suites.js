@@ -10,6 +10,7 @@ const { build, buildPrograms } = require("./build.js");
 const { checkLicences } = require("./licences.js");
 const { lintCrates, lintPackage, lintWorkflows } = require("./lint.js");
 const { root, run } = require("./process.js");
+const { testKeychain } = require("./test-keychain.js");
 const { testPlatforms } = require("./test-platforms.js");
 const { testOnWindows, testUnderWine } = require("./test-windows.js");
 
@@ -72,6 +73,10 @@ const suites = {
   "test:windows": {
     needs: "cargo modules windows/age windows/prefix windows/node windows/bun",
     steps: [withFiles(filesIn("__test__"), testUnderWine)],
+  },
+  "test:keychain": {
+    needs: "cargo core-foundation git keyring modules",
+    steps: [testKeychain],
   },
   "test:services": {
     needs: "cargo bus secretstorage kwallet keepassxc oo7 modules runtimes",

@@ -13,6 +13,7 @@ const kinds = {
   helper: { longest: 60_000, bytes: false, many: 12, listsAll: true, slashes: false },
   // Credential Manager.
   windows: { longest: 2560, bytes: true, many: 100, listsAll: false, slashes: false },
+  keychain: { longest: 1_000_000, bytes: true, many: 100, listsAll: false, slashes: true },
 };
 
 const key = { service: "my cli/tool", name: "alice@example.com" };

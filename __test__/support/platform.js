@@ -4,7 +4,9 @@ const { existsSync } = require("node:fs");
 const { join } = require("node:path");
 
 const isWindows = process.platform === "win32";
-const isMac = process.platform === "darwin";
+/** The model of macOS' Security framework on which the tests run, in place of macOS: see tools/test-keychain.js. */
+const keychainModel = process.env.OS_SECRETS_TEST_KEYCHAIN;
+const isMac = process.platform === "darwin" || Boolean(keychainModel);
 
 /** Whether the tests run under Wine, in place of Windows. */
 const isWine = isWindows && existsSync(join(process.env.SystemRoot, "system32", "winecfg.exe"));
@@ -62,4 +64,14 @@ const macOnly = (reason) => makeOptions(!isMac, onMacAlone, reason);
 const exceptOnWine = (reason) => makeOptions(isWine, notOnWine, reason);
 
 const reasons = [...onLinuxAlone, ...onWindowsAlone, ...onMacAlone, ...notOnWine];
-module.exports = { exceptOnWine, isMac, isWindows, isWine, linuxOnly, macOnly, reasons, windowsOnly };
+module.exports = {
+  exceptOnWine,
+  isMac,
+  isWindows,
+  isWine,
+  keychainModel,
+  linuxOnly,
+  macOnly,
+  reasons,
+  windowsOnly,
+};

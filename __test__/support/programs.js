@@ -6,8 +6,8 @@ const tools = require("../../tools/build.js");
 const { isWindows } = require("./platform.js");
 const { bun, node, root } = require("./runtimes.js");
 
-/** The folder of the native programs. On Windows, OS_SECRETS_TEST_PROGRAMS names it. */
-const folder = isWindows ? process.env.OS_SECRETS_TEST_PROGRAMS : tools.programs();
+/** The folder of the native programs. */
+const folder = process.env.OS_SECRETS_TEST_PROGRAMS ?? (isWindows ? undefined : tools.programs());
 
 /** Returns the path of a native program. */
 const nativePath = (program) => join(folder, isWindows ? `${program}.exe` : program);

@@ -1,7 +1,8 @@
 // A private session: its own bus, home and keyring, so that no test touches the store of the user who runs
 // it. A test stops its session at the end. Processes are ended by their id.
 //
-// Windows has neither a bus nor a keyring, and only one store, which the tests empty: see credentials.js.
+// Windows has neither a bus nor a keyring, and only one store, which the tests empty: see credentials.js. On the model of
+// Keychain, each session has keychains of its own.
 
 const { spawn } = require("node:child_process");
 const { once } = require("node:events");
@@ -10,7 +11,7 @@ const { tmpdir } = require("node:os");
 const { join } = require("node:path");
 const { createInterface } = require("node:readline");
 const { clearCredentials } = require("./credentials.js");
-const { isWindows, isWine } = require("./platform.js");
+const { isWindows, isWine, keychainModel } = require("./platform.js");
 
 /** The only service directory is the test's own, so that the bus can start no other service. */
 const BUS_CONFIGURATION = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
@@ -105,6 +106,11 @@ class Session {
       XDG_CACHE_HOME: at("cache"),
       XDG_RUNTIME_DIR: at("run"),
       DBUS_SESSION_BUS_ADDRESS: `unix:path=${join(this.#directory, "bus")}`,
+      ...(keychainModel && {
+        KEYCHAIN_MODEL: join(this.#directory, "keychains.json"),
+        // All runtimes and programs are the same executable, unless a test says otherwise.
+        KEYCHAIN_MODEL_EXECUTABLE: "/usr/local/bin/node",
+      }),
     };
   }
 
@@ -318,7 +324,7 @@ class Session {
 async function startSession({ bus = true, keyring = bus } = {}) {
   if (isWindows) clearCredentials();
   const session = new Session();
-  if (isWindows) return session;
+  if (isWindows || keychainModel) return session;
   try {
     if (bus) await session.startBus();
     if (keyring) await session.startKeyring();

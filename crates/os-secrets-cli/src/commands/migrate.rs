@@ -73,7 +73,7 @@ fn find_preferences(context: &Context) -> Result<Vec<(String, Origin)>, Error> {
 /// Copies one credential, and returns what was done.
 fn migrate_one(context: &Context, key: Key, origin: Origin, delete: bool) -> Result<&'static str, NotDone> {
     let (from, to, store) = (origin.clone(), key.clone(), context.store());
-    #[cfg(not(target_os = "linux"))]
+    #[cfg(any(not(target_os = "linux"), keychain_model))]
     if let Origin::Item(item) = &origin
         && matches!(store, store::Choice::Os)
         && item.is_of(&key)
@@ -119,7 +119,7 @@ async fn convert_in_place(item: &ForeignItem, key: &Key, progress: &Progress) ->
 }
 
 /// Reads an item that is already ours. Keychain then asks the user, once, whether this program may read it.
-#[cfg(target_os = "macos")]
+#[cfg(any(target_os = "macos", keychain_model))]
 async fn convert_in_place(item: &ForeignItem, _: &Key, progress: &Progress) -> Result<(), Error> {
     store::os()?.get_foreign(item, progress).await.map(drop)
 }

@@ -15,7 +15,7 @@ pub enum Reason {
     NoService,
     /// Windows and macOS: this logon session has no store.
     NoSession,
-    /// macOS: there is no default keychain.
+    /// macOS: there is no default keychain, or its file is missing or damaged.
     NoKeychain,
     /// The helper program cannot be started.
     NoHelper,

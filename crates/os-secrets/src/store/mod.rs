@@ -23,10 +23,10 @@ use crate::{
 pub mod exec;
 #[forbid(unsafe_code)]
 pub mod file;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(keychain_model)))]
 pub mod linux;
 // The parts that need nothing of macOS are tested on every system.
-#[cfg(any(target_os = "macos", test))]
+#[cfg(any(target_os = "macos", keychain_model, test))]
 pub mod macos;
 #[forbid(unsafe_code)]
 pub mod memory;
@@ -38,17 +38,20 @@ mod sizes;
 pub mod windows;
 
 /// The operating system's own store.
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(keychain_model)))]
 pub use linux::{SecretService as OsStore, foreign::ForeignItem};
 /// The operating system's own store.
-#[cfg(target_os = "macos")]
+#[cfg(any(target_os = "macos", keychain_model))]
 pub use macos::{foreign::ForeignItem, keychain::Keychain as OsStore};
 /// The operating system's own store.
 #[cfg(windows)]
 pub use windows::{CredentialManager as OsStore, foreign::ForeignItem};
 
 pub use sizes::{MAX_KEY, MAX_VALUE};
-#[cfg_attr(not(target_os = "macos"), allow(unused_imports, reason = "only Keychain needs all of them"))]
+#[cfg_attr(
+    not(any(target_os = "macos", keychain_model)),
+    allow(unused_imports, reason = "only Keychain needs all of them")
+)]
 use sizes::{check_credential, check_key, check_part, check_size};
 
 static SETTINGS: OnceLock<Settings> = OnceLock::new();

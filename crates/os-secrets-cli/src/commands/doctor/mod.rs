@@ -17,10 +17,10 @@ use crate::{
 use os_secrets::{error::Error, executor::block_on, program::command_line, store::file::FileStore};
 
 mod file;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(keychain_model)))]
 #[path = "linux.rs"]
 mod os;
-#[cfg(target_os = "macos")]
+#[cfg(any(target_os = "macos", keychain_model))]
 #[path = "macos.rs"]
 mod os;
 #[cfg(windows)]

@@ -1,14 +1,14 @@
 //! The calls of the Security framework, and the errors that they return.
 
 use std::{
-    ffi::{OsStr, c_char, c_void},
+    ffi::{OsStr, c_void},
     os::unix::ffi::OsStrExt,
     path::PathBuf,
     ptr, slice,
 };
 
 use core_foundation::{
-    array::{CFArray, CFArrayRef},
+    array::CFArray,
     base::{CFGetRetainCount, CFIndex, CFRelease, CFType, CFTypeRef, OSStatus, TCFType, kCFAllocatorDefault},
     boolean::CFBoolean,
     data::{
@@ -18,62 +18,14 @@ use core_foundation::{
     dictionary::{CFDictionary, CFDictionaryRef, CFMutableDictionary},
     string::{CFString, CFStringRef},
 };
-use security_framework_sys::{
-    base::{SecAccessRef, SecCopyErrorMessageString, SecKeychainRef, errSecSuccess},
-    item::{
-        kSecAttrAccount, kSecAttrService, kSecClass, kSecClassGenericPassword, kSecMatchLimit,
-        kSecMatchLimitAll, kSecReturnAttributes, kSecReturnData, kSecUseAuthenticationUI, kSecValueData,
-    },
-    keychain::{
-        SecKeychainCopyDefault, SecKeychainGetUserInteractionAllowed, SecKeychainSetUserInteractionAllowed,
-    },
-    keychain_item::{SecItemAdd, SecItemCopyMatching, SecItemDelete, SecItemUpdate},
-};
 use zeroize::Zeroize;
 
 use super::{
+    framework::*,
     query::{ItemNames, QueryTerm},
     status::{self, DUPLICATE_ITEM, INTERNAL_COMPONENT, ITEM_NOT_FOUND},
 };
 use crate::{credential::Secret, error::Error};
-
-/// A reference to an entry of an access control list (`SecACLRef`).
-type AclRef = *const c_void;
-/// When the user is asked for a password (`SecKeychainPromptSelector`).
-type PromptSelector = u16;
-
-/// `kSecUnlockStateStatus`.
-const UNLOCKED: u32 = 1;
-/// `callerSecuritySession`.
-const OWN_SESSION: u32 = u32::MAX;
-/// `sessionHasGraphicAccess`.
-const HAS_DESKTOP: u32 = 0x10;
-
-// The bindings lack these.
-#[link(name = "Security", kind = "framework")]
-unsafe extern "C" {
-    static kSecAttrAccess: CFStringRef;
-    static kSecACLAuthorizationDecrypt: CFStringRef;
-    static kSecUseAuthenticationUIFail: CFStringRef;
-
-    fn SecAccessCreate(descriptor: CFStringRef, trusted: CFArrayRef, access: *mut SecAccessRef) -> OSStatus;
-    fn SecAccessCopyMatchingACLList(access: SecAccessRef, authorization: CFTypeRef) -> CFArrayRef;
-    fn SecACLCopyContents(
-        acl: AclRef,
-        applications: *mut CFArrayRef,
-        description: *mut CFStringRef,
-        prompt: *mut PromptSelector,
-    ) -> OSStatus;
-    fn SecACLSetContents(
-        acl: AclRef,
-        applications: CFArrayRef,
-        description: CFStringRef,
-        prompt: PromptSelector,
-    ) -> OSStatus;
-    fn SecKeychainGetStatus(keychain: SecKeychainRef, status: *mut u32) -> OSStatus;
-    fn SecKeychainGetPath(keychain: SecKeychainRef, length: *mut u32, path: *mut c_char) -> OSStatus;
-    fn SessionGetInfo(session: u32, id: *mut u32, attributes: *mut u32) -> OSStatus;
-}
 
 /// A value on its way to Keychain. It is wiped when this is dropped.
 struct ValueBuffer(CFMutableDataRef);
@@ -137,6 +89,7 @@ impl PreparedQuery {
                     QueryTerm::ReturnAttributes => {
                         (kSecReturnAttributes, CFBoolean::true_value().into_CFType())
                     }
+                    QueryTerm::ReturnReference => (kSecReturnRef, CFBoolean::true_value().into_CFType()),
                     QueryTerm::MatchAll => (kSecMatchLimit, wrap_constant(kSecMatchLimitAll)),
                     QueryTerm::NeverAsk => {
                         (kSecUseAuthenticationUI, wrap_constant(kSecUseAuthenticationUIFail))
@@ -184,7 +137,7 @@ fn create_open_access(description: &str) -> Result<CFType, Error> {
     // SAFETY: the call returned a copy of the list, which we own.
     let list: CFArray<*const c_void> = unsafe { CFArray::wrap_under_create_rule(list) };
     for acl in &list {
-        trust_all_applications(*acl)?;
+        trust_all_applications(acl.cast_mut())?;
     }
     Ok(owned)
 }
@@ -301,14 +254,43 @@ pub fn add_item(query: &[QueryTerm]) -> Result<bool, Error> {
 pub fn update_item(query: &[QueryTerm], change: &[QueryTerm]) -> Result<bool, Error> {
     let (query, change) = (PreparedQuery::new(query)?, PreparedQuery::new(change)?);
     // SAFETY: the dictionaries are live.
-    check_found("SecItemUpdate", unsafe { SecItemUpdate(query.as_ref(), change.as_ref()) })
+    match unsafe { SecItemUpdate(query.as_ref(), change.as_ref()) } {
+        // The system has replaced a damaged item by a new one with the change, and says that it exists.
+        DUPLICATE_ITEM => Ok(true),
+        status => check_found("SecItemUpdate", status),
+    }
 }
 
-/// Deletes the item that a query finds. Returns `false` if it finds none.
-pub fn delete_item(query: &[QueryTerm]) -> Result<bool, Error> {
-    let prepared = PreparedQuery::new(query)?;
-    // SAFETY: the dictionary is live.
-    check_found("SecItemDelete", unsafe { SecItemDelete(prepared.as_ref()) })
+/// An item of a keychain, without its value.
+pub struct Item(CFType);
+
+impl Item {
+    /// Finds the first item of a query for a reference. Nothing is decrypted, so the user is not asked. Returns `None` if
+    /// there is no such item.
+    pub fn find(query: &[QueryTerm]) -> Result<Option<Self>, Error> {
+        Ok(copy_matching(query)?.map(Self))
+    }
+
+    fn as_ref(&self) -> ItemRef {
+        self.0.as_CFTypeRef().cast_mut()
+    }
+
+    /// The keychain that holds the item.
+    pub fn keychain(&self) -> Result<OpenKeychain, Error> {
+        let mut keychain = ptr::null_mut();
+        // SAFETY: the item is live, and the result can be written.
+        let status = unsafe { SecKeychainItemCopyKeychain(self.as_ref(), &mut keychain) };
+        OpenKeychain::take("SecKeychainItemCopyKeychain", status, keychain)
+    }
+
+    /// Deletes the item. Returns `false` if it does not exist any more.
+    ///
+    /// The user is not asked, whoever has made the item and even if its keychain is locked. `SecItemDelete` would refuse
+    /// the items of other executables (`errSecInvalidOwnerEdit`), and would ask for the password of a locked keychain.
+    pub fn delete(self) -> Result<bool, Error> {
+        // SAFETY: the item is live.
+        check_found("SecKeychainItemDelete", unsafe { SecKeychainItemDelete(self.as_ref()) })
+    }
 }
 
 /// Sets whether keychains may ask the user, for the whole process. Returns whether they could before.
@@ -329,22 +311,27 @@ pub struct KeychainState {
     pub unlocked: bool,
 }
 
-/// The user's default keychain, where new items go.
-pub struct DefaultKeychain(CFType);
+/// A keychain. Its file need not exist.
+pub struct OpenKeychain(CFType);
 
-impl DefaultKeychain {
-    /// Opens the default keychain.
-    pub fn open() -> Result<Self, Error> {
+impl OpenKeychain {
+    /// The user's default keychain, where new items go.
+    pub fn open_default() -> Result<Self, Error> {
         let mut keychain = ptr::null_mut();
         // SAFETY: the result can be written.
         let status = unsafe { SecKeychainCopyDefault(&mut keychain) };
-        // SAFETY: the result is null or was copied for us.
-        let keychain = unsafe { take_ownership(keychain.cast_const().cast()) };
-        check("SecKeychainCopyDefault", status)?;
-        keychain.map(Self).ok_or(Error::Malformed("without a default keychain".into()))
+        Self::take("SecKeychainCopyDefault", status, keychain)
     }
 
-    fn as_ref(&self) -> SecKeychainRef {
+    /// Takes over the keychain that a call has given.
+    fn take(operation: &'static str, status: OSStatus, keychain: KeychainRef) -> Result<Self, Error> {
+        // SAFETY: the result is null or was copied for us.
+        let keychain = unsafe { take_ownership(keychain.cast_const().cast()) };
+        check(operation, status)?;
+        keychain.map(Self).ok_or(Error::Malformed("without a keychain".into()))
+    }
+
+    fn as_ref(&self) -> KeychainRef {
         self.0.as_CFTypeRef().cast_mut().cast()
     }
 
@@ -372,8 +359,7 @@ pub fn has_desktop() -> bool {
     let (mut id, mut attributes) = (0, 0);
     // SAFETY: the results can be written.
     unsafe {
-        SessionGetInfo(OWN_SESSION, &mut id, &mut attributes) == errSecSuccess
-            && attributes & HAS_DESKTOP != 0
+        SessionGetInfo(OWN_SESSION, &mut id, &mut attributes) == SUCCESS && attributes & HAS_DESKTOP != 0
     }
 }
 
@@ -385,7 +371,7 @@ fn check_found(operation: &'static str, status: OSStatus) -> Result<bool, Error>
 }
 
 fn check(operation: &'static str, status: OSStatus) -> Result<(), Error> {
-    if status == errSecSuccess { Ok(()) } else { Err(status_error(operation, status)) }
+    if status == SUCCESS { Ok(()) } else { Err(status_error(operation, status)) }
 }
 
 /// The error for a result code, with the system's own message.

@@ -27,9 +27,9 @@ impl Keychain {
     /// [`Error::Internal`].
     pub async fn diagnose(&self) -> Result<Diagnosis, Error> {
         let examine = || {
-            let default = api::DefaultKeychain::open();
+            let default = api::OpenKeychain::open_default();
             Ok(Diagnosis {
-                keychain: default.as_ref().map_err(Error::clone).and_then(api::DefaultKeychain::read_path),
+                keychain: default.as_ref().map_err(Error::clone).and_then(api::OpenKeychain::read_path),
                 state: default.and_then(|keychain| keychain.read_state()),
                 has_desktop: api::has_desktop(),
             })

@@ -1,11 +1,11 @@
 //! Keeps calls that may ask the user apart from calls that must not.
 //!
-//! A query can forbid asking (`kSecUseAuthenticationUI`), but only newer kinds of keychains obey it. The login
-//! keychain is a file and obeys only a switch that applies to the whole process
-//! (`SecKeychainSetUserInteractionAllowed`). So calls of one kind wait while calls of the other kind run: a call that
-//! may ask does not fail because another must not, and a call that must not ask never asks. Other code of the process
-//! that uses Keychain while the switch is off cannot ask either. No call overtakes an earlier one, because a steady
-//! stream of calls of one kind would otherwise keep out the other kind for ever.
+//! A query can forbid asking (`kSecUseAuthenticationUI`), but only newer kinds of keychains obey it. The login keychain is
+//! a file and obeys only a switch that applies to the whole process (`SecKeychainSetUserInteractionAllowed`). So calls of
+//! one kind wait while calls of another kind run: a call that may ask does not fail because another must not, and a call
+//! that must not ask never asks. Other code of the process that uses Keychain while the switch is off cannot ask either.
+//! No call overtakes an earlier one, because a steady stream of calls of one kind would otherwise keep out the other
+//! kinds for ever.
 
 use std::{
     collections::VecDeque,
@@ -22,7 +22,21 @@ pub const PATIENCE: Duration = Duration::from_secs(2);
 /// Sets whether the process may ask the user, and returns whether it could before.
 type AllowInteraction = fn(bool) -> bool;
 
-/// Lets calls of one kind run at a time: those that may ask the user, or those that must not.
+/// The kinds of calls that do not run beside each other.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Kind {
+    /// Calls that may ask the user.
+    #[default]
+    Asking,
+    /// Calls that decrypt a value and must not ask. The switch is off while they run.
+    SilentRead,
+    /// Calls that change an unlocked keychain and must not ask. The system has no reason to ask them. The switch is on
+    /// while they run: adding an item with the switch off would keep later calls from asking, for as long as the system
+    /// keeps the keychain open.
+    SilentChange,
+}
+
+/// Lets calls of one kind run at a time.
 pub struct InteractionGate {
     state: Mutex<GateState>,
     changed: Condvar,
@@ -31,55 +45,51 @@ pub struct InteractionGate {
 
 #[derive(Default)]
 struct GateState {
-    /// The number of running calls that may ask.
-    interactive: usize,
-    /// The number of running calls that must not ask.
-    silent: usize,
+    /// The number of running calls.
+    running: usize,
+    /// Their kind.
+    kind: Kind,
     /// The tickets of the waiting calls, in the order in which they arrived.
     queue: VecDeque<u64>,
     /// The ticket of the next call that arrives.
     next_ticket: u64,
-    /// Whether the process could ask before the first silent call.
+    /// Whether the process could ask before the switch was turned off.
     could_ask: bool,
 }
 
-/// The turn of a call that may ask. It ends when this is dropped.
+/// The turn of a call. It ends when this is dropped.
 #[must_use]
-pub struct InteractiveTurn<'a>(&'a InteractionGate);
-
-/// The turn of a call that must not ask. It ends when this is dropped.
-#[must_use]
-pub struct SilentTurn<'a>(&'a InteractionGate);
+pub struct Turn<'a>(&'a InteractionGate);
 
 impl InteractionGate {
     /// The gate of a process that has this switch.
     pub const fn new(allow_interaction: AllowInteraction) -> Self {
-        let state =
-            GateState { interactive: 0, silent: 0, queue: VecDeque::new(), next_ticket: 0, could_ask: true };
+        let kind = Kind::Asking;
+        let state = GateState { running: 0, kind, queue: VecDeque::new(), next_ticket: 0, could_ask: true };
         Self { state: Mutex::new(state), changed: Condvar::new(), allow_interaction }
     }
 
-    /// Waits for the turn of a call that may ask. The wait is short, because calls that must not ask are short.
-    pub fn enter_interactive(&self) -> InteractiveTurn<'_> {
-        let state = self.wait_for_turn(Duration::MAX, |state| state.silent == 0);
-        state.expect("no call waits for so long").interactive += 1;
-        InteractiveTurn(self)
+    /// Waits for the turn of a call that may ask. The wait is short, because the other kinds of calls are short.
+    pub fn enter_asking(&self) -> Turn<'_> {
+        self.enter(Kind::Asking, Duration::MAX).expect("no call waits for so long")
     }
 
-    /// Waits for the turn of a call that must not ask. Returns `None` if a call that may ask runs for longer than
-    /// `patience`, as it does while the user is being asked.
-    pub fn enter_silent(&self, patience: Duration) -> Option<SilentTurn<'_>> {
-        let mut state = self.wait_for_turn(patience, |state| state.interactive == 0)?;
-        state.silent += 1;
-        if state.silent == 1 {
+    /// Waits for the turn of a call. Returns `None` if calls of another kind run for longer than `patience`, as those do
+    /// that may ask while the user is being asked.
+    pub fn enter(&self, kind: Kind, patience: Duration) -> Option<Turn<'_>> {
+        let mut state = self.wait_for_turn(patience, |state| state.running == 0 || state.kind == kind)?;
+        state.kind = kind;
+        state.running += 1;
+        if state.running == 1 && kind == Kind::SilentRead {
             state.could_ask = (self.allow_interaction)(false);
         }
-        Some(SilentTurn(self))
+        Some(Turn(self))
     }
 
     /// Waits until no call that may ask is running. Returns `false` if that takes longer than `patience`.
     pub fn wait_until_quiet(&self, patience: Duration) -> bool {
-        self.wait_for_turn(patience, |state| state.interactive == 0).is_some()
+        let is_quiet = |state: &GateState| state.running == 0 || state.kind != Kind::Asking;
+        self.wait_for_turn(patience, is_quiet).is_some()
     }
 
     /// Waits until all earlier calls have had their turn and the gate `is_free`. Returns `None` if that takes longer
@@ -87,7 +97,7 @@ impl InteractionGate {
     fn wait_for_turn(
         &self,
         patience: Duration,
-        is_free: fn(&GateState) -> bool,
+        is_free: impl Fn(&GateState) -> bool,
     ) -> Option<MutexGuard<'_, GateState>> {
         let start = Instant::now();
         let mut state = self.lock_state();
@@ -113,18 +123,11 @@ impl InteractionGate {
     }
 }
 
-impl Drop for InteractiveTurn<'_> {
-    fn drop(&mut self) {
-        self.0.lock_state().interactive -= 1;
-        self.0.changed.notify_all();
-    }
-}
-
-impl Drop for SilentTurn<'_> {
+impl Drop for Turn<'_> {
     fn drop(&mut self) {
         let mut state = self.0.lock_state();
-        state.silent -= 1;
-        if state.silent == 0 && state.could_ask {
+        state.running -= 1;
+        if state.running == 0 && state.kind == Kind::SilentRead && state.could_ask {
             (self.0.allow_interaction)(true);
         }
         self.0.changed.notify_all();
@@ -154,8 +157,8 @@ mod tests {
     #[test]
     fn the_switch_is_off_for_as_long_as_a_call_must_not_ask() {
         let (may_ask, gate) = new_gate!(true);
-        let one = gate.enter_silent(AT_ONCE).unwrap();
-        let other = gate.enter_silent(AT_ONCE).unwrap();
+        let one = gate.enter(Kind::SilentRead, AT_ONCE).unwrap();
+        let other = gate.enter(Kind::SilentRead, AT_ONCE).unwrap();
         assert!(!may_ask.load(Ordering::SeqCst));
         drop(one);
         assert!(!may_ask.load(Ordering::SeqCst));
@@ -166,22 +169,37 @@ mod tests {
     #[test]
     fn a_process_that_never_asks_does_not_begin_to() {
         let (may_ask, gate) = new_gate!(false);
-        drop(gate.enter_silent(AT_ONCE));
+        drop(gate.enter(Kind::SilentRead, AT_ONCE));
         assert!(!may_ask.load(Ordering::SeqCst));
     }
 
     #[test]
     fn who_must_not_ask_gives_up_while_another_asks() {
         let (may_ask, gate) = new_gate!(true);
-        let asking = [gate.enter_interactive(), gate.enter_interactive()];
-        assert!(gate.enter_silent(Duration::from_millis(1)).is_none());
+        let asking = [gate.enter_asking(), gate.enter_asking()];
+        assert!(gate.enter(Kind::SilentRead, Duration::from_millis(1)).is_none());
         assert!(!gate.wait_until_quiet(Duration::from_millis(1)));
         assert!(may_ask.load(Ordering::SeqCst));
         drop(asking);
         assert!(gate.wait_until_quiet(AT_ONCE));
-        assert!(gate.enter_silent(AT_ONCE).is_some());
+        assert!(gate.enter(Kind::SilentRead, AT_ONCE).is_some());
         // A call that gave up has left the queue.
-        drop(gate.enter_interactive());
+        drop(gate.enter_asking());
+    }
+
+    #[test]
+    fn a_silent_change_runs_alone_and_leaves_the_switch_on() {
+        let (may_ask, gate) = new_gate!(true);
+        let changing = gate.enter(Kind::SilentChange, AT_ONCE).unwrap();
+        assert!(gate.enter(Kind::SilentChange, AT_ONCE).is_some());
+        assert!(gate.enter(Kind::SilentRead, AT_ONCE).is_none());
+        assert!(gate.enter(Kind::Asking, AT_ONCE).is_none());
+        assert!(gate.wait_until_quiet(AT_ONCE));
+        assert!(may_ask.load(Ordering::SeqCst));
+        drop(changing);
+        let asking = gate.enter_asking();
+        assert!(gate.enter(Kind::SilentChange, AT_ONCE).is_none());
+        drop(asking);
     }
 
     fn wait_for_queue(gate: &InteractionGate, length: usize) {
@@ -195,16 +213,16 @@ mod tests {
         let (_, gate) = new_gate!(true);
         let order = Mutex::new(Vec::new());
         let note = |kind| order.lock().unwrap().push(kind);
-        let silent = gate.enter_silent(AT_ONCE).unwrap();
+        let silent = gate.enter(Kind::SilentRead, AT_ONCE).unwrap();
         thread::scope(|scope| {
             scope.spawn(|| {
-                let _turn = gate.enter_interactive();
+                let _turn = gate.enter_asking();
                 note("asking");
             });
             wait_for_queue(&gate, 1);
             // It could run at once if no earlier call were waiting.
             scope.spawn(|| {
-                let _turn = gate.enter_silent(LONG);
+                let _turn = gate.enter(Kind::SilentRead, LONG);
                 note("silent");
             });
             wait_for_queue(&gate, 2);
@@ -216,16 +234,17 @@ mod tests {
     #[test]
     fn each_waits_for_the_others_end() {
         let (may_ask, gate) = new_gate!(true);
-        let asking = gate.enter_interactive();
+        let asking = gate.enter_asking();
         thread::scope(|scope| {
-            let waiting = scope.spawn(|| gate.enter_silent(LONG).map(|_| may_ask.load(Ordering::SeqCst)));
+            let waiting =
+                scope.spawn(|| gate.enter(Kind::SilentRead, LONG).map(|_| may_ask.load(Ordering::SeqCst)));
             wait_for_queue(&gate, 1);
             drop(asking);
             assert_eq!(waiting.join().unwrap(), Some(false));
 
-            let silent = gate.enter_silent(AT_ONCE).unwrap();
+            let silent = gate.enter(Kind::SilentRead, AT_ONCE).unwrap();
             let waiting = scope.spawn(|| {
-                let _turn = gate.enter_interactive();
+                let _turn = gate.enter_asking();
                 may_ask.load(Ordering::SeqCst)
             });
             drop(silent);

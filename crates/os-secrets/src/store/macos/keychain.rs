@@ -2,9 +2,14 @@
 
 use std::sync::LazyLock;
 
+use tokio::{
+    sync::{Mutex, OwnedMutexGuard},
+    time::timeout,
+};
+
 use super::{
-    api,
-    interaction::{InteractionGate, PATIENCE},
+    api::{self, Item, OpenKeychain},
+    interaction::{InteractionGate, Kind, PATIENCE},
     query::{self, Query},
     status::{AUTH_FAILED, INTERACTION_NOT_ALLOWED, ITEM_NOT_FOUND},
 };
@@ -14,6 +19,7 @@ use crate::{
     executor::Lane,
     progress::Progress,
     store::{Call, SetOptions, Store, check_key, check_part, check_size, settings::Settings},
+    sync::SharedByKey,
 };
 
 /// The gate of this process.
@@ -42,46 +48,35 @@ impl Keychain {
     }
 }
 
-/// Does work that may ask the user only if `interactive` is true: see [`InteractionGate`]. Returns `None` if it may not
-/// ask and `item`, which it needs, does not exist.
-fn run_in_turn<T>(
-    interactive: bool,
-    item: Option<&Key>,
-    work: impl FnOnce() -> Result<T, Error>,
-) -> Result<Option<T>, Error> {
-    if interactive {
-        let _turn = GATE.enter_interactive();
-        return work().map(Some);
+/// Keeps calls about one item apart. The system takes its locks of an item and of the item's keychain in one order when it
+/// adds an item that exists already, and in the other when it reads or updates the item. Beside each other, both would
+/// wait for ever.
+static ITEMS: SharedByKey<Key, Mutex<()>> = SharedByKey::new();
+
+/// Waits for the turn of a call about an item. A call that must not ask does not wait for the user.
+async fn take_item(key: &Key, interactive: bool) -> Result<OwnedMutexGuard<()>, Error> {
+    let turn = ITEMS.get(key.clone(), || Mutex::new(())).lock_owned();
+    match interactive {
+        true => Ok(turn.await),
+        false => timeout(PATIENCE, turn).await.map_err(|_| Error::Asking),
     }
-    // While the system asks the user for another call, the calls below might wait for the answer as well.
-    if !GATE.wait_until_quiet(PATIENCE) {
-        return Err(Error::Asking);
+}
+
+/// Checks that a keychain is unlocked, for a call that must not ask.
+///
+/// The switch of the process does not help here: an opened keychain remembers whether it could ask for its password when
+/// it was opened, as long as the process keeps using it.
+fn check_unlocked(keychain: &OpenKeychain) -> Result<(), Error> {
+    match keychain.read_state()?.unlocked {
+        true => Ok(()),
+        false => Err(api::status_error("SecKeychainGetStatus", INTERACTION_NOT_ALLOWED)),
     }
-    if let Some(key) = item
-        && api::read_names(&query::for_presence(key))?.is_empty()
-    {
-        return Ok(None);
-    }
-    // A locked keychain is refused here, before asking is switched off. For some seconds, an opened keychain remembers
-    // whether it could ask for its password when it was opened. So in the silent turn a locked one might ask
-    // nevertheless, or might not ask for a later call that may.
-    if !api::DefaultKeychain::open()?.read_state()?.unlocked {
-        return Err(api::status_error("SecKeychainGetStatus", INTERACTION_NOT_ALLOWED));
-    }
-    let _turn = GATE.enter_silent(PATIENCE).ok_or(Error::Asking)?;
-    work().map(Some).map_err(|error| match error {
-        // The user was not asked, so no password was wrong.
-        Error::Keychain { operation, status: AUTH_FAILED, .. } => {
-            api::status_error(operation, INTERACTION_NOT_ALLOWED)
-        }
-        error => error,
-    })
 }
 
 /// Returns the answer for an item that was not found. The system also finds nothing if it cannot search the user's
 /// keychains, which is an error.
 fn confirm_absence<T>(answer: T) -> Result<T, Error> {
-    api::DefaultKeychain::open()?.read_state().map(|_| answer)
+    OpenKeychain::open_default()?.read_state().map(|_| answer)
 }
 
 /// Whether an item exists. This takes no turn, because attributes are not encrypted and can be read without asking.
@@ -102,9 +97,10 @@ fn select_lane(interactive: bool) -> &'static Lane {
 pub(super) async fn read_item(key: &Key, progress: &Progress) -> Result<Option<Secret>, Error> {
     check_key(key)?;
     let (key, interactive) = (key.clone(), progress.is_interactive());
+    let turn = take_item(&key, interactive).await?;
     let read = move || {
-        let read_value = || api::read_value(&query::for_value(&key, interactive));
-        match run_in_turn(interactive, Some(&key), read_value)?.flatten() {
+        let _turn = turn;
+        match if interactive { read_asking(&key) } else { read_silently(&key) }? {
             None => confirm_absence(None),
             found => Ok(found),
         }
@@ -112,17 +108,53 @@ pub(super) async fn read_item(key: &Key, progress: &Progress) -> Result<Option<S
     select_lane(interactive).run(read).await
 }
 
-/// Does work that changes an item. The work is told whether it may ask the user.
-async fn change_item<T: Send + 'static>(
-    progress: &Progress,
-    work: impl FnOnce(bool) -> Result<T, Error> + Send + 'static,
-) -> Result<T, Error> {
-    let interactive = progress.is_interactive();
-    select_lane(interactive).change(progress, move || work(interactive)).await
+fn read_asking(key: &Key) -> Result<Option<Secret>, Error> {
+    let _turn = GATE.enter_asking();
+    api::read_value(&query::for_value(key, true))
+}
+
+fn read_silently(key: &Key) -> Result<Option<Secret>, Error> {
+    // While the system asks the user for another call, the calls below might wait for the answer as well.
+    if !GATE.wait_until_quiet(PATIENCE) {
+        return Err(Error::Asking);
+    }
+    let Some(item) = Item::find(&query::for_reference(key))? else { return Ok(None) };
+    check_unlocked(&item.keychain()?)?;
+    let _turn = GATE.enter(Kind::SilentRead, PATIENCE).ok_or(Error::Asking)?;
+    api::read_value(&query::for_value(key, false)).map_err(|error| match error {
+        // The user was not asked, so no password was wrong.
+        Error::Keychain { operation, status: AUTH_FAILED, .. } => {
+            api::status_error(operation, INTERACTION_NOT_ALLOWED)
+        }
+        error => error,
+    })
+}
+
+/// Stores the value of an item.
+fn write(key: &Key, value: &Secret, unrestricted: bool, interactive: bool) -> Result<(), Error> {
+    let turn = if interactive { Some(GATE.enter_asking()) } else { GATE.enter(Kind::SilentChange, PATIENCE) };
+    let _turn = turn.ok_or(Error::Asking)?;
+    let default = OpenKeychain::open_default()?;
+    if interactive {
+        // Without a keychain, the system would offer the user to make a new one.
+        default.read_state()?;
+    } else {
+        check_unlocked(&default)?;
+        // An update goes to the keychain that is searched first.
+        if let Some(item) = Item::find(&query::for_reference(key))? {
+            check_unlocked(&item.keychain()?)?;
+        }
+    }
+    let new = query::for_new_item(key, value, unrestricted, interactive);
+    add_or_update(&query::for_item(key, interactive), &new, value)
 }
 
 /// Adds an item, or updates it if it exists.
-fn write_item(item: &Query, new: &Query, value: &Secret) -> Result<(), Error> {
+///
+/// An update keeps the list of applications that may read the item. The system needs no permission for it, also if
+/// another executable has made the item, and then asks both before they read the new value. Deleting the item and adding
+/// it anew would ask one of them less, but could lose the value.
+fn add_or_update(item: &Query, new: &Query, value: &Secret) -> Result<(), Error> {
     if api::add_item(new)? || api::update_item(item, &query::for_update(value))? {
         return Ok(());
     }
@@ -132,6 +164,15 @@ fn write_item(item: &Query, new: &Query, value: &Secret) -> Result<(), Error> {
         true => Ok(()),
         false => Err(api::status_error("SecItemUpdate", ITEM_NOT_FOUND)),
     }
+}
+
+/// Deletes an item.
+fn delete(key: &Key) -> Result<bool, Error> {
+    let deleted = match Item::find(&query::for_reference(key))? {
+        None => false,
+        Some(item) => item.delete()?,
+    };
+    if deleted { Ok(true) } else { confirm_absence(false) }
 }
 
 impl Store for Keychain {
@@ -152,13 +193,13 @@ impl Store for Keychain {
             }
             check_key(key)?;
             check_size(key, Some(value))?;
-            let (key, value) = (key.clone(), value.clone());
-            change_item(progress, move |interactive| {
-                let new = query::for_new_item(&key, &value, options.unrestricted, interactive);
-                let write = || write_item(&query::for_item(&key, interactive), &new, &value);
-                run_in_turn(interactive, None, write).map(drop)
-            })
-            .await
+            let (key, value, interactive) = (key.clone(), value.clone(), progress.is_interactive());
+            let turn = take_item(&key, interactive).await?;
+            let work = move || {
+                let _turn = turn;
+                write(&key, &value, options.unrestricted, interactive)
+            };
+            select_lane(interactive).change(progress, work).await
         })
     }
 
@@ -166,14 +207,7 @@ impl Store for Keychain {
         Box::pin(async move {
             check_key(key)?;
             let key = key.clone();
-            change_item(progress, move |interactive| {
-                let delete = || api::delete_item(&query::for_item(&key, interactive));
-                match run_in_turn(interactive, Some(&key), delete)? {
-                    Some(true) => Ok(true),
-                    _ => confirm_absence(false),
-                }
-            })
-            .await
+            SILENT.change(progress, move || delete(&key)).await
         })
     }
 

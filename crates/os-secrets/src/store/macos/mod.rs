@@ -7,6 +7,7 @@
 //! | `interaction.rs` | how a call is kept from asking the user |
 //! | `status.rs` | what the system's result codes mean |
 //! | `api.rs` | the calls of the Security framework |
+//! | `framework.rs` | the framework's names, which `types.rs` compares with Apple's headers |
 //! | `foreign.rs` | the items of other packages |
 //! | `diagnosis.rs` | what `secrets doctor` reports |
 //!
@@ -16,20 +17,24 @@
 //!
 //! Modules that need nothing of macOS are also compiled for the tests on other systems.
 
-#[cfg(target_os = "macos")]
+#[cfg(any(target_os = "macos", keychain_model))]
 pub mod api;
-#[cfg(target_os = "macos")]
+#[cfg(any(target_os = "macos", keychain_model))]
 #[forbid(unsafe_code)]
 pub mod diagnosis;
-#[cfg(target_os = "macos")]
+#[cfg(any(target_os = "macos", keychain_model))]
 #[forbid(unsafe_code)]
 pub mod foreign;
+#[cfg(any(target_os = "macos", keychain_model))]
+mod framework;
 #[forbid(unsafe_code)]
 pub mod interaction;
-#[cfg(target_os = "macos")]
+#[cfg(any(target_os = "macos", keychain_model))]
 #[forbid(unsafe_code)]
 pub mod keychain;
 #[forbid(unsafe_code)]
 pub mod query;
 #[forbid(unsafe_code)]
 pub mod status;
+#[cfg(all(target_os = "macos", test))]
+mod types;

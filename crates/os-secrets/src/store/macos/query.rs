@@ -20,6 +20,8 @@ pub enum QueryTerm<'a> {
     ReturnData,
     /// `kSecReturnAttributes`: return the item's attributes, without its value.
     ReturnAttributes,
+    /// `kSecReturnRef`: return a reference to the item.
+    ReturnReference,
     /// `kSecMatchLimit`: all items are wanted. Without this, only the first one is.
     MatchAll,
     /// `kSecUseAuthenticationUI`: fail if the user must be asked.
@@ -29,7 +31,7 @@ pub enum QueryTerm<'a> {
 /// A query for one of the `SecItem…` calls.
 pub type Query<'a> = Vec<QueryTerm<'a>>;
 
-/// Finds the item of a key, to update or delete it. Service and account tell a generic password from all others of
+/// Finds the item of a key, to update it. Service and account tell a generic password from all others of
 /// its keychain. The query says nothing else about the item, so that it is the same item as that of `Bun.secrets`.
 pub fn for_item(key: &Key, interactive: bool) -> Query<'_> {
     let never_ask = (!interactive).then_some(QueryTerm::NeverAsk);
@@ -60,6 +62,11 @@ pub fn for_update(value: &Secret) -> Query<'_> {
 /// Finds the attributes of a key's item. They are not encrypted, so the system does not ask the user.
 pub fn for_presence(key: &Key) -> Query<'_> {
     extend(for_item(key, false), [QueryTerm::ReturnAttributes])
+}
+
+/// Finds the item of a key itself. Nothing is decrypted, so the system does not ask the user.
+pub fn for_reference(key: &Key) -> Query<'_> {
+    extend(for_item(key, false), [QueryTerm::ReturnReference])
 }
 
 /// Finds the attributes of all items of a service.
@@ -136,11 +143,15 @@ mod tests {
     }
 
     #[test]
-    fn has_and_list_ask_nobody_and_read_no_value() {
+    fn what_needs_no_value_asks_nobody() {
         let key = key();
         assert_eq!(
             for_presence(&key),
             [GenericPassword, Service("my-cli"), Account("token"), NeverAsk, ReturnAttributes]
+        );
+        assert_eq!(
+            for_reference(&key),
+            [GenericPassword, Service("my-cli"), Account("token"), NeverAsk, ReturnReference]
         );
         assert_eq!(
             for_service("my-cli"),

@@ -27,17 +27,24 @@ const NO_DEFAULT_KEYCHAIN: i32 = -25307;
 const INTERACTION_REQUIRED: i32 = -25315;
 const IN_DARK_WAKE: i32 = -25320;
 const MISSING_ENTITLEMENT: i32 = -34018;
+const READ_ONLY_ATTRIBUTE: i32 = -25309;
 
-/// The code of a result: the one that `Bun.secrets` documents for it, if any.
+/// The system gives the error numbers of files as this number plus the error number.
+const OF_FILES: i32 = 100_000;
+/// `EPERM`, `EACCES` and `EROFS`: the directory of the keychain's file cannot be written.
+const NOT_WRITABLE: [i32; 3] = [OF_FILES + 1, OF_FILES + 13, OF_FILES + 30];
+
+/// The code of a result: the one of `Bun.secrets`, unless that is the code for everything else and another one is more
+/// precise. docs/macos.md has the table.
 pub fn code(status: i32) -> Code {
     match status {
         INTERACTION_NOT_ALLOWED => Code::InteractionNotAllowed,
         INTERACTION_REQUIRED | IN_DARK_WAKE => Code::InteractionRequired,
         AUTH_FAILED => Code::AuthFailed,
         USER_CANCELED => Code::UserCanceled,
-        NO_ACCESS_FOR_ITEM | INVALID_OWNER_EDIT | READ_ONLY | WRITE_PERMISSION | MISSING_ENTITLEMENT => {
-            Code::AccessDenied
-        }
+        NO_ACCESS_FOR_ITEM | INVALID_OWNER_EDIT | READ_ONLY | READ_ONLY_ATTRIBUTE | WRITE_PERMISSION
+        | MISSING_ENTITLEMENT | NOT_AVAILABLE => Code::AccessDenied,
+        _ if NOT_WRITABLE.contains(&status) => Code::AccessDenied,
         _ => Code::PlatformError,
     }
 }
@@ -48,14 +55,17 @@ fn reason(status: i32) -> Reason {
         INTERACTION_NOT_ALLOWED | INTERACTION_REQUIRED | IN_DARK_WAKE => Reason::Locked,
         AUTH_FAILED => Reason::WrongKey,
         USER_CANCELED => Reason::Dismissed,
-        NO_ACCESS_FOR_ITEM | INVALID_OWNER_EDIT | READ_ONLY | WRITE_PERMISSION | MISSING_ENTITLEMENT => {
-            Reason::Denied
-        }
+        NO_ACCESS_FOR_ITEM | INVALID_OWNER_EDIT | READ_ONLY | READ_ONLY_ATTRIBUTE | WRITE_PERMISSION
+        | MISSING_ENTITLEMENT => Reason::Denied,
+        _ if NOT_WRITABLE.contains(&status) => Reason::Denied,
         NO_DEFAULT_KEYCHAIN | NO_SUCH_KEYCHAIN | INVALID_KEYCHAIN => Reason::NoKeychain,
         NOT_AVAILABLE => Reason::NoSession,
         _ => Reason::Failed,
     }
 }
+
+const CANNOT_BE_WRITTEN: &str = " The keychain cannot be written. Check the permissions of its file and of the file's \
+     directory, and which keychain is the default (security default-keychain)";
 
 /// What a result means and what to do. It follows the system's own message.
 pub fn advice(status: i32) -> &'static str {
@@ -63,7 +73,7 @@ pub fn advice(status: i32) -> &'static str {
         INTERACTION_NOT_ALLOWED => {
             " Keychain must ask the user, but this call never asks (as with interactive: false), or the process has no \
              desktop to ask on (SSH, a launchd service, cron). Unlock the keychain first (security unlock-keychain), \
-             or store the credential with allowUnrestrictedAccess"
+             or let the user allow access once in a call that may ask"
         }
         INTERACTION_REQUIRED => {
             " Keychain must ask the user, but cannot. Log in on the desktop, or unlock the keychain first (security \
@@ -81,10 +91,8 @@ pub fn advice(status: i32) -> &'static str {
             " This program may not use the item. Change the item's access control in Keychain Access, or delete the \
              item there"
         }
-        READ_ONLY | WRITE_PERMISSION => {
-            " The keychain is read-only. Check the permissions of its file, and which keychain is the default \
-             (security default-keychain)"
-        }
+        READ_ONLY | READ_ONLY_ATTRIBUTE | WRITE_PERMISSION => CANNOT_BE_WRITTEN,
+        _ if NOT_WRITABLE.contains(&status) => CANNOT_BE_WRITTEN,
         MISSING_ENTITLEMENT => {
             " The code signature of this program does not let it use keychains. Use another build of the program"
         }
@@ -125,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_are_those_of_bun() {
+    fn results_have_codes() {
         for (status, expected) in [
             (-25308, Code::InteractionNotAllowed),
             (-25293, Code::AuthFailed),
@@ -137,7 +145,12 @@ mod tests {
             (-25292, Code::AccessDenied),
             (-61, Code::AccessDenied),
             (-34018, Code::AccessDenied),
-            (-25291, Code::PlatformError),
+            (-25309, Code::AccessDenied),
+            (-25291, Code::AccessDenied),
+            (100_001, Code::AccessDenied),
+            (100_013, Code::AccessDenied),
+            (100_030, Code::AccessDenied),
+            (100_028, Code::PlatformError),
             (-25307, Code::PlatformError),
             (-2070, Code::PlatformError),
             (-50, Code::PlatformError),
@@ -155,6 +168,7 @@ mod tests {
             (-128, Reason::Dismissed),
             (-25243, Reason::Denied),
             (-25292, Reason::Denied),
+            (100_013, Reason::Denied),
             (-25307, Reason::NoKeychain),
             (-25294, Reason::NoKeychain),
             (-25291, Reason::NoSession),

@@ -1,0 +1,131 @@
+//! Items of other executables: what each call costs the user, and what becomes of the item.
+
+use os_secrets::{
+    error::{Code, Error},
+    store::SetOptions,
+};
+use serde_json::json;
+
+use crate::support::*;
+
+fn code<T: std::fmt::Debug>(outcome: Result<T, Error>) -> Code {
+    outcome.expect_err("the call fails").code()
+}
+
+/// An item that Bun has stored, on a Mac where Node runs now.
+fn with_item_of_bun(value: &str) -> Mac {
+    let mac = Mac::new();
+    mac.run_as(BUN);
+    set("a", value, true).unwrap();
+    mac.run_as(NODE);
+    mac
+}
+
+#[test]
+fn reading_asks_until_it_is_allowed_for_ever() {
+    let mac = with_item_of_bun("of Bun");
+    // Two prompts: for the executable, and for its team.
+    mac.answer(&["allow", "allow"]);
+    assert_eq!(get("a", true).unwrap().as_deref(), Some("of Bun"));
+    assert_eq!(mac.take_prompts(), ["application", "partition"]);
+    mac.answer(&["always-allow"]);
+    assert_eq!(get("a", true).unwrap().as_deref(), Some("of Bun"));
+    assert_eq!(mac.take_prompts(), ["application"]);
+    assert_eq!(get("a", true).unwrap().as_deref(), Some("of Bun"));
+    assert_eq!(get("a", false).unwrap().as_deref(), Some("of Bun"));
+    mac.run_as(BUN);
+    assert_eq!(get("a", true).unwrap().as_deref(), Some("of Bun"));
+    assert_eq!(mac.take_prompts(), [""; 0]);
+}
+
+#[test]
+fn a_denied_prompt_is_an_error_and_asked_again() {
+    let mac = with_item_of_bun("of Bun");
+    for (answer, expected) in [("cancel", Code::UserCanceled), ("deny", Code::AuthFailed)] {
+        mac.answer(&[answer]);
+        assert_eq!(code(get("a", true)), expected);
+        assert_eq!(mac.take_prompts(), ["application"]);
+    }
+    mac.answer(&["allow", "cancel"]);
+    assert_eq!(code(get("a", true)), Code::UserCanceled);
+    assert_eq!(mac.take_prompts(), ["application", "partition"]);
+}
+
+#[test]
+fn a_silent_call_asks_nobody() {
+    let mac = with_item_of_bun("of Bun");
+    assert_eq!(code(get("a", false)), Code::InteractionNotAllowed);
+    assert_eq!(has("a"), Ok(true));
+    assert_eq!(list().unwrap(), ["a"]);
+    assert_eq!(mac.take_prompts(), [""; 0]);
+}
+
+#[test]
+fn another_executables_item_is_deleted_without_a_question() {
+    for interactive in [true, false] {
+        let mac = with_item_of_bun("of Bun");
+        assert_eq!(delete("a", interactive), Ok(true));
+        assert_eq!(delete("a", interactive), Ok(false));
+        mac.run_as(BUN);
+        set("a", "of Bun", true).unwrap();
+        mac.run_as(NODE);
+        assert_eq!(set("a", "", interactive), Ok(()));
+        assert!(mac.item("a").is_none());
+        assert_eq!(mac.take_prompts(), [""; 0]);
+    }
+}
+
+#[test]
+fn another_executables_item_is_updated_in_place() {
+    for interactive in [true, false] {
+        let mac = with_item_of_bun("of Bun");
+        assert_eq!(set("a", "of Node", interactive), Ok(()));
+        assert_eq!(mac.take_prompts(), [""; 0]);
+        let item = mac.item("a").unwrap();
+        assert_eq!(item["data"], "of Node");
+        assert_eq!(item["applications"], json!([BUN]));
+        assert_eq!(item["partitions"], json!(["teamid:NODE"]));
+        // Each of both is asked once.
+        mac.answer(&["always-allow"]);
+        assert_eq!(get("a", true).unwrap().as_deref(), Some("of Node"));
+        assert_eq!(mac.take_prompts(), ["application"]);
+        mac.run_as(BUN);
+        mac.answer(&["always-allow"]);
+        assert_eq!(get("a", true).unwrap().as_deref(), Some("of Node"));
+        assert_eq!(mac.take_prompts(), ["partition"]);
+        for executable in [NODE, BUN] {
+            mac.run_as(executable);
+            assert_eq!(get("a", true).unwrap().as_deref(), Some("of Node"));
+        }
+        assert_eq!(mac.take_prompts(), [""; 0]);
+    }
+}
+
+#[test]
+fn an_item_for_every_application_is_still_asked_about_across_teams() {
+    let mac = Mac::new();
+    let open = SetOptions { unrestricted: true, ..SetOptions::default() };
+    set_with("open", "value", open, true).unwrap();
+    mac.run_as("/usr/local/bin/another");
+    mac.change(|world| world["partitions"]["/usr/local/bin/another"] = json!("teamid:NODE"));
+    assert_eq!(get("open", false).unwrap().as_deref(), Some("value"));
+    mac.run_as(BUN);
+    assert_eq!(code(get("open", false)), Code::InteractionNotAllowed);
+    mac.answer(&["always-allow"]);
+    assert_eq!(get("open", true).unwrap().as_deref(), Some("value"));
+    assert_eq!(mac.take_prompts(), ["partition"]);
+    assert_eq!(get("open", false).unwrap().as_deref(), Some("value"));
+}
+
+#[test]
+fn an_update_of_an_ad_hoc_signed_executable_loses_its_access() {
+    let mac = Mac::new();
+    // The system tells such an executable by its contents: after an update, it is another one.
+    let [before, after] =
+        ["/opt/homebrew/Cellar/node/24.1/bin/node", "/opt/homebrew/Cellar/node/24.2/bin/node"];
+    mac.run_as(before);
+    set("a", "value", true).unwrap();
+    mac.run_as(after);
+    assert_eq!(code(get("a", false)), Code::InteractionNotAllowed);
+    assert_eq!(delete("a", false), Ok(true));
+}
