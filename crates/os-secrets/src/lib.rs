@@ -46,8 +46,8 @@ pub mod error;
 #[forbid(unsafe_code)]
 pub mod executor;
 // Windows has no safe way to say who may use a file.
-#[cfg_attr(unix, forbid(unsafe_code))]
-#[cfg_attr(windows, deny(unsafe_code))]
+#[cfg_attr(all(unix, not(any(target_os = "macos", keychain_model))), forbid(unsafe_code))]
+#[cfg_attr(any(windows, target_os = "macos", keychain_model), deny(unsafe_code))]
 pub mod file;
 #[cfg(windows)]
 pub mod job;

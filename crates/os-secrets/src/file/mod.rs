@@ -24,6 +24,9 @@ use crate::{environment::Process, error::Error, printable::printable_path};
 #[cfg(windows)]
 #[allow(unsafe_code)]
 mod acl;
+#[cfg(any(target_os = "macos", keychain_model))]
+#[allow(unsafe_code)]
+mod apfs;
 #[cfg(unix)]
 mod links;
 #[cfg(unix)]
@@ -34,8 +37,12 @@ mod os;
 mod os;
 mod writers;
 
+#[cfg(any(target_os = "macos", keychain_model))]
+use apfs::folded;
 #[cfg(unix)]
 pub use links::{check_trusted, follow_links};
+#[cfg(not(any(target_os = "macos", keychain_model)))]
+use os::folded;
 pub use os::{
     canonical, check_private, create, identity, is_pipe, make_directory, path_of, shell_word,
     writable_by_others,
@@ -327,7 +334,7 @@ pub fn check_creator(path: &Path) -> Result<(), Error> {
 pub fn is_same(one: &Path, other: &Path) -> bool {
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let (one, other) = (&*absolute(one), &*absolute(other));
-    let place = |path: &Path| Some((identity(path.parent()?)?, os::folded(path.file_name()?)));
+    let place = |path: &Path| Some((identity(path.parent()?)?, folded(path.file_name()?)));
     match (identity(one), identity(other)) {
         (Some(one), Some(other)) => one == other,
         (None, None) => one == other || place(one).is_some_and(|one| Some(one) == place(other)),

@@ -1,7 +1,7 @@
 //! Files on Unix: permissions, `flock` and inodes.
 
 use std::{
-    ffi::{OsStr, OsString},
+    ffi::OsStr,
     fs::{self, DirBuilder, File, Metadata, OpenOptions, TryLockError},
     io,
     os::unix::{
@@ -199,7 +199,8 @@ pub fn has_no_links(error: &io::Error) -> bool {
 }
 
 /// A file's name in a form in which equal names compare equal.
-pub fn folded(name: &OsStr) -> OsString {
+#[cfg(not(any(target_os = "macos", keychain_model)))]
+pub fn folded(name: &OsStr) -> std::ffi::OsString {
     name.to_owned()
 }
 
