@@ -99,8 +99,9 @@ impl Terminal {
         wait(self.ours.as_fd(), PollFlags::IN);
         let mut buffer = [0; 4096];
         match rustix::io::read(&self.ours, &mut buffer) {
+            // Linux fails if nothing has the terminal open any more. macOS has nothing to read then.
+            Ok(0) | Err(Errno::IO) => return false,
             Ok(count) => self.shown.push_str(str::from_utf8(&buffer[..count]).unwrap()),
-            Err(Errno::IO) => return false,
             Err(error) => panic!("{error}"),
         }
         true

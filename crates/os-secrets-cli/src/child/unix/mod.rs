@@ -20,9 +20,12 @@ use std::{
 use rustix::process::{DumpableBehavior, PidfdFlags, pidfd_open, set_dumpable_behavior};
 use rustix::{
     event::{PollFd, PollFlags, poll},
+    fs::{Mode, OFlags, open},
     process::{
-        Pid, Resource, Rlimit, Signal, WaitId, WaitIdOptions, getrlimit, kill_process, setrlimit, waitid,
+        Pid, Resource, Rlimit, Signal, WaitId, WaitIdOptions, getpgrp, getrlimit, kill_process, setrlimit,
+        waitid,
     },
+    termios::tcgetpgrp,
 };
 use zeroize::Zeroizing;
 
@@ -266,10 +269,20 @@ fn pass_on(
 /// Sends a signal on to the child, unless the child sent it or got it from the terminal as well.
 fn forward(caught: CaughtSignal, child: Pid) {
     let is_own = caught.sender == Some(child.as_raw_nonzero().get());
-    let by_terminal = caught.sender.is_none() && [libc::SIGINT, libc::SIGQUIT].contains(&caught.signal);
+    let by_terminal = [libc::SIGINT, libc::SIGQUIT].contains(&caught.signal)
+        && (caught.sender.is_none() || may_be_of_terminal());
     if !is_own && !by_terminal {
         send(caught, child);
     }
+}
+
+/// Whether a signal with a sender may come from the terminal all the same: macOS gives those a sender, too. If this process
+/// is in front on its terminal, so is the child, and gets them from there.
+fn may_be_of_terminal() -> bool {
+    cfg!(target_os = "macos")
+        && open("/dev/tty", OFlags::RDONLY | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty())
+            .and_then(tcgetpgrp)
+            .is_ok_and(|group| group == getpgrp())
 }
 
 /// Sends a signal to the child, unless it tells of the terminal's size. The child's terminal may be another one.
