@@ -12,6 +12,12 @@ const { macOnly } = require("./support/platform.js");
 const { bun, root } = require("./support/runtimes.js");
 
 const service = "os-secrets test";
+/** A call that takes longer waits for the answer to a prompt, which nobody gives. */
+const LIMIT = 30_000;
+/** The calls of `secrets`, which end in any case. */
+const bounded = Object.fromEntries(
+  ["get", "set", "delete"].map((name) => [name, (options) => secrets[name]({ timeout: LIMIT, ...options })]),
+);
 /** The attributes that differ between items: the times of creation and change. */
 const TIMES = ["cdat", "mdat"];
 
@@ -39,28 +45,28 @@ describe("Keychain", macOnly("Keychain"), () => {
 
   it("stores, replaces and deletes", async () => {
     const key = { service, name: "stored" };
-    assert.equal(await secrets.get(key), null);
-    assert.equal(await secrets.delete(key), false);
+    assert.equal(await bounded.get(key), null);
+    assert.equal(await bounded.delete(key), false);
     for (const value of ["value", "pä€😀", " \n", "x".repeat(1 << 20)]) {
-      await secrets.set({ ...key, value });
-      assert.equal(await secrets.get(key), value);
+      await bounded.set({ ...key, value });
+      assert.equal(await bounded.get(key), value);
     }
-    assert.equal(await secrets.delete(key), true);
-    assert.equal(await secrets.get(key), null);
-    await secrets.set({ ...key, value: "again" });
-    await secrets.set({ ...key, value: "" });
-    await secrets.set({ ...key, value: "" });
-    assert.equal(await secrets.get(key), null);
+    assert.equal(await bounded.delete(key), true);
+    assert.equal(await bounded.get(key), null);
+    await bounded.set({ ...key, value: "again" });
+    await bounded.set({ ...key, value: "" });
+    await bounded.set({ ...key, value: "" });
+    assert.equal(await bounded.get(key), null);
   });
 
   it("keeps bytes that are no text", async () => {
     const key = { service, name: "bytes" };
     const store = openStore();
     const value = new Uint8Array([0, 255, 128, 10]);
-    await store.set({ ...key, value });
-    assert.deepEqual(new Uint8Array(await store.get({ ...key, encoding: "buffer" })), value);
-    await assert.rejects(secrets.get(key), { code: "ERR_SECRETS_INVALID_DATA" });
-    assert.equal(await secrets.delete(key), true);
+    await store.set({ ...key, timeout: LIMIT, value });
+    assert.deepEqual(new Uint8Array(await store.get({ ...key, timeout: LIMIT, encoding: "buffer" })), value);
+    await assert.rejects(bounded.get(key), { code: "ERR_SECRETS_INVALID_DATA" });
+    assert.equal(await bounded.delete(key), true);
   });
 
   it("has the items of Bun, to the last attribute", async () => {
@@ -68,7 +74,7 @@ describe("Keychain", macOnly("Keychain"), () => {
       { service, name: "own" },
       { service, name: "theirs" },
     ];
-    await secrets.set({ ...own, value: "value" });
+    await bounded.set({ ...own, value: "value" });
     runInBun("-e", `await Bun.secrets.set(${JSON.stringify({ ...theirs, value: "value" })})`);
     const [ours, expected] = [keychain.readItem(own), keychain.readItem(theirs)];
     assert.equal(ours.svce, `"${service}"`);
@@ -82,7 +88,7 @@ describe("Keychain", macOnly("Keychain"), () => {
     assert.equal(await openStore().has(theirs), true);
     const listed = await openStore().list({ service });
     assert.deepEqual(listed, [own, theirs]);
-    assert.equal(await secrets.delete(own), true);
+    assert.equal(await bounded.delete(own), true);
     runInBun("-e", `if (!await Bun.secrets.delete(${JSON.stringify(theirs)})) process.exit(1)`);
     assert.deepEqual(await openStore().list({ service }), []);
   });
@@ -94,39 +100,46 @@ describe("Keychain", macOnly("Keychain"), () => {
   it("does not ask for what another executable has stored, where it must not", async () => {
     const key = { service, name: "guarded" };
     runInBun("-e", `await Bun.secrets.set(${JSON.stringify({ ...key, value: "theirs" })})`);
-    await assert.rejects(secrets.get({ ...key, interactive: false, timeout: 30_000 }), {
+    await assert.rejects(bounded.get({ ...key, interactive: false }), {
       code: "ERR_SECRETS_INTERACTION_NOT_ALLOWED",
       message: /^Keychain failed at SecItemCopyMatching: .+ \(OSStatus -25308\)\. /,
     });
     runInBun("-e", `await Bun.secrets.delete(${JSON.stringify(key)})`);
   });
 
+  it("deletes what another executable has stored", async () => {
+    const key = { service, name: "theirs" };
+    runInBun("-e", `await Bun.secrets.set(${JSON.stringify({ ...key, value: "theirs" })})`);
+    assert.equal(await bounded.delete({ ...key, interactive: false }), true);
+    assert.equal(await openStore().has(key), false);
+  });
+
   it("allowUnrestrictedAccess lets other programs read the value", async () => {
     const key = { service, name: "unrestricted" };
-    await secrets.set({ ...key, value: "for all", allowUnrestrictedAccess: true });
+    await bounded.set({ ...key, value: "for all", allowUnrestrictedAccess: true });
     keychain.admitSystem(key);
     const read = ["find-generic-password", "-w", "-s", key.service, "-a", key.name, keychain.path];
     assert.equal(keychain.security(...read), "for all\n");
-    assert.equal(await secrets.get(key), "for all");
-    assert.equal(await secrets.delete(key), true);
+    assert.equal(await bounded.get(key), "for all");
+    assert.equal(await bounded.delete(key), true);
   });
 
   it("says of a locked keychain that it is locked, and never that there is nothing", async () => {
     const key = { service, name: "locked" };
-    await secrets.set({ ...key, value: "value" });
+    await bounded.set({ ...key, value: "value" });
     keychain.lock();
     try {
       const expected = { code: "ERR_SECRETS_INTERACTION_NOT_ALLOWED", message: /security unlock-keychain/ };
-      const silent = { interactive: false, timeout: 30_000 };
-      await assert.rejects(secrets.get({ ...key, ...silent }), expected);
-      await assert.rejects(secrets.set({ ...key, ...silent, value: "other" }), expected);
+      const silent = { interactive: false };
+      await assert.rejects(bounded.get({ ...key, ...silent }), expected);
+      await assert.rejects(bounded.set({ ...key, ...silent, value: "other" }), expected);
       assert.equal(await openStore().has(key), true);
       assert.deepEqual(await openStore().list({ service }), [key]);
     } finally {
       keychain.unlock();
     }
-    assert.equal(await secrets.get(key), "value");
-    assert.equal(await secrets.delete(key), true);
+    assert.equal(await bounded.get(key), "value");
+    assert.equal(await bounded.delete(key), true);
   });
 
   it("lists one service only", () => {

@@ -21,6 +21,13 @@ function run(command, args, env) {
   return { status, stdout, stderr };
 }
 
+/** The partition of this Node: the team that has signed it, or its code if none has. */
+function ownPartition() {
+  const { stderr } = run("codesign", ["-d", "-vvv", process.execPath], process.env);
+  const team = /^TeamIdentifier=(\w+)$/m.exec(stderr)?.[1];
+  return team ? `teamid:${team}` : `cdhash:${/^CDHash=(\w+)$/m.exec(stderr)?.[1]}`;
+}
+
 /** Makes a home directory with a default keychain that is unlocked. */
 function makeKeychain() {
   if (process.env.OS_SECRETS_TEST_DISPOSABLE !== "1") {
@@ -63,10 +70,11 @@ function makeKeychain() {
       return Object.fromEntries([...lines].map(([, known, number, value]) => [known ?? number, value]));
     },
     /**
-     * Adds the system's own programs to the partition list of an item. Its access list still applies to them.
+     * Adds the system's own programs to the partition list of an item. Its access list still applies to them. The new
+     * list takes the place of the old one, so it must name this Node, too.
      */
     admitSystem({ service, name }) {
-      const list = ["-S", "apple-tool:,apple:", "-s", service, "-a", name, "-k", PASSWORD];
+      const list = ["-S", `${ownPartition()},apple-tool:,apple:`, "-s", service, "-a", name, "-k", PASSWORD];
       security("set-generic-password-partition-list", ...list, path);
     },
     remove() {
