@@ -70,9 +70,9 @@ declare namespace osSecrets {
     value: string;
 
     /**
-     * macOS only: lets every application of the user read the credential without asking. Meant for
-     * continuous integration, where nobody can answer a prompt. It applies to a new credential;
-     * replacing a credential changes only its value.
+     * macOS only: lets every application of the same developer read the credential without asking. Programs of
+     * other developers are still asked about. Meant for continuous integration, where nobody can answer a
+     * prompt. It applies to a new credential; replacing a credential changes only its value.
      *
      * @default false
      */
@@ -138,7 +138,7 @@ declare namespace osSecrets {
     | "no-service"
     /** This logon session has no store (Windows, macOS), as with SSH or a service. */
     | "no-session"
-    /** macOS: there is no default keychain. */
+    /** macOS: there is no default keychain, or its file is missing or damaged. */
     | "no-keychain"
     /** The program of the provider `exec` cannot be started. */
     | "no-helper"
