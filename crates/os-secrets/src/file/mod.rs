@@ -94,7 +94,7 @@ pub fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
     .map_err(|error| failure("Cannot read", path, error))
 }
 
-/// Checks that [`write`] can write to a path: it does not exist, or is a regular file or a device such as `/dev/null`.
+/// Checks that [`write()`] can write to a path: it does not exist, or is a regular file or a device such as `/dev/null`.
 ///
 /// # Errors
 ///
