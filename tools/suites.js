@@ -47,6 +47,11 @@ const FILE_LIMIT = "--test-timeout=900000";
 
 const macTests = [join("__test__", "macos.test.js"), join("__test__", "platform.test.js")];
 
+const keychainTests = [
+  ...filesIn("__test__/keychain"),
+  ...["providers", "store"].map((name) => join("__test__", `${name}.test.js`)),
+];
+
 const onWindows = {
   harms: "The tests empty the user's Credential Manager.",
   needs: "cargo modules",
@@ -76,7 +81,7 @@ const suites = {
   },
   "test:keychain": {
     needs: "cargo core-foundation git keyring modules",
-    steps: [testKeychain],
+    steps: [withFiles(keychainTests, testKeychain)],
   },
   "test:services": {
     needs: "cargo bus secretstorage kwallet keepassxc oo7 modules runtimes",

@@ -6,7 +6,7 @@
 // are linked so, and Node is a copy that is changed to it.
 
 const { copyFileSync, cpSync, mkdirSync, symlinkSync } = require("node:fs");
-const { dirname, join } = require("node:path");
+const { dirname, join, relative } = require("node:path");
 const { clean, install } = require("./build.js");
 const { place } = require("./install.js");
 const { packages, platform } = require("./platforms.js");
@@ -15,11 +15,6 @@ const { glibc, swift } = require("./recipes.js");
 
 const own = platform("linux-x64-gnu");
 const model = join(root, "__test__", "keychain-model", "Cargo.toml");
-
-/** The tests that are run with the model. */
-const FILES = ["keychain/differential", "keychain/items", "providers", "store"].map((name) =>
-  join("__test__", `${name}.test.js`),
-);
 
 /** The folder that everything is built into, the folders of the libraries, and the loader. */
 function places() {
@@ -63,19 +58,18 @@ function copyPackage(folder, addon) {
     cpSync(join(root, file), join(folder, file));
   }
   symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
-  install(addon, {
-    folder: join(folder, "npm", own.name),
-    binary: join(folder, "npm", own.name, "os-secrets.node"),
-  });
+  const inCopy = (path) => join(folder, relative(root, path));
+  install(addon, { folder: inCopy(own.folder), binary: inCopy(own.binary) });
 }
 
-function testKeychain(files) {
+/** Runs all tests on the model, or only the named files. */
+function testKeychain(files, isWhole) {
   const env = environment();
   const { built } = places();
   const target = ["--locked", "--target", own.target];
   clean(target.slice(1), { env });
   run("cargo", ["build", ...target, "--manifest-path", model], { env });
-  if (files.length === 0) {
+  if (isWhole) {
     const KEYCHAIN_MODEL = join(temporaryFolder(), "world.json");
     const core = [...target, "--package", packages.core];
     run("cargo", ["test", ...core, "--lib", "--test", "keychain"], { env: { ...env, KEYCHAIN_MODEL } });
@@ -89,8 +83,7 @@ function testKeychain(files) {
   copyPackage(folder, join(built, own.library));
   const node = makeNode(temporaryFolder());
   const OS_SECRETS_TEST_NODE = JSON.stringify([node]);
-  const chosen = files.length > 0 ? files : FILES;
-  run(node, ["--test", "--test-concurrency=2", "--test-timeout=300000", ...chosen], {
+  run(node, ["--test", "--test-concurrency=2", "--test-timeout=300000", ...files], {
     cwd: folder,
     env: {
       ...process.env,

@@ -9,10 +9,7 @@ use std::{
     fs::File,
     path::PathBuf,
     process,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Mutex, PoisonError},
 };
 
 use serde::{Deserialize, Serialize};
@@ -263,17 +260,8 @@ pub fn change<T>(work: impl FnOnce(&mut World) -> T) -> T {
     result
 }
 
-static CALLS: AtomicUsize = AtomicUsize::new(0);
-
-/// The number of calls of the framework since the last call of this function.
-#[unsafe(no_mangle)]
-pub extern "C" fn keychain_model_take_calls() -> usize {
-    CALLS.swap(0, Ordering::SeqCst)
-}
-
-/// Counts a call of a function. Returns the result with which it fails, if it does.
+/// The result with which a call of a function fails, if it does.
 pub fn failure_of(function: &str) -> Option<Status> {
-    CALLS.fetch_add(1, Ordering::SeqCst);
     change(|world| {
         let failure = world.failures.iter_mut().find(|failure| failure.function == function)?;
         match failure.after.checked_sub(1) {

@@ -27,7 +27,7 @@ use os_secrets::{
     executor::block_on,
     file,
     printable::printable_path,
-    program::command_line,
+    program::command_on_file,
     progress::Progress,
     scope::{Name, Preferences, Repository, Resolution, Scope, Scopes, User},
     store::{Call, Choice, SetOptions, file::FileStore},
@@ -351,7 +351,7 @@ impl Context {
             && scope != Some(Scope::Repository)
             && let count @ 2.. = store.recipient_count()
         {
-            let doctor = command_line(&format!("--store {} doctor", file::shell_word(path)));
+            let doctor = command_on_file(path, "doctor");
             self.note(&format!(
                 "{count} recipients can read {}. `{doctor}` lists them",
                 printable_path(path)

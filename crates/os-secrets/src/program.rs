@@ -1,6 +1,8 @@
 //! The program `secrets`, as messages tell the user to run it.
 
-use std::sync::OnceLock;
+use std::{path::Path, sync::OnceLock};
+
+use crate::file::shell_word;
 
 /// What a native program and Rust programs tell the user.
 const NATIVE: &str = "secrets";
@@ -17,6 +19,11 @@ pub fn set_start(words: &'static str) {
 /// The command line that runs the program with these arguments, for messages.
 pub fn command_line(arguments: &str) -> String {
     format!("{} {arguments}", STARTED_BY.get().unwrap_or(&NATIVE))
+}
+
+/// The command line that runs the program on an encrypted file, whatever the environment selects.
+pub fn command_on_file(path: &Path, arguments: &str) -> String {
+    command_line(&format!("--store {} {arguments}", shell_word(path)))
 }
 
 #[cfg(test)]

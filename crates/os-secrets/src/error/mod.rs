@@ -9,9 +9,8 @@ pub use code::Code;
 pub use reason::Reason;
 
 use crate::{
-    file::shell_word,
     printable::{printable, printable_path},
-    program::command_line,
+    program::{command_line, command_on_file},
 };
 
 /// Why a call failed.
@@ -298,7 +297,7 @@ pub enum Error {
         "The store's file {} does not exist. Create it with `{}`, or correct its path (--store, OS_SECRETS_FILE or the \
          option path)",
         printable_path(path),
-        command_line(&format!("--store {} set NAME", shell_word(path)))
+        command_on_file(path, "set NAME")
     )]
     NoFile {
         /// The file.

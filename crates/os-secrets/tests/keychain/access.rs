@@ -1,29 +1,13 @@
 //! Items of other executables: what each call costs the user, and what becomes of the item.
 
-use os_secrets::{
-    error::{Code, Error},
-    store::SetOptions,
-};
+use os_secrets::{error::Code, store::SetOptions};
 use serde_json::json;
 
 use crate::support::*;
 
-fn code<T: std::fmt::Debug>(outcome: Result<T, Error>) -> Code {
-    outcome.expect_err("the call fails").code()
-}
-
-/// An item that Bun has stored, on a Mac where Node runs now.
-fn with_item_of_bun(value: &str) -> Mac {
-    let mac = Mac::new();
-    mac.run_as(BUN);
-    set("a", value, true).unwrap();
-    mac.run_as(NODE);
-    mac
-}
-
 #[test]
 fn reading_asks_until_it_is_allowed_for_ever() {
-    let mac = with_item_of_bun("of Bun");
+    let mac = Mac::with_item_of_bun();
     // Two prompts: for the executable, and for its team.
     mac.answer(&["allow", "allow"]);
     assert_eq!(get("a", true).unwrap().as_deref(), Some("of Bun"));
@@ -40,7 +24,7 @@ fn reading_asks_until_it_is_allowed_for_ever() {
 
 #[test]
 fn a_denied_prompt_is_an_error_and_asked_again() {
-    let mac = with_item_of_bun("of Bun");
+    let mac = Mac::with_item_of_bun();
     for (answer, expected) in [("cancel", Code::UserCanceled), ("deny", Code::AuthFailed)] {
         mac.answer(&[answer]);
         assert_eq!(code(get("a", true)), expected);
@@ -53,7 +37,7 @@ fn a_denied_prompt_is_an_error_and_asked_again() {
 
 #[test]
 fn a_silent_call_asks_nobody() {
-    let mac = with_item_of_bun("of Bun");
+    let mac = Mac::with_item_of_bun();
     assert_eq!(code(get("a", false)), Code::InteractionNotAllowed);
     assert_eq!(has("a"), Ok(true));
     assert_eq!(list().unwrap(), ["a"]);
@@ -63,7 +47,7 @@ fn a_silent_call_asks_nobody() {
 #[test]
 fn another_executables_item_is_deleted_without_a_question() {
     for interactive in [true, false] {
-        let mac = with_item_of_bun("of Bun");
+        let mac = Mac::with_item_of_bun();
         assert_eq!(delete("a", interactive), Ok(true));
         assert_eq!(delete("a", interactive), Ok(false));
         mac.run_as(BUN);
@@ -78,7 +62,7 @@ fn another_executables_item_is_deleted_without_a_question() {
 #[test]
 fn another_executables_item_is_updated_in_place() {
     for interactive in [true, false] {
-        let mac = with_item_of_bun("of Bun");
+        let mac = Mac::with_item_of_bun();
         assert_eq!(set("a", "of Node", interactive), Ok(()));
         assert_eq!(mac.take_prompts(), [""; 0]);
         let item = mac.item("a").unwrap();

@@ -1,13 +1,9 @@
 //! Keychains that are locked, missing or several.
 
-use os_secrets::error::{Code, Error, Reason};
+use os_secrets::error::{Code, Reason};
 use serde_json::{Value, json};
 
 use crate::support::*;
-
-fn code<T: std::fmt::Debug>(outcome: Result<T, Error>) -> Code {
-    outcome.expect_err("the call fails").code()
-}
 
 #[test]
 fn a_locked_keychain_is_unlocked_once() {

@@ -10,7 +10,7 @@ use std::{
 
 use os_secrets::{
     credential::{Key, Secret},
-    error::Error,
+    error::{Code, Error},
     executor::block_on,
     progress::Progress,
     store::{self, OsStore, SetOptions, Store},
@@ -59,6 +59,15 @@ impl Mac {
             world["keychains"] = json!([{ "path": LOGIN }]);
             world["partitions"] = json!({ NODE: "teamid:NODE", BUN: "teamid:BUN" });
         });
+        mac
+    }
+
+    /// A Mac with the item `a`, which Bun has stored. The test is run by Node.
+    pub fn with_item_of_bun() -> Self {
+        let mac = Self::new();
+        mac.run_as(BUN);
+        set("a", "of Bun", true).unwrap();
+        mac.run_as(NODE);
         mac
     }
 
@@ -141,6 +150,11 @@ fn world_path() -> PathBuf {
 /// The store under test.
 pub fn store() -> &'static OsStore {
     store::os().unwrap()
+}
+
+/// The code of a call that fails.
+pub fn code<T: std::fmt::Debug>(outcome: Result<T, Error>) -> Code {
+    outcome.expect_err("the call fails").code()
 }
 
 /// The key of a name.

@@ -9,7 +9,7 @@ use os_secrets::{
     error::Error,
     file::shell_word,
     printable::printable_path,
-    program::command_line,
+    program::{command_line, command_on_file},
     store::file::{FileDiagnosis, FileStore, copy_command, keys::KeySource},
 };
 
@@ -28,7 +28,7 @@ pub async fn examine(store: Arc<FileStore>, start: &str) -> Result<Report, Error
     if let Some(error) = &diagnosis.unwritable {
         let fix = match error {
             Error::Damaged { .. } if diagnosis.lacks_recipients => {
-                on_this_file(&diagnosis, "rekey --add RECIPIENT")
+                command_on_file(&diagnosis.path, "rekey --add RECIPIENT")
             }
             Error::Damaged { .. } => {
                 format!("Copy the secrets to a new file and use that: {}", copy_command(&diagnosis.path))
@@ -43,7 +43,7 @@ pub async fn examine(store: Arc<FileStore>, start: &str) -> Result<Report, Error
         let path = printable_path(&diagnosis.path);
         problems.push(Problem::note(
             format!("The file {path} does not exist yet{start}. The first set creates it"),
-            on_this_file(&diagnosis, "set NAME"),
+            command_on_file(&diagnosis.path, "set NAME"),
         ));
     }
     let key = diagnosis.key.as_ref().ok().map(|source| match source {
@@ -63,11 +63,6 @@ pub async fn examine(store: Arc<FileStore>, start: &str) -> Result<Report, Error
         ("backup", json!(diagnosis.backup.map(|backup| backup.to_string_lossy().into_owned()))),
     ];
     Ok(Report { properties, problems })
-}
-
-/// A command of the program that works with the examined file, whatever the environment selects.
-fn on_this_file(diagnosis: &FileDiagnosis, command: &str) -> String {
-    command_line(&format!("--store {} {command}", shell_word(&diagnosis.path)))
 }
 
 /// The command or the advice for a file that cannot be read.
@@ -91,7 +86,7 @@ fn fix_for(error: &Error, diagnosis: &FileDiagnosis) -> String {
             shell_word(&diagnosis.path.with_extension("damaged"))
         ),
         Error::WrongKey { .. } => "Use the identity or passphrase that the file was encrypted with".into(),
-        Error::NoFile { .. } => on_this_file(diagnosis, "set NAME"),
+        Error::NoFile { .. } => command_on_file(&diagnosis.path, "set NAME"),
         Error::NoKey => command_line("init"),
         Error::NoKeyFor { .. } => "Set OS_SECRETS_IDENTITY or OS_SECRETS_PASSPHRASE".into(),
         Error::InvalidSetting(_) => match &diagnosis.key {
