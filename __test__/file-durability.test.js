@@ -11,7 +11,7 @@ const { prepareFileStore } = require("./support/file-store.js");
 const { isWine, linuxOnly } = require("./support/platform.js");
 const { root } = require("./support/runtimes.js");
 
-// Processes start and write slowly under Wine, and a writer waits for the others for 25 seconds at most.
+// Processes start and write slowly under Wine.
 const WRITERS = isWine ? 16 : 50;
 const WRITES = isWine ? 100 : 500;
 const writer = join(__dirname, "programs", "write.js");

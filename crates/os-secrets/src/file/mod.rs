@@ -5,6 +5,7 @@
 //! | this one | how a file is read and replaced |
 //! | `unix.rs`, `windows.rs` | the parts that differ by system: permissions, locks, the identity of a file |
 //! | `acl.rs` | access control lists on Windows |
+//! | `lock.rs` | writing a file while no other program does |
 //! | `links.rs` | Unix: following symbolic links that other users cannot have made |
 //! | `writers.rs` | refusing files that other users can have written |
 
@@ -13,8 +14,7 @@ use std::{
     fs::{self, File, Metadata, OpenOptions},
     io::{self, Read, Write},
     path::{Path, PathBuf},
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use zeroize::Zeroizing;
@@ -29,6 +29,7 @@ mod acl;
 mod apfs;
 #[cfg(unix)]
 mod links;
+mod lock;
 #[cfg(unix)]
 #[path = "unix.rs"]
 mod os;
@@ -41,6 +42,7 @@ mod writers;
 use apfs::folded;
 #[cfg(unix)]
 pub use links::{check_trusted, follow_links};
+pub use lock::{LockWait, LockedDirectory};
 #[cfg(not(any(target_os = "macos", keychain_model)))]
 use os::folded;
 pub use os::{
@@ -54,10 +56,8 @@ pub(crate) use os::{
 pub use os::{check_trusted, follow_links};
 pub use writers::{FoundFile, find_other_owner, find_trusted, read_trusted};
 
-/// How long to wait for other writers.
-const MAX_WAIT: Duration = Duration::from_secs(25);
-/// The pause between two attempts to take the lock.
-pub const PAUSE: Duration = Duration::from_millis(3);
+/// The shortest pause between two attempts.
+const PAUSE: Duration = Duration::from_millis(3);
 /// The maximum size of a file that is read, in bytes. No data package, preferences or credentials need more.
 pub const MAX_FILE: u64 = 256 << 20;
 
@@ -132,104 +132,6 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
         replace(path, &temporary, bytes, |_| Ok(()), || Ok(()))
     });
     written.map_err(|error| failure("Cannot write", path, error))
-}
-
-/// The directory of a file, locked against other writers until this is dropped.
-///
-/// The file itself cannot be locked: the lock would be lost when the file is replaced.
-pub struct LockedDirectory {
-    lock: os::Lock,
-}
-
-impl LockedDirectory {
-    /// Waits for the lock.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::File`] if the directory cannot be read, or another program keeps it locked for too long.
-    pub fn lock(file: &Path) -> Result<Self, Error> {
-        let start = Instant::now();
-        loop {
-            match Self::try_lock(file, start)? {
-                Some(directory) => return Ok(directory),
-                None => thread::sleep(PAUSE),
-            }
-        }
-    }
-
-    /// Takes the lock if it is free. Otherwise returns `None`: the caller, who has waited since `start`, must try again
-    /// after [`PAUSE`].
-    ///
-    /// # Errors
-    ///
-    /// As [`lock`](Self::lock).
-    pub fn try_lock(file: &Path, start: Instant) -> Result<Option<Self>, Error> {
-        let fail = |error| failure("Cannot write", file, error);
-        match os::Lock::try_take(file, start).map_err(fail)? {
-            Some(lock) => Ok(Some(Self { lock })),
-            None if start.elapsed() < MAX_WAIT => Ok(None),
-            None => {
-                let reason = format!(
-                    "another program has kept its directory locked for {} s. End that program, then try again",
-                    MAX_WAIT.as_secs()
-                );
-                Err(fail(io::Error::other(reason)))
-            }
-        }
-    }
-
-    /// Replaces the file in one step. The new file keeps the old one's owner and group if the process may set them.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::File`], also if the path is a symbolic link. The file is then unchanged.
-    pub fn replace(&self, file: &Path, bytes: &[u8], access: Access) -> Result<(), Error> {
-        self.replace_after(file, bytes, access, || Ok(()))
-    }
-
-    /// As [`replace`](Self::replace). `last` is called when the new file is completely on the disk, as the last step
-    /// before it replaces the old one.
-    ///
-    /// # Errors
-    ///
-    /// Also those of `last`.
-    pub fn replace_after(
-        &self,
-        file: &Path,
-        bytes: &[u8],
-        access: Access,
-        last: impl FnOnce() -> io::Result<()>,
-    ) -> Result<(), Error> {
-        self.try_replace(file, bytes, access, last).map_err(|error| failure("Cannot write", file, error))
-    }
-
-    fn try_replace(
-        &self,
-        file: &Path,
-        bytes: &[u8],
-        access: Access,
-        last: impl FnOnce() -> io::Result<()>,
-    ) -> io::Result<()> {
-        let temporary = hidden(file, "tmp")?;
-        // Only the holder of the lock writes this file. If it exists, its writer was killed.
-        match remove(&temporary) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        replace(file, &temporary, bytes, |new| os::give(new, file, access), last)?;
-        // The new name must survive a crash of the machine. Not every file system can ensure that.
-        match self.lock.sync() {
-            Err(error)
-                if !matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) =>
-            {
-                Err(io::Error::other(format!(
-                    "it was written, but its directory cannot be synced, so that the change may be lost in a crash: \
-                     {error}"
-                )))
-            }
-            _ => Ok(()),
-        }
-    }
 }
 
 /// The directory of a file.

@@ -6,7 +6,6 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicU8, Ordering},
     },
-    time::Instant,
 };
 
 use tokio::{sync::oneshot, time::sleep};
@@ -19,7 +18,7 @@ use crate::{
     credential::{Key, Secret},
     error::Error,
     executor::{self, Lane},
-    file::{LockedDirectory, PAUSE},
+    file::{LockWait, LockedDirectory},
     progress::Progress,
     sync::lock,
 };
@@ -98,7 +97,7 @@ impl Queue {
     /// # Errors
     ///
     /// Those that concern all changes. None of them was begun then, and all still wait.
-    fn try_write(&self, start: Instant) -> Result<bool, Error> {
+    fn try_write(&self, wait: &mut LockWait) -> Result<bool, Error> {
         // Before the user is asked for a passphrase.
         self.vault.check_exists()?;
         let keys = self.vault.read_keys(true)?;
@@ -111,7 +110,7 @@ impl Queue {
             return Ok(true);
         }
         file.make_directory()?;
-        let Some(directory) = LockedDirectory::try_lock(&file.path, start)? else { return Ok(false) };
+        let Some(directory) = LockedDirectory::try_lock(&file.path, wait)? else { return Ok(false) };
         let changes = self.take();
         let outcomes = self.apply_each(&keys, &directory, &changes);
         // Released first: the lock is free when a caller learns the outcome.
@@ -235,12 +234,16 @@ impl Writer {
     /// Waits for the directory's lock, and makes all changes that wait by then. Between two attempts no thread is
     /// blocked, and others can use the lane.
     async fn write(&self) {
-        let start = Instant::now();
+        let mut wait = LockWait::begin();
         loop {
             let queue = Arc::clone(&self.queue);
-            match self.queue.lane.run(move || queue.try_write(start)).await {
-                Ok(true) => return,
-                Ok(false) => sleep(PAUSE).await,
+            let attempt = move || queue.try_write(&mut wait).map(|is_written| (is_written, wait));
+            match self.queue.lane.run(attempt).await {
+                Ok((true, _)) => return,
+                Ok((false, waited)) => {
+                    wait = waited;
+                    sleep(wait.pause()).await;
+                }
                 Err(error) => {
                     let changes = self.queue.take();
                     let outcomes = vec![Err(error); changes.len()];
