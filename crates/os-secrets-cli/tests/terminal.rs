@@ -20,7 +20,7 @@ use rustix::{
     io::{Errno, FdFlags, fcntl_setfd, ioctl_fionread},
     process::{Pid, Resource, Rlimit, Signal, ioctl_tiocsctty, kill_process, setrlimit, setsid},
     pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
-    termios::{LocalModes, tcgetattr, tcgetpgrp},
+    termios::{LocalModes, Termios, tcgetattr, tcgetpgrp},
 };
 
 const FIRST: &str = "First: ";
@@ -75,8 +75,13 @@ impl Terminal {
         self.start(command)
     }
 
+    fn modes(&self) -> Termios {
+        // Once the leader of the session has ended, macOS refuses everything on the other end.
+        tcgetattr(&self.ours).unwrap()
+    }
+
     fn settings(&self) -> String {
-        format!("{:?}", tcgetattr(&self.theirs).unwrap())
+        format!("{:?}", self.modes())
     }
 
     fn type_in(&self, text: impl AsRef<[u8]>) {
@@ -107,6 +112,24 @@ impl Terminal {
         true
     }
 
+    /// Waits for the end of a program that leads the terminal's session. Returns its status and what it has printed.
+    fn end(&mut self, mut child: Child) -> (ExitStatus, String) {
+        let mut output = child.stdout.take().unwrap();
+        let mut said = String::new();
+        wait(output.as_fd(), PollFlags::IN);
+        output.read_to_string(&mut said).unwrap();
+        // On macOS it ends only when the terminal has shown everything.
+        loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                return (status, said);
+            }
+            let mut ours = [PollFd::new(&self.ours, PollFlags::IN)];
+            if poll(&mut ours, Some(&Timespec { tv_sec: 0, tv_nsec: 10_000_000 })) == Ok(1) {
+                self.read();
+            }
+        }
+    }
+
     /// Everything that the terminal has shown. Waits until no program has it open.
     fn all_shown(mut self) -> String {
         self.theirs = File::open("/dev/null").unwrap().into();
@@ -119,27 +142,18 @@ fn wait(file: BorrowedFd<'_>, events: PollFlags) {
     assert_eq!(poll(&mut [PollFd::from_borrowed_fd(file, events)], Some(&PATIENCE)), Ok(1), "nothing comes");
 }
 
-/// The status of the program, and what it has printed.
-fn end(mut child: Child) -> (ExitStatus, String) {
-    let mut output = child.stdout.take().unwrap();
-    let mut said = String::new();
-    wait(output.as_fd(), PollFlags::IN);
-    output.read_to_string(&mut said).unwrap();
-    (child.wait().unwrap(), said)
-}
-
 /// Types both answers, each after its prompt. Returns the program's output and what the terminal shows.
 fn answers(first: impl AsRef<[u8]>, again: impl AsRef<[u8]>) -> (String, String) {
     let mut terminal = Terminal::open();
     let before = terminal.settings();
     let child = terminal.ask();
     terminal.shows(FIRST);
-    let modes = tcgetattr(&terminal.theirs).unwrap().local_modes;
+    let modes = terminal.modes().local_modes;
     assert!(!modes.intersects(LocalModes::ECHO | LocalModes::ICANON) && modes.contains(LocalModes::ISIG));
     terminal.type_in(first);
     terminal.shows(AGAIN);
     terminal.type_in(again);
-    let (status, said) = end(child);
+    let (status, said) = terminal.end(child);
     assert!(status.success());
     assert_eq!(terminal.settings(), before);
     (said, terminal.all_shown())
@@ -182,7 +196,7 @@ fn a_paste_of_two_lines_answers_both() {
         let child = terminal.ask();
         terminal.shows(FIRST);
         terminal.type_in(paste);
-        assert_eq!(end(child).1, "6 6 equal\n", "{paste:?}");
+        assert_eq!(terminal.end(child).1, "6 6 equal\n", "{paste:?}");
         assert_eq!(terminal.all_shown(), BOTH);
     }
 }
@@ -197,12 +211,12 @@ fn what_was_typed_before_is_discarded() {
     let child = terminal.ask();
     terminal.shows(FIRST);
     terminal.type_in("x\rx\r");
-    assert_eq!(end(child).1, "1 1 equal\n");
+    assert_eq!(terminal.end(child).1, "1 1 equal\n");
 }
 
 #[test]
 fn prompts_go_to_standard_error_only() {
-    let terminal = Terminal::open();
+    let mut terminal = Terminal::open();
     let mut command = Command::new(example());
     command.stderr(Stdio::piped());
     let mut child = terminal.start(command);
@@ -211,7 +225,7 @@ fn prompts_go_to_standard_error_only() {
     prompts.read_exact(&mut prompt).unwrap();
     assert_eq!(prompt, FIRST.as_bytes());
     terminal.type_in("secret\rsecret\r");
-    assert_eq!(end(child).1, "6 6 equal\n");
+    assert_eq!(terminal.end(child).1, "6 6 equal\n");
     assert_eq!(io::read_to_string(prompts).unwrap(), "\nAgain: \n");
     assert_eq!(terminal.all_shown(), "");
 }
@@ -224,7 +238,7 @@ fn the_end_of_input_is_an_answer() {
         let child = terminal.ask();
         terminal.shows(FIRST);
         terminal.type_in(typed);
-        let (status, said) = end(child);
+        let (status, said) = terminal.end(child);
         assert!(status.success());
         assert_eq!(said, "end\n", "{typed:?}");
         assert_eq!(terminal.settings(), before);
@@ -261,7 +275,7 @@ fn keys_and_signals_end_it_with_the_terminal_restored() {
                 terminal.shows(AGAIN);
             }
             end_it(&terminal, &child);
-            let (status, said) = end(child);
+            let (status, said) = terminal.end(child);
             assert_eq!((status.signal(), said.as_str()), (Some(signal.as_raw()), ""));
             assert_eq!(terminal.settings(), before);
             assert_eq!(terminal.all_shown(), if second { BOTH } else { "First: \r\n" });
@@ -283,7 +297,7 @@ fn ignored_signals_stay_ignored() {
     terminal.type_in("\x1a");
     kill_process(Pid::from_child(&child), Signal::HUP).unwrap();
     terminal.type_in("secret\rsecret\r");
-    assert_eq!(end(child).1, "6 6 equal\n");
+    assert_eq!(terminal.end(child).1, "6 6 equal\n");
     assert_eq!(terminal.all_shown(), BOTH);
 }
 
@@ -309,7 +323,7 @@ fn stopped(stop: impl Fn(&Terminal, Pid), meanwhile: &str, second: bool) {
     let (asked, rest) = if second { (AGAIN, "secret\r") } else { (FIRST, "secret\rsecret\r") };
     terminal.shows(asked);
     terminal.type_in(rest);
-    let (status, said) = end(child);
+    let (status, said) = terminal.end(child);
     assert!(status.success());
     assert_eq!(said, "6 6 equal\n");
     assert_eq!(terminal.settings(), before);
@@ -351,7 +365,7 @@ fn a_signal_ends_it_in_the_background() {
     terminal.shows(FIRST);
     let quiet = terminal.settings();
     kill_process(tcgetpgrp(&terminal.ours).unwrap(), Signal::STOP).unwrap();
-    assert!(end(child).0.success());
+    assert!(terminal.end(child).0.success());
     assert_eq!(terminal.settings(), quiet);
     let shown = terminal.all_shown();
     assert!(shown.ends_with("left: 143\r\n"), "{shown:?}");
