@@ -8,6 +8,7 @@ const { copyFileSync, mkdirSync, readFileSync, renameSync, writeFileSync } = req
 const { delimiter, join } = require("node:path");
 const { compilerFor, windows } = require("./cross.js");
 const { place } = require("./install.js");
+const { OLDEST_MACOS, checkMachO, frameworks } = require("./mach-o.js");
 const { ownPlatform, packages, platform, platforms } = require("./platforms.js");
 const { check, fail, output, run, runAside } = require("./process.js");
 const { provide } = require("./provision.js");
@@ -21,13 +22,18 @@ const CRATES = ".dep-v0";
 
 /** The environment in which the compiler builds the addon for a platform. */
 function flags({ name, target }) {
-  if (!name.startsWith("linux")) return {};
+  const [os, arch] = name.split("-");
+  if (os === "win32") return {};
+  const own = os === "darwin" ? { MACOSX_DEPLOYMENT_TARGET: OLDEST_MACOS[arch] } : {};
+  const flags = [];
   // Nothing is unwound, see Cargo.toml.
-  const flags = ["-Cforce-unwind-tables=no"];
+  if (os === "linux") flags.push("-Cforce-unwind-tables=no");
   // An addon is no program: it uses the C library of the runtime that loads it.
   if (name.endsWith("-musl")) flags.push("-Ctarget-feature=-crt-static");
+  if (os === "darwin" && process.platform !== "darwin") flags.push(`-Clink-arg=-F${frameworks}`);
+  if (flags.length === 0) return own;
   // With the target's name in it, it does not change what runs only while the addon is built.
-  return { [`CARGO_TARGET_${target.replaceAll("-", "_").toUpperCase()}_RUSTFLAGS`]: flags.join(" ") };
+  return { ...own, [`CARGO_TARGET_${target.replaceAll("-", "_").toUpperCase()}_RUSTFLAGS`]: flags.join(" ") };
 }
 
 /** Puts a library that cargo has built where the addon is looked for. */
@@ -90,10 +96,10 @@ function withCrates(env) {
 }
 
 /**
- * Builds the addon for a platform into the platform's package, as it is published. `profile` are settings of cargo for a
- * release, in place of those in Cargo.toml.
+ * Compiles the addon for a platform as it is published, and checks the library. Resolves to its path. `profile` are
+ * settings of cargo for a release, in place of those in Cargo.toml.
  */
-async function buildFor(platform, profile = {}) {
+async function compile(platform, profile) {
   const [os, arch] = platform.name.split("-");
   const onLinux = process.platform === "linux";
   const target = onLinux && os === "win32" ? windows[arch] : platform.target;
@@ -107,11 +113,21 @@ async function buildFor(platform, profile = {}) {
   const [program, ...first] = onLinux && target !== windows.x64 ? ["cargo-zigbuild"] : ["cargo", "auditable"];
   check(program, await runAside(program, [...first, ...ADDON, ...args, "--target", triple], options));
   const library = join(CARGO_TARGET_DIR, target, "release", platform.library);
+  if (os === "darwin") checkMachO(library, platform);
   // A linker that drops the list says nothing.
-  if (process.platform !== "darwin" && !readFileSync(library).includes(CRATES)) {
-    fail(`${library} does not list its crates.`);
-  }
-  install(library, platform);
+  else if (!readFileSync(library).includes(CRATES)) fail(`${library} does not list its crates.`);
+  return library;
+}
+
+/** Builds the addon for a platform into the platform's package. For `profile` see {@link compile}. */
+async function buildFor(platform, profile = {}) {
+  install(await compile(platform, profile), platform);
+}
+
+/** Builds the addon for macOS on Debian, and throws it away: it can be linked. */
+async function linkForMacOS(platform, profile) {
+  // Debian's compiler has no program that strips it.
+  await compile(platform, { ...profile, CARGO_PROFILE_RELEASE_STRIP: "none" });
 }
 
 async function buildAll(names) {
@@ -131,4 +147,14 @@ if (require.main === module) {
   else build();
 }
 
-module.exports = { build, buildFor, buildPrograms, clean, install, isBuildable, programs, targetDirectory };
+module.exports = {
+  build,
+  buildFor,
+  buildPrograms,
+  clean,
+  install,
+  isBuildable,
+  linkForMacOS,
+  programs,
+  targetDirectory,
+};

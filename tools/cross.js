@@ -21,12 +21,11 @@ function hasTarget(target) {
  * command of the linter. If the installed Rust lacks the target, Debian's compiler builds the standard library.
  */
 function compilerFor(target) {
-  provide(target === windows.x64 ? "mingw windows/nothing" : "zig windows/nothing");
+  provide(target === windows.x64 ? "mingw" : "zig");
   const env = {
     ...process.env,
     PATH: `${place("zig", "bin")}${delimiter}${process.env.PATH}`,
     CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER: "x86_64-w64-mingw32-gcc",
-    LIBNODE_PATH: place("windows/nothing"),
   };
   if (hasTarget(target)) return { env, args: [], clippy: ["cargo", "clippy"] };
   provide("rust");

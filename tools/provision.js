@@ -35,7 +35,8 @@ const things = {
   mingw: { debian: { "x86_64-w64-mingw32-gcc": "gcc-mingw-w64-x86-64" } },
   /** A linker for all targets. Both are of one time: cargo-zigbuild knows the Zig before it. */
   zig: { debian: venv, pip: ["ziglang==0.17.1", "cargo-zigbuild==0.24.0"] },
-  "windows/nothing": { fill: recipes.makeEmptyLibrary },
+  /** Its tools read what is built for macOS. */
+  llvm: { debian: { "llvm-otool-14": "llvm-14" } },
 
   // Tools of cargo.
   "cargo-auditable": { crate: ["cargo-auditable", "0.7.7", "--debug"] },

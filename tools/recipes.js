@@ -85,12 +85,6 @@ function unpackMuslNode(architecture) {
   };
 }
 
-/** Makes the library that napi-build links against on Windows. Nothing of it is used, and nothing is in it. */
-function makeEmptyLibrary(folder) {
-  writeFileSync(join(folder, "libnode.dll"), "");
-  writeFileSync(join(folder, "libnode.a"), "!<arch>\n");
-}
-
 /** Builds age and age-keygen for Windows from the source in Debian's packages. */
 function buildAge(folder) {
   const own = temporaryFolder();
@@ -143,7 +137,6 @@ module.exports = {
   buildAge,
   buildKeytar,
   glibc,
-  makeEmptyLibrary,
   makeWinePrefix,
   swift,
   unpackCoreFoundation,

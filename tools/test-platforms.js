@@ -1,9 +1,9 @@
 // npm run test:platforms [-- platform...]: builds for other platforms on Debian, as for a release, and runs the tests of
 // the API with each binary: under that platform's Node, with musl's loader, an emulator or Wine. The code for macOS is
-// only compiled, and nothing here runs a binary for Windows on arm64.
+// linted and linked, and the library checked. Nothing here runs a binary for macOS or for Windows on arm64.
 
 const { join } = require("node:path");
-const { buildFor, clean, isBuildable } = require("./build.js");
+const { buildFor, clean, isBuildable, linkForMacOS } = require("./build.js");
 const { compilerFor } = require("./cross.js");
 const { place } = require("./install.js");
 const { platform } = require("./platforms.js");
@@ -49,25 +49,27 @@ async function test({ name }) {
   check(`The test of ${name}`, await runAside(process.execPath, args, { env }));
 }
 
-/** Compiles everything for a platform, tests included, short of linking it, and has clippy look at it. */
-function checkCode({ target }) {
+/** Has clippy compile everything for a platform, tests included, short of linking it. */
+function lintFor({ target }) {
   const { env, args, clippy } = compilerFor(target);
   const options = { env: { ...env, CARGO_TARGET_DIR: place("target") } };
-  const all = ["--locked", "--all-targets", ...args, "--target", target];
-  const [command, ...first] = clippy;
   clean(["--target", target], options);
-  run("cargo", ["check", ...all], options);
-  run(command, [...first, ...all, "--", "-D", "warnings"], options);
+  const [command, ...first] = clippy;
+  run(
+    command,
+    [...first, "--locked", "--all-targets", ...args, "--target", target, "--", "-D", "warnings"],
+    options,
+  );
 }
 
-/** Builds and tests the named platforms, or the usual ones. */
 async function testPlatforms(names) {
   const chosen = (names.length > 0 ? names : USUAL).map(platform);
   // One is tested while the next is built, most of which takes one core alone.
   let tests = Promise.resolve();
   for (const each of chosen) {
     if (!isBuildable(each)) {
-      checkCode(each);
+      lintFor(each);
+      await linkForMacOS(each, QUICK);
       continue;
     }
     await buildFor(each, each.name === "linux-x64-gnu" ? {} : QUICK);
