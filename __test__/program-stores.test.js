@@ -55,15 +55,15 @@ for (const way of Object.keys(ways)) {
       assert.deepEqual(readFileSync(identity), before);
 
       const stored = await runSecrets(["set", "token", "--store", "file"], { input: "value\n" });
-      assert.deepEqual(stored, {
-        code: 0,
-        signal: null,
-        stdout: "",
-        stderr: `secrets: using the encrypted file ${file}\n`,
-      });
+      // The command line names the file.
+      assert.deepEqual(stored, { code: 0, signal: null, stdout: "", stderr: "" });
       assert.equal(await readOutput(["get", "token", "--provider", "file"]), "value\n");
       const env = { OS_SECRETS_PROVIDER: "file" };
-      assert.equal(await readOutput(["list"], { env }), "token\n");
+      const listed = await runSecrets(["list"], { env });
+      assert.deepEqual(listed, {
+        ...{ code: 0, signal: null, stdout: "token\n" },
+        stderr: `secrets: using the encrypted file ${file}\n`,
+      });
       assert.equal((await runSecrets(["get", "token", "-q"], { env })).stderr, "");
       assert.equal(JSON.parse(decryptFile(file, identity)).credentials["os-secrets"].token, "value");
       const show = `console.log(process.env.T, "OS_SECRETS_IDENTITY" in process.env)`;
@@ -130,12 +130,10 @@ for (const way of Object.keys(ways)) {
           doctor.includes(`note: The file ${path} does not exist yet (${why}). The first set creates it\n`),
         );
         const stored = await runSecrets([...flags, "set", "a"], { ...options, input: "v" });
-        assert.equal(stored.stderr, `secrets: using the encrypted file ${path}\n`);
+        const using = flags === ofFlag ? "" : `secrets: using the encrypted file ${path}\n`;
+        assert.equal(stored.stderr, using);
         const found = await runSecrets([...flags, "get", "a"], options);
-        assert.deepEqual(
-          [found.stdout, found.stderr],
-          ["v\n", `secrets: using the encrypted file ${path}\n`],
-        );
+        assert.deepEqual([found.stdout, found.stderr], ["v\n", using]);
       }
     });
 
@@ -477,6 +475,34 @@ for (const way of Object.keys(ways)) {
     });
 
     it(
+      "says which file is used once in the session of a terminal",
+      linuxOnly("a pseudo-terminal"),
+      async (t) => {
+        const { session, readOutput, file } = await prepareSession(t);
+        await readOutput(["init"]);
+        const runtime = join(session.directory, "runtime");
+        mkdirSync(runtime, { mode: 0o700 });
+        const env = { OS_SECRETS_PROVIDER: "file", XDG_RUNTIME_DIR: runtime };
+        await readOutput(["set", "a"], { env, input: "v" });
+        const secrets = ways[way]("secrets").join(" ");
+        const uses = async (script) => {
+          const { shown } = await runOnTerminal(session, ["sh", "-c", script], [], env);
+          return shown.split(`using the encrypted file ${file}\n`).length - 1;
+        };
+        assert.equal(await uses(`${secrets} get a; ${secrets} list; ${secrets} get a`), 1);
+        // Another terminal, and another file in the same one.
+        assert.equal(await uses(`${secrets} get a`), 1);
+        assert.equal(
+          await uses(`${secrets} get a; OS_SECRETS_FILE=${file}.other ${secrets} list; ${secrets} get a`),
+          1,
+        );
+        // What nobody sees on a terminal does not count.
+        assert.equal(await uses(`${secrets} get a 2>&1 | cat; ${secrets} get a`), 2);
+        assert.equal(await uses(`XDG_RUNTIME_DIR= ${secrets} get a; XDG_RUNTIME_DIR= ${secrets} get a`), 2);
+      },
+    );
+
+    it(
       "asks for a passphrase on a terminal, of a new file twice",
       linuxOnly("a pseudo-terminal"),
       async (t) => {
@@ -484,25 +510,52 @@ for (const way of Object.keys(ways)) {
         const typeInto = (args, steps, first = ways[way]("secrets")) =>
           runOnTerminal(session, [...first, ...args], steps);
         const set = ["--store", "file", "set", "name", "value"];
-        const [once, again] = [`Passphrase for the new file ${file}: `, "Repeat the passphrase: "];
+        const [once, repeat] = [`Passphrase for the new file ${file}: `, "Repeat the passphrase: "];
         const differing = await typeInto(set, [
           [once, "one\r"],
-          [again, "two\r"],
+          [repeat, "two\r"],
         ]);
         assert.equal(differing.code, 3);
         assert.match(differing.shown, /The two passphrases differ; nothing was changed/);
         assert.ok(!existsSync(file));
         const made = await typeInto(set, [
           [once, "correct horse\r"],
-          [again, "correct horse\r"],
+          [repeat, "correct horse\r"],
         ]);
         assert.equal(made.code, 0, made.shown);
         const prompt = `Passphrase for ${file}: `;
         const read = await typeInto(["--store", "file", "get", "name"], [[prompt, "correct horse\r"]]);
         assert.ok(read.code === 0 && read.shown.includes("value"), read.shown);
         assert.ok(!read.shown.includes("horse"));
-        const wrong = await typeInto(["--store", "file", "get", "name"], [[prompt, "battery\r"]]);
+        const again = "That passphrase is wrong. ";
+        const second = await typeInto(
+          ["--store", "file", "get", "name"],
+          [
+            [prompt, "battery\r"],
+            [again, "correct horse\r"],
+          ],
+        );
+        assert.ok(second.code === 0 && second.shown.endsWith("\nvalue\n"), second.shown);
+        const wrong = await typeInto(
+          ["--store", "file", "get", "name"],
+          [
+            [prompt, "battery\r"],
+            [again, "staple\r"],
+            [again, "horse\r"],
+          ],
+        );
         assert.match(wrong.shown, /the passphrase is wrong/);
+        assert.equal(wrong.code, 3);
+        // Before the value, which would be typed in vain.
+        const value = await typeInto(
+          ["--store", "file", "set", "typed"],
+          [
+            [prompt, "correct horse\r"],
+            ["Value of typed: ", "one\r"],
+            ["Repeat the value: ", "one\r"],
+          ],
+        );
+        assert.equal(value.code, 0, value.shown);
         // It asks on the terminal even if standard input is a pipe.
         const shell = `echo piped | ${ways[way]("secrets").join(" ")} --store file set piped`;
         const piped = await typeInto(["bash", "-c", shell], [[prompt, "correct horse\r"]], []);

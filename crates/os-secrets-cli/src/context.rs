@@ -4,8 +4,7 @@ use std::{
     cell::Cell,
     collections::BTreeSet,
     ffi::OsString,
-    fs,
-    io::{self, IsTerminal},
+    fs, io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -19,6 +18,7 @@ use crate::{
     failure::Failure,
     output::{self, Output, print_message},
     selected_store::{self, SelectedStore, ask_on_terminal},
+    session,
 };
 use os_secrets::{
     bounds::Bounds,
@@ -189,35 +189,47 @@ impl Context {
         into_text(service, "--service").map(Some)
     }
 
-    /// The store for what is not in the repository. Prints a note if it is not the operating system's.
+    /// The store for what is not in the repository. Prints a note as [`Self::announce_store`] does.
     pub fn store(&self) -> Choice {
         self.announce_store();
         self.selected.as_ref().map_or(Choice::Environment, SelectedStore::choice)
     }
 
-    /// Prints a note if the store is not the operating system's, once per process. It says if an encrypted file does not
-    /// exist, unless the command creates it.
+    /// Prints a note if the environment selects another store than the operating system's: once per process, and per
+    /// session of a terminal. In any case it says if an encrypted file does not exist, unless the command creates it, and
+    /// from which pipe its identity is read.
     pub fn announce_store(&self) {
+        if self.announced.replace(true) {
+            return;
+        }
         let note = match &self.selected {
-            Some(SelectedStore::File(file)) => file.path().ok().map(|path| {
-                let missing = match fs::metadata(path) {
-                    Err(error) if error.kind() == io::ErrorKind::NotFound && !self.creates_store => {
-                        format!(", which does not exist{}", self.store_start())
-                    }
-                    _ => String::new(),
-                };
-                format!("using the encrypted file {}{missing}{}", printable_path(path), describe_pipe(file))
-            }),
+            Some(SelectedStore::File(file)) => {
+                file.path().ok().and_then(|path| self.describe_file(file, path))
+            }
             Some(SelectedStore::Memory) => {
                 Some("using memory (OS_SECRETS_PROVIDER). Nothing is kept when this command ends".into())
             }
             Some(SelectedStore::Os) | None => None,
         };
-        if let Some(note) = note
-            && !self.announced.replace(true)
-        {
+        if let Some(note) = note {
             self.note(&note);
         }
+    }
+
+    /// What the user should know about the encrypted file that is used.
+    fn describe_file(&self, file: &FileStore, path: &Path) -> Option<String> {
+        let missing = match fs::metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !self.creates_store => {
+                format!(", which does not exist{}", self.store_start())
+            }
+            _ => String::new(),
+        };
+        let pipe = selected_store::describe_pipe(file);
+        let is_known = || self.has_store_flag || session::has_seen_store(path);
+        if missing.is_empty() && pipe.is_empty() && (self.output.quiet || is_known()) {
+            return None;
+        }
+        Some(format!("using the encrypted file {}{missing}{pipe}", printable_path(path)))
     }
 
     /// From which directory the store's relative path is taken, in parentheses. Empty if the path is not relative.
@@ -315,6 +327,19 @@ impl Context {
         }
     }
 
+    /// Asks for the passphrase that storing a value would ask for, before the user types the value.
+    pub fn prepare_set(&self, target: &Target) -> Result<(), Error> {
+        let is_in_repository = matches!(target, Target::Secret(_, Scope::Repository));
+        match &self.selected {
+            Some(SelectedStore::File(file)) if !is_in_repository => {
+                let file = Arc::clone(file);
+                self.announce_store();
+                self.call(Progress::reading(true), |_| async move { file.prepare_change().await })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Reads a file, or standard input if `None` or `-`.
     pub fn read_input(&self, file: Option<&Path>) -> Result<Zeroizing<Vec<u8>>, Failure> {
         output::read_input(not_standard(file).map(|file| self.directory.join(file)).as_deref())
@@ -368,17 +393,6 @@ impl Context {
         let progress = Arc::new(progress);
         let call: Call<T> = Box::pin(call(Arc::clone(&progress)));
         block_on(async move { Bounds::default().run(&progress, call).await })?
-    }
-}
-
-/// From which pipe the identity comes, on a terminal: the command waits until a program writes to it.
-fn describe_pipe(file: &FileStore) -> String {
-    let is_pipe = |path: &PathBuf| fs::metadata(path).is_ok_and(|found| file::is_pipe(&found));
-    match file.files().into_iter().find(is_pipe) {
-        Some(pipe) if io::stderr().is_terminal() => {
-            format!(", and waiting for an identity from the pipe {}", printable_path(pipe))
-        }
-        _ => String::new(),
     }
 }
 

@@ -10,6 +10,7 @@
 //! | `commands/` | one file per command |
 //! | `context.rs` | what every command works with: directory, scope, store, output |
 //! | `selected_store.rs` | the store that `--store` or the environment selects |
+//! | `session.rs` | what the user was told already in this session of a terminal |
 //! | `both_scopes.rs` | warnings about secrets that both scopes have |
 //! | `failure.rs` | why a command fails |
 //! | `exit_codes.rs` | the exit codes, also those of `run` |
@@ -47,6 +48,7 @@ mod program;
 mod reference;
 mod secret_files;
 mod selected_store;
+mod session;
 #[cfg(unix)]
 #[allow(unsafe_code)]
 mod signals;

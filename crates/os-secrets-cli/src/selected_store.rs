@@ -2,6 +2,8 @@
 
 use std::{
     ffi::{OsStr, OsString},
+    fs,
+    io::{self, IsTerminal},
     path::{MAIN_SEPARATOR, Path, PathBuf, is_separator},
     sync::Arc,
 };
@@ -15,7 +17,7 @@ use os_secrets::{
     printable::printable_path,
     store::{
         self, Choice,
-        file::{AskPassphrase, FileOptions, FileStore},
+        file::{AskPassphrase, FileOptions, FileStore, PassphrasePrompt},
         settings::StoreKind,
     },
 };
@@ -127,12 +129,23 @@ pub fn describe_start(word: Option<&OsStr>, directory: &Path) -> Option<String> 
     path.is_relative().then(|| format!("a relative {what} starts in {}", printable_path(start)))
 }
 
+/// From which pipe the identity comes, on a terminal: the command waits until a program writes to it.
+pub fn describe_pipe(file: &FileStore) -> String {
+    let is_pipe = |path: &PathBuf| fs::metadata(path).is_ok_and(|found| file::is_pipe(&found));
+    match file.files().into_iter().find(is_pipe) {
+        Some(pipe) if io::stderr().is_terminal() => {
+            format!(", and waiting for an identity from the pipe {}", printable_path(pipe))
+        }
+        _ => String::new(),
+    }
+}
+
 /// Asks for the passphrase of a file, twice if the file is new.
-fn ask_passphrase(path: &Path, is_new: bool) -> Result<Secret, Error> {
+fn ask_passphrase(path: &Path, prompt: PassphrasePrompt) -> Result<Secret, Error> {
     let fail = |error| file::failure("Cannot read", "the terminal".as_ref(), error);
     let missing = || Error::NoPassphrase("No passphrase was entered");
     let path = printable_path(path);
-    let passphrase = if is_new {
+    let passphrase = if prompt == PassphrasePrompt::New {
         let prompts = [&*format!("Passphrase for the new file {path}: "), "Repeat the passphrase: "];
         let [first, again] = terminal::ask(prompts).map_err(fail)?.ok_or_else(missing)?;
         if first != again {
@@ -140,7 +153,8 @@ fn ask_passphrase(path: &Path, is_new: bool) -> Result<Secret, Error> {
         }
         first
     } else {
-        let prompts = [&*format!("Passphrase for {path}: ")];
+        let wrong = if prompt == PassphrasePrompt::Again { "That passphrase is wrong. " } else { "" };
+        let prompts = [&*format!("{wrong}Passphrase for {path}: ")];
         let [only] = terminal::ask(prompts).map_err(fail)?.ok_or_else(missing)?;
         only
     };

@@ -24,7 +24,11 @@ pub fn set(
         None if context.program == Program::BusSecrets => {
             return Err(Failure::Usage("the value is missing; usage: bus-secrets set NAME VALUE".into()));
         }
-        None => read_value(&target, raw)?,
+        None if io::stdin().is_terminal() => {
+            context.prepare_set(&target)?;
+            ask_value(&target)?
+        }
+        None => read_value(raw)?,
     };
     let scope = match &target {
         Target::Secret(_, scope) => Some(*scope),
@@ -61,11 +65,8 @@ fn check_text(program: Program, value: &Secret, raw: bool) -> Result<(), Failure
     Err(Failure::Usage(format!("the value must be UTF-8 text without NUL bytes{advice}")))
 }
 
-/// Reads the value from standard input, or asks for it if that is a terminal.
-fn read_value(target: &Target, raw: bool) -> Result<Secret, Failure> {
-    if io::stdin().is_terminal() {
-        return ask_value(target);
-    }
+/// Reads the value from standard input.
+fn read_value(raw: bool) -> Result<Secret, Failure> {
     let mut value = read_input(None)?;
     // Drops the newline that `echo` or `get` adds, LF or CRLF.
     if !raw && value.last() == Some(&b'\n') {

@@ -46,7 +46,7 @@ mod vault;
 pub use envelope::parse_recipient;
 pub use identities::unsupported_recipient;
 pub use manage::FileDiagnosis;
-pub use options::{AskPassphrase, Defaults, FileOptions};
+pub use options::{AskPassphrase, Defaults, FileOptions, PassphrasePrompt};
 use queue::Queue;
 use vault::Vault;
 pub use vault::copy_command;
@@ -93,6 +93,15 @@ impl FileStore {
         let silent = self.vault.without_asking()?;
         let can_ask = self.vault.can_ask();
         self.reading.run(move || manage::diagnose(&silent, can_ask)).await
+    }
+
+    /// Finds the keys for a change, and asks the user for the passphrase if a change would. Nothing is changed.
+    ///
+    /// # Errors
+    ///
+    /// Those about the keys that a change would have.
+    pub async fn prepare_change(&self) -> Result<(), Error> {
+        self.read(|vault| vault.check_exists().and_then(|()| vault.read_keys(true)).map(drop)).await
     }
 
     /// The number of recipients of the file as it was last read or written. 0 if it has a passphrase, or was not read

@@ -51,5 +51,16 @@ pub struct FileOptions {
     pub ask: Option<AskPassphrase>,
 }
 
-/// Asks the user for the passphrase of the file at a path; the second argument tells whether the file is new.
-pub type AskPassphrase = Arc<dyn Fn(&Path, bool) -> Result<Secret, Error> + Send + Sync>;
+/// Asks the user for the passphrase of the file at a path.
+pub type AskPassphrase = Arc<dyn Fn(&Path, PassphrasePrompt) -> Result<Secret, Error> + Send + Sync>;
+
+/// Which passphrase the user is asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PassphrasePrompt {
+    /// One for a file that is about to be made.
+    New,
+    /// That of the file.
+    Existing,
+    /// That of the file, because the last answer was wrong.
+    Again,
+}

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::{
     entries::Entries,
     envelope::{self, Header, OpenError, Protection, StoreKeys},
-    keys::{self, KeySource, Unlock},
+    keys::Unlock,
     options::{AskPassphrase, Defaults, FileOptions},
     payload::{self, Payload},
     store_file::{self, Before, OpenFile, Stamp, StoreFile},
@@ -24,6 +24,8 @@ use crate::{
     program::command_line,
     sync::lock,
 };
+
+mod passphrase;
 
 /// The file of a store, its keys, and what was read of it last.
 pub struct Vault {
@@ -100,16 +102,6 @@ impl Vault {
         Ok(Self::new(options, self.defaults.clone()))
     }
 
-    /// Whether there is a way to ask the user.
-    pub fn can_ask(&self) -> bool {
-        self.ask.is_some()
-    }
-
-    /// Whether the next call may ask the user for the passphrase.
-    pub fn would_ask(&self) -> bool {
-        self.can_ask() && lock(&self.keys).is_none() && self.may_ask_user()
-    }
-
     /// The file on the disk.
     ///
     /// # Errors
@@ -147,32 +139,6 @@ impl Vault {
             *known = Some(found.clone());
         }
         found
-    }
-
-    /// What unlocks the file, and the place that it comes from. The user may be asked.
-    pub fn find_key(&self, writes: bool) -> Result<(Unlock, KeySource), Error> {
-        let found = self.defaults.keys.find_key(self.unlock.as_ref())?;
-        if let Some(ask) = self.ask.as_ref().filter(|_| keys::may_ask_user(&found)) {
-            let file = self.file()?;
-            let has_passphrase = match file.open()? {
-                Some(open) => Some(envelope::has_passphrase(&self.read_bytes(&open)?)),
-                None => None,
-            };
-            let is_new = has_passphrase.is_none();
-            if has_passphrase == Some(true) || (is_new && writes && found.is_none()) {
-                return Ok((Unlock::Passphrase(ask(&file.path, is_new)?), KeySource::Given));
-            }
-        }
-        found.ok_or_else(|| match &self.file {
-            Ok(file) if file.path.exists() => Error::NoKeyFor { path: file.path.clone() },
-            _ => Error::NoKey,
-        })
-    }
-
-    /// Whether the user could be asked for the passphrase, because neither the program nor the environment names a
-    /// key.
-    pub fn may_ask_user(&self) -> bool {
-        self.defaults.keys.find_key(self.unlock.as_ref()).is_ok_and(|found| keys::may_ask_user(&found))
     }
 
     /// The credentials in the file. It is decrypted only if it has changed since it was last read.
