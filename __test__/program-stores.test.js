@@ -2,8 +2,10 @@
 
 const assert = require("node:assert/strict");
 const { execFileSync } = require("node:child_process");
+const { once } = require("node:events");
 const { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } = require("node:fs");
 const { join } = require("node:path");
+const { createInterface } = require("node:readline");
 const { describe, it } = require("node:test");
 const { decryptFile, encryptFile, makeIdentity } = require("./support/age.js");
 const { listItems } = require("./support/items.js");
@@ -472,6 +474,21 @@ for (const way of Object.keys(ways)) {
         (await runDoctor()).problems[0].fix,
         /^Restore the file from a copy\..* (mv|move) .*secrets\.age/,
       );
+    });
+
+    it("says what doctor waits for", linuxOnly("named pipes"), async (t) => {
+      const { session, file } = await prepareSession(t);
+      const pipe = join(session.directory, "pipe");
+      execFileSync("mkfifo", ["-m", "600", pipe]);
+      const [program, ...args] = ways[way]("secrets");
+      const env = { ...session.env, OS_SECRETS_PROVIDER: "file", OS_SECRETS_IDENTITY: pipe };
+      const doctor = session.start(program, [...args, "doctor"], { env });
+      const ended = once(doctor, "exit");
+      doctor.stdout.resume();
+      const [line] = await once(createInterface({ input: doctor.stderr }), "line");
+      assert.equal(line, `secrets: still waiting for the encrypted file ${file}, or its identity`);
+      writeFileSync(pipe, makeIdentity().text);
+      assert.deepEqual(await ended, [0, null]);
     });
 
     it(

@@ -4,7 +4,16 @@
 //! file; `linux.rs`, `macos.rs` and `windows.rs` examine the operating system's store; `others.rs` examines the stores
 //! that only code can open. `repository.rs` adds the `datapackage.json` of the workspace.
 
-use std::{borrow::Cow, path::PathBuf, sync::Arc};
+use std::{
+    borrow::Cow,
+    path::PathBuf,
+    sync::{
+        Arc,
+        mpsc::{self, RecvTimeoutError},
+    },
+    thread,
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 
@@ -12,9 +21,12 @@ use crate::{
     context::Context,
     exit_codes::{FAILED, SUCCESS},
     failure::Failure,
-    output::printable,
+    output::{print_message, printable},
 };
-use os_secrets::{error::Error, executor::block_on, program::command_line, store::file::FileStore};
+use os_secrets::{
+    error::Error, executor::block_on, printable::printable_path, program::command_line,
+    store::file::FileStore,
+};
 
 mod file;
 #[cfg(all(target_os = "linux", not(keychain_model)))]
@@ -28,6 +40,9 @@ mod os;
 mod os;
 mod others;
 mod repository;
+
+/// How long `doctor` waits before it says for what.
+const SILENCE: Duration = Duration::from_secs(3);
 
 /// A property of the store: its name and its value.
 type Property = (&'static str, Value);
@@ -130,11 +145,43 @@ impl Report {
 pub fn doctor(context: &Context, json: bool) -> Result<i32, Failure> {
     context.reject_scope("doctor")?;
     let subject = context.selected_store()?.into_subject(context.store_start());
-    let mut report = block_on(examine(subject))??;
+    let awaited = describe_awaited(&subject);
+    let mut report = while_noting_the_wait(context, &awaited, || block_on(examine(subject)))??;
     repository::add(context, &mut report);
     let text = if json { format!("{}\n", report.to_json()) } else { as_text(&report) };
     context.output.write(text.as_bytes())?;
     Ok(if report.works() { SUCCESS } else { FAILED })
+}
+
+/// What an examination may have to wait for.
+fn describe_awaited(subject: &Subject) -> String {
+    match subject {
+        Subject::Os if cfg!(target_os = "macos") => "Keychain".into(),
+        Subject::Os if cfg!(windows) => "Credential Manager".into(),
+        Subject::Os => "the Secret Service".into(),
+        Subject::File { store, .. } => match store.path() {
+            Ok(path) => format!("the encrypted file {}, or its identity", printable_path(path)),
+            Err(_) => "the identity".into(),
+        },
+        Subject::Memory => "the memory".into(),
+        Subject::Helper(command) => printable_path(command).to_string(),
+    }
+}
+
+/// Does work, and says what it waits for if that takes long.
+fn while_noting_the_wait<T>(context: &Context, awaited: &str, work: impl FnOnce() -> T) -> T {
+    let (program, quiet) = (context.program, context.output.quiet);
+    let (working, ended) = mpsc::channel::<()>();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            if ended.recv_timeout(SILENCE) == Err(RecvTimeoutError::Timeout) && !quiet {
+                print_message(program, &format!("still waiting for {awaited}"));
+            }
+        });
+        let result = work();
+        drop(working);
+        result
+    })
 }
 
 fn as_text(report: &Report) -> String {
