@@ -14,7 +14,7 @@ use crate::{
     access_objects::hand_out,
     constants::{kSecAttrAccount, kSecAttrService},
     handles,
-    locks::{Of, hold},
+    locks::{self, Of, hold},
     objects::make_secret,
     prompts,
     query::Query,
@@ -70,6 +70,7 @@ pub unsafe extern "C" fn SecItemCopyMatching(query: CFDictionaryRef, result: *mu
         // Whoever looks at an item waits while the user is asked about it.
         if query.return_data {
             let _item = hold(Of::Item(first.id));
+            locks::pause();
             drop(hold(Of::Keychain(keychain.clone())));
             prompts::unlock(keychain)?;
             return Ok(make_secret(&prompts::decrypt(keychain, first.id)?).cast());
@@ -150,6 +151,7 @@ pub unsafe extern "C" fn SecItemAdd(attributes: CFDictionaryRef, result: *mut CF
         if let Some(duplicate) = duplicate {
             // The item is looked at while the keychain is held; those who read or update it take both the other way
             // around.
+            locks::pause();
             drop(hold(Of::Item(duplicate.id)));
             return Err(DUPLICATE_ITEM);
         }
@@ -201,6 +203,7 @@ pub unsafe extern "C" fn SecItemUpdate(query: CFDictionaryRef, change: CFDiction
         let data = change.data.expect("an update has a value");
         let (keychain, found) = find_first(&query)?;
         let _item = hold(Of::Item(found.id));
+        locks::pause();
         let _keychain = hold(Of::Keychain(keychain.clone()));
         prompts::unlock(&keychain)?;
         drop(hold(Of::Prompts));
@@ -274,7 +277,11 @@ pub unsafe extern "C" fn SecKeychainItemDelete(item: *mut c_void) -> Status {
         return status;
     }
     // SAFETY: by this function's contract, it is a live reference to an item.
-    let removed = unsafe { read_reference(item) }.and_then(|(keychain, id)| remove(&keychain, id));
+    let removed = unsafe { read_reference(item) }.and_then(|(keychain, id)| {
+        // Its extended attributes are looked for by the item's key.
+        drop(hold(Of::Item(id)));
+        remove(&keychain, id)
+    });
     removed.err().unwrap_or(SUCCESS)
 }
 
@@ -303,9 +310,12 @@ pub unsafe extern "C" fn SecKeychainItemCopyKeychain(
     }
 }
 
-/// Removes an item. Nothing is decrypted, so nobody is asked.
+/// Removes an item. Nothing is decrypted, so nobody is asked. Its record is looked up while the keychain is held; those
+/// who read or update the item take both the other way around.
 fn remove(keychain: &str, id: u64) -> Result<(), Status> {
     let _keychain = hold(Of::Keychain(keychain.to_owned()));
+    locks::pause();
+    drop(hold(Of::Item(id)));
     world::change(|world| {
         if !world.keychain(keychain).is_readable() {
             return Err(NO_SUCH_KEYCHAIN);

@@ -1,11 +1,13 @@
 //! The locks that calls of one process hold, as Apple's sources say: a prompt makes other calls wait.
 //!
-//! They are taken in the same order as there, which is not always the same: a call that adds an item that exists may
-//! block for ever beside one that reads or updates the same item.
+//! They are taken in the same order as there, which is not always the same: a call that deletes an item, or adds one that
+//! exists, may block for ever beside one that reads or updates the same item.
 
 use std::{
     collections::HashMap,
     sync::{Arc, Condvar, LazyLock, Mutex, PoisonError},
+    thread,
+    time::Duration,
 };
 
 /// What a lock is about.
@@ -41,6 +43,12 @@ pub fn hold(of: Of) -> Held {
     *taken = true;
     drop(taken);
     Held(lock)
+}
+
+/// Lets some time pass between two locks, as the framework's own work does. Without it, calls would hardly ever meet
+/// there.
+pub fn pause() {
+    thread::sleep(Duration::from_micros(100));
 }
 
 impl Drop for Held {

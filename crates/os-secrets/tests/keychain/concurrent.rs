@@ -1,6 +1,7 @@
 //! Calls beside each other, and beside a prompt that the user has not answered yet.
 
 use std::{
+    process,
     sync::mpsc::{Receiver, channel},
     thread,
     time::{Duration, Instant},
@@ -34,23 +35,54 @@ fn is_not_allowed<T: std::fmt::Debug>(outcome: Result<T, Error>) -> bool {
     code(outcome) == Code::InteractionNotAllowed
 }
 
+/// Makes each call again and again on two threads of its own, beside the others.
+fn repeat_beside_each_other(calls: &[fn()]) {
+    let running: Vec<_> = calls
+        .iter()
+        .chain(calls)
+        .map(|call| {
+            let call = *call;
+            start(move || (0..50).for_each(|_| call()))
+        })
+        .collect();
+    for call in running {
+        if call.recv_timeout(LONG).is_err() {
+            // It holds locks and threads that other tests need.
+            eprintln!("a call does not end");
+            process::abort();
+        }
+    }
+}
+
 #[test]
 fn calls_on_one_item_do_not_block_each_other_for_ever() {
     let mac = Mac::new();
+    let silently: [fn(); 3] = [
+        || set("a", "value", false).unwrap(),
+        || assert!(get("a", false).is_ok()),
+        || assert!(delete("a", false).is_ok()),
+    ];
+    let asking: [fn(); 4] = [
+        || set("a", "value", true).unwrap(),
+        || assert!(get("a", true).is_ok()),
+        || assert!(delete("a", true).is_ok()),
+        || set("a", "", true).unwrap(),
+    ];
+    repeat_beside_each_other(&[silently.as_slice(), asking.as_slice()].concat());
+    assert_eq!(mac.take_prompts(), [""; 0]);
+}
+
+#[test]
+fn lookups_of_an_item_do_not_block_changes_of_it_for_ever() {
+    let mac = Mac::new();
     set("a", "value", true).unwrap();
-    let calls: Vec<_> = (0..4)
-        .flat_map(|_| {
-            [
-                start(|| (0..50).for_each(|_| set("a", "value", true).unwrap())),
-                start(|| (0..50).for_each(|_| assert!(get("a", true).unwrap().is_some()))),
-                start(|| (0..50).for_each(|_| set("a", "value", false).unwrap())),
-                start(|| (0..50).for_each(|_| assert!(get("a", false).unwrap().is_some()))),
-            ]
-        })
-        .collect();
-    for call in calls {
-        call.recv_timeout(LONG).expect("the call ends");
-    }
+    repeat_beside_each_other(&[
+        || set("a", "value", true).unwrap(),
+        || assert!(get("a", true).is_ok()),
+        || assert!(delete("a", true).is_ok()),
+        || assert!(has("a").is_ok()),
+        || assert!(list().is_ok()),
+    ]);
     assert_eq!(mac.take_prompts(), [""; 0]);
 }
 

@@ -48,9 +48,10 @@ impl Keychain {
     }
 }
 
-/// Keeps calls about one item apart. The system takes its locks of an item and of the item's keychain in one order when it
-/// adds an item that exists already, and in the other when it reads or updates the item. Beside each other, both would
-/// wait for ever.
+/// Keeps calls apart that read, store or delete one item. The system takes its locks of an item and of the item's keychain
+/// in one order when it deletes the item or adds it again, and in the other when it reads the value or updates the item.
+/// Beside each other, both would wait for ever. (Security 61901: `KeychainImpl::deleteItem` locks the keychain, then the
+/// item in `ItemImpl::dbUniqueRecord`; `ItemImpl::getContent` and `update` lock the item, then the keychain.)
 static ITEMS: SharedByKey<Key, Mutex<()>> = SharedByKey::new();
 
 /// Waits for the turn of a call about an item. A call that must not ask does not wait for the user.
@@ -79,8 +80,11 @@ fn confirm_absence<T>(answer: T) -> Result<T, Error> {
     OpenKeychain::open_default()?.read_state().map(|_| answer)
 }
 
-/// Whether an item exists. This takes no turn, because attributes are not encrypted and can be read without asking.
-/// While the system asks the user about this very item, it makes the call wait for the answer.
+/// Whether an item exists. While the system asks the user about this very item, it makes the call wait for the answer.
+///
+/// Like every search for attributes or references, this needs no turn: the system takes its locks of items and keychains
+/// one at a time for it. The only exception is an item whose last update failed half way, so that the system has to
+/// find its record again (`ItemImpl::dbUniqueRecord`): a search may then wait for ever beside a delete. That is rare.
 fn has_item(key: &Key) -> Result<bool, Error> {
     match api::read_names(&query::for_presence(key))?.is_empty() {
         true => confirm_absence(false),
@@ -207,7 +211,12 @@ impl Store for Keychain {
         Box::pin(async move {
             check_key(key)?;
             let key = key.clone();
-            SILENT.change(progress, move || delete(&key)).await
+            let turn = take_item(&key, progress.is_interactive()).await?;
+            let work = move || {
+                let _turn = turn;
+                delete(&key)
+            };
+            SILENT.change(progress, work).await
         })
     }
 
