@@ -23,8 +23,9 @@ struct Handle {
     last_used: Instant,
 }
 
-/// Uses the handle of a keychain, as a search does. Opens one if none lives.
-pub fn activate(keychain: &str) {
+/// Uses the handle of a keychain, as a search does. Opens one if none lives. Returns whether it may ask for the
+/// keychain's password.
+pub fn activate(keychain: &str) -> bool {
     let mut handles = HANDLES.lock().unwrap_or_else(PoisonError::into_inner);
     let (now, may_ask) = (Instant::now(), MAY_ASK.load(Ordering::SeqCst));
     let handle = handles.entry(keychain.to_owned()).or_insert(Handle { may_ask, last_used: now });
@@ -32,18 +33,13 @@ pub fn activate(keychain: &str) {
         handle.may_ask = may_ask;
     }
     handle.last_used = now;
+    handle.may_ask
 }
 
 /// Opens the handle of a keychain anew, as adding an item does.
 pub fn open(keychain: &str) {
     let handle = Handle { may_ask: MAY_ASK.load(Ordering::SeqCst), last_used: Instant::now() };
     HANDLES.lock().unwrap_or_else(PoisonError::into_inner).insert(keychain.to_owned(), handle);
-}
-
-/// Whether the handle of a keychain may ask for its password.
-pub fn may_unlock(keychain: &str) -> bool {
-    activate(keychain);
-    HANDLES.lock().unwrap_or_else(PoisonError::into_inner)[keychain].may_ask
 }
 
 /// Forgets all handles, as after some time.

@@ -25,7 +25,8 @@ use crate::{
 /// An item that a search has found: its keychain's path, and the item.
 type Found = (String, Item);
 
-/// Finds the items of a query, in the order of the search list. What cannot be read is left out.
+/// Finds the items of a query, in the order of the search list. What cannot be read is left out. Unless all items are
+/// wanted, the search ends at the first one: keychains behind it are not opened.
 fn search(query: &Query) -> Vec<Found> {
     let listed = world::change(|world| {
         let listed = world.keychains.iter().filter(|keychain| keychain.listed && keychain.is_readable());
@@ -37,6 +38,10 @@ fn search(query: &Query) -> Vec<Found> {
         let _keychain = hold(Of::Keychain(path.clone()));
         let items = world::change(|world| world.keychain(&path).items.clone());
         found.extend(items.into_iter().filter(|item| is_match(query, item)).map(|item| (path.clone(), item)));
+        if !query.all && !found.is_empty() {
+            found.truncate(1);
+            break;
+        }
     }
     found
 }

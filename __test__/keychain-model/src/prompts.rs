@@ -48,7 +48,7 @@ pub fn unlock(keychain: &str) -> Result<(), Status> {
     if !world::change(|world| world.keychain(keychain).locked) {
         return Ok(());
     }
-    if !handles::may_unlock(keychain) {
+    if !handles::activate(keychain) {
         return Err(AUTH_FAILED);
     }
     ask(PromptKind::Unlock, keychain)?;

@@ -8,6 +8,7 @@ use std::{
 };
 
 use os_secrets::error::{Code, Error};
+use serde_json::json;
 
 use crate::support::*;
 
@@ -42,7 +43,7 @@ fn repeat_beside_each_other(calls: &[fn()]) {
         .chain(calls)
         .map(|call| {
             let call = *call;
-            start(move || (0..50).for_each(|_| call()))
+            start(move || (0..200).for_each(|_| call()))
         })
         .collect();
     for call in running {
@@ -97,17 +98,102 @@ fn silent_calls_neither_ask_nor_wait_while_another_call_asks() {
         start(|| is_not_allowed(get("own", false))),
         start(|| is_not_allowed(set("a", "second", false))),
         start(|| is_not_allowed(set("new", "value", false))),
+        start(|| is_not_allowed(delete("own", false))),
+        start(|| is_not_allowed(set("own", "", false))),
     ];
     for call in silent {
         assert_eq!(call.recv_timeout(LONG), Ok(true));
     }
     // Neither needs the item that the user is asked about.
     assert_eq!(start(|| has("own")).recv_timeout(LONG), Ok(Ok(true)));
-    assert_eq!(start(|| delete("own", false)).recv_timeout(LONG), Ok(Ok(true)));
+    assert_eq!(start(|| delete("own", true)).recv_timeout(LONG), Ok(Ok(true)));
     mac.answer(&["always-allow"]);
     assert_eq!(asking.recv_timeout(LONG).unwrap().unwrap().as_deref(), Some("of Bun"));
     assert_eq!(get("a", false).unwrap().as_deref(), Some("of Bun"));
     assert_eq!(mac.take_prompts(), ["application"]);
+}
+
+#[test]
+fn silent_calls_end_during_a_prompt_however_many_they_are_and_whatever_else_waits() {
+    let mac = Mac::new();
+    mac.lock(true);
+    // While the system asks a set for the keychain's password, it makes every other call wait.
+    let asking = start(|| set("a", "value", true));
+    wait_for_prompts(&mac, 1);
+    let waiting: Vec<_> = (0..5)
+        .flat_map(|number| {
+            let (deletion, name) = (format!("deleted {number}"), format!("looked up {number}"));
+            [
+                start(move || delete(&deletion, true).map(drop)),
+                start(move || has(&name).map(drop)),
+                start(|| diagnose().state.map(drop)),
+            ]
+        })
+        .collect();
+    // If each waited for its own two seconds on one of three threads, they would take longer.
+    let silent: Vec<_> = (0..60)
+        .map(|number| {
+            let name = format!("silent {number}");
+            start(move || match number % 3 {
+                0 => is_not_allowed(get(&name, false)),
+                1 => is_not_allowed(set(&name, "value", false)),
+                _ => is_not_allowed(delete(&name, false)),
+            })
+        })
+        .collect();
+    for call in silent {
+        assert_eq!(call.recv_timeout(LONG), Ok(true));
+    }
+    mac.answer(&["allow"]);
+    assert_eq!(asking.recv_timeout(LONG), Ok(Ok(())));
+    for call in waiting {
+        assert_eq!(call.recv_timeout(LONG), Ok(Ok(())));
+    }
+    assert_eq!(mac.take_prompts(), ["unlock"]);
+}
+
+#[test]
+fn a_silent_call_does_not_wait_for_a_prompt_that_appears_while_it_begins() {
+    let mac = Mac::new();
+    set("own", "value", true).unwrap();
+    for _ in 0..3 {
+        mac.lock(true);
+        // Without a prompt, each call rejects at once, because the keychain is locked.
+        let until_prompt = || while get("own", false) != Err(Error::Asking) {};
+        let silent = [start(until_prompt), start(until_prompt), start(until_prompt)];
+        let asking = start(|| set("a", "value", true));
+        for call in silent {
+            assert_eq!(call.recv_timeout(LONG), Ok(()));
+        }
+        mac.answer(&["allow"]);
+        assert_eq!(asking.recv_timeout(LONG), Ok(Ok(())));
+        assert_eq!(mac.take_prompts(), ["unlock"]);
+    }
+}
+
+#[test]
+fn a_lookup_beside_a_silent_call_does_not_keep_later_calls_from_asking() {
+    let mac = Mac::new();
+    mac.change(|world| {
+        world["keychains"].as_array_mut().unwrap().push(json!({ "path": OTHER }));
+        world["default"] = json!(OTHER);
+    });
+    set("in other", "value", true).unwrap();
+    mac.change(|world| world["default"] = json!(LOGIN));
+    set("a", "value", true).unwrap();
+    for _ in 0..10 {
+        mac.change(|world| world["keychains"][1]["locked"] = json!(true));
+        // The silent calls search the first keychain only, and the lookup opens the other one.
+        let silent = start(|| (0..10).for_each(|_| assert!(get("a", false).unwrap().is_some())));
+        for _ in 0..5 {
+            mac.close_handles();
+            assert_eq!(list().unwrap(), ["a", "in other"]);
+        }
+        assert_eq!(silent.recv_timeout(LONG), Ok(()));
+        mac.answer(&["allow"]);
+        assert_eq!(get("in other", true).unwrap().as_deref(), Some("value"));
+        assert_eq!(mac.take_prompts(), ["unlock"]);
+    }
 }
 
 #[test]

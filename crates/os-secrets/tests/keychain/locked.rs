@@ -105,9 +105,6 @@ fn a_call_that_may_ask_does_not_let_later_ones_ask() {
     assert_eq!(mac.take_prompts(), [""; 0]);
 }
 
-/// The path of another keychain.
-const OTHER: &str = "/Users/me/Library/Keychains/other.keychain-db";
-
 fn add_keychain(world: &mut Value, path: &str) {
     world["keychains"].as_array_mut().unwrap().push(json!({ "path": path }));
 }

@@ -13,7 +13,7 @@ use os_secrets::{
     error::{Code, Error},
     executor::block_on,
     progress::Progress,
-    store::{self, OsStore, SetOptions, Store},
+    store::{self, OsStore, SetOptions, Store, macos::diagnosis::Diagnosis},
 };
 use serde_json::{Value, json};
 
@@ -27,6 +27,9 @@ pub const BUN: &str = "/Users/me/.bun/bin/bun";
 
 /// The path of the login keychain.
 pub const LOGIN: &str = "/Users/me/Library/Keychains/login.keychain-db";
+
+/// The path of another keychain, which is not there unless a test adds it.
+pub const OTHER: &str = "/Users/me/Library/Keychains/other.keychain-db";
 
 /// The service of the tests' items.
 pub const SERVICE: &str = "my-cli ä";
@@ -128,6 +131,12 @@ impl Mac {
         assert_eq!(faults, 0, "all objects were released, and all values overwritten");
     }
 
+    /// Closes the process's keychains, as the system does after some time without a call.
+    pub fn close_handles(&self) {
+        // SAFETY: there are no preconditions.
+        unsafe { keychain_model_close_handles() };
+    }
+
     /// Locks or unlocks the login keychain.
     pub fn lock(&self, locked: bool) {
         self.change(|world| world["keychains"][0]["locked"] = json!(locked));
@@ -197,4 +206,9 @@ pub fn has(name: &str) -> Result<bool, Error> {
 pub fn list() -> Result<Vec<String>, Error> {
     let keys = block_on(async { store().list(Some(SERVICE), &Progress::reading(false)).await }).unwrap()?;
     Ok(keys.into_iter().map(|key| key.name).collect())
+}
+
+/// The state of the store.
+pub fn diagnose() -> Diagnosis {
+    block_on(async { store().diagnose().await }).unwrap().unwrap()
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::{
     api::{self, KeychainState},
-    keychain::{Keychain, SILENT},
+    keychain::{Keychain, look_up},
 };
 use crate::error::Error;
 
@@ -34,6 +34,6 @@ impl Keychain {
                 has_desktop: api::has_desktop(),
             })
         };
-        SILENT.run(examine).await
+        look_up(examine).await
     }
 }

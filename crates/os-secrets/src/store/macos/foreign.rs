@@ -1,6 +1,6 @@
 //! Credentials that other packages have stored, to copy them.
 
-use super::keychain::{Keychain, LOOKUP, list_keys, read_item};
+use super::keychain::{Keychain, list_keys, look_up, read_item};
 use crate::{
     credential::{Key, Secret},
     error::Error,
@@ -39,7 +39,7 @@ impl Keychain {
         _: &Progress,
     ) -> Result<Vec<ForeignItem>, Error> {
         let service = service.to_owned();
-        let keys = LOOKUP.run(move || list_keys(&service)).await?;
+        let keys = look_up(move || list_keys(&service)).await?;
         Ok(keys.into_iter().map(|key| ForeignItem { name: key.name.clone(), key }).collect())
     }
 

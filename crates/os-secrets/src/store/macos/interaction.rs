@@ -6,37 +6,77 @@
 //! that must not ask never asks. Other code of the process that uses Keychain while the switch is off cannot ask either.
 //! No call overtakes an earlier one, because a steady stream of calls of one kind would otherwise keep out the other
 //! kinds for ever.
+//!
+//! The system opens a keychain at the first search, and the open keychain keeps what the switch said then
+//! (`DbImpl::open`, `Globals::keychainCredentials`). So lookups do not run while the switch is off either: they would open
+//! keychains from which later calls could not ask for the password.
 
 use std::{
     collections::VecDeque,
+    future::Future,
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
-use crate::sync::lock;
+use tokio::time::timeout_at;
+
+use crate::{error::Error, sync::lock};
 
 /// How long a call that must not ask waits for calls that may. This is much longer than a call takes that asks
 /// nobody, and shorter than a user takes to answer.
-pub const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Until when a call waits for calls that may be asking the user.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Deadline(Option<Instant>);
+
+impl Deadline {
+    /// The deadline of a call that may wait for the user.
+    pub const NEVER: Self = Self(None);
+
+    /// The deadline of a call that starts now.
+    pub fn of_call(is_interactive: bool) -> Self {
+        Self((!is_interactive).then(|| Instant::now() + PATIENCE))
+    }
+
+    /// Waits for something that other calls hold.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Asking`] if the deadline passes before.
+    pub async fn wait_for<T>(self, turn: impl Future<Output = T>) -> Result<T, Error> {
+        match self.0 {
+            None => Ok(turn.await),
+            Some(end) => timeout_at(end.into(), turn).await.map_err(|_| Error::Asking),
+        }
+    }
+
+    /// The time until the deadline. `None` means that there is none.
+    fn left(self) -> Option<Duration> {
+        self.0.map(|end| end.saturating_duration_since(Instant::now()))
+    }
+}
 
 /// Sets whether the process may ask the user, and returns whether it could before.
 type AllowInteraction = fn(bool) -> bool;
 
-/// The kinds of calls that do not run beside each other.
+/// The kinds of calls. Except for lookups, only calls of one kind run at a time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Kind {
+pub enum CallKind {
     /// Calls that may ask the user.
     #[default]
     Asking,
+    /// Calls that must not ask, and do nothing for which the system would ask: searches, and changes of an unlocked
+    /// keychain. They run while no other call asks, so that they do not wait for the user. The switch is on.
+    Silent,
     /// Calls that decrypt a value and must not ask. The switch is off while they run.
     SilentRead,
-    /// Calls that change an unlocked keychain and must not ask. The system has no reason to ask them. The switch is on
-    /// while they run: adding an item with the switch off would keep later calls from asking, for as long as the system
-    /// keeps the keychain open.
-    SilentChange,
+    /// Calls that never ask, but may have to wait while the system asks the user for another call. They run beside all
+    /// calls for which the switch is on.
+    Lookup,
 }
 
-/// Lets calls of one kind run at a time.
+/// Decides which calls run beside each other.
 pub struct InteractionGate {
     state: Mutex<GateState>,
     changed: Condvar,
@@ -45,76 +85,119 @@ pub struct InteractionGate {
 
 #[derive(Default)]
 struct GateState {
-    /// The number of running calls.
+    /// The number of running calls other than lookups.
     running: usize,
     /// Their kind.
-    kind: Kind,
-    /// The tickets of the waiting calls, in the order in which they arrived.
-    queue: VecDeque<u64>,
+    kind: CallKind,
+    /// The number of running lookups.
+    lookups: usize,
+    /// The waiting calls, in the order in which they arrived.
+    queue: VecDeque<WaitingCall>,
     /// The ticket of the next call that arrives.
     next_ticket: u64,
     /// Whether the process could ask before the switch was turned off.
     could_ask: bool,
 }
 
-/// The turn of a call. It ends when this is dropped.
+#[derive(Clone, Copy)]
+struct WaitingCall {
+    ticket: u64,
+    kind: CallKind,
+}
+
+impl GateState {
+    fn is_running(&self, kind: CallKind) -> bool {
+        self.running > 0 && self.kind == kind
+    }
+
+    /// Whether a call of a kind waits that arrived before this one.
+    fn has_earlier(&self, call: WaitingCall, is_wanted: impl Fn(CallKind) -> bool) -> bool {
+        self.queue.iter().any(|other| other.ticket < call.ticket && is_wanted(other.kind))
+    }
+
+    /// Whether a waiting call can run now.
+    fn may_enter(&self, call: WaitingCall) -> bool {
+        let is_free = self.running == 0 || self.kind == call.kind;
+        match call.kind {
+            // A silent read that waits for lookups alone goes before further ones.
+            CallKind::Lookup => {
+                let is_switch_wanted = self.has_earlier(call, |kind| kind == CallKind::SilentRead);
+                !self.is_running(CallKind::SilentRead)
+                    && (self.is_running(CallKind::Asking) || !is_switch_wanted)
+            }
+            CallKind::SilentRead => is_free && self.lookups == 0 && !self.has_earlier(call, |_| true),
+            _ => is_free && !self.has_earlier(call, |kind| kind != CallKind::Lookup),
+        }
+    }
+
+    /// Whether a waiting call may have to wait for the user. If not, the calls that it waits for are short.
+    fn may_wait_for_user(&self, call: WaitingCall) -> bool {
+        self.is_running(CallKind::Asking)
+            || self.has_earlier(call, |kind| kind == CallKind::Asking)
+            || (call.kind == CallKind::SilentRead && self.lookups > 0)
+    }
+}
+
+/// Lets a call run. The call has ended when this is dropped.
 #[must_use]
-pub struct Turn<'a>(&'a InteractionGate);
+pub struct Admission<'a> {
+    gate: &'a InteractionGate,
+    kind: CallKind,
+}
 
 impl InteractionGate {
     /// The gate of a process that has this switch.
     pub const fn new(allow_interaction: AllowInteraction) -> Self {
-        let kind = Kind::Asking;
-        let state = GateState { running: 0, kind, queue: VecDeque::new(), next_ticket: 0, could_ask: true };
+        let state = GateState {
+            running: 0,
+            kind: CallKind::Asking,
+            lookups: 0,
+            queue: VecDeque::new(),
+            next_ticket: 0,
+            could_ask: true,
+        };
         Self { state: Mutex::new(state), changed: Condvar::new(), allow_interaction }
     }
 
-    /// Waits for the turn of a call that may ask. The wait is short, because the other kinds of calls are short.
-    pub fn enter_asking(&self) -> Turn<'_> {
-        self.enter(Kind::Asking, Duration::MAX).expect("no call waits for so long")
-    }
-
-    /// Waits for the turn of a call. Returns `None` if calls of another kind run for longer than `patience`, as those do
-    /// that may ask while the user is being asked.
-    pub fn enter(&self, kind: Kind, patience: Duration) -> Option<Turn<'_>> {
-        let mut state = self.wait_for_turn(patience, |state| state.running == 0 || state.kind == kind)?;
-        state.kind = kind;
-        state.running += 1;
-        if state.running == 1 && kind == Kind::SilentRead {
-            state.could_ask = (self.allow_interaction)(false);
+    /// Waits until a call can run.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Asking`] if the deadline has passed, and the call might still have to wait for the user.
+    pub fn enter(&self, kind: CallKind, deadline: Deadline) -> Result<Admission<'_>, Error> {
+        let mut state = self.wait(kind, deadline)?;
+        if kind == CallKind::Lookup {
+            state.lookups += 1;
+        } else {
+            state.kind = kind;
+            state.running += 1;
+            if state.running == 1 && kind == CallKind::SilentRead {
+                state.could_ask = (self.allow_interaction)(false);
+            }
         }
-        Some(Turn(self))
+        Ok(Admission { gate: self, kind })
     }
 
-    /// Waits until no call that may ask is running. Returns `false` if that takes longer than `patience`.
-    pub fn wait_until_quiet(&self, patience: Duration) -> bool {
-        let is_quiet = |state: &GateState| state.running == 0 || state.kind != Kind::Asking;
-        self.wait_for_turn(patience, is_quiet).is_some()
-    }
-
-    /// Waits until all earlier calls have had their turn and the gate `is_free`. Returns `None` if that takes longer
-    /// than `patience`.
-    fn wait_for_turn(
-        &self,
-        patience: Duration,
-        is_free: impl Fn(&GateState) -> bool,
-    ) -> Option<MutexGuard<'_, GateState>> {
-        let start = Instant::now();
+    fn wait(&self, kind: CallKind, deadline: Deadline) -> Result<MutexGuard<'_, GateState>, Error> {
         let mut state = self.lock_state();
-        let ticket = state.next_ticket;
+        let call = WaitingCall { ticket: state.next_ticket, kind };
         state.next_ticket += 1;
-        state.queue.push_back(ticket);
+        state.queue.push_back(call);
         loop {
-            let is_first = state.queue.front() == Some(&ticket);
-            let has_turn = is_first && is_free(&state);
-            let left = patience.saturating_sub(start.elapsed());
-            if has_turn || left.is_zero() {
-                state.queue.retain(|other| *other != ticket);
+            let (may_enter, left) = (state.may_enter(call), deadline.left());
+            let gives_up = left == Some(Duration::ZERO) && state.may_wait_for_user(call);
+            if may_enter || gives_up {
+                state.queue.retain(|other| other.ticket != call.ticket);
                 // The next call in the queue may be able to run as well.
                 self.changed.notify_all();
-                return has_turn.then_some(state);
+                return if may_enter { Ok(state) } else { Err(Error::Asking) };
             }
-            state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state = match left {
+                Some(left) if !left.is_zero() => {
+                    self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
+                }
+                _ => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+            };
         }
     }
 
@@ -123,14 +206,18 @@ impl InteractionGate {
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for Admission<'_> {
     fn drop(&mut self) {
-        let mut state = self.0.lock_state();
-        state.running -= 1;
-        if state.running == 0 && state.kind == Kind::SilentRead && state.could_ask {
-            (self.0.allow_interaction)(true);
+        let mut state = self.gate.lock_state();
+        if self.kind == CallKind::Lookup {
+            state.lookups -= 1;
+        } else {
+            state.running -= 1;
+            if state.running == 0 && self.kind == CallKind::SilentRead && state.could_ask {
+                (self.gate.allow_interaction)(true);
+            }
         }
-        self.0.changed.notify_all();
+        self.gate.changed.notify_all();
     }
 }
 
@@ -141,10 +228,9 @@ mod tests {
         thread,
     };
 
-    use super::*;
+    use CallKind::*;
 
-    const AT_ONCE: Duration = Duration::ZERO;
-    const LONG: Duration = Duration::from_secs(60);
+    use super::*;
 
     /// A gate with a switch that only this test uses.
     macro_rules! new_gate {
@@ -154,52 +240,72 @@ mod tests {
         }};
     }
 
+    fn passed() -> Deadline {
+        Deadline(Some(Instant::now()))
+    }
+
+    fn enter(gate: &InteractionGate, kind: CallKind) -> Admission<'_> {
+        gate.enter(kind, Deadline::NEVER).unwrap()
+    }
+
+    /// Whether a call of this kind that arrived now would have to wait.
+    fn would_wait(gate: &InteractionGate, kind: CallKind) -> bool {
+        let state = gate.lock_state();
+        !state.may_enter(WaitingCall { ticket: state.next_ticket, kind })
+    }
+
     #[test]
-    fn the_switch_is_off_for_as_long_as_a_call_must_not_ask() {
+    fn the_switch_is_off_for_as_long_as_a_call_decrypts_that_must_not_ask() {
         let (may_ask, gate) = new_gate!(true);
-        let one = gate.enter(Kind::SilentRead, AT_ONCE).unwrap();
-        let other = gate.enter(Kind::SilentRead, AT_ONCE).unwrap();
+        let (one, other) = (enter(&gate, SilentRead), enter(&gate, SilentRead));
         assert!(!may_ask.load(Ordering::SeqCst));
         drop(one);
         assert!(!may_ask.load(Ordering::SeqCst));
         drop(other);
-        assert!(may_ask.load(Ordering::SeqCst));
+        for kind in [Asking, Silent, Lookup] {
+            let _call = enter(&gate, kind);
+            assert!(may_ask.load(Ordering::SeqCst), "{kind:?}");
+        }
     }
 
     #[test]
     fn a_process_that_never_asks_does_not_begin_to() {
         let (may_ask, gate) = new_gate!(false);
-        drop(gate.enter(Kind::SilentRead, AT_ONCE));
+        drop(enter(&gate, SilentRead));
         assert!(!may_ask.load(Ordering::SeqCst));
     }
 
     #[test]
-    fn who_must_not_ask_gives_up_while_another_asks() {
-        let (may_ask, gate) = new_gate!(true);
-        let asking = [gate.enter_asking(), gate.enter_asking()];
-        assert!(gate.enter(Kind::SilentRead, Duration::from_millis(1)).is_none());
-        assert!(!gate.wait_until_quiet(Duration::from_millis(1)));
-        assert!(may_ask.load(Ordering::SeqCst));
-        drop(asking);
-        assert!(gate.wait_until_quiet(AT_ONCE));
-        assert!(gate.enter(Kind::SilentRead, AT_ONCE).is_some());
-        // A call that gave up has left the queue.
-        drop(gate.enter_asking());
+    fn calls_of_these_kinds_run_beside_each_other() {
+        let (_, gate) = new_gate!(true);
+        for (running, beside) in [
+            (Asking, [true, false, false, true]),
+            (Silent, [false, true, false, true]),
+            (SilentRead, [false, false, true, false]),
+            (Lookup, [true, true, false, true]),
+        ] {
+            let _call = enter(&gate, running);
+            let allowed = [Asking, Silent, SilentRead, Lookup].map(|kind| !would_wait(&gate, kind));
+            assert_eq!(allowed, beside, "beside {running:?}");
+        }
     }
 
     #[test]
-    fn a_silent_change_runs_alone_and_leaves_the_switch_on() {
-        let (may_ask, gate) = new_gate!(true);
-        let changing = gate.enter(Kind::SilentChange, AT_ONCE).unwrap();
-        assert!(gate.enter(Kind::SilentChange, AT_ONCE).is_some());
-        assert!(gate.enter(Kind::SilentRead, AT_ONCE).is_none());
-        assert!(gate.enter(Kind::Asking, AT_ONCE).is_none());
-        assert!(gate.wait_until_quiet(AT_ONCE));
-        assert!(may_ask.load(Ordering::SeqCst));
-        drop(changing);
-        let asking = gate.enter_asking();
-        assert!(gate.enter(Kind::SilentChange, AT_ONCE).is_none());
+    fn a_call_that_must_not_ask_gives_up_at_its_deadline_while_another_asks() {
+        let (_, gate) = new_gate!(true);
+        let asking = [enter(&gate, Asking), enter(&gate, Asking)];
+        for kind in [Silent, SilentRead] {
+            assert_eq!(gate.enter(kind, passed()).err(), Some(Error::Asking));
+        }
         drop(asking);
+        // They have left the queue. A deadline that has passed matters only if there is something to wait for.
+        for kind in [Silent, SilentRead] {
+            assert!(gate.enter(kind, passed()).is_ok());
+        }
+        let lookup = enter(&gate, Lookup);
+        assert_eq!(gate.enter(SilentRead, passed()).err(), Some(Error::Asking));
+        drop(lookup);
+        drop(enter(&gate, Asking));
     }
 
     fn wait_for_queue(gate: &InteractionGate, length: usize) {
@@ -209,46 +315,53 @@ mod tests {
     }
 
     #[test]
-    fn nobody_overtakes() {
+    fn a_call_waits_beyond_its_deadline_for_calls_that_never_ask() {
         let (_, gate) = new_gate!(true);
-        let order = Mutex::new(Vec::new());
-        let note = |kind| order.lock().unwrap().push(kind);
-        let silent = gate.enter(Kind::SilentRead, AT_ONCE).unwrap();
+        let running = enter(&gate, Silent);
         thread::scope(|scope| {
-            scope.spawn(|| {
-                let _turn = gate.enter_asking();
-                note("asking");
-            });
+            let waiting = scope.spawn(|| gate.enter(SilentRead, passed()).is_ok());
             wait_for_queue(&gate, 1);
-            // It could run at once if no earlier call were waiting.
-            scope.spawn(|| {
-                let _turn = gate.enter(Kind::SilentRead, LONG);
-                note("silent");
-            });
-            wait_for_queue(&gate, 2);
-            drop(silent);
+            drop(running);
+            assert!(waiting.join().unwrap());
         });
-        assert_eq!(order.into_inner().unwrap(), ["asking", "silent"]);
     }
 
     #[test]
-    fn each_waits_for_the_others_end() {
-        let (may_ask, gate) = new_gate!(true);
-        let asking = gate.enter_asking();
-        thread::scope(|scope| {
-            let waiting =
-                scope.spawn(|| gate.enter(Kind::SilentRead, LONG).map(|_| may_ask.load(Ordering::SeqCst)));
-            wait_for_queue(&gate, 1);
-            drop(asking);
-            assert_eq!(waiting.join().unwrap(), Some(false));
-
-            let silent = gate.enter(Kind::SilentRead, AT_ONCE).unwrap();
-            let waiting = scope.spawn(|| {
-                let _turn = gate.enter_asking();
-                may_ask.load(Ordering::SeqCst)
+    fn calls_of_different_kinds_run_in_the_order_in_which_they_arrive() {
+        for [first, second, third] in [
+            [SilentRead, Asking, SilentRead],
+            [SilentRead, Lookup, SilentRead],
+            [Lookup, SilentRead, Lookup],
+            [Silent, SilentRead, Silent],
+        ] {
+            let (_, gate) = new_gate!(true);
+            let order = Mutex::new(Vec::new());
+            let running = enter(&gate, first);
+            thread::scope(|scope| {
+                for (place, kind) in [second, third].into_iter().enumerate() {
+                    let (gate, order) = (&gate, &order);
+                    scope.spawn(move || {
+                        let _call = enter(gate, kind);
+                        order.lock().unwrap().push(kind);
+                    });
+                    wait_for_queue(gate, place + 1);
+                }
+                drop(running);
             });
-            drop(silent);
-            assert!(waiting.join().unwrap());
+            assert_eq!(order.into_inner().unwrap(), [second, third]);
+        }
+    }
+
+    #[test]
+    fn a_lookup_overtakes_silent_calls_that_wait_for_the_user() {
+        let (_, gate) = new_gate!(true);
+        let asking = enter(&gate, Asking);
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| drop(enter(&gate, SilentRead)));
+            wait_for_queue(&gate, 1);
+            drop(enter(&gate, Lookup));
+            drop(asking);
+            waiting.join().unwrap();
         });
     }
 }

@@ -2,14 +2,11 @@
 
 use std::sync::LazyLock;
 
-use tokio::{
-    sync::{Mutex, OwnedMutexGuard},
-    time::timeout,
-};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::{
     api::{self, Item, OpenKeychain},
-    interaction::{InteractionGate, Kind, PATIENCE},
+    interaction::{CallKind, Deadline, InteractionGate},
     query::{self, Query},
     status::{AUTH_FAILED, INTERACTION_NOT_ALLOWED, ITEM_NOT_FOUND},
 };
@@ -27,12 +24,11 @@ static GATE: InteractionGate = InteractionGate::new(api::allow_interaction);
 
 /// The calls that may ask the user, and then wait for as long as the user takes to answer.
 static INTERACTIVE: LazyLock<Lane> = LazyLock::new(|| Lane::new(3));
-/// The calls that never ask the user, other than those in [`LOOKUP`].
-pub(super) static SILENT: LazyLock<Lane> = LazyLock::new(|| Lane::new(3));
-/// `has` and `list`, which never ask the user. The system makes them wait while it asks the user about an item that
-/// they look up, so they have a lane of their own: in [`SILENT`], they would hold up calls that must not wait for
-/// the user.
-pub(super) static LOOKUP: LazyLock<Lane> = LazyLock::new(|| Lane::new(3));
+/// The calls that must not ask the user. None of them waits for the user.
+static SILENT: LazyLock<Lane> = LazyLock::new(|| Lane::new(3));
+/// The calls that never ask the user, but may have to wait while the system asks for another call: it then holds its locks
+/// of the item, or of the keychain. In [`SILENT`], they would hold up calls that must not wait for the user.
+static LOOKUP: LazyLock<Lane> = LazyLock::new(|| Lane::new(3));
 
 /// The user's keychains. New items go to the default one, and existing items are searched for in all of them.
 pub struct Keychain(());
@@ -54,13 +50,23 @@ impl Keychain {
 /// item in `ItemImpl::dbUniqueRecord`; `ItemImpl::getContent` and `update` lock the item, then the keychain.)
 static ITEMS: SharedByKey<Key, Mutex<()>> = SharedByKey::new();
 
-/// Waits for the turn of a call about an item. A call that must not ask does not wait for the user.
-async fn take_item(key: &Key, interactive: bool) -> Result<OwnedMutexGuard<()>, Error> {
-    let turn = ITEMS.get(key.clone(), || Mutex::new(())).lock_owned();
-    match interactive {
-        true => Ok(turn.await),
-        false => timeout(PATIENCE, turn).await.map_err(|_| Error::Asking),
-    }
+/// The turn of a call about an item.
+type ItemTurn = OwnedMutexGuard<()>;
+
+/// Waits for the turn of a call about an item.
+async fn take_turn(key: &Key, deadline: Deadline) -> Result<ItemTurn, Error> {
+    deadline.wait_for(ITEMS.get(key.clone(), || Mutex::new(())).lock_owned()).await
+}
+
+/// Does work that never asks the user, but may have to wait while the user is asked.
+pub(super) async fn look_up<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let work = move || {
+        let _admission = GATE.enter(CallKind::Lookup, Deadline::NEVER)?;
+        work()
+    };
+    LOOKUP.run(work).await
 }
 
 /// Checks that a keychain is unlocked, for a call that must not ask.
@@ -101,56 +107,64 @@ fn select_lane(interactive: bool) -> &'static Lane {
 pub(super) async fn read_item(key: &Key, progress: &Progress) -> Result<Option<Secret>, Error> {
     check_key(key)?;
     let (key, interactive) = (key.clone(), progress.is_interactive());
-    let turn = take_item(&key, interactive).await?;
+    let deadline = Deadline::of_call(interactive);
+    let turn = take_turn(&key, deadline).await?;
     let read = move || {
         let _turn = turn;
-        match if interactive { read_asking(&key) } else { read_silently(&key) }? {
-            None => confirm_absence(None),
-            found => Ok(found),
+        match interactive {
+            true => read_asking(&key),
+            false => read_silently(&key, deadline).map_err(of_silent_call),
         }
     };
     select_lane(interactive).run(read).await
 }
 
 fn read_asking(key: &Key) -> Result<Option<Secret>, Error> {
-    let _turn = GATE.enter_asking();
-    api::read_value(&query::for_value(key, true))
+    let _admission = GATE.enter(CallKind::Asking, Deadline::NEVER)?;
+    match api::read_value(&query::for_value(key, true))? {
+        None => confirm_absence(None),
+        found => Ok(found),
+    }
 }
 
-fn read_silently(key: &Key) -> Result<Option<Secret>, Error> {
-    // While the system asks the user for another call, the calls below might wait for the answer as well.
-    if !GATE.wait_until_quiet(PATIENCE) {
-        return Err(Error::Asking);
+fn read_silently(key: &Key, deadline: Deadline) -> Result<Option<Secret>, Error> {
+    {
+        // This opens the keychains, so the switch must still be on.
+        let _admission = GATE.enter(CallKind::Silent, deadline)?;
+        let Some(item) = Item::find(&query::for_reference(key))? else { return confirm_absence(None) };
+        check_unlocked(&item.keychain()?)?;
     }
-    let Some(item) = Item::find(&query::for_reference(key))? else { return Ok(None) };
-    check_unlocked(&item.keychain()?)?;
-    let _turn = GATE.enter(Kind::SilentRead, PATIENCE).ok_or(Error::Asking)?;
-    api::read_value(&query::for_value(key, false)).map_err(|error| match error {
-        // The user was not asked, so no password was wrong.
+    let _admission = GATE.enter(CallKind::SilentRead, deadline)?;
+    // If another program has deleted the item meanwhile, it is absent: the keychains could be searched a moment ago.
+    api::read_value(&query::for_value(key, false))
+}
+
+/// Translates the error of a call that must not ask. The user was not asked, so no password was wrong.
+fn of_silent_call(error: Error) -> Error {
+    match error {
         Error::Keychain { operation, status: AUTH_FAILED, .. } => {
             api::status_error(operation, INTERACTION_NOT_ALLOWED)
         }
         error => error,
-    })
+    }
 }
 
-/// Stores the value of an item.
-fn write(key: &Key, value: &Secret, unrestricted: bool, interactive: bool) -> Result<(), Error> {
-    let turn = if interactive { Some(GATE.enter_asking()) } else { GATE.enter(Kind::SilentChange, PATIENCE) };
-    let _turn = turn.ok_or(Error::Asking)?;
-    let default = OpenKeychain::open_default()?;
-    if interactive {
-        // Without a keychain, the system would offer the user to make a new one.
-        default.read_state()?;
-    } else {
-        check_unlocked(&default)?;
-        // An update goes to the keychain that is searched first.
-        if let Some(item) = Item::find(&query::for_reference(key))? {
-            check_unlocked(&item.keychain()?)?;
-        }
+fn write_asking(key: &Key, value: &Secret, unrestricted: bool) -> Result<(), Error> {
+    let _admission = GATE.enter(CallKind::Asking, Deadline::NEVER)?;
+    // Without a keychain, the system would offer the user to make a new one.
+    OpenKeychain::open_default()?.read_state()?;
+    add_or_update(&query::for_item(key, true), &query::for_new_item(key, value, unrestricted, true), value)
+}
+
+fn write_silently(key: &Key, value: &Secret, unrestricted: bool, deadline: Deadline) -> Result<(), Error> {
+    let _admission = GATE.enter(CallKind::Silent, deadline)?;
+    check_unlocked(&OpenKeychain::open_default()?)?;
+    // An update goes to the keychain that is searched first.
+    if let Some(item) = Item::find(&query::for_reference(key))? {
+        check_unlocked(&item.keychain()?)?;
     }
-    let new = query::for_new_item(key, value, unrestricted, interactive);
-    add_or_update(&query::for_item(key, interactive), &new, value)
+    let new = query::for_new_item(key, value, unrestricted, false);
+    add_or_update(&query::for_item(key, false), &new, value)
 }
 
 /// Adds an item, or updates it if it exists.
@@ -171,7 +185,12 @@ fn add_or_update(item: &Query, new: &Query, value: &Secret) -> Result<(), Error>
 }
 
 /// Deletes an item.
-fn delete(key: &Key) -> Result<bool, Error> {
+///
+/// The system asks for nothing, even if the keychain is locked: it deletes the records without decrypting anything
+/// (`SSDbUniqueRecordImpl::deleteRecord`, `SSKey::free`). But it may have to wait while it asks the user for another
+/// call. A call that must not ask does not wait for that.
+fn delete(key: &Key, kind: CallKind, deadline: Deadline) -> Result<bool, Error> {
+    let _admission = GATE.enter(kind, deadline)?;
     let deleted = match Item::find(&query::for_reference(key))? {
         None => false,
         Some(item) => item.delete()?,
@@ -198,10 +217,16 @@ impl Store for Keychain {
             check_key(key)?;
             check_size(key, Some(value))?;
             let (key, value, interactive) = (key.clone(), value.clone(), progress.is_interactive());
-            let turn = take_item(&key, interactive).await?;
+            let deadline = Deadline::of_call(interactive);
+            let turn = take_turn(&key, deadline).await?;
             let work = move || {
                 let _turn = turn;
-                write(&key, &value, options.unrestricted, interactive)
+                match interactive {
+                    true => write_asking(&key, &value, options.unrestricted),
+                    false => {
+                        write_silently(&key, &value, options.unrestricted, deadline).map_err(of_silent_call)
+                    }
+                }
             };
             select_lane(interactive).change(progress, work).await
         })
@@ -211,12 +236,18 @@ impl Store for Keychain {
         Box::pin(async move {
             check_key(key)?;
             let key = key.clone();
-            let turn = take_item(&key, progress.is_interactive()).await?;
+            let deadline = Deadline::of_call(progress.is_interactive());
+            let turn = take_turn(&key, deadline).await?;
+            let (lane, kind) = match progress.is_interactive() {
+                true => (&*LOOKUP, CallKind::Lookup),
+                false => (&*SILENT, CallKind::Silent),
+            };
             let work = move || {
                 let _turn = turn;
-                delete(&key)
+                let outcome = delete(&key, kind, deadline);
+                if kind == CallKind::Silent { outcome.map_err(of_silent_call) } else { outcome }
             };
-            SILENT.change(progress, work).await
+            lane.change(progress, work).await
         })
     }
 
@@ -224,7 +255,7 @@ impl Store for Keychain {
         Box::pin(async move {
             check_key(key)?;
             let key = key.clone();
-            LOOKUP.run(move || has_item(&key)).await
+            look_up(move || has_item(&key)).await
         })
     }
 
@@ -236,7 +267,7 @@ impl Store for Keychain {
         Box::pin(async move {
             // Keychain holds the items of all programs, and the caller must not see those of the others.
             let service = service.ok_or(Error::NeedsService)?.to_owned();
-            LOOKUP.run(move || list_keys(&service)).await
+            look_up(move || list_keys(&service)).await
         })
     }
 }
