@@ -211,22 +211,19 @@ fn take_secret(data: CFData) -> Secret {
 /// Reads the service and account of each item that a query finds.
 pub fn read_names(query: &[QueryTerm]) -> Result<Vec<ItemNames>, Error> {
     let Some(found) = copy_matching(query)? else { return Ok(Vec::new()) };
-    if let Some(items) = found.downcast::<CFArray>() {
-        // SAFETY: the array holds objects of Core Foundation, which live as long as the array.
-        let items = items.iter().map(|item| unsafe { CFType::wrap_under_get_rule(*item) });
-        return Ok(items
-            .filter_map(|item| item.downcast::<CFDictionary>())
-            .map(|item| read_item_names(&item))
-            .collect());
-    }
     // A query for a single item returns the item without an array.
-    Ok(found.downcast::<CFDictionary>().iter().map(read_item_names).collect())
+    let Some(items) = found.downcast::<CFArray>() else { return Ok(vec![read_item_names(found)?]) };
+    // SAFETY: the array holds objects of Core Foundation, which live as long as the array.
+    items.iter().map(|item| read_item_names(unsafe { CFType::wrap_under_get_rule(*item) })).collect()
 }
 
-fn read_item_names(item: &CFDictionary) -> ItemNames {
+fn read_item_names(item: CFType) -> Result<ItemNames, Error> {
+    let item = item
+        .downcast_into::<CFDictionary>()
+        .ok_or(Error::Malformed("with attributes that are not a dictionary".into()))?;
     // SAFETY: these are constants of the framework.
     let (service, account) = unsafe { (kSecAttrService, kSecAttrAccount) };
-    ItemNames { service: read_text(item, service), account: read_text(item, account) }
+    Ok(ItemNames { service: read_text(&item, service), account: read_text(&item, account) })
 }
 
 /// Reads an attribute of an item. Returns `None` if the item lacks it, or if it is not text without NUL.
