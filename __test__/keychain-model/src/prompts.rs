@@ -22,7 +22,7 @@ fn ask(kind: PromptKind, subject: &str) -> Result<Answer, Status> {
     let prompt = Prompt { kind, executable: world::executable(), subject: subject.to_owned() };
     let shown = world::change(|world| {
         if world.desktop {
-            world.prompts.push(prompt);
+            world.prompts.push(prompt.clone());
         }
         world.desktop
     });
@@ -35,6 +35,7 @@ fn ask(kind: PromptKind, subject: &str) -> Result<Answer, Status> {
             world::stop(&format!("nobody answers a prompt of the kind {kind:?}"));
         }
         match world::change(|world| world.answers.pop_front()) {
+            Some(Answer::WrongPassword) => world::change(|world| world.prompts.push(prompt.clone())),
             Some(Answer::Cancel) => return Err(USER_CANCELED),
             Some(Answer::Deny) => return Err(AUTH_FAILED),
             Some(answer) => return Ok(answer),
@@ -78,7 +79,10 @@ pub fn decrypt(keychain: &str, id: u64) -> Result<Vec<u8>, Status> {
     let find = || world::change(|world| world.keychain(keychain).item(id).cloned()).ok_or(ITEM_NOT_FOUND);
     let own = world::change(|world| world.partition_of(&me));
     let item = find()?;
-    if item.applications.as_ref().is_some_and(|applications| !applications.contains(&me)) {
+    let is_listed = item.applications.as_ref().is_none_or(|applications| {
+        world::change(|world| applications.iter().any(|application| world.is_same(&me, application)))
+    });
+    if !is_listed {
         confirm(PromptKind::Application, keychain, &item, |item, partitions| {
             item.applications.get_or_insert_default().insert(0, me.clone());
             if partitions {

@@ -27,9 +27,8 @@ pub struct World {
     pub keychains: Vec<Keychain>,
     /// The path of the default keychain, where new items go.
     pub default: Option<String>,
-    /// By the path of an executable, the partition that it is in: `teamid:…`, or `cdhash:…` if its signature is ad hoc.
-    /// The partition of an executable that is not listed is `cdhash:` and its path.
-    pub partitions: BTreeMap<String, String>,
+    /// The signatures of executables, by their paths. The signature of an executable that is not listed is ad hoc.
+    pub executables: BTreeMap<String, Signature>,
     /// Whether the session has a desktop.
     pub desktop: bool,
     /// What the user answers to the prompts to come. While there is no answer, a prompt waits.
@@ -40,6 +39,24 @@ pub struct World {
     pub failures: Vec<Failure>,
     /// The number of the next item.
     pub next: u64,
+}
+
+/// How an executable is signed. Keychain tells executables by this, and not by their paths.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Signature {
+    /// By a developer team, which has given it an identifier. It stays the same when the executable is updated or moved.
+    Team {
+        /// The identifier, such as `com.example.tool`.
+        identifier: String,
+        /// The team's identifier.
+        team: String,
+    },
+    /// Ad hoc: only the executable's contents tell what it is. In the model, each path has its own.
+    #[default]
+    AdHoc,
+    /// Not at all. Its contents tell what it is, but it shares its partition with all such executables.
+    Unsigned,
 }
 
 /// A keychain in a file.
@@ -75,16 +92,19 @@ pub struct Item {
     /// Its value. In the file it is a text with a character for each byte.
     #[serde(with = "latin")]
     pub data: Vec<u8>,
-    /// The paths of the applications that may decrypt the value. `None` means all.
+    /// The paths of the applications that may decrypt the value. `None` means all. The system also stores what tells each
+    /// of them from others: see [`World::is_same`].
     pub applications: Option<Vec<String>>,
     /// The partitions whose executables may decrypt the value. An item of an old system has no such list.
     pub partitions: Option<Vec<String>>,
 }
 
-/// What the user does when asked. The password that a prompt asks for is right.
+/// What the user does when asked. The password that a prompt asks for is right, unless the answer says otherwise.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Answer {
+    /// Gives a wrong password. The user is asked again.
+    WrongPassword,
     /// Allows it once.
     Allow,
     /// Allows it for ever.
@@ -141,7 +161,7 @@ impl Default for World {
         Self {
             default: Some(login.path.clone()),
             keychains: vec![login],
-            partitions: BTreeMap::new(),
+            executables: BTreeMap::new(),
             desktop: true,
             answers: VecDeque::new(),
             prompts: Vec::new(),
@@ -166,9 +186,25 @@ impl Default for Keychain {
 }
 
 impl World {
-    /// The partition of an executable.
+    fn signature_of(&self, executable: &str) -> Signature {
+        self.executables.get(executable).cloned().unwrap_or_default()
+    }
+
+    /// The partition of an executable (`ClientIdentification::partitionIdForProcess`).
     pub fn partition_of(&self, executable: &str) -> String {
-        self.partitions.get(executable).cloned().unwrap_or_else(|| format!("cdhash:{executable}"))
+        match self.signature_of(executable) {
+            Signature::Team { team, .. } => format!("teamid:{team}"),
+            Signature::AdHoc => format!("cdhash:{executable}"),
+            Signature::Unsigned => "unsigned:".to_owned(),
+        }
+    }
+
+    /// Whether an executable meets the requirement that an item has stored for another one.
+    pub fn is_same(&self, executable: &str, other: &str) -> bool {
+        match self.signature_of(executable) {
+            signature @ Signature::Team { .. } => signature == self.signature_of(other),
+            _ => executable == other,
+        }
     }
 
     /// A keychain by its path.

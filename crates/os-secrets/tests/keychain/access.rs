@@ -90,8 +90,7 @@ fn an_item_for_every_application_is_still_asked_about_across_teams() {
     let mac = Mac::new();
     let open = SetOptions { unrestricted: true, ..SetOptions::default() };
     set_with("open", "value", open, true).unwrap();
-    mac.run_as("/usr/local/bin/another");
-    mac.change(|world| world["partitions"]["/usr/local/bin/another"] = json!("teamid:NODE"));
+    mac.run_as_signed("/usr/local/bin/another", of_team("another", "NODE"));
     assert_eq!(get("open", false).unwrap().as_deref(), Some("value"));
     mac.run_as(BUN);
     assert_eq!(code(get("open", false)), Code::InteractionNotAllowed);
@@ -112,4 +111,58 @@ fn an_update_of_an_ad_hoc_signed_executable_loses_its_access() {
     mac.run_as(after);
     assert_eq!(code(get("a", false)), Code::InteractionNotAllowed);
     assert_eq!(delete("a", false), Ok(true));
+}
+
+#[test]
+fn a_team_signed_executable_keeps_its_access_when_it_is_updated_or_moved() {
+    let mac = Mac::new();
+    set("a", "value", true).unwrap();
+    mac.run_as_signed("/Users/me/.nvm/versions/node/v26/bin/node", of_team("node", "NODE"));
+    assert_eq!(get("a", false).unwrap().as_deref(), Some("value"));
+    // Another program of the same team is asked about, but need not be in another partition.
+    mac.run_as_signed("/usr/local/bin/another", of_team("another", "NODE"));
+    assert_eq!(code(get("a", false)), Code::InteractionNotAllowed);
+    mac.answer(&["allow"]);
+    assert_eq!(get("a", true).unwrap().as_deref(), Some("value"));
+    assert_eq!(mac.take_prompts(), ["application"]);
+}
+
+#[test]
+fn executables_without_a_signature_share_a_partition() {
+    let mac = Mac::new();
+    mac.run_as_signed("/usr/local/bin/one", json!("unsigned"));
+    set("own", "value", true).unwrap();
+    set_with("open", "value", SetOptions { unrestricted: true, ..SetOptions::default() }, true).unwrap();
+    mac.run_as_signed("/usr/local/bin/other", json!("unsigned"));
+    assert_eq!(get("open", false).unwrap().as_deref(), Some("value"));
+    mac.answer(&["allow"]);
+    assert_eq!(get("own", true).unwrap().as_deref(), Some("value"));
+    assert_eq!(mac.take_prompts(), ["application"]);
+}
+
+#[test]
+fn a_wrong_password_is_asked_for_again() {
+    let mac = Mac::with_item_of_bun();
+    mac.answer(&["wrong-password", "wrong-password", "always-allow"]);
+    assert_eq!(get("a", true).unwrap().as_deref(), Some("of Bun"));
+    assert_eq!(mac.take_prompts(), ["application"; 3]);
+    mac.lock(true);
+    mac.answer(&["wrong-password", "allow"]);
+    assert_eq!(get("a", true).unwrap().as_deref(), Some("of Bun"));
+    assert_eq!(mac.take_prompts(), ["unlock"; 2]);
+}
+
+#[test]
+fn a_denied_or_canceled_password_is_an_error() {
+    for (answer, expected) in [("deny", Code::AuthFailed), ("cancel", Code::UserCanceled)] {
+        let mac = Mac::with_item_of_bun();
+        mac.answer(&["wrong-password", answer]);
+        assert_eq!(code(get("a", true)), expected);
+        assert_eq!(mac.take_prompts(), ["application"; 2]);
+        mac.lock(true);
+        mac.answer(&[answer]);
+        assert_eq!(code(set("a", "second", true)), expected);
+        assert_eq!(mac.take_prompts(), ["unlock"]);
+        assert_eq!(mac.item("a").unwrap()["data"], "of Bun");
+    }
 }

@@ -173,6 +173,48 @@ fn a_silent_call_does_not_wait_for_a_prompt_that_appears_while_it_begins() {
 }
 
 #[test]
+fn lookups_and_deletes_of_the_item_of_a_prompt_wait_for_its_end() {
+    let mac = Mac::with_item_of_bun();
+    let asking = start(|| get("a", true));
+    wait_for_prompts(&mac, 1);
+    let lookups = [start(|| has("a")), start(|| list().map(|names| names == ["a"]))];
+    let impatient = start(|| is_not_allowed(delete("a", false)));
+    assert_eq!(impatient.recv_timeout(LONG), Ok(true));
+    assert!(mac.item("a").is_some());
+    for lookup in &lookups {
+        assert!(lookup.try_recv().is_err(), "it waits");
+    }
+    mac.answer(&["always-allow"]);
+    assert_eq!(asking.recv_timeout(LONG).unwrap().unwrap().as_deref(), Some("of Bun"));
+    for lookup in lookups {
+        assert_eq!(lookup.recv_timeout(LONG), Ok(Ok(true)));
+    }
+    assert_eq!(mac.take_prompts(), ["application"]);
+}
+
+#[test]
+fn a_delete_during_a_prompt_is_done_after_it() {
+    let mac = Mac::with_item_of_bun();
+    let asking = start(|| get("a", true));
+    wait_for_prompts(&mac, 1);
+    let deleting = start(|| delete("a", true));
+    mac.answer(&["deny"]);
+    assert_eq!(code(asking.recv_timeout(LONG).unwrap()), Code::AuthFailed);
+    assert_eq!(deleting.recv_timeout(LONG), Ok(Ok(true)));
+    // The same during the prompt for the keychain's password.
+    mac.run_as(BUN);
+    set("a", "of Bun", true).unwrap();
+    mac.lock(true);
+    let asking = start(|| set("b", "value", true));
+    wait_for_prompts(&mac, 2);
+    let deleting = start(|| delete("a", true));
+    mac.answer(&["cancel"]);
+    assert_eq!(code(asking.recv_timeout(LONG).unwrap()), Code::UserCanceled);
+    assert_eq!(deleting.recv_timeout(LONG), Ok(Ok(true)));
+    assert_eq!(mac.take_prompts(), ["application", "unlock"]);
+}
+
+#[test]
 fn a_lookup_beside_a_silent_call_does_not_keep_later_calls_from_asking() {
     let mac = Mac::new();
     mac.change(|world| {

@@ -41,3 +41,23 @@ fn a_new_item_is_the_executables_own() {
     assert_eq!(open["applications"], json!(null));
     assert_eq!(open["partitions"], json!(["teamid:NODE"]));
 }
+
+#[test]
+fn items_whose_attributes_are_no_text_without_nul_are_left_out() {
+    let mac = Mac::new();
+    set("a", "value", true).unwrap();
+    mac.change(|world| {
+        let items = world["keychains"][0]["items"].as_array_mut().unwrap();
+        for (number, account) in [json!(null), json!(""), json!("a\0b"), json!("\0")].into_iter().enumerate()
+        {
+            items.push(json!({ "id": 100 + number, "service": SERVICE, "account": account }));
+        }
+        items.push(json!({ "id": 200, "service": null, "account": "a" }));
+        items.push(json!({ "id": 201, "service": format!("{SERVICE}\0"), "account": "b" }));
+    });
+    assert_eq!(list().unwrap(), ["a"]);
+    assert_eq!(get("a", true).unwrap().as_deref(), Some("value"));
+    assert_eq!(has("b"), Ok(false));
+    assert_eq!(delete("a", true), Ok(true));
+    assert_eq!(list().unwrap(), [""; 0]);
+}

@@ -60,7 +60,7 @@ impl Mac {
         mac.run_as(NODE);
         mac.change(|world| {
             world["keychains"] = json!([{ "path": LOGIN }]);
-            world["partitions"] = json!({ NODE: "teamid:NODE", BUN: "teamid:BUN" });
+            world["executables"] = json!({ NODE: of_team("node", "NODE"), BUN: of_team("bun", "BUN") });
         });
         mac
     }
@@ -72,6 +72,12 @@ impl Mac {
         set("a", "of Bun", true).unwrap();
         mac.run_as(NODE);
         mac
+    }
+
+    /// Makes the test's process another executable, which has a signature.
+    pub fn run_as_signed(&self, executable: &str, signature: Value) {
+        self.change(|world| world["executables"][executable] = signature);
+        self.run_as(executable);
     }
 
     /// Makes the test's process another executable.
@@ -154,6 +160,11 @@ impl Drop for Mac {
 
 fn world_path() -> PathBuf {
     env::var_os("KEYCHAIN_MODEL").expect("npm run test:keychain sets KEYCHAIN_MODEL").into()
+}
+
+/// The signature of a developer team.
+pub fn of_team(identifier: &str, team: &str) -> Value {
+    json!({ "team": { "identifier": identifier, "team": team } })
 }
 
 /// The store under test.
