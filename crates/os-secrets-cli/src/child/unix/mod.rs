@@ -268,21 +268,32 @@ fn pass_on(
 
 /// Sends a signal on to the child, unless the child sent it or got it from the terminal as well.
 fn forward(caught: CaughtSignal, child: Pid) {
-    let is_own = caught.sender == Some(child.as_raw_nonzero().get());
-    let by_terminal = [libc::SIGINT, libc::SIGQUIT].contains(&caught.signal)
-        && (caught.sender.is_none() || may_be_of_terminal());
-    if !is_own && !by_terminal {
+    let names_sender = cfg!(not(target_os = "macos"));
+    if must_forward(caught.signal, caught.sender, child.as_raw_nonzero().get(), names_sender, is_in_front) {
         send(caught, child);
     }
 }
 
-/// Whether a signal with a sender may come from the terminal all the same: macOS gives those a sender, too. If this process
-/// is in front on its terminal, so is the child, and gets them from there.
-fn may_be_of_terminal() -> bool {
-    cfg!(target_os = "macos")
-        && open("/dev/tty", OFlags::RDONLY | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty())
-            .and_then(tcgetpgrp)
-            .is_ok_and(|group| group == getpgrp())
+/// Whether a signal must be sent on to the child. Signals of the terminal have no sender, unless the system does not name
+/// senders reliably: macOS gives those a sender, too. If this process is in front on its terminal then, so is the child,
+/// and gets them from there.
+fn must_forward(
+    signal: libc::c_int,
+    sender: Option<libc::pid_t>,
+    child: libc::pid_t,
+    names_sender: bool,
+    is_in_front: impl Fn() -> bool,
+) -> bool {
+    let by_terminal = [libc::SIGINT, libc::SIGQUIT].contains(&signal)
+        && (sender.is_none() || (!names_sender && is_in_front()));
+    sender != Some(child) && !by_terminal
+}
+
+/// Whether this process is in the foreground of its terminal.
+fn is_in_front() -> bool {
+    open("/dev/tty", OFlags::RDONLY | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty())
+        .and_then(tcgetpgrp)
+        .is_ok_and(|group| group == getpgrp())
 }
 
 /// Sends a signal to the child, unless it tells of the terminal's size. The child's terminal may be another one.
@@ -323,6 +334,30 @@ mod tests {
     use rustix::event::Timespec;
 
     use super::*;
+
+    #[test]
+    fn signals_that_the_child_does_not_get_by_itself_are_forwarded() {
+        const CHILD: libc::pid_t = 7;
+        for (signal, sender, names_sender, in_front, expected) in [
+            // Linux: signals of the terminal have no sender.
+            (libc::SIGINT, None, true, true, false),
+            (libc::SIGQUIT, None, true, true, false),
+            (libc::SIGINT, Some(8), true, true, true),
+            (libc::SIGTERM, None, true, true, true),
+            (libc::SIGINT, Some(CHILD), true, false, false),
+            (libc::SIGTERM, Some(CHILD), true, false, false),
+            // macOS: they may have one.
+            (libc::SIGINT, Some(8), false, true, false),
+            (libc::SIGQUIT, Some(8), false, true, false),
+            (libc::SIGINT, Some(8), false, false, true),
+            (libc::SIGTERM, Some(8), false, true, true),
+            (libc::SIGINT, None, false, false, false),
+            (libc::SIGTERM, Some(CHILD), false, true, false),
+        ] {
+            let forwarded = must_forward(signal, sender, CHILD, names_sender, || in_front);
+            assert_eq!(forwarded, expected, "{signal} of {sender:?}, {names_sender}, {in_front}");
+        }
+    }
 
     #[test]
     fn both_ways_tell_the_end_and_leave_the_status() {
