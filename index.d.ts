@@ -72,7 +72,7 @@ declare namespace osSecrets {
     /**
      * macOS only: lets every application of the same developer read the credential without asking. Programs of
      * other developers are still asked about. Meant for continuous integration, where nobody can answer a
-     * prompt. It applies to a new credential; replacing a credential changes only its value.
+     * prompt. It applies to a new credential; replacing one does not change which applications are trusted.
      *
      * @default false
      */

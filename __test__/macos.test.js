@@ -97,7 +97,7 @@ describe("Keychain", macOnly("Keychain"), () => {
     assert.equal(runInBun(join(root, "__test__", "programs", "same-process.js")), "done\n");
   });
 
-  it("does not ask for what another executable has stored, where it must not", async () => {
+  it("rejects a silent get of an item that another executable has stored", async () => {
     const key = { service, name: "guarded" };
     runInBun("-e", `await Bun.secrets.set(${JSON.stringify({ ...key, value: "theirs" })})`);
     await assert.rejects(bounded.get({ ...key, interactive: false }), {

@@ -32,7 +32,7 @@ function listKeychain(session) {
 }
 
 for (const list of ["misuse", "use"]) {
-  it(`${cases[list].length} cases of ${list}`, async (t) => {
+  it(`does what Bun does in ${cases[list].length} cases of ${list}`, async (t) => {
     const [theirs, ours] = [await startSession(), await startSession()];
     t.after(() => Promise.all([theirs.stop(), ours.stop()]));
     await theirs.startBus();

@@ -13,8 +13,9 @@ pub enum QueryTerm<'a> {
     Account(&'a str),
     /// `kSecValueData`.
     Value(&'a Secret),
-    /// `kSecAttrAccess`: every application may use the item without asking the user. Holds the name that the system
-    /// shows if it asks nevertheless.
+    /// `kSecAttrAccess`: every application may use the item. The system still asks about those of other partitions, and
+    /// shows this name then. The name must not be empty: without one, the system makes another kind of entry, to which
+    /// "Always Allow" can add no application (`ACL::makeSubject`).
     TrustsAll(&'a str),
     /// `kSecReturnData`: the item's value is wanted.
     ReturnData,
@@ -53,8 +54,8 @@ pub fn for_new_item<'a>(key: &'a Key, value: &'a Secret, unrestricted: bool, int
     extend(for_item(key, interactive), [QueryTerm::Value(value)].into_iter().chain(access))
 }
 
-/// Describes what an update changes: the value and nothing else, as in `Bun.secrets`. Whoever made the item decides
-/// who may use it.
+/// Describes what an update changes: the value, as in `Bun.secrets`. The list of applications stays as the maker of the item
+/// has set it, and the system makes the caller's partition the item's.
 pub fn for_update(value: &Secret) -> Query<'_> {
     vec![QueryTerm::Value(value)]
 }
@@ -131,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn who_must_not_ask_says_so_in_every_query() {
+    fn every_query_of_a_silent_call_forbids_asking() {
         let (key, secret) = (key(), Secret::new(b"value".to_vec()));
         let item = [GenericPassword, Service("my-cli"), Account("token"), NeverAsk];
         assert_eq!(for_item(&key, false), item);
@@ -143,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_needs_no_value_asks_nobody() {
+    fn queries_without_a_value_forbid_asking() {
         let key = key();
         assert_eq!(
             for_presence(&key),
