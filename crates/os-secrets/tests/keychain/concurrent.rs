@@ -218,7 +218,7 @@ fn a_delete_during_a_prompt_is_done_after_it() {
 fn a_lookup_beside_a_silent_call_does_not_keep_later_calls_from_asking() {
     let mac = Mac::new();
     mac.change(|world| {
-        world["keychains"].as_array_mut().unwrap().push(json!({ "path": OTHER }));
+        add_keychain(world, OTHER);
         world["default"] = json!(OTHER);
     });
     set("in other", "value", true).unwrap();

@@ -1,7 +1,7 @@
 //! Keychains that are locked, missing or several.
 
 use os_secrets::error::{Code, Reason};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::*;
 
@@ -103,10 +103,6 @@ fn a_call_that_may_ask_does_not_let_later_ones_ask() {
     mac.change(|world| world["keychains"][1]["locked"] = json!(false));
     assert_eq!(get("in other", false).unwrap().as_deref(), Some("value"));
     assert_eq!(mac.take_prompts(), [""; 0]);
-}
-
-fn add_keychain(world: &mut Value, path: &str) {
-    world["keychains"].as_array_mut().unwrap().push(json!({ "path": path }));
 }
 
 #[test]

@@ -162,6 +162,11 @@ fn world_path() -> PathBuf {
     env::var_os("KEYCHAIN_MODEL").expect("npm run test:keychain sets KEYCHAIN_MODEL").into()
 }
 
+/// Adds an empty keychain behind the others.
+pub fn add_keychain(world: &mut Value, path: &str) {
+    world["keychains"].as_array_mut().unwrap().push(json!({ "path": path }));
+}
+
 /// The signature of a developer team.
 pub fn of_team(identifier: &str, team: &str) -> Value {
     json!({ "team": { "identifier": identifier, "team": team } })

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::Mutex;
 
 use super::{
     api::{self, Item, OpenKeychain},
@@ -50,12 +50,21 @@ impl Keychain {
 /// item in `ItemImpl::dbUniqueRecord`; `ItemImpl::getContent` and `update` lock the item, then the keychain.)
 static ITEMS: SharedByKey<Key, Mutex<()>> = SharedByKey::new();
 
-/// The turn of a call about an item.
-type ItemTurn = OwnedMutexGuard<()>;
-
-/// Waits for the turn of a call about an item.
-async fn take_turn(key: &Key, deadline: Deadline) -> Result<ItemTurn, Error> {
-    deadline.wait_for(ITEMS.get(key.clone(), || Mutex::new(())).lock_owned()).await
+/// Waits for the turn of a call that reads, stores or deletes an item. Returns the call's work, which keeps the turn until
+/// its end. The work gets the deadline of all that the call waits for.
+async fn in_turn<T, W: FnOnce(&Key, Deadline) -> Result<T, Error>>(
+    key: &Key,
+    interactive: bool,
+    work: W,
+) -> Result<impl FnOnce() -> Result<T, Error> + use<T, W>, Error> {
+    let deadline = Deadline::of_call(interactive);
+    let turn = deadline.wait_for(ITEMS.get(key.clone(), || Mutex::new(())).lock_owned()).await?;
+    let key = key.clone();
+    Ok(move || {
+        let _turn = turn;
+        let outcome = work(&key, deadline);
+        if interactive { outcome } else { outcome.map_err(of_silent_call) }
+    })
 }
 
 /// Does work that never asks the user, but may have to wait while the user is asked.
@@ -106,17 +115,12 @@ fn select_lane(interactive: bool) -> &'static Lane {
 /// Reads the value of an item.
 pub(super) async fn read_item(key: &Key, progress: &Progress) -> Result<Option<Secret>, Error> {
     check_key(key)?;
-    let (key, interactive) = (key.clone(), progress.is_interactive());
-    let deadline = Deadline::of_call(interactive);
-    let turn = take_turn(&key, deadline).await?;
-    let read = move || {
-        let _turn = turn;
-        match interactive {
-            true => read_asking(&key),
-            false => read_silently(&key, deadline).map_err(of_silent_call),
-        }
-    };
-    select_lane(interactive).run(read).await
+    let interactive = progress.is_interactive();
+    let read = in_turn(key, interactive, move |key, deadline| match interactive {
+        true => read_asking(key),
+        false => read_silently(key, deadline),
+    });
+    select_lane(interactive).run(read.await?).await
 }
 
 fn read_asking(key: &Key) -> Result<Option<Secret>, Error> {
@@ -216,38 +220,25 @@ impl Store for Keychain {
             }
             check_key(key)?;
             check_size(key, Some(value))?;
-            let (key, value, interactive) = (key.clone(), value.clone(), progress.is_interactive());
-            let deadline = Deadline::of_call(interactive);
-            let turn = take_turn(&key, deadline).await?;
-            let work = move || {
-                let _turn = turn;
-                match interactive {
-                    true => write_asking(&key, &value, options.unrestricted),
-                    false => {
-                        write_silently(&key, &value, options.unrestricted, deadline).map_err(of_silent_call)
-                    }
-                }
-            };
-            select_lane(interactive).change(progress, work).await
+            let (value, interactive) = (value.clone(), progress.is_interactive());
+            let write = in_turn(key, interactive, move |key, deadline| match interactive {
+                true => write_asking(key, &value, options.unrestricted),
+                false => write_silently(key, &value, options.unrestricted, deadline),
+            });
+            select_lane(interactive).change(progress, write.await?).await
         })
     }
 
     fn delete<'a>(&'a self, key: &'a Key, progress: &'a Progress) -> Call<'a, bool> {
         Box::pin(async move {
             check_key(key)?;
-            let key = key.clone();
-            let deadline = Deadline::of_call(progress.is_interactive());
-            let turn = take_turn(&key, deadline).await?;
-            let (lane, kind) = match progress.is_interactive() {
+            let interactive = progress.is_interactive();
+            let (lane, kind) = match interactive {
                 true => (&*LOOKUP, CallKind::Lookup),
                 false => (&*SILENT, CallKind::Silent),
             };
-            let work = move || {
-                let _turn = turn;
-                let outcome = delete(&key, kind, deadline);
-                if kind == CallKind::Silent { outcome.map_err(of_silent_call) } else { outcome }
-            };
-            lane.change(progress, work).await
+            let work = in_turn(key, interactive, move |key, deadline| delete(key, kind, deadline));
+            lane.change(progress, work.await?).await
         })
     }
 
