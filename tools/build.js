@@ -20,20 +20,21 @@ const GLIBC = "2.17";
 /** The section of a binary of Linux or Windows that lists its crates. */
 const CRATES = ".dep-v0";
 
-/** The environment in which the compiler builds the addon for a platform. */
-function flags({ name, target }) {
+/** What the environment in which the compiler builds the addon for a platform has of its own. */
+function settings({ name, target }) {
   const [os, arch] = name.split("-");
-  if (os === "win32") return {};
-  const own = os === "darwin" ? { MACOSX_DEPLOYMENT_TARGET: OLDEST_MACOS[arch] } : {};
-  const flags = [];
+  const [env, flags] = [{}, []];
+  if (os === "darwin") env.MACOSX_DEPLOYMENT_TARGET = OLDEST_MACOS[arch];
   // Nothing is unwound, see Cargo.toml.
   if (os === "linux") flags.push("-Cforce-unwind-tables=no");
   // An addon is no program: it uses the C library of the runtime that loads it.
   if (name.endsWith("-musl")) flags.push("-Ctarget-feature=-crt-static");
   if (os === "darwin" && process.platform !== "darwin") flags.push(`-Clink-arg=-F${frameworks}`);
-  if (flags.length === 0) return own;
   // With the target's name in it, it does not change what runs only while the addon is built.
-  return { ...own, [`CARGO_TARGET_${target.replaceAll("-", "_").toUpperCase()}_RUSTFLAGS`]: flags.join(" ") };
+  const variable = `CARGO_TARGET_${target.replaceAll("-", "_").toUpperCase()}_RUSTFLAGS`;
+  // Even an empty one would replace what cargo is configured with.
+  if (flags.length > 0) env[variable] = flags.join(" ");
+  return env;
 }
 
 /** Puts a library that cargo has built where the addon is looked for. */
@@ -54,7 +55,7 @@ function targetDirectory() {
 function build() {
   provide("cargo");
   const own = ownPlatform() ?? fail(`There is no os-secrets for ${process.platform} on ${process.arch}.`);
-  run("cargo", [...ADDON, "--target", own.target], { env: { ...process.env, ...flags(own) } });
+  run("cargo", [...ADDON, "--target", own.target], { env: { ...process.env, ...settings(own) } });
   install(join(targetDirectory(), own.target, "release", own.library), own);
 }
 
@@ -105,7 +106,7 @@ async function compile(platform, profile) {
   const target = onLinux && os === "win32" ? windows[arch] : platform.target;
   const { env, args } = onLinux ? compilerFor(target) : { env: process.env, args: [] };
   const CARGO_TARGET_DIR = place("target");
-  const options = { env: { ...withCrates(env), ...flags(platform), ...profile, CARGO_TARGET_DIR } };
+  const options = { env: { ...withCrates(env), ...settings(platform), ...profile, CARGO_TARGET_DIR } };
   console.log(`Building ${platform.name}`);
   clean(["--release", "--target", target], options);
   // Zig links against any version of glibc.
@@ -124,7 +125,7 @@ async function buildFor(platform, profile = {}) {
   install(await compile(platform, profile), platform);
 }
 
-/** Builds the addon for macOS on Debian, and throws it away: it can be linked. */
+/** Links the addon for macOS on Debian, checks it, and throws it away. */
 async function linkForMacOS(platform, profile) {
   // Debian's compiler has no program that strips it.
   await compile(platform, { ...profile, CARGO_PROFILE_RELEASE_STRIP: "none" });

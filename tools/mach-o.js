@@ -78,6 +78,11 @@ function checkSignature(file, command) {
   }
 }
 
+/** Ends the tool if there are such names. `describe` gets them in a text. */
+function expectNone(names, describe) {
+  if (names.length > 0) fail(describe(names.join(", ")));
+}
+
 /** Checks the addon's file for a platform of macOS, and ends the tool with the first thing that is wrong with it. */
 function checkMachO(file, { name }) {
   const commands = loadCommands(file);
@@ -92,21 +97,22 @@ function checkMachO(file, { name }) {
 
   const libraries = names("LC_LOAD_DYLIB");
   const missing = NEEDED.filter((library) => !libraries.includes(library));
-  if (missing.length > 0) fail(`${file} does not name ${missing.join(", ")}.`);
+  expectNone(missing, (names) => `${file} does not name ${names}.`);
   const others = libraries.filter((library) => ![...NEEDED, ...POSSIBLE].includes(library));
-  if (others.length > 0) fail(`${file} needs ${others.join(", ")}.`);
+  expectNone(others, (names) => `${file} needs ${names}.`);
 
   const imports = importsOf(file);
-  const open = imports.filter(([, library]) => !library).map(([symbol]) => symbol);
-  if (open.length > 0) fail(`No library of ${file} has ${open.join(", ")}.`);
+  const from = (wanted) => imports.filter(([, library]) => library === wanted).map(([symbol]) => symbol);
+  expectNone(from(undefined), (names) => `No library of ${file} has ${names}.`);
   for (const framework of ["Security", "CoreFoundation"]) {
-    const used = imports.filter(([, library]) => library === framework).map(([symbol]) => symbol);
-    const known = listed(framework);
+    const [used, known] = [from(framework), listed(framework)];
     const unlisted = used.filter((symbol) => !known.includes(symbol));
-    if (unlisted.length > 0) fail(`tools/frameworks does not list ${unlisted.join(", ")} of ${framework}.`);
+    expectNone(unlisted, (names) => `tools/frameworks does not list ${names} of ${framework}.`);
     const unused = known.filter((symbol) => !used.includes(symbol));
-    if (unused.length > 0)
-      fail(`${file} does not use ${unused.join(", ")} of ${framework}. Remove them from the list.`);
+    expectNone(
+      unused,
+      (names) => `${file} does not use ${names} of ${framework}. Remove them from the list.`,
+    );
   }
 
   const list = ofKind("LC_SEGMENT_64").flatMap(
@@ -120,12 +126,9 @@ function checkMachO(file, { name }) {
   for (const signature of signatures) checkSignature(file, signature);
   if (process.platform === "darwin" && signatures.length > 0)
     run("codesign", ["--verify", "--verbose", file]);
-  const taken = imports.length;
-  console.log(
-    `${name}: for macOS ${expected} and later, ${libraries.length} libraries, ${taken} symbols, crates listed, ${
-      signatures.length > 0 ? "signed ad hoc" : "not signed"
-    }`,
-  );
+  const counts = `${libraries.length} libraries, ${imports.length} symbols`;
+  const signed = signatures.length > 0 ? "signed ad hoc" : "not signed";
+  console.log(`${name}: for macOS ${expected} and later, ${counts}, crates listed, ${signed}`);
 }
 
 module.exports = { OLDEST_MACOS, checkMachO, frameworks };

@@ -62,6 +62,7 @@ function lintFor({ target }) {
   );
 }
 
+/** Builds and tests the named platforms, or the usual ones. */
 async function testPlatforms(names) {
   const chosen = (names.length > 0 ? names : USUAL).map(platform);
   // One is tested while the next is built, most of which takes one core alone.
