@@ -199,7 +199,8 @@ impl Context {
     /// session of a terminal. In any case it says if an encrypted file does not exist, unless the command creates it, and
     /// from which pipe its identity is read.
     pub fn announce_store(&self) {
-        if self.announced.replace(true) {
+        // What is not printed does not count as seen.
+        if self.output.quiet || self.announced.replace(true) {
             return;
         }
         let note = match &self.selected {
@@ -225,8 +226,8 @@ impl Context {
             _ => String::new(),
         };
         let pipe = selected_store::describe_pipe(file);
-        let is_known = || self.has_store_flag || session::has_seen_store(path);
-        if missing.is_empty() && pipe.is_empty() && (self.output.quiet || is_known()) {
+        let is_known = || self.has_store_flag || session::note_store(path);
+        if missing.is_empty() && pipe.is_empty() && is_known() {
             return None;
         }
         Some(format!("using the encrypted file {}{missing}{pipe}", printable_path(path)))

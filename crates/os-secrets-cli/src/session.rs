@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-/// Whether the user has seen on this terminal that the encrypted file at a path is used. The next time, they have.
+/// Notes that the user is told on this terminal that the encrypted file at a path is used. Returns whether they were told
+/// already.
 ///
 /// Only on Unix, and only if there is a directory for what belongs to the user's login (`XDG_RUNTIME_DIR`).
 #[cfg(unix)]
-pub fn has_seen_store(path: &Path) -> bool {
+pub fn note_store(path: &Path) -> bool {
     use std::{
         io::{IsTerminal, stderr},
         os::unix::ffi::OsStrExt,
@@ -25,16 +26,16 @@ pub fn has_seen_store(path: &Path) -> bool {
     let (Some(directory), Ok(session)) = (directory, rustix::process::getsid(None)) else { return false };
     let note = directory.join(format!("os-secrets-store-{}", session.as_raw_nonzero()));
     let path = path.as_os_str().as_bytes();
-    let has_seen = read(&note).is_ok_and(|seen| seen.is_some_and(|seen| *seen == *path));
-    if !has_seen {
-        // If it cannot be kept, the user sees it again.
+    let was_told = read(&note).is_ok_and(|told| told.is_some_and(|told| *told == *path));
+    if !was_told {
+        // If it cannot be kept, the user is told again.
         let _ = write(&note, path);
     }
-    has_seen
+    was_told
 }
 
-/// Whether the user has seen on this terminal that the encrypted file at a path is used. It is not known on Windows.
+/// Notes nothing: on Windows, sessions of a terminal are not told apart.
 #[cfg(windows)]
-pub fn has_seen_store(_: &Path) -> bool {
+pub fn note_store(_: &Path) -> bool {
     false
 }

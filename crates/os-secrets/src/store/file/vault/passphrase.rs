@@ -30,20 +30,18 @@ impl Vault {
         let found = self.defaults.keys.find_key(self.unlock.as_ref())?;
         if let Some(ask) = self.ask.as_ref().filter(|_| keys::may_ask_user(&found)) {
             let file = self.file()?;
-            match file.open()? {
-                Some(open) => {
-                    let bytes = self.read_bytes(&open)?;
-                    if envelope::has_passphrase(&bytes) {
-                        return Ok((self.ask_for_passphrase(ask, &bytes)?, KeySource::Given));
-                    }
+            let bytes = file.open()?.map(|open| self.read_bytes(&open)).transpose()?;
+            let asked = match bytes {
+                Some(bytes) if envelope::has_passphrase(&bytes) => {
+                    Some(self.ask_for_passphrase(ask, &bytes)?)
                 }
                 None if writes && found.is_none() => {
-                    return Ok((
-                        Unlock::Passphrase(ask(&file.path, PassphrasePrompt::New)?),
-                        KeySource::Given,
-                    ));
+                    Some(Unlock::Passphrase(ask(&file.path, PassphrasePrompt::New)?))
                 }
-                None => {}
+                _ => None,
+            };
+            if let Some(unlock) = asked {
+                return Ok((unlock, KeySource::Given));
             }
         }
         found.ok_or_else(|| match &self.file {
