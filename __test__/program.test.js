@@ -214,6 +214,11 @@ for (const way of Object.keys(ways)) {
           ],
           ["{{ secret:USER }}", 2, /^secrets: line 1 of the template: Not a secret's name/],
           ["{{ secret:user", 2, /^secrets: line 1 of the template: .*not closed/],
+          [
+            "{{ secret:user | yaml }}",
+            2,
+            /^secrets: line 1 of the template: There is no filter yaml; the filters are json, sh, url and base64\n$/,
+          ],
         ]) {
           const output = join(session.directory, "untouched");
           writeFileSync(output, "before");
@@ -223,6 +228,53 @@ for (const way of Object.keys(ways)) {
           assert.equal(readFileSync(output, "utf8"), "before");
         }
         assert.equal((await runSecrets(["inject", "-i", "nowhere"])).code, 1);
+      });
+
+      it("writes values as other languages do, and references that are none", async () => {
+        const value = 'it\'s "a"\n\\ b/é+\u{1f600}';
+        await runSecrets(["set", "-n", "odd"], { input: value });
+        const fill = async (input) => (await runSecrets(["inject"], { input })).stdout;
+        assert.equal(await fill("{{ secret:odd | json }}"), JSON.stringify(value).slice(1, -1));
+        assert.equal(decodeURIComponent(await fill("{{secret:odd|url}}")), value);
+        assert.match(
+          await fill("{{secret:odd|url}}"),
+          /^it%27s%20%22a%22%0A%5C%20b%2F%C3%A9%2B%F0%9F%98%80$/,
+        );
+        assert.equal(await fill("{{ secret:odd | base64 }}"), Buffer.from(value).toString("base64"));
+        assert.equal(
+          await fill("{{ secret:odd | json | base64 }}"),
+          Buffer.from(JSON.stringify(value).slice(1, -1)).toString("base64"),
+        );
+        const script = await fill("printf %s {{ secret:odd | sh }}");
+        assert.equal((await session.run("sh", ["-c", script])).stdout, value);
+        assert.equal(
+          await fill("{{{{ secret:odd }}}} {{{{ x }}}} {{ secret:user }}"),
+          "{{ secret:odd }} {{{{ x }}}} alice",
+        );
+      });
+
+      it("refuses what would break a JSON file or change its structure", async () => {
+        await runSecrets(["set", "quote"], { input: 'x", "admin": "true' });
+        const refusal =
+          "secrets: line 2 of the template: The value would break the JSON or change its structure; " +
+          "write {{ secret:quote | json }}\n";
+        const template = '{\n"a": "{{ secret:quote }}"}';
+        writeFileSync(join(session.directory, "t.json"), template);
+        for (const args of [
+          ["inject", "-i", "t.json"],
+          ["inject", "-o", "filled.json"],
+        ]) {
+          const { code, stdout, stderr } = await runSecrets(args, { input: template });
+          assert.deepEqual({ code, stdout, stderr }, { code: 1, stdout: "", stderr: refusal });
+        }
+        // What is no JSON file, or no JSON anyway, is filled in.
+        const filled = template.replace("{{ secret:quote }}", 'x", "admin": "true');
+        assert.equal((await runSecrets(["inject"], { input: template })).stdout, filled);
+        writeFileSync(join(session.directory, "t.json"), `// comment\n${template}`);
+        assert.equal((await runSecrets(["inject", "-i", "t.json"])).stdout, `// comment\n${filled}`);
+        writeFileSync(join(session.directory, "t.json"), template.replace("quote", "quote | json"));
+        const { stdout } = await runSecrets(["inject", "-i", "t.json"]);
+        assert.deepEqual(JSON.parse(stdout), { a: 'x", "admin": "true' });
       });
     });
 

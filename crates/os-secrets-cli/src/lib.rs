@@ -17,6 +17,7 @@
 //! | `output/` | writing results and messages, reading input |
 //! | `terminal/` | asking for a secret without showing it |
 //! | `dotenv/` | parsing dotenv files |
+//! | `encoding.rs` | values as JSON, URLs, base64 and shells write them |
 //! | `reference.rs` | references that only `run` replaces |
 //! | `secret_files.rs` | secrets as private files while a command runs |
 //! | `child/` | running another program |
@@ -40,6 +41,7 @@ mod commands;
 mod console;
 mod context;
 mod dotenv;
+mod encoding;
 mod exit_codes;
 mod failure;
 pub mod mask;

@@ -1,7 +1,7 @@
 //! The commands, one file per command.
 //!
-//! `doctor/` has a file per kind of store, and `run/` has files for the variables. `transfer.rs` is what `copy`, `import`
-//! and `migrate` have in common.
+//! `doctor/` has a file per kind of store, `run/` has files for the variables, and `inject/` for the template.
+//! `transfer.rs` is what `copy`, `import` and `migrate` have in common.
 
 use crate::{args::Command, context::Context, exit_codes::SUCCESS, failure::Failure};
 
