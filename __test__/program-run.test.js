@@ -304,6 +304,19 @@ for (const way of Object.keys(ways)) {
       const { code, stdout, stderr } = await runScript(script, env, "--mask");
       assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: "*** *** plain\n", stderr: "***!" });
     });
+
+    it("masks lines and encodings, and names the variables whose values are too short", async () => {
+      await runSecrets(["set", "lines"], { input: 'first "line"\n  second line?' });
+      await runSecrets(["set", "pin"], { input: "123" });
+      const script = `const { A } = process.env;
+        console.log(JSON.stringify(A), encodeURIComponent(A), A.split("\\n")[1], process.env.B);
+        console.log(Buffer.from("me:" + A).toString("base64"), Buffer.from(A).toString("base64url"));`;
+      const env = { A: "secret:lines", B: "secret:pin", C: "secret:pin" };
+      const { code, stdout, stderr } = await runScript(script, env, "--mask");
+      assert.deepEqual({ code, stdout }, { code: 0, stdout: '"***" ***   *** 123\nbWU6*** ***\n' });
+      assert.equal(stderr, "secrets: Not masked, because the value has fewer than 4 characters: B, C\n");
+      assert.equal((await runScript("", { A: "secret:pin" })).stderr, "");
+    });
   });
 }
 

@@ -335,6 +335,16 @@ fn one_terminal_keeps_the_order() {
 }
 
 #[test]
+fn a_prompt_that_begins_like_a_value_is_shown_on_a_terminal() {
+    let script = "printf 'a hunt'; read -r line; printf 'er2 b'";
+    let (mut child, mut screen) = Terminal::new(24, 80).start(script);
+    assert_eq!(read_until(&mut screen, "hunt"), "a hunt");
+    screen.write_all(b"\n").unwrap();
+    assert_eq!(read_until(&mut screen, "b").trim_start(), "*** b");
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
 fn the_controlling_terminal_stays_the_real_one() {
     let script = "[ $(ps -o sid= -p $$) = $PPID ] && [ $(ps -o tpgid= -p $$) = $PPID ] && echo same";
     assert_eq!(

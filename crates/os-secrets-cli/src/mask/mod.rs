@@ -1,4 +1,4 @@
-//! Masks values in streams of bytes: each becomes `***`.
+//! Masks values in streams of bytes: each becomes `***`. `forms.rs` has the forms in which a value is printed.
 //!
 //! The values are an Aho–Corasick automaton, so the time for a text depends neither on their number nor on their
 //! similarity.
@@ -7,9 +7,15 @@ use zeroize::Zeroizing;
 
 use os_secrets::credential::Secret;
 
+mod forms;
+
+pub use forms::{MIN_CHARACTERS, is_too_short, printed_forms};
+
 /// The replacement for a value.
 const STARS: &[u8] = b"***";
 const ROOT: u32 = 0;
+/// The number of pairs of bytes.
+const PAIRS: usize = 1 << 16;
 
 /// The values to mask. They are wiped when this is dropped.
 pub struct Mask {
@@ -17,8 +23,10 @@ pub struct Mask {
     text: Zeroizing<Vec<u8>>,
     /// The prefixes of the values, each once. The first is the empty one.
     nodes: Vec<Node>,
-    /// For each byte, the node of that prefix, or [`ROOT`]. Most bytes of most texts need nothing else.
+    /// For each byte, the node of that prefix, or [`ROOT`].
     first: Zeroizing<[u32; 256]>,
+    /// A bit for each pair of bytes: whether a value starts with it. Most bytes of most texts need nothing else.
+    pairs: Zeroizing<Vec<u64>>,
 }
 
 /// A prefix of a value. The bytes stay in [`Mask::text`].
@@ -47,6 +55,7 @@ impl Mask {
             text: Zeroizing::new(Vec::with_capacity(size)),
             nodes: Vec::with_capacity(size + 1),
             first: Zeroizing::new([ROOT; 256]),
+            pairs: Zeroizing::new(vec![0; PAIRS / 64]),
         };
         mask.nodes.push(Node::default());
         for value in values {
@@ -58,10 +67,15 @@ impl Mask {
 
     /// A new stream. Streams are independent of each other.
     pub fn stream(&self) -> MaskedStream<'_> {
-        MaskedStream { mask: self, state: ROOT, read: 0, written: 0, found: Vec::new() }
+        MaskedStream { mask: self, state: ROOT, read: 0, written: 0, shown: 0, found: Vec::new() }
     }
 
     fn insert(&mut self, value: &[u8]) {
+        match *value {
+            [] => return,
+            [only] => (0..=u8::MAX).for_each(|second| self.add_pair(only, second)),
+            [first, second, ..] => self.add_pair(first, second),
+        }
         let start = self.text.len();
         self.text.extend_from_slice(value);
         let mut at = ROOT;
@@ -72,6 +86,23 @@ impl Mask {
             };
         }
         self.node_mut(at).covers = value.len() as u32;
+    }
+
+    fn add_pair(&mut self, first: u8, second: u8) {
+        let pair = pair(first, second);
+        self.pairs[pair / 64] |= 1 << (pair % 64);
+    }
+
+    /// The number of bytes at the beginning of a text, outside of any value, in which none starts.
+    fn skip(&self, text: &[u8]) -> usize {
+        let may_start = |window: &[u8]| {
+            let pair = pair(window[0], window[1]);
+            self.pairs[pair / 64] >> (pair % 64) & 1 != 0
+        };
+        text.windows(2).position(may_start).unwrap_or(match text {
+            [.., last] if self.first[usize::from(*last)] != ROOT => text.len() - 1,
+            _ => text.len(),
+        })
     }
 
     fn add(&mut self, parent: u32, byte: u8, end: usize) -> u32 {
@@ -148,6 +179,10 @@ impl Mask {
     }
 }
 
+fn pair(first: u8, second: u8) -> usize {
+    usize::from(first) << 8 | usize::from(second)
+}
+
 /// A stream with its values masked.
 ///
 /// Values that overlap become one `***`; values that only touch become one each. Bytes that may be the beginning of a
@@ -161,6 +196,8 @@ pub struct MaskedStream<'a> {
     read: u64,
     /// The number of bytes that were passed on or masked.
     written: u64,
+    /// The number of bytes read when text that was held back was shown. What it began is masked from here on.
+    shown: u64,
     /// The values found after `written`: start and end, in order and without overlap.
     found: Vec<(u64, u64)>,
 }
@@ -172,12 +209,13 @@ impl MaskedStream<'_> {
         let text = Undecided { held: mask.prefix(self.state), chunk, start: self.read };
         let mut rest = chunk;
         while let [byte, after @ ..] = rest {
-            if self.state == ROOT && mask.first[usize::from(*byte)] == ROOT {
-                let skipped = rest.iter().position(|&byte| mask.first[usize::from(byte)] != ROOT);
-                let skipped = skipped.unwrap_or(rest.len());
-                self.read += skipped as u64;
-                rest = &rest[skipped..];
-                continue;
+            if self.state == ROOT {
+                let skipped = mask.skip(rest);
+                if skipped > 0 {
+                    self.read += skipped as u64;
+                    rest = &rest[skipped..];
+                    continue;
+                }
             }
             rest = after;
             self.read += 1;
@@ -190,6 +228,26 @@ impl MaskedStream<'_> {
         self.settle(self.read - u64::from(mask.node(self.state).depth), &text, out);
     }
 
+    /// Whether [`show_held`](Self::show_held) has something to show.
+    ///
+    /// The beginning of a value is shown once only. Otherwise a command that prints a value byte by byte with pauses
+    /// would show it. Beginnings so short that a value of their length is not masked are no secret.
+    pub fn can_show_held(&self) -> bool {
+        let depth = self.mask.node(self.state).depth;
+        let is_first = self.read - u64::from(depth) >= self.shown;
+        self.written < self.read && (is_first || (depth as usize) < MIN_CHARACTERS)
+    }
+
+    /// Appends what is held back, because a user may be waiting for it: a prompt can end like the beginning of a value.
+    /// If the rest of the value follows, the rest is masked.
+    pub fn show_held(&mut self, out: &mut Vec<u8>) {
+        if self.can_show_held() {
+            let text = Undecided { held: self.mask.prefix(self.state), chunk: &[], start: self.read };
+            self.settle(self.read, &text, out);
+            self.shown = self.read;
+        }
+    }
+
     /// Ends the stream, and appends what was held back.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
         let text = Undecided { held: self.mask.prefix(self.state), chunk: &[], start: self.read };
@@ -200,6 +258,10 @@ impl MaskedStream<'_> {
     /// Adds a value that starts there and ends with the last byte read.
     fn add_found(&mut self, mut start: u64) {
         let end = self.read;
+        if start < self.written && self.written == self.shown {
+            // Its beginning was shown.
+            start = self.written;
+        }
         if start < self.written {
             // It overlaps one that was masked already, and covers all that were found since.
             self.found.clear();
@@ -214,7 +276,8 @@ impl MaskedStream<'_> {
 
     /// Appends what is decided: no value that is still to come starts before `until`.
     fn settle(&mut self, until: u64, text: &Undecided<'_>, out: &mut Vec<u8>) {
-        let count = self.found.iter().take_while(|(start, _)| *start <= until).count();
+        let is_decided = |start| start <= until || (start == self.shown && start == self.written);
+        let count = self.found.iter().take_while(|(start, _)| is_decided(*start)).count();
         for (start, end) in self.found.drain(..count) {
             text.copy(self.written, start, out);
             out.extend_from_slice(STARS);

@@ -67,6 +67,54 @@ fn only_what_may_be_a_value_waits() {
     assert_eq!(steps(&["ab", "abcd"], &["ab", "c", "x"]), ["***", "", "cx", ""]);
 }
 
+/// The output after each chunk, with what is held back shown after each, and at the end.
+fn shown_steps(values: &[&str], chunks: &[&str]) -> Vec<String> {
+    let values: Vec<_> = values.iter().map(|value| value.as_bytes()).collect();
+    let mask = mask(&values);
+    let mut stream = mask.stream();
+    let mut steps = Vec::new();
+    for chunk in chunks {
+        let mut out = Vec::new();
+        stream.push(chunk.as_bytes(), &mut out);
+        let before = out.len();
+        let can = stream.can_show_held();
+        stream.show_held(&mut out);
+        assert_eq!(can, out.len() > before);
+        assert!(!stream.can_show_held() || out.len() == before);
+        steps.push(String::from_utf8(out).unwrap());
+    }
+    let mut out = Vec::new();
+    stream.finish(&mut out);
+    steps.push(String::from_utf8(out).unwrap());
+    steps
+}
+
+#[test]
+fn a_prompt_is_shown_and_the_rest_of_a_value_is_not() {
+    let values = &["hunter2"];
+    assert_eq!(shown_steps(values, &["Name: hunt"]), ["Name: hunt", ""]);
+    assert_eq!(shown_steps(values, &["Name: hunt", "er2 b"]), ["Name: hunt", "*** b", ""]);
+    assert_eq!(shown_steps(values, &["Name: hunt", "er2"]), ["Name: hunt", "***", ""]);
+    assert_eq!(shown_steps(values, &["Name: hunt", "ed"]), ["Name: hunt", "ed", ""]);
+    // A value that overlaps what was shown and another one.
+    assert_eq!(shown_steps(&["abcdef", "efgh"], &["abc", "defgh."]), ["abc", "***.", ""]);
+    assert_eq!(shown_steps(&["aXaXa"], &["aX", "aXa", "Xa"]), ["aX", "***", "", ""]);
+    // A shorter value in what is held back is masked.
+    assert_eq!(shown_steps(&["abcd", "bc"], &["abc", "d"]), ["a***", "***", ""]);
+}
+
+#[test]
+fn a_value_in_many_pieces_is_shown_once() {
+    let pieces = ["h", "u", "n", "t", "e", "r", "2", "\n"];
+    assert_eq!(shown_steps(&["hunter2"], &pieces), ["h", "u", "n", "", "", "", "***", "\n", ""]);
+    assert_eq!(shown_steps(&["hunter2"], &["hunt", "e", "r", "s"]), ["hunt", "", "", "ers", ""]);
+    // The next beginning is another one.
+    assert_eq!(
+        shown_steps(&["hunter2"], &["hunt", "er2", " hunt", "er2"]),
+        ["hunt", "***", " hunt", "***", ""]
+    );
+}
+
 /// The expected output after a text that may continue, if no later value starts before `until`.
 fn reference(values: &[Vec<u8>], text: &[u8], until: usize) -> Vec<u8> {
     let mut found: Vec<(usize, usize)> = Vec::new();

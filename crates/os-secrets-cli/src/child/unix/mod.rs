@@ -19,7 +19,7 @@ use std::{
 #[cfg(target_os = "linux")]
 use rustix::process::{DumpableBehavior, PidfdFlags, pidfd_open, set_dumpable_behavior};
 use rustix::{
-    event::{PollFd, PollFlags, poll},
+    event::{PollFd, PollFlags, Timespec, poll},
     fs::{Mode, OFlags, open},
     process::{
         Pid, Resource, Rlimit, Signal, WaitId, WaitIdOptions, getpgrp, getrlimit, kill_process, setrlimit,
@@ -241,7 +241,9 @@ fn pass_on(
         if polled.is_empty() {
             return Ok(());
         }
-        match poll(&mut polled, None) {
+        let patience = streams.iter().filter_map(ChildStream::patience).min();
+        let timeout = patience.and_then(|patience| Timespec::try_from(patience).ok());
+        match poll(&mut polled, timeout.as_ref()) {
             Err(rustix::io::Errno::INTR) => continue,
             result => result?,
         };
@@ -262,6 +264,7 @@ fn pass_on(
         for stream in streams.iter_mut() {
             stream.keep_size(pid);
             stream.advance(&mut buffer);
+            stream.show_held();
         }
     }
 }
@@ -330,8 +333,6 @@ fn watch_end_with_thread(child: Pid) -> io::Result<OwnedFd> {
 #[cfg(test)]
 mod tests {
     use std::process::Stdio;
-
-    use rustix::event::Timespec;
 
     use super::*;
 

@@ -4,6 +4,7 @@ use std::{
     io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     process::{Command, Stdio},
+    time::{Duration, Instant},
 };
 
 use rustix::{
@@ -26,6 +27,8 @@ use crate::mask::{Mask, MaskedStream};
 const WRITE: usize = 4096;
 /// The maximum number of reads and writes before other streams have their turn.
 const TURNS: usize = 32;
+/// How long text on a terminal is held back if nothing follows. A value that was written at once is read at once.
+const MOMENT: Duration = Duration::from_millis(100);
 /// More than a terminal or a pipe of the usual size can hold unread.
 const ASSUMED_CAPACITY: usize = 1 << 20;
 
@@ -36,6 +39,9 @@ pub struct ChildStream<'a> {
     /// The maximum number of bytes still to read. Known once the child has ended.
     left: Option<usize>,
     masked: MaskedStream<'a>,
+    /// When to show text that is held back. Only a terminal has a user who may wait for it. Into a pipe or a file,
+    /// programs write blocks that end anywhere, so half a value may be there for long.
+    show_at: Option<Instant>,
     /// The bytes to write.
     out: Zeroizing<Vec<u8>>,
     /// How many of them are written.
@@ -83,6 +89,7 @@ impl<'a> ChildStream<'a> {
             source: Some(source),
             left: None,
             masked: mask.stream(),
+            show_at: None,
             out: Zeroizing::default(),
             written: 0,
             sink,
@@ -173,9 +180,25 @@ impl<'a> ChildStream<'a> {
             Ok(count) => {
                 self.left = self.left.map(|left| left - count);
                 self.masked.push(&buffer[..count], &mut self.out);
+                let waits = self.size.is_some() && self.masked.can_show_held();
+                self.show_at = waits.then(|| Instant::now() + MOMENT);
             }
         }
         true
+    }
+
+    /// How long to wait at most before the next [`show_held`](Self::show_held).
+    pub fn patience(&self) -> Option<Duration> {
+        let show_at = self.show_at.filter(|_| self.source.is_some())?;
+        Some(show_at.saturating_duration_since(Instant::now()))
+    }
+
+    /// If nothing followed what is held back, shows it.
+    pub fn show_held(&mut self) {
+        if self.patience().is_some_and(|patience| patience.is_zero()) {
+            self.show_at = None;
+            self.masked.show_held(&mut self.out);
+        }
     }
 
     /// Writes once. Returns whether there may be more to do without waiting.

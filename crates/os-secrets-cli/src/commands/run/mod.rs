@@ -14,7 +14,8 @@ use crate::{
     context::Context,
     exit_codes::{NOT_EXECUTABLE, NOT_FOUND},
     failure::Failure,
-    mask::Mask,
+    mask::{MIN_CHARACTERS, Mask, is_too_short, printed_forms},
+    output::printable,
     secret_files::SecretFiles,
 };
 use os_secrets::file;
@@ -57,8 +58,11 @@ pub fn run(
     reset_for_child(&mut command, context.hosted);
 
     let mask = mask.then(|| {
-        let secrets = variables.iter().filter(|variable| !matches!(variable.kind, Kind::Text));
-        Mask::new(as_printed(secrets.map(|variable| variable.value.clone()).collect()))
+        let secrets: Vec<_> =
+            variables.iter().filter(|variable| !matches!(variable.kind, Kind::Text)).collect();
+        report_unmasked(context, &secrets);
+        let values = secrets.iter().map(|variable| variable.value.clone()).collect();
+        Mask::new(as_printed(printed_forms(values)))
     });
     match run_with_files(context, command, mask.as_ref(), &variables)? {
         Ok(status) => Ok(end_like(status)),
@@ -70,6 +74,18 @@ pub fn run(
         Err(ChildError::PassOn(error)) => {
             Err(Failure::Failed(file::failure("Cannot pass on the output of", words[0].as_ref(), error)))
         }
+    }
+}
+
+/// Says whose values are too short to be masked.
+fn report_unmasked(context: &Context, secrets: &[&Variable]) {
+    let names = secrets.iter().filter(|variable| is_too_short(&variable.value));
+    let names: Vec<_> = names.map(|variable| printable(&variable.name.to_string_lossy())).collect();
+    if !names.is_empty() {
+        let (names, count) = (names.join(", "), MIN_CHARACTERS);
+        context.print_message(&format!(
+            "Not masked, because the value has fewer than {count} characters: {names}"
+        ));
     }
 }
 
