@@ -123,7 +123,7 @@ pub enum Command {
         /// Add the variables of this dotenv file. They override inherited ones; the last file wins
         #[arg(long = "env-file", value_name = "FILE")]
         env_files: Vec<PathBuf>,
-        /// Replace the secrets in the command's output with ***
+        /// Replace the secrets in the command's output with ***, also their lines and encodings
         #[arg(long)]
         mask: bool,
         /// The command and its arguments
@@ -132,7 +132,9 @@ pub enum Command {
     },
     /// Fill in the references of a template
     ///
-    /// Replaces every {{ secret:NAME }} with the secret NAME. Other text in {{ }} stays as it is.
+    /// Replaces every {{ secret:NAME }} with the secret NAME. {{ secret:NAME | json }} writes it as the inside of a JSON
+    /// string, | sh as a word of a shell, | url for a URL, and | base64 in base64. {{{{ secret:NAME }}}} becomes
+    /// {{ secret:NAME }}. Other text in {{ }} stays as it is.
     Inject {
         /// The template, or - for standard input [default: -]
         #[arg(short, long, value_name = "FILE")]

@@ -1,4 +1,4 @@
-//! Masks values in streams of bytes: each becomes `***`. `forms.rs` has the forms in which a value is printed.
+//! Masks values in streams of bytes: each becomes `***`. `forms/` has the forms in which a value is printed.
 //!
 //! The values are an Aho–Corasick automaton, so the time for a text depends neither on their number nor on their
 //! similarity.
