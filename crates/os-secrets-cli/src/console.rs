@@ -9,11 +9,12 @@ use std::{
 
 use windows_sys::{
     Win32::{
-        Foundation::{ERROR_OPERATION_ABORTED, FALSE, SetLastError, TRUE},
+        Foundation::{ERROR_OPERATION_ABORTED, FALSE, SetLastError, TRUE, WAIT_OBJECT_0},
         System::Console::{
             CONSOLE_MODE, FlushConsoleInputBuffer, GetConsoleMode, GetConsoleWindow, ReadConsoleW,
             SetConsoleCtrlHandler, SetConsoleMode, WriteConsoleW,
         },
+        System::Threading::WaitForSingleObject,
     },
     core::BOOL,
 };
@@ -21,6 +22,9 @@ use zeroize::Zeroizing;
 
 /// The byte of Ctrl-Z, which ends the input.
 pub const CTRL_Z: u8 = 0x1a;
+
+/// The time without input after which a paste has ended, in milliseconds.
+const END_OF_PASTE: u32 = 500;
 
 /// The maximum number of code units to read or write at once.
 const UNITS: usize = 2048;
@@ -50,6 +54,18 @@ pub fn set_mode(console: &impl AsHandle, mode: CONSOLE_MODE) -> io::Result<()> {
 pub fn discard_input(console: &impl AsHandle) -> io::Result<()> {
     // SAFETY: the handle is open while it is borrowed.
     check(unsafe { FlushConsoleInputBuffer(console.as_handle().as_raw_handle()) })
+}
+
+/// Discards the rest of a paste. A shell would execute it.
+pub fn discard_paste(console: &impl AsHandle) -> io::Result<()> {
+    loop {
+        discard_input(console)?;
+        // SAFETY: the handle is open while it is borrowed.
+        let waited = unsafe { WaitForSingleObject(console.as_handle().as_raw_handle(), END_OF_PASTE) };
+        if waited != WAIT_OBJECT_0 {
+            return Ok(());
+        }
+    }
 }
 
 /// Whether the console of this process has no window, as with `CREATE_NO_WINDOW`. Nobody can type there.

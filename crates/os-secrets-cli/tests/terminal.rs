@@ -201,6 +201,32 @@ fn a_paste_of_two_lines_answers_both() {
     }
 }
 
+/// Types a paste, and returns what the program prints, what the terminal shows, and what is left to the shell.
+fn paste(text: &str) -> (String, String, usize) {
+    let mut terminal = Terminal::open();
+    let before = terminal.settings();
+    let child = terminal.ask();
+    terminal.shows(FIRST);
+    terminal.type_in(text);
+    let (_, said) = terminal.end(child);
+    assert_eq!(terminal.settings(), before);
+    let left = ioctl_fionread(&terminal.theirs).unwrap() as usize;
+    (said, terminal.all_shown(), left)
+}
+
+#[test]
+fn a_paste_of_several_lines_is_refused_and_leaves_nothing_to_the_shell() {
+    let key: String = (0..40).map(|line| format!("{line:064}\r")).collect();
+    let pem = format!("-----BEGIN PRIVATE KEY-----\r{key}-----END PRIVATE KEY-----\r");
+    assert_eq!(paste(&pem), ("several lines\n".into(), "First: \r\n".into(), 0));
+    for text in ["one\rtwo\r", "one\ntwo\nthree\nfour", "one\r\ntwo\r\n\r\nthree\r\n"] {
+        assert_eq!(paste(text), ("several lines\n".into(), BOTH.into(), 0), "{text:?}");
+    }
+    // Typed one after the other, they are only different.
+    assert_eq!(answers("one\r", "two\r").0, "3 3 different\n");
+    assert_eq!(answers("one\r", "two\rthree\r").0, "several lines\n");
+}
+
 #[test]
 fn what_was_typed_before_is_discarded() {
     let mut terminal = Terminal::open();

@@ -12,6 +12,9 @@ use crate::{
 };
 use os_secrets::{credential::Secret, file, scope::Scope};
 
+const SEVERAL_LINES: &str = "several lines were pasted, and only one can be typed here; nothing was changed. Put them into a \
+                             file that only you can read, run secrets set NAME <FILE, and delete the file";
+
 pub fn set(
     context: &Context,
     credential: CredentialArgs,
@@ -84,8 +87,12 @@ fn ask_value(target: &Target) -> Result<Secret, Failure> {
         Target::Secret(name, _) => name.as_str(),
         Target::Credential(key) => &printable(&key.label()),
     };
-    let answers = terminal::ask([&format!("Value of {name}: "), "Repeat the value: "])
-        .map_err(|error| Failure::Failed(file::failure("Cannot read", "the terminal".as_ref(), error)))?;
+    let answers = terminal::ask([&format!("Value of {name}: "), "Repeat the value: "]).map_err(|error| {
+        if terminal::is_several_lines(&error) {
+            return Failure::Refused(SEVERAL_LINES.into());
+        }
+        Failure::Failed(file::failure("Cannot read", "the terminal".as_ref(), error))
+    })?;
     match answers {
         Some([first, again]) if first == again => Ok(first),
         Some(_) => Err(Failure::Refused("the two values differ; nothing was changed".into())),

@@ -34,6 +34,15 @@ impl InputBuffer {
         Ok(count)
     }
 
+    /// Whether there is a next byte.
+    pub fn has_next(&self) -> bool {
+        match &self.bytes[self.start..self.end] {
+            [] => false,
+            [b'\n'] => !self.after_return,
+            _ => true,
+        }
+    }
+
     /// The next byte. CRLF counts as CR.
     pub fn next(&mut self) -> Option<u8> {
         while self.start < self.end {
@@ -194,6 +203,23 @@ mod tests {
     fn every_line_end_ends_one_line() {
         assert_eq!(lines(b"a\nb\rc\r\nd\r\n\n\r\r"), [&b"a"[..], b"b", b"c", b"d", b"", b"", b""]);
         assert_eq!(lines(b"abcdef\r\nb\r"), [&b"abcdef"[..], b"b"]);
+    }
+
+    #[test]
+    fn the_end_of_a_line_is_not_more_input() {
+        for (text, has_next) in
+            [("a\r", false), ("a\n", false), ("a\r\n", false), ("a\r\nb", true), ("a\n\n", true)]
+        {
+            let mut input = InputBuffer::default();
+            let read = |buffer: &mut [u8]| {
+                buffer[..text.len()].copy_from_slice(text.as_bytes());
+                Ok::<_, ()>(text.len())
+            };
+            input.fill(read).unwrap();
+            let mut line = Line::default();
+            while line.take(input.next().unwrap(), &KEYS) == LineState::Open {}
+            assert_eq!(input.has_next(), has_next, "{text:?}");
+        }
     }
 
     #[test]

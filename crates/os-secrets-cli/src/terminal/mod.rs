@@ -8,7 +8,7 @@
 //! | `line.rs` | the line that the user types, and the keys that edit it |
 //! | `unix.rs`, `windows.rs` | the terminal or console without echo, and its restoration |
 
-use std::{fs::File, io};
+use std::{fmt, fs::File, io};
 
 use os_secrets::credential::Secret;
 
@@ -30,7 +30,7 @@ use windows as system;
 /// Returns `None` if the user ends the input with Ctrl-D on an empty line.
 ///
 /// What was typed before the first prompt or after the last answer is discarded. In a paste of two lines, the second
-/// line is the second answer.
+/// line is the second answer. The rest of a longer paste is discarded until its end, because a shell would execute it.
 ///
 /// On Unix, the keys that erase a character, a word or the line, and the one that quotes the next key (Ctrl-V), work as
 /// usual. Keys that send a signal do so even after Ctrl-V. A signal that ends the process, such as that of Ctrl-C, ends
@@ -42,10 +42,44 @@ use windows as system;
 ///
 /// # Errors
 ///
-/// There is no keyboard, or reading from it or writing to standard error fails.
+/// There is no keyboard, or reading from it or writing to standard error fails. If a text of several lines was pasted,
+/// [`is_several_lines`] tells the error from others.
 pub fn ask<const N: usize>(prompts: [&str; N]) -> io::Result<Option<[Secret; N]>> {
     let answers = system::ask(&keyboard()?, &prompts)?;
     Ok(answers.try_into().ok())
+}
+
+/// Whether a question failed because a text of several lines was pasted as its answer.
+pub fn is_several_lines(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|error| error.is::<SeveralLines>())
+}
+
+/// A text of several lines was pasted, and an answer has one.
+#[derive(Debug)]
+struct SeveralLines;
+
+impl fmt::Display for SeveralLines {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("several lines were pasted, and an answer has one")
+    }
+}
+
+impl std::error::Error for SeveralLines {}
+
+impl From<SeveralLines> for io::Error {
+    fn from(error: SeveralLines) -> Self {
+        Self::new(io::ErrorKind::InvalidInput, error)
+    }
+}
+
+/// Whether an answer is the first line of a key or a certificate (PEM).
+fn is_first_line(answer: &Secret) -> bool {
+    answer.expose().starts_with(b"-----BEGIN ")
+}
+
+/// Whether not all answers are the same. Questions that are asked together ask for the same.
+fn are_different(answers: &[Secret]) -> bool {
+    answers.windows(2).any(|pair| pair[0] != pair[1])
 }
 
 /// The terminal on which the user types: standard input if it is a terminal, else the terminal of the process, for

@@ -17,7 +17,10 @@ use rustix::{
     },
 };
 
-use super::line::{InputBuffer, Keys, Line, LineState};
+use super::{
+    SeveralLines, are_different, is_first_line,
+    line::{InputBuffer, Keys, Line, LineState},
+};
 use crate::signals::{SignalCatcher, is_fatal, raise};
 use os_secrets::credential::Secret;
 
@@ -28,6 +31,9 @@ const CAUGHT: [c_int; 7] =
 
 /// The pause between two reads of a terminal that cannot be polled.
 const READ_INTERVAL: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
+
+/// The time without input after which a paste has ended. Terminals deliver a long paste in parts.
+const END_OF_PASTE: Timespec = Timespec { tv_sec: 0, tv_nsec: 500_000_000 };
 
 /// Asks on the terminal. Fewer answers than prompts mean the end of the input.
 pub fn ask(keyboard: &File, prompts: &[&str]) -> io::Result<Vec<Secret>> {
@@ -134,6 +140,7 @@ impl<'a> Terminal<'a> {
     /// Asks the prompts that are not answered yet. Fewer answers than prompts mean the end of the input.
     fn ask_all(&mut self, prompts: &[&str], answers: &mut Vec<Secret>) -> Result<(), AskError> {
         let mut input = InputBuffer::default();
+        let mut pasted = false;
         for prompt in &prompts[answers.len()..] {
             self.prompted = true;
             self.show(prompt)?;
@@ -142,11 +149,45 @@ impl<'a> Terminal<'a> {
             answers.extend(answer);
             self.show("\n")?;
             self.prompted = false;
+            pasted |= self.has_more(&input)?;
+            let is_first_line = answers.last().is_some_and(is_first_line);
+            let is_last = ended || answers.len() == prompts.len();
+            // The rest of a paste may not have arrived yet.
+            if is_first_line || (is_last && (pasted || are_different(answers))) {
+                pasted |= self.discard_paste(&mut input)?;
+            }
             if ended {
                 break;
             }
+            if is_first_line || (pasted && are_different(answers)) {
+                return Err(AskError::Io(SeveralLines.into()));
+            }
         }
         Ok(())
+    }
+
+    /// Whether more was typed or pasted already.
+    fn has_more(&self, input: &InputBuffer) -> Result<bool, AskError> {
+        let wait = || self.wait(self.keyboard.as_fd(), PollFlags::IN, Some(&Timespec::default()));
+        Ok(input.has_next() || wait()?.contains(PollFlags::IN))
+    }
+
+    /// Reads and discards the rest of a paste, and returns whether there was any. A shell would execute it.
+    fn discard_paste(&self, input: &mut InputBuffer) -> Result<bool, AskError> {
+        let mut discarded = false;
+        loop {
+            while input.next().is_some() {
+                discarded = true;
+            }
+            let ready = self.wait(self.keyboard.as_fd(), PollFlags::IN, Some(&END_OF_PASTE))?;
+            match input.fill(|buffer| rustix::io::read(self.keyboard, buffer)) {
+                Ok(0) if ready.contains(PollFlags::HUP) || !ready.contains(PollFlags::IN) => {
+                    return Ok(discarded);
+                }
+                Ok(_) | Err(Errno::INTR | Errno::AGAIN) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     /// Reads one line; `None` at the end of the input.
@@ -160,7 +201,7 @@ impl<'a> Terminal<'a> {
                     LineState::EndOfInput => return Ok(None),
                 }
             }
-            let ready = self.wait(self.keyboard.as_fd(), PollFlags::IN)?;
+            let ready = self.wait(self.keyboard.as_fd(), PollFlags::IN, None)?;
             match input.fill(|buffer| rustix::io::read(self.keyboard, buffer)) {
                 Ok(0) if ready.contains(PollFlags::HUP) => return Ok(None),
                 Ok(_) | Err(Errno::INTR | Errno::AGAIN) => {}
@@ -173,7 +214,7 @@ impl<'a> Terminal<'a> {
         let mut rest = text.as_bytes();
         while !rest.is_empty() {
             // A write to a terminal that Ctrl-S has stopped would block, and signals would go unnoticed.
-            self.wait(stderr().as_fd(), PollFlags::OUT)?;
+            self.wait(stderr().as_fd(), PollFlags::OUT, None)?;
             match rustix::io::write(stderr(), rest) {
                 Ok(written) => rest = &rest[written..],
                 Err(Errno::INTR | Errno::AGAIN) => {}
@@ -183,14 +224,20 @@ impl<'a> Terminal<'a> {
         Ok(())
     }
 
-    /// Waits until the file is ready, and returns its events. A signal is an error.
-    fn wait(&self, file: BorrowedFd<'_>, events: PollFlags) -> Result<PollFlags, AskError> {
+    /// Waits until the file is ready, and returns its events. There are none if the time has passed. A signal is an error.
+    fn wait(
+        &self,
+        file: BorrowedFd<'_>,
+        events: PollFlags,
+        time: Option<&Timespec>,
+    ) -> Result<PollFlags, AskError> {
         let mut files = [PollFd::from_borrowed_fd(file, events), PollFd::new(self.catcher, PollFlags::IN)];
         loop {
-            match poll(&mut files, None) {
-                Ok(_) | Err(Errno::INTR) => {}
+            let passed = match poll(&mut files, time) {
+                Ok(count) => count == 0,
+                Err(Errno::INTR) => false,
                 Err(error) => return Err(error.into()),
-            }
+            };
             self.check_signals()?;
             let ready = files[0].revents();
             if ready.contains(PollFlags::NVAL) {
@@ -198,7 +245,7 @@ impl<'a> Terminal<'a> {
                 let _ = poll(&mut [PollFd::new(self.catcher, PollFlags::IN)], Some(&READ_INTERVAL));
                 self.check_signals()?;
             }
-            if !ready.is_empty() {
+            if passed || !ready.is_empty() {
                 return Ok(ready);
             }
         }

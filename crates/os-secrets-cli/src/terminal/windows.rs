@@ -21,7 +21,10 @@ use windows_sys::{
     core::BOOL,
 };
 
-use super::line::{InputBuffer, Keys, Line, LineState};
+use super::{
+    SeveralLines, are_different, is_first_line,
+    line::{InputBuffer, Keys, Line, LineState},
+};
 use crate::{
     console::{self, CTRL_Z, ConsoleReader, CtrlHandler},
     output::write_all,
@@ -45,14 +48,23 @@ pub fn ask(keyboard: &File, prompts: &[&str]) -> io::Result<Vec<Secret>> {
     let terminal = Terminal::enter(keyboard)?;
     let mut answers = Vec::with_capacity(prompts.len());
     let (mut reader, mut input) = (ConsoleReader::default(), InputBuffer::default());
+    let mut pasted = false;
     for prompt in prompts {
         terminal.show_prompt(prompt)?;
         let answer = terminal.read_line(&mut reader, &mut input)?;
         let ended = answer.is_none();
         answers.extend(answer);
         terminal.end_line()?;
+        pasted |= input.has_next();
+        let is_first_line = answers.last().is_some_and(is_first_line);
+        if is_first_line || (input.has_next() && (ended || answers.len() == prompts.len())) {
+            console::discard_paste(keyboard)?;
+        }
         if ended {
             break;
+        }
+        if is_first_line || (pasted && are_different(&answers)) {
+            return Err(SeveralLines.into());
         }
     }
     Ok(answers)
