@@ -75,6 +75,10 @@ pub fn run(program: Program, words: Vec<OsString>, hosted: bool) -> i32 {
     // Keeps secrets out of core dumps and away from debuggers. Children do not inherit this.
     #[cfg(target_os = "linux")]
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    #[cfg(unix)]
+    if program != Program::BusSecrets {
+        output::closed::examine(hosted);
+    }
     match execute(program, words, hosted) {
         Ok(code) => code,
         Err(failure) => {

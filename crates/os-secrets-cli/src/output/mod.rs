@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `message.rs` | messages for the user |
 //! | `unix.rs`, `windows.rs` | the standard streams |
+//! | `closed.rs` | Unix: whether standard output was closed by the caller |
 
 use std::{
     io::{self, Read},
@@ -15,6 +16,8 @@ use zeroize::Zeroizing;
 use crate::{exit_codes::FAILED, failure::Failure};
 use os_secrets::{file, store::MAX_VALUE, wiped::WipedBuffer};
 
+#[cfg(unix)]
+pub mod closed;
 mod message;
 #[cfg(unix)]
 mod unix;
@@ -32,6 +35,10 @@ use windows::open_input;
 #[cfg(windows)]
 pub use windows::{write_all, write_whole_characters};
 
+#[cfg(unix)]
+const CLOSED: &str =
+    "Cannot write to standard output: it is closed. If you do not need the result, use --quiet";
+
 /// Where a command's result goes.
 pub struct Output {
     /// Whether the result is dropped.
@@ -46,6 +53,8 @@ impl Output {
         match &self.file {
             _ if self.quiet => Ok(()),
             Some(path) => file::write(path, result).map_err(Failure::Failed),
+            #[cfg(unix)]
+            None if closed::is_closed() && !result.is_empty() => Err(Failure::Refused(CLOSED.into())),
             None => write_all(&io::stdout(), result).map_err(|error| match error.kind() {
                 // The reader has ended, as `head` does. That is no error to report.
                 io::ErrorKind::BrokenPipe => Failure::Silent(FAILED),
