@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     Program,
-    args::{Arguments, Command, CredentialArgs, ServiceArg},
+    args::{Arguments, Command, CredentialArgs, ServiceArg, name_advice},
     dotenv::{self, Variable},
     failure::Failure,
     output::{self, Output, print_message},
@@ -29,7 +29,7 @@ use os_secrets::{
     printable::printable_path,
     program::command_on_file,
     progress::Progress,
-    scope::{Name, Preferences, Repository, Resolution, Scope, Scopes, User},
+    scope::{Name, Preferences, Repository, Resolution, Scope, Scopes, User, parse_reference},
     store::{Call, Choice, SetOptions, file::FileStore},
 };
 
@@ -174,11 +174,25 @@ impl Context {
         scope: impl FnOnce() -> Result<Scope, Failure>,
     ) -> Result<Target, Failure> {
         match self.service(credential.service)? {
-            None => Ok(Target::Secret(Name::parse(credential.name.as_encoded_bytes())?, scope()?)),
+            None => Ok(Target::Secret(self.parse_name(credential.name.as_encoded_bytes())?, scope()?)),
             Some(service) => {
                 let name = into_text(credential.name, "the credential's name")?;
                 Ok(Target::Credential(Key { service, name }))
             }
+        }
+    }
+
+    /// The name of a secret. The failure says what the user may have meant.
+    pub fn parse_name(&self, text: &[u8]) -> Result<Name, Failure> {
+        Name::parse(text).map_err(|error| self.with_advice(error, text))
+    }
+
+    fn with_advice(&self, error: Error, name: &[u8]) -> Failure {
+        match Failure::from(error) {
+            Failure::Usage(message) if self.program != Program::BusSecrets => {
+                Failure::Usage(message + &name_advice(name))
+            }
+            failure => failure,
         }
     }
 
@@ -268,7 +282,12 @@ impl Context {
 
     /// Replaces the references among these values by the secrets. `names` are what the values are called in errors.
     pub fn resolve(&self, values: Vec<Secret>, names: Option<Vec<String>>) -> Result<Vec<Secret>, Failure> {
-        let resolution = Resolution::parse(values, names, self.scope_to_read())?;
+        let invalid = values.iter().find(|value| parse_reference(value.expose()).is_err()).cloned();
+        let resolution = Resolution::parse(values, names, self.scope_to_read());
+        let resolution = match (resolution, invalid) {
+            (Err(error), Some(reference)) => return Err(self.with_advice(error, reference.expose())),
+            (resolution, _) => resolution?,
+        };
         let scopes = self.scopes();
         let resolved = self.call(Progress::reading(true), |progress| async move {
             resolution.finish(&scopes, &progress).await

@@ -2,8 +2,10 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `words.rs` | the words before clap parses them: `-h` and `-V` anywhere, a command after `--` |
+//! | `words.rs` | the words before clap parses them: `-h` and `-V` anywhere, a command after `--`, aliases |
 //! | `usage.rs` | the messages for a wrong command line |
+//! | `mistakes.rs` | what the user may have meant by a wrong command line |
+//! | `help.rs` | what the help of a command says beyond its flags |
 
 use std::{ffi::OsString, path::PathBuf};
 
@@ -14,8 +16,12 @@ use os_secrets::scope::Scope;
 use usage::describe_error;
 use words::{InfoFlag, Words};
 
+mod help;
+mod mistakes;
 mod usage;
 mod words;
+
+pub use mistakes::name_advice;
 
 /// Keep secrets in the operating system's credential store, and use them by name.
 #[derive(Parser)]
@@ -286,28 +292,46 @@ const HELP_OF_SERVICE: [(&str, &str); 4] = [
     ("copy", "Copy only the credentials of this service [default: all that the store lists]"),
 ];
 
+/// The other names of commands. bus-secrets has none.
+const ALIASES: [(&str, &str); 3] = [("ls", "list"), ("rm", "delete"), ("exec", "run")];
+
 /// The last lines of the help.
 const EXIT_CODES: &str = "Exit codes: 0 success, 1 no such secret or another failure, 2 wrong usage, 3 the store cannot be \
-                          reached, unlocked or read. run: the code of its command, 126 or 127. doctor: 0 or 1";
+                          reached, unlocked or read. run: the code of its command, 126 or 127. doctor: 0 or 1\n\n\
+                          secrets help COMMAND prints the flags of a command, its defaults, an example and its exit codes";
 const EXIT_CODES_OF_BUS_SECRETS: &str = "Exit codes: 0 success, 1 failure, 2 wrong usage";
 
 /// Parses a command line without the program's name.
 ///
 /// No error shows a word of the command line that may be a secret.
 pub fn parse(program: Program, words: Vec<OsString>) -> Result<Parsed, Failure> {
-    let words = Words(words);
+    let mut words = Words(words);
+    if program != Program::BusSecrets {
+        words.replace_alias();
+    }
     if let Some(flag) = words.info_flag() {
         return Ok(Parsed::Print(match flag {
             InfoFlag::Help => help(program, words.command()),
             InfoFlag::Version => format!("{} {}\n", program.name(), env!("CARGO_PKG_VERSION")),
         }));
     }
+    if program != Program::BusSecrets && words.command() == Some("help") {
+        let topic =
+            words.after_command().filter_map(|word| word.to_str()).find(|word| !word.starts_with('-'));
+        return match topic {
+            Some(topic) if !has_command(&definition(program), topic) => {
+                Err(mistakes::unknown_command(program, topic))
+            }
+            topic => Ok(Parsed::Print(help(program, topic))),
+        };
+    }
     let is_missing = |command| NOT_IN_BUS_SECRETS.contains(&command);
     if program == Program::BusSecrets && words.command().is_some_and(is_missing) {
         return Err(Failure::Usage("unknown command; run bus-secrets -h for a list".into()));
     }
-    let words = [OsString::from(program.name())].into_iter().chain(words.with_command_first());
-    let arguments = Arguments::try_parse_from(words).map_err(|error| describe_error(program, &error))?;
+    let line = [OsString::from(program.name())].into_iter().chain(words.with_command_first());
+    let arguments =
+        Arguments::try_parse_from(line).map_err(|error| describe_error(program, &words, &error))?;
     if program == Program::BusSecrets
         && (arguments.store.is_some() || arguments.command.has_flags_beyond_bus_secrets())
     {
@@ -343,6 +367,11 @@ pub fn definition(program: Program) -> clap::Command {
         definition =
             definition.about("Keep secrets in BusDK's preferences and repositories, and use them by name");
     }
+    if program != Program::BusSecrets {
+        for (alias, command) in ALIASES {
+            definition = definition.mut_subcommand(command, |command| command.visible_alias(alias));
+        }
+    }
     for (command, help) in HELP_OF_SERVICE {
         definition = definition
             .mut_subcommand(command, |command| command.mut_arg("service", |service| service.help(help)));
@@ -357,7 +386,12 @@ pub fn definition(program: Program) -> clap::Command {
             })
         });
     }
-    definition
+    if program == Program::BusSecrets { definition } else { help::with_notes(definition) }
+}
+
+/// Whether a program has a command or an alias of this name.
+fn has_command(definition: &clap::Command, name: &str) -> bool {
+    definition.find_subcommand(name).is_some_and(|command| !command.is_hide_set())
 }
 
 /// The help of a command, or of the program if there is no such command.

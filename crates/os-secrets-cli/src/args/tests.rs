@@ -98,3 +98,114 @@ fn help_says_what_a_service_is_for() {
         assert!(help.contains(text) && !help.contains("Use the credential of"), "{help}");
     }
 }
+
+fn usage_of(program: Program, line: &[&str]) -> String {
+    let Err(Failure::Usage(message)) = parsed(program, line) else { panic!("{line:?} is taken") };
+    message
+}
+
+#[test]
+fn a_mistake_gets_an_answer() {
+    for (line, answer) in [
+        (&["run", "ls"][..], "put -- before the command: secrets run -- ls; run secrets run -h for help"),
+        (
+            &["exec", "ls", "-la"],
+            "put -- before the command: secrets run -- ls …; run secrets run -h for help",
+        ),
+        (
+            &["run", "--mask", "./A"],
+            "put -- before the command: secrets run -- COMMAND; run secrets run -h for help",
+        ),
+        (
+            &["run"],
+            "the command is missing; put it after --: secrets run -- COMMAND; run secrets run -h for help",
+        ),
+        (
+            &["inject", "t.tpl"],
+            "-i names the template: secrets inject -i t.tpl; run secrets inject -h for help",
+        ),
+        (
+            &["inject", "T/t.tpl"],
+            "-i names the template: secrets inject -i FILE; run secrets inject -h for help",
+        ),
+        (&["sett", "a", "v"], "unknown command; did you mean secrets set? Run secrets set -h for help"),
+        (&["remove", "a"], "unknown command; did you mean secrets delete? Run secrets delete -h for help"),
+        (&["help", "injcet"], "unknown command; did you mean secrets inject? Run secrets inject -h for help"),
+        (&["hunter"], "unknown command; run secrets -h for help"),
+        (&["list", "--jsn"], "unknown flag; did you mean --json? Run secrets list -h for help"),
+        (&["list", "-json"], "unknown flag; did you mean --json? Run secrets list -h for help"),
+        (&["get", "a", "--Scop=x"], "unknown flag; did you mean --scope? Run secrets get -h for help"),
+        (&["get"], "<NAME> is missing; run secrets get -h for help"),
+        (
+            &["ls", "a"],
+            "too many arguments (quote an argument with spaces; put -- before the command of run); run secrets list -h for help",
+        ),
+        (
+            &["get", "a", "--hunter"],
+            "unknown flag (put -- before arguments that are not flags); run secrets get -h for help",
+        ),
+    ] {
+        assert_eq!(usage_of(Program::Secrets, line), answer, "{line:?}");
+    }
+}
+
+#[test]
+fn bus_secrets_has_neither_advice_nor_aliases() {
+    for (line, message) in [
+        (&["sett", "a"][..], "unknown command; run bus-secrets -h for help"),
+        (&["ls"], "unknown command; run bus-secrets -h for help"),
+        (&["rm", "a"], "unknown command; run bus-secrets -h for help"),
+        (&["exec", "--", "ls"], "unknown command; run bus-secrets -h for help"),
+        (&["help"], "unknown command; run bus-secrets -h for help"),
+        (&["run", "ls"], "unknown command; run bus-secrets -h for a list"),
+        (&["get"], "<NAME> is missing; run bus-secrets -h for help"),
+        (
+            &["list", "--scop", "user"],
+            "unknown flag (put -- before arguments that are not flags); run bus-secrets -h for help",
+        ),
+    ] {
+        assert_eq!(usage_of(Program::BusSecrets, line), message, "{line:?}");
+    }
+}
+
+#[test]
+fn aliases_stand_for_commands() {
+    for (line, command) in [
+        (&["ls"][..], "list"),
+        (&["-q", "ls"], "list"),
+        (&["rm", "a"], "delete"),
+        (&["--", "rm", "a"], "delete"),
+        (&["exec", "--", "ls"], "run"),
+        (&["--", "exec", "ls"], "run"),
+    ] {
+        let Ok(Parsed::Run(arguments)) = parsed(Program::Secrets, line) else { panic!("{line:?}") };
+        let is = match &arguments.command {
+            Command::List { .. } => "list",
+            Command::Delete { .. } => "delete",
+            Command::Run { command, .. } if command == &["ls"] => "run",
+            _ => "another",
+        };
+        assert_eq!(is, command, "{line:?}");
+    }
+    for line in [&["ls", "-h"][..], &["help", "ls"], &["help", "-q", "list"]] {
+        let Ok(Parsed::Print(help)) = parsed(Program::Secrets, line) else { panic!("{line:?}") };
+        assert!(help.contains("Usage: secrets list"), "{help}");
+    }
+    let Ok(Parsed::Print(help)) = parsed(Program::Secrets, &["help"]) else { panic!("no help") };
+    assert!(help.contains("Usage: secrets") && help.contains("[alias: ls]"), "{help}");
+}
+
+#[test]
+fn the_help_of_a_command_has_defaults_an_example_and_exit_codes() {
+    let definition = definition(Program::Secrets);
+    for command in definition.get_subcommands().filter(|command| !command.is_hide_set()) {
+        let name = command.get_name();
+        let Ok(Parsed::Print(help)) = parsed(Program::Secrets, &[name, "-h"]) else { panic!("{name}") };
+        assert!(help.contains("Example") && help.contains("\nExit codes: 0") || name == "run", "{help}");
+        assert!(help.contains(&format!("secrets {name}")) && help.contains("[default: .]"), "{help}");
+    }
+    for (command, default) in [("set", "[default: user]"), ("get", "[default: auto]")] {
+        let Ok(Parsed::Print(help)) = parsed(Program::Secrets, &[command, "-h"]) else { panic!("{command}") };
+        assert!(help.contains(default), "{help}");
+    }
+}

@@ -2,10 +2,19 @@
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
+use super::{
+    mistakes::{self, describe_mistake},
+    words::Words,
+};
 use crate::{Program, failure::Failure};
 
 /// Describes clap's error in our own words. Clap's would show values.
-pub fn describe_error(program: Program, error: &clap::Error) -> Failure {
+pub fn describe_error(program: Program, words: &Words, error: &clap::Error) -> Failure {
+    if program != Program::BusSecrets
+        && let Some(failure) = describe_mistake(program, words, error)
+    {
+        return failure;
+    }
     let detail = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => text.clone(),
         Some(ContextValue::Strings(texts)) => texts.join(" "),
@@ -40,5 +49,5 @@ pub fn describe_error(program: Program, error: &clap::Error) -> Failure {
         ErrorKind::TooManyValues => format!("{} takes no value", detail(ContextKind::InvalidArg)),
         _ => "wrong usage".into(),
     };
-    Failure::Usage(format!("{message}; run {} -h for help", program.name()))
+    Failure::Usage(format!("{message}; {}", mistakes::help_hint(program, words.command())))
 }

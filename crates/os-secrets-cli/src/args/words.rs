@@ -1,8 +1,11 @@
 //! The words of a command line, before clap parses them.
 //!
-//! Like BusDK's program, ours take `-h` and `-V` in any position, and a command after `--`. Clap does neither.
+//! Like BusDK's program, ours take `-h` and `-V` in any position, and a command after `--`. Clap does neither. Aliases
+//! are replaced here, because bus-secrets has none.
 
 use std::ffi::OsString;
+
+use super::ALIASES;
 
 /// A flag that prints something about the program.
 pub enum InfoFlag {
@@ -68,14 +71,28 @@ impl Words {
         self.0[at].to_str()
     }
 
+    /// The words after the command.
+    pub fn after_command(&self) -> impl Iterator<Item = &OsString> {
+        self.0.iter().skip(self.find_command().map_or(self.0.len(), |(at, _)| at + 1))
+    }
+
+    /// Replaces an alias by the command that it stands for.
+    pub fn replace_alias(&mut self) {
+        let Some((at, _)) = self.find_command() else { return };
+        if let Some((_, command)) = ALIASES.iter().find(|(alias, _)| self.0[at] == *alias) {
+            self.0[at] = command.into();
+        }
+    }
+
     /// The words with the command before `--`, where clap expects it.
-    pub fn with_command_first(mut self) -> Vec<OsString> {
+    pub fn with_command_first(&self) -> Vec<OsString> {
+        let mut words = self.0.clone();
         if let Some((at, true)) = self.find_command() {
-            self.0.swap(at - 1, at);
-            if self.0[at - 1] == "run" && self.0.get(at + 1).is_some_and(|word| word == "--") {
-                self.0.remove(at);
+            words.swap(at - 1, at);
+            if words[at - 1] == "run" && words.get(at + 1).is_some_and(|word| word == "--") {
+                words.remove(at);
             }
         }
-        self.0
+        words
     }
 }
