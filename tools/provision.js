@@ -74,6 +74,13 @@ const things = {
   "secret-tool": { debian: { "secret-tool": "libsecret-tools" } },
   age: { debian: { age: "age" } },
   git: { debian: { git: "git" } },
+  shells: {
+    debian: {
+      zsh: "zsh",
+      fish: "fish",
+      "/usr/share/bash-completion/bash_completion": "bash-completion",
+    },
+  },
   pass: { debian: { pass: "pass", gpg: "gpg gpg-agent" } },
   docker: { debian: { "docker-credential-pass": "golang-docker-credential-helpers" } },
   ssh: { debian: { ssh: "openssh-client", "/usr/sbin/sshd": "openssh-server" } },

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `args/` | the command line: commands, flags, help texts |
 //! | `commands/` | one file per command |
+//! | `completion/` | completing the command line in a shell |
 //! | `context.rs` | what every command works with: directory, scope, store, output |
 //! | `selected_store.rs` | the store that `--store` or the environment selects |
 //! | `session.rs` | what the user was told already in this session of a terminal |
@@ -36,6 +37,7 @@ mod args;
 mod both_scopes;
 pub mod child;
 mod commands;
+mod completion;
 #[cfg(windows)]
 #[allow(unsafe_code)]
 mod console;
@@ -91,6 +93,13 @@ pub fn run(program: Program, words: Vec<OsString>, hosted: bool) -> i32 {
 }
 
 fn execute(program: Program, words: Vec<OsString>, hosted: bool) -> Result<i32, Failure> {
+    if program != Program::BusSecrets
+        && let [command, shell] = &*words
+        && command == completion::COMMAND
+    {
+        completion::complete(program, shell.to_str());
+        return Ok(exit_codes::SUCCESS);
+    }
     match args::parse(program, words)? {
         Parsed::Print(text) => {
             Output { quiet: false, file: None }.write(text.as_bytes())?;

@@ -36,11 +36,16 @@ pub enum SelectedStore {
 impl SelectedStore {
     /// The store that a word of the command line names. Relative paths start in `directory`.
     pub fn parse(word: OsString, directory: &Path) -> Result<Self, Failure> {
+        Self::parse_with(word, directory, ask_on_terminal())
+    }
+
+    /// As [`parse`](Self::parse). `ask` asks the user for a passphrase.
+    pub fn parse_with(word: OsString, directory: &Path, ask: Option<AskPassphrase>) -> Result<Self, Failure> {
         Ok(match word.as_encoded_bytes() {
             b"os" => Self::Os,
-            b"file" => Self::open_file(None, ask_on_terminal()),
+            b"file" => Self::open_file(None, ask),
             path if path.iter().any(|&byte| is_separator(byte.into())) => {
-                Self::open_file(Some(&directory.join(word)), ask_on_terminal())
+                Self::open_file(Some(&directory.join(word)), ask)
             }
             _ => {
                 return Err(Failure::Usage(format!(

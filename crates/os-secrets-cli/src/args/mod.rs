@@ -390,7 +390,7 @@ pub fn definition(program: Program) -> clap::Command {
 }
 
 /// Whether a program has a command or an alias of this name.
-fn has_command(definition: &clap::Command, name: &str) -> bool {
+pub fn has_command(definition: &clap::Command, name: &str) -> bool {
     definition.find_subcommand(name).is_some_and(|command| !command.is_hide_set())
 }
 

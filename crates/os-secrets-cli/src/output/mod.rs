@@ -27,13 +27,9 @@ mod windows;
 pub use message::print_message;
 pub use os_secrets::printable::printable;
 #[cfg(unix)]
-use unix::open_input;
-#[cfg(unix)]
-pub use unix::write_all;
+pub use unix::{open_input, write_all};
 #[cfg(windows)]
-use windows::open_input;
-#[cfg(windows)]
-pub use windows::{write_all, write_whole_characters};
+pub use windows::{open_input, write_all, write_whole_characters};
 
 #[cfg(unix)]
 const CLOSED: &str =
