@@ -206,6 +206,11 @@ impl Context {
     /// The store for what is not in the repository. Prints a note as [`Self::announce_store`] does.
     pub fn store(&self) -> Choice {
         self.announce_store();
+        self.silent_store()
+    }
+
+    /// As [`store`](Self::store), without a note.
+    fn silent_store(&self) -> Choice {
         self.selected.as_ref().map_or(Choice::Environment, SelectedStore::choice)
     }
 
@@ -270,12 +275,11 @@ impl Context {
 
     /// As [`scopes`](Self::scopes), without a note about the store.
     pub fn silent_scopes(&self) -> Scopes {
-        let store = || self.selected.as_ref().map_or(Choice::Environment, SelectedStore::choice);
         Scopes {
             repository: Repository::new(self.directory.clone()),
             user: match self.program {
                 Program::BusSecrets => User::Preferences(Preferences::of_user()),
-                _ => User::Store(store()),
+                _ => User::Store(self.silent_store()),
             },
         }
     }
@@ -323,6 +327,20 @@ impl Context {
                 self.call(Progress::reading(true), |progress| async move {
                     store.store()?.get(&key, &progress).await
                 })
+            }
+        }
+    }
+
+    /// Whether there is such a secret or credential, without reading its value. Prints no note about the store.
+    pub fn has_value(&self, target: &Target, progress: Progress) -> Result<bool, Error> {
+        match target {
+            Target::Secret(name, scope) => {
+                let (scopes, name, scope) = (self.silent_scopes(), name.clone(), *scope);
+                self.call(progress, |progress| async move { scopes.has(&name, scope, &progress).await })
+            }
+            Target::Credential(key) => {
+                let (store, key) = (self.silent_store(), key.clone());
+                self.call(progress, |progress| async move { store.store()?.has(&key, &progress).await })
             }
         }
     }

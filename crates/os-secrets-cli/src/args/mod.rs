@@ -103,6 +103,13 @@ pub enum Command {
         #[arg(long)]
         long: bool,
     },
+    /// Exit with 0 if there is such a secret, and with 1 if not
+    ///
+    /// Prints nothing, reads no value, and never asks the user for anything. Exits with 3 if the store cannot tell.
+    Has {
+        #[command(flatten)]
+        credential: CredentialArgs,
+    },
     /// Print the secret that a reference names
     ///
     /// The reference secret:NAME prints the secret NAME. Any other value is printed as it is. A newline follows, as with
@@ -269,8 +276,19 @@ impl Arguments {
 }
 
 /// The commands that bus-secrets does not have.
-const NOT_IN_BUS_SECRETS: [&str; 10] =
-    ["run", "inject", "import", "migrate", "copy", "init", "rekey", "textconv", "doctor", "completions"];
+const NOT_IN_BUS_SECRETS: &[&str] = &[
+    "has",
+    "run",
+    "inject",
+    "import",
+    "migrate",
+    "copy",
+    "init",
+    "rekey",
+    "textconv",
+    "doctor",
+    "completions",
+];
 
 /// The flags of the program that a command refuses, so that its help does not show them.
 const REFUSED_FLAGS: [(&str, &[&str]); 8] = [

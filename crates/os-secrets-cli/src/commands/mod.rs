@@ -10,6 +10,7 @@ mod copy;
 mod delete;
 pub mod doctor;
 mod get;
+mod has;
 mod import;
 pub mod init;
 mod inject;
@@ -28,6 +29,7 @@ pub fn execute(context: &Context, command: Command) -> Result<i32, Failure> {
         Command::Set { credential, raw, value } => set::set(context, credential, raw, value),
         Command::Get { credential, raw, format } => get::get(context, credential, raw, format.json),
         Command::List { service, format, long } => list::list(context, service, format.json, long),
+        Command::Has { credential } => has::has(context, credential),
         Command::Resolve { raw, value } => resolve::resolve(context, raw, value),
         Command::Delete { credential } => delete::delete(context, credential),
         Command::Run { env_files, mask, command } => return run::run(context, &env_files, mask, command),

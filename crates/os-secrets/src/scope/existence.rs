@@ -42,6 +42,16 @@ impl Scopes {
         bounds.run(&progress, self.find_names(names, scope, &progress)).await
     }
 
+    /// Whether there is such a secret. It reads no value of the user's.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store or the file.
+    pub async fn has(&self, name: &Name, scope: Scope, progress: &Arc<Progress>) -> Result<bool, Error> {
+        let names = BTreeSet::from([name.clone()]);
+        Ok(!self.find_names(names, scope, progress).await?.is_empty())
+    }
+
     async fn find_names(
         &self,
         mut names: BTreeSet<Name>,
