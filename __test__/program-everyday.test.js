@@ -1,6 +1,7 @@
 // The commands of `secrets` for every day: has, rename, generate, export, import of JSON, and edit.
 
 const assert = require("node:assert/strict");
+const { writeFileSync } = require("node:fs");
 const { join } = require("node:path");
 const { describe, it } = require("node:test");
 const { writeIdentity } = require("./support/age.js");
@@ -68,5 +69,75 @@ describe("has", () => {
     assert.equal((await run(["get", "token"])).code, 3);
     assert.deepEqual(await run(["has", "token"]), silent(0));
     assert.deepEqual(await run(["has", "other"]), silent(1));
+  });
+});
+
+describe("rename", () => {
+  for (const way of Object.keys(ways)) {
+    it(`gives a secret another name, whatever its bytes, ${way}`, async (t) => {
+      const { run, set, get } = await prepare(t, { way });
+      await set("old", "two\nlines\r\n");
+      assert.deepEqual(await run(["rename", "old", "new"]), silent(0));
+      assert.equal(await get("new"), "two\nlines\r\n");
+      assert.deepEqual(await run(["has", "old"]), silent(1));
+      await set("Any Name", "v", "--service", "app");
+      assert.deepEqual(await run(["rename", "--service", "app", "Any Name", "other"]), silent(0));
+      assert.equal(await get("other", "--service", "app"), "v");
+      assert.deepEqual(await run(["has", "Any Name", "--service", "app"]), silent(1));
+    });
+  }
+
+  it("replaces a secret only with --force, and needs none if the value is the same", async (t) => {
+    const { run, set, get } = await prepare(t);
+    await set("old", "v");
+    await set("new", "other");
+    const refused = "secrets: new has a different value. Nothing was changed; to replace it, use --force\n";
+    assert.deepEqual(await run(["rename", "old", "new"]), { ...silent(1), stderr: refused });
+    assert.deepEqual([await get("old"), await get("new")], ["v", "other"]);
+    assert.deepEqual(await run(["rename", "old", "new", "--force"]), silent(0));
+    assert.equal(await get("new"), "v");
+    await set("old", "v");
+    assert.deepEqual(await run(["rename", "old", "new"]), silent(0));
+    assert.deepEqual(await run(["has", "old"]), silent(1));
+  });
+
+  it("changes nothing if there is no such secret, or a name is wrong", async (t) => {
+    const { run, set, get } = await prepare(t);
+    await set("kept", "v");
+    const missing = await run(["rename", "nope", "kept", "--force"]);
+    assert.deepEqual(missing, {
+      ...silent(1),
+      stderr: "secrets: There is no secret nope in the user's store\n",
+    });
+    for (const args of [
+      ["kept", "kept"],
+      ["kept", "Kept"],
+      ["kept", "kept2", "--scope", "auto"],
+    ]) {
+      assert.equal((await run(["rename", ...args])).code, 2, args.join(" "));
+    }
+    assert.equal(await get("kept"), "v");
+  });
+
+  it("stays in its scope", async (t) => {
+    const { session, run, set, get } = await prepare(t);
+    writeFileSync(join(session.directory, "datapackage.json"), "{}");
+    await set("name", "mine");
+    await set("name", "ours", "--scope", "repo");
+    assert.equal((await run(["rename", "name", "other", "--scope", "repo", "-q"])).code, 0);
+    assert.deepEqual([await get("name"), await get("other")], ["mine", "ours"]);
+    assert.deepEqual(await run(["has", "other", "--scope", "user"]), silent(1));
+  });
+
+  it("leaves the value under both names if the old one cannot be deleted", linuxOnly("a bus"), async (t) => {
+    const { session, run, set, get } = await prepare(t, { bus: false });
+    const policy = '<deny send_interface="org.freedesktop.Secret.Item" send_member="Delete"/>';
+    await session.startBus("bus", { policy });
+    await session.startKeyring();
+    await set("old", "v");
+    const { code, stderr } = await run(["rename", "old", "new"]);
+    assert.equal(code, 3, stderr);
+    assert.match(stderr, /^secrets: new has the value, but old may still have it as well: /);
+    assert.deepEqual([await get("old"), await get("new")], ["v", "v"]);
   });
 });

@@ -2,7 +2,6 @@
 
 use std::{
     cell::Cell,
-    collections::BTreeSet,
     ffi::OsString,
     fs, io,
     path::{Path, PathBuf},
@@ -30,7 +29,7 @@ use os_secrets::{
     program::command_on_file,
     progress::Progress,
     scope::{Name, Preferences, Repository, Resolution, Scope, Scopes, User, parse_reference},
-    store::{Call, Choice, SetOptions, file::FileStore},
+    store::{Call, Choice, file::FileStore},
 };
 
 /// The word that stands for standard input or output in place of a file.
@@ -47,7 +46,7 @@ pub struct Context {
     /// `--scope`.
     scope: Option<Scope>,
     /// The store, if the program has one and its setting is valid.
-    selected: Option<SelectedStore>,
+    pub selected: Option<SelectedStore>,
     /// Whether the command line has `--store`.
     has_store_flag: bool,
     /// From which directory the store's relative path is taken.
@@ -61,6 +60,7 @@ pub struct Context {
 }
 
 /// What a name on the command line means.
+#[derive(Clone)]
 pub enum Target {
     /// A secret of the workspace or of the user.
     Secret(Name, Scope),
@@ -210,7 +210,7 @@ impl Context {
     }
 
     /// As [`store`](Self::store), without a note.
-    fn silent_store(&self) -> Choice {
+    pub fn silent_store(&self) -> Choice {
         self.selected.as_ref().map_or(Choice::Environment, SelectedStore::choice)
     }
 
@@ -309,72 +309,6 @@ impl Context {
     pub fn note(&self, message: &str) {
         if !self.output.quiet {
             self.print_message(message);
-        }
-    }
-
-    /// Reads a value. `None` if there is none.
-    pub fn get_value(&self, target: &Target) -> Result<Option<Secret>, Error> {
-        match target {
-            Target::Secret(name, scope) => {
-                let (scopes, name, scope) = (self.scopes(), name.clone(), *scope);
-                self.call(Progress::reading(true), |progress| async move {
-                    let mut found = scopes.get_all(BTreeSet::from([name.clone()]), scope, &progress).await?;
-                    Ok(found.secrets.remove(&name))
-                })
-            }
-            Target::Credential(key) => {
-                let (store, key) = (self.store(), key.clone());
-                self.call(Progress::reading(true), |progress| async move {
-                    store.store()?.get(&key, &progress).await
-                })
-            }
-        }
-    }
-
-    /// Whether there is such a secret or credential, without reading its value. Prints no note about the store.
-    pub fn has_value(&self, target: &Target, progress: Progress) -> Result<bool, Error> {
-        match target {
-            Target::Secret(name, scope) => {
-                let (scopes, name, scope) = (self.silent_scopes(), name.clone(), *scope);
-                self.call(progress, |progress| async move { scopes.has(&name, scope, &progress).await })
-            }
-            Target::Credential(key) => {
-                let (store, key) = (self.silent_store(), key.clone());
-                self.call(progress, |progress| async move { store.store()?.has(&key, &progress).await })
-            }
-        }
-    }
-
-    /// Stores a value.
-    pub fn set_value(&self, target: Target, value: Secret) -> Result<(), Error> {
-        match target {
-            Target::Secret(name, scope) => {
-                let (scopes, changed) = (self.scopes(), name.clone());
-                self.call(Progress::changing(true), |progress| async move {
-                    scopes.set(&changed, value, scope, &progress).await
-                })?;
-                self.warn_after_set(name, scope);
-                Ok(())
-            }
-            Target::Credential(key) => {
-                let store = self.store();
-                self.call(Progress::changing(true), |progress| async move {
-                    store.store()?.set(&key, &value, SetOptions::default(), &progress).await
-                })
-            }
-        }
-    }
-
-    /// Asks for the passphrase that storing a value would ask for, before the user types the value.
-    pub fn prepare_set(&self, target: &Target) -> Result<(), Error> {
-        let is_in_repository = matches!(target, Target::Secret(_, Scope::Repository));
-        match &self.selected {
-            Some(SelectedStore::File(file)) if !is_in_repository => {
-                let file = Arc::clone(file);
-                self.announce_store();
-                self.call(Progress::reading(true), |_| async move { file.prepare_change().await })
-            }
-            _ => Ok(()),
         }
     }
 

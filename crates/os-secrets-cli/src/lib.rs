@@ -12,6 +12,7 @@
 //! | `context.rs` | what every command works with: directory, scope, store, output |
 //! | `selected_store.rs` | the store that `--store` or the environment selects |
 //! | `session.rs` | what the user was told already in this session of a terminal |
+//! | `values.rs` | the value of one secret or credential |
 //! | `both_scopes.rs` | warnings about secrets that both scopes have |
 //! | `failure.rs` | why a command fails |
 //! | `exit_codes.rs` | the exit codes, also those of `run` |
@@ -57,6 +58,7 @@ mod session;
 #[allow(unsafe_code)]
 mod signals;
 pub mod terminal;
+mod values;
 
 use args::Parsed;
 use context::Context;

@@ -126,6 +126,21 @@ pub enum Command {
         #[command(flatten)]
         credential: CredentialArgs,
     },
+    /// Give a secret another name
+    ///
+    /// Stores the value under NEW, reads it back, and only then deletes OLD. If this fails in between, OLD still has the
+    /// value, and the same command can be run again. Both names are in the same scope.
+    Rename {
+        /// The name of the secret
+        old: OsString,
+        /// The new name
+        new: OsString,
+        #[command(flatten)]
+        service: ServiceArg,
+        /// Replace the secret NEW if it has a different value
+        #[arg(long)]
+        force: bool,
+    },
     /// Run a command with secrets in its environment
     ///
     /// Every variable whose value is secret:NAME gets the secret NAME as its value. With secret-file:NAME, it gets the path
@@ -278,6 +293,7 @@ impl Arguments {
 /// The commands that bus-secrets does not have.
 const NOT_IN_BUS_SECRETS: &[&str] = &[
     "has",
+    "rename",
     "run",
     "inject",
     "import",

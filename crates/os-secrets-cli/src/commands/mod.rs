@@ -17,6 +17,7 @@ mod inject;
 mod list;
 mod migrate;
 mod rekey;
+mod rename;
 mod resolve;
 mod run;
 mod set;
@@ -32,6 +33,7 @@ pub fn execute(context: &Context, command: Command) -> Result<i32, Failure> {
         Command::Has { credential } => has::has(context, credential),
         Command::Resolve { raw, value } => resolve::resolve(context, raw, value),
         Command::Delete { credential } => delete::delete(context, credential),
+        Command::Rename { old, new, service, force } => rename::rename(context, old, new, service, force),
         Command::Run { env_files, mask, command } => return run::run(context, &env_files, mask, command),
         Command::Inject { input } => inject::inject(context, input),
         Command::Import { file, service, force, dry_run } => {
