@@ -141,3 +141,56 @@ describe("rename", () => {
     assert.deepEqual([await get("old"), await get("new")], ["v", "v"]);
   });
 });
+
+describe("generate", () => {
+  for (const way of Object.keys(ways)) {
+    it(`stores a new value, and prints it only if asked, ${way}`, async (t) => {
+      const { run, get } = await prepare(t, { way });
+      assert.deepEqual(await run(["generate", "token"]), silent(0));
+      const value = await get("token");
+      assert.match(value, /^[A-Za-z0-9]{32}$/);
+      const printed = await run(["generate", "other", "--print"]);
+      assert.deepEqual(printed, { ...silent(0), stdout: `${await get("other")}\n` });
+      assert.notEqual(await get("other"), value);
+      assert.deepEqual(await run(["generate", "--service", "app", "Key"]), silent(0));
+      assert.equal((await get("Key", "--service", "app")).length, 32);
+    });
+  }
+
+  it("replaces a secret only with --force", async (t) => {
+    const { run, set, get } = await prepare(t);
+    await set("token", "mine");
+    const stderr = "secrets: token exists already. Nothing was changed; to replace it, use --force\n";
+    assert.deepEqual(await run(["generate", "token", "--print"]), { ...silent(1), stderr });
+    assert.equal(await get("token"), "mine");
+    assert.deepEqual(await run(["generate", "token", "--force"]), silent(0));
+    assert.match(await get("token"), /^[A-Za-z0-9]{32}$/);
+  });
+
+  it("takes a length and an alphabet", async (t) => {
+    const { run, get } = await prepare(t);
+    for (const [flags, pattern] of [
+      [["--length", "1"], /^[A-Za-z0-9]$/],
+      [["--length", "2000"], /^[A-Za-z0-9]{2000}$/],
+      [["--alphabet", "hex"], /^[0-9a-f]{32}$/],
+      [["--alphabet", "lower"], /^[0-9a-z]{32}$/],
+      [["--alphabet", "url", "--length", "64"], /^[A-Za-z0-9_-]{64}$/],
+      [["--alphabet", "ascii", "--length", "64"], /^[!-~]{64}$/],
+      [["--alphabet", "ä€👋", "--length", "100"], /^[ä€👋]{100}$/u],
+    ]) {
+      assert.deepEqual(await run(["generate", "token", "--force", ...flags]), silent(0));
+      assert.match(await get("token"), pattern);
+    }
+    for (const flags of [
+      ["--length", "0"],
+      ["--length", "4097"],
+      ["--length", "x"],
+      ["--alphabet", "a"],
+      ["--alphabet", "aa"],
+    ]) {
+      const { code, stdout } = await run(["generate", "new", ...flags]);
+      assert.deepEqual([code, stdout], [2, ""], flags.join(" "));
+    }
+    assert.deepEqual(await run(["has", "new"]), silent(1));
+  });
+});

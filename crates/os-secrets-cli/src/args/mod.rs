@@ -3,6 +3,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `words.rs` | the words before clap parses them: `-h` and `-V` anywhere, a command after `--`, aliases |
+//! | `everyday.rs` | the arguments of `generate` |
 //! | `usage.rs` | the messages for a wrong command line |
 //! | `mistakes.rs` | what the user may have meant by a wrong command line |
 //! | `help.rs` | what the help of a command says beyond its flags |
@@ -16,11 +17,13 @@ use os_secrets::scope::Scope;
 use usage::describe_error;
 use words::{InfoFlag, Words};
 
+mod everyday;
 mod help;
 mod mistakes;
 mod usage;
 mod words;
 
+pub use everyday::GenerateArgs;
 pub use mistakes::name_advice;
 
 /// Keep secrets in the operating system's credential store, and use them by name.
@@ -126,6 +129,11 @@ pub enum Command {
         #[command(flatten)]
         credential: CredentialArgs,
     },
+    /// Store a new random value
+    ///
+    /// The value comes from the operating system's random numbers. It is printed only with --print. A secret that exists
+    /// is replaced only with --force.
+    Generate(GenerateArgs),
     /// Give a secret another name
     ///
     /// Stores the value under NEW, reads it back, and only then deletes OLD. If this fails in between, OLD still has the
@@ -293,6 +301,7 @@ impl Arguments {
 /// The commands that bus-secrets does not have.
 const NOT_IN_BUS_SECRETS: &[&str] = &[
     "has",
+    "generate",
     "rename",
     "run",
     "inject",
@@ -442,7 +451,7 @@ fn help(program: Program, command: Option<&str>) -> String {
 impl Command {
     /// Whether the command stores secrets, and creates an encrypted file that does not exist.
     pub fn creates_store(&self) -> bool {
-        matches!(self, Self::Set { .. } | Self::Import { .. } | Self::Migrate { .. })
+        matches!(self, Self::Set { .. } | Self::Generate(_) | Self::Import { .. } | Self::Migrate { .. })
     }
 
     /// Whether the command has flags that bus-secrets does not know.
