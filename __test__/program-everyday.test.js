@@ -1,13 +1,14 @@
 // The commands of `secrets` for every day: has, rename, generate, export, import of JSON, and edit.
 
 const assert = require("node:assert/strict");
-const { writeFileSync } = require("node:fs");
+const { existsSync, readFileSync, writeFileSync } = require("node:fs");
 const { join } = require("node:path");
 const { describe, it } = require("node:test");
 const { writeIdentity } = require("./support/age.js");
 const { linuxOnly } = require("./support/platform.js");
 const { runProgram, ways } = require("./support/programs.js");
 const { startSession } = require("./support/session.js");
+const { assertMode } = require("./support/workspace.js");
 
 /**
  * Starts a session with functions that run `secrets`: `run` returns its result, `set` and `get` need a result of 0, and
@@ -192,5 +193,127 @@ describe("generate", () => {
       assert.deepEqual([code, stdout], [2, ""], flags.join(" "));
     }
     assert.deepEqual(await run(["has", "new"]), silent(1));
+  });
+});
+
+describe("export and import of JSON", () => {
+  const values = {
+    text: 'a "quoted" \\ \u001b\t\u2028 👋\r\n',
+    reference: "secret:text",
+    nul: "a\0b",
+    bytes: Buffer.from([0xff, 0x00, 0x0a, 0x80]),
+  };
+  const inJson = { ...values, bytes: { base64: "/wAKgA==" } };
+
+  for (const way of Object.keys(ways)) {
+    it(`copies values of any bytes, ${way}`, async (t) => {
+      const { session, run, set } = await prepare(t, { way, bus: false });
+      session.env.OS_SECRETS_IDENTITY = writeIdentity(session.directory).path;
+      const one = ["--store", join(session.directory, "one.age"), "-q"];
+      const other = ["--store", join(session.directory, "other.age"), "-q"];
+      for (const [name, value] of Object.entries(values)) await set(name, value, ...one);
+      const file = join(session.directory, "all.json");
+      const exported = await run(["export", "--values", ...one.slice(0, 2)]);
+      assert.deepEqual(JSON.parse(exported.stdout), inJson);
+      // Nothing is written with --quiet.
+      assert.equal((await run(["export", "--values", ...one, "-o", file])).code, 0);
+      assert.ok(!existsSync(file));
+      assert.equal((await run(["export", "--values", ...one.slice(0, 2), "-o", file])).code, 0);
+      assertMode(file, 0o600);
+      assert.equal(readFileSync(file, "utf8"), exported.stdout);
+      const input = exported.stdout;
+      for (const [args, how] of [
+        [["import", file], {}],
+        [["import"], { input }],
+      ]) {
+        assert.deepEqual(await run([...args, ...other], how), silent(0));
+      }
+      for (const name of Object.keys(values)) {
+        const out = join(session.directory, name);
+        assert.equal((await run(["get", name, "--raw", ...other.slice(0, 2), "-o", out])).code, 0);
+        assert.deepEqual(readFileSync(out), Buffer.from(values[name]));
+      }
+    });
+  }
+
+  it("shows no value unless it is asked for", async (t) => {
+    const { run, set } = await prepare(t);
+    assert.deepEqual(await run(["export"]), { ...silent(0), stdout: "{}\n" });
+    await set("b", "hidden");
+    await set("a", "hidden");
+    await set("Key", "hidden", "--service", "app");
+    assert.deepEqual(await run(["export"]), {
+      ...silent(0),
+      stdout: '{\n  "a": null,\n  "b": null\n}\n',
+    });
+    assert.deepEqual(await run(["export", "--service", "app"]), {
+      ...silent(0),
+      stdout: '{\n  "Key": null\n}\n',
+    });
+    const { stdout } = await run(["export", "--service", "app", "--values"]);
+    assert.deepEqual(JSON.parse(stdout), { Key: "hidden" });
+  });
+
+  it("exports the values that are used, and warns of those that are hidden", async (t) => {
+    const { session, run, set } = await prepare(t);
+    writeFileSync(join(session.directory, "datapackage.json"), "{}");
+    await set("both", "mine");
+    await set("both", "ours", "--scope", "repo");
+    const { stdout, stderr } = await run(["export", "--values"]);
+    assert.deepEqual(JSON.parse(stdout), { both: "ours" });
+    assert.match(stderr, /^secrets: warning: both is in the repository/);
+    const mine = await run(["export", "--values", "--scope", "user"]);
+    assert.deepEqual(JSON.parse(mine.stdout), { both: "mine" });
+  });
+
+  it("imports what it can, and says what it skips", async (t) => {
+    const { run, set, get } = await prepare(t);
+    await set("c", "other");
+    const input = '\ufeff {"A_B": "v", "null": null, "empty": "", "c": "new"}';
+    const { code, stdout, stderr } = await run(["import"], { input });
+    assert.deepEqual([code, stdout], [1, "stored a_b\n"]);
+    assert.match(
+      stderr,
+      /skipped null: there is no value\n.*skipped empty: the value is empty\n.*c was not stored/s,
+    );
+    assert.deepEqual([await get("a_b"), await get("c")], ["v", "other"]);
+  });
+
+  it("imports nothing from JSON that is not of this form, and shows none of it", async (t) => {
+    const { session, run } = await prepare(t);
+    const array = join(session.directory, "array.JSON");
+    writeFileSync(array, '["hunter2"]');
+    const utf16 = join(session.directory, "utf16.json");
+    writeFileSync(utf16, Buffer.from('\ufeff{"a":"hunter2"}', "utf16le"));
+    for (const [code, input, told, file = "-"] of [
+      [1, '{"a":"hunter2"', /standard input is not valid JSON at line 1/],
+      [1, '{"a":["hunter2"]}', /has for a neither a text nor an object/],
+      [1, '{"a":12}', /has for a neither/],
+      [1, '{"a":{"base64":"hunter 2"}}', /has for a neither/],
+      [1, '{"a":{"base64":"aA==","hunter2":""}}', /has for a neither/],
+      [1, '{"a":"hunter2","A":"hunter2"}', /has several values for a;/],
+      [2, '{"a b":"hunter2"}', /name/],
+      [2, '{"a":null}', /the input has no values; .* export --values/],
+      [2, "{}", /the input has no values/],
+      [1, "", /array\.JSON is not a JSON object/, array],
+      [1, "", /utf16\.json is UTF-16 text/, utf16],
+    ]) {
+      const ended = await run(["import", file], { input });
+      assert.deepEqual([ended.code, ended.stdout], [code, ""], input);
+      assert.match(ended.stderr, told);
+      assert.ok(!ended.stderr.includes("hunter"), ended.stderr);
+    }
+    assert.deepEqual(await run(["list"]), silent(0));
+  });
+
+  it("keeps bytes out of the repository, which is text", async (t) => {
+    const { session, run } = await prepare(t);
+    writeFileSync(join(session.directory, "datapackage.json"), "{}");
+    const input = JSON.stringify(inJson);
+    const { code, stdout, stderr } = await run(["import", "--scope", "repo"], { input });
+    assert.deepEqual([code, stdout], [1, "stored text\nstored reference\n"]);
+    const refused = (name) =>
+      `secrets: ${name} was not stored: the repository holds only UTF-8 text without NUL bytes\n`;
+    assert.ok(stderr.startsWith(refused("nul") + refused("bytes")), stderr);
   });
 });

@@ -320,15 +320,23 @@ impl Context {
     /// Reads the variables of a dotenv file, or of standard input if `None`.
     pub fn read_dotenv(&self, file: Option<&Path>) -> Result<Vec<Variable>, Failure> {
         let text = self.read_input(file)?;
-        dotenv::parse(&text)
+        self.parse_dotenv(file, &text)
+    }
+
+    /// Parses the text of a dotenv file.
+    pub fn parse_dotenv(&self, file: Option<&Path>, text: &[u8]) -> Result<Vec<Variable>, Failure> {
+        dotenv::parse(text)
             .map_err(|error| self.invalid_input(file, format!("is not a valid dotenv file: {error}")))
     }
 
     /// The failure of a command whose input is wrong. `reason` follows the name of the file.
     pub fn invalid_input(&self, file: Option<&Path>, reason: String) -> Failure {
-        let path =
-            not_standard(file).map_or_else(|| "standard input".into(), |file| self.directory.join(file));
-        Failure::Failed(Error::InvalidFile { path, reason })
+        Failure::Failed(Error::InvalidFile { path: self.input_path(file), reason })
+    }
+
+    /// The path of an input for messages.
+    pub fn input_path(&self, file: Option<&Path>) -> PathBuf {
+        not_standard(file).map_or_else(|| "standard input".into(), |file| self.directory.join(file))
     }
 
     /// Warns if values were written to the repository.

@@ -176,12 +176,24 @@ pub enum Command {
         #[arg(short, long, value_name = "FILE")]
         input: Option<PathBuf>,
     },
-    /// Store the values of a dotenv file as secrets
+    /// Print the names of all secrets as JSON, or with --values the secrets themselves
     ///
+    /// Prints one object with a member for each secret. Its value is null, or with --values the text. A value that is not
+    /// text becomes an object with its bytes under "base64". import takes such a file.
+    Export {
+        #[command(flatten)]
+        service: ServiceArg,
+        /// Also print the values
+        #[arg(long)]
+        values: bool,
+    },
+    /// Store the values of a dotenv or JSON file as secrets
+    ///
+    /// The input is JSON, in the form of export, if the file's name ends with .json or the text starts with {.
     /// API_KEY becomes the secret api_key. With --service, the name stays as it is. A secret that has a different value
     /// is replaced only with --force.
     Import {
-        /// The dotenv file, or - for standard input [default: -]
+        /// The file, or - for standard input [default: -]
         file: Option<PathBuf>,
         #[command(flatten)]
         service: ServiceArg,
@@ -305,6 +317,7 @@ const NOT_IN_BUS_SECRETS: &[&str] = &[
     "rename",
     "run",
     "inject",
+    "export",
     "import",
     "migrate",
     "copy",
@@ -328,7 +341,8 @@ const REFUSED_FLAGS: [(&str, &[&str]); 8] = [
 ];
 
 /// What `--service` does, if it is not to name the application of one credential.
-const HELP_OF_SERVICE: [(&str, &str); 4] = [
+const HELP_OF_SERVICE: [(&str, &str); 5] = [
+    ("export", "Print the credentials of this application instead of secrets"),
     ("list", "List the credentials of this application instead of secrets"),
     ("import", "Store the values as credentials of this application, under the names of their variables"),
     ("migrate", "The service to copy [default for bus-preferences: os-secrets]"),

@@ -9,6 +9,7 @@ mod completions;
 mod copy;
 mod delete;
 pub mod doctor;
+mod export;
 mod generate;
 mod get;
 mod has;
@@ -41,6 +42,7 @@ pub fn execute(context: &Context, command: Command) -> Result<i32, Failure> {
         Command::Import { file, service, force, dry_run } => {
             import::import(context, file, service, force, dry_run)
         }
+        Command::Export { service, values } => export::export(context, service, values),
         Command::Migrate { from, service, delete } => migrate::migrate(context, &from, service, delete),
         Command::Copy { from, to, service } => copy::copy(context, from, to, service),
         Command::Init { file } => init::init(context, file),

@@ -7,7 +7,7 @@ use crate::{
     args::CredentialArgs,
     context::{Context, Target},
     failure::Failure,
-    output::{is_utf16, printable, read_input},
+    output::{is_plain_text, is_utf16, printable, read_input},
     terminal,
 };
 use os_secrets::{credential::Secret, file, scope::Scope};
@@ -54,7 +54,7 @@ pub fn set(
 /// Checks that the value is text that every program can read.
 fn check_text(program: Program, value: &Secret, raw: bool) -> Result<(), Failure> {
     let value = value.expose();
-    if str::from_utf8(value).is_ok() && !value.contains(&0) {
+    if is_plain_text(value) {
         return Ok(());
     }
     let advice = match program {

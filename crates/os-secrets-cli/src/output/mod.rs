@@ -77,6 +77,11 @@ pub fn is_utf16(bytes: &[u8]) -> bool {
     bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff")
 }
 
+/// Whether bytes are text that every program can read.
+pub fn is_plain_text(bytes: &[u8]) -> bool {
+    str::from_utf8(bytes).is_ok() && !bytes.contains(&0)
+}
+
 /// Reads a file, or standard input if `None`.
 pub fn read_input(path: Option<&Path>) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let (name, read) = match path {

@@ -3,6 +3,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | this one | [`Document`]: reading and changing a file |
+//! | `bytes.rs` | values of any bytes |
 //! | `node.rs` | the values in it, as they are spelled |
 //! | `text.rs` | texts, in memory that is wiped |
 
@@ -13,6 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::{credential::Secret, error::Error};
 
+mod bytes;
 mod node;
 mod text;
 
@@ -126,6 +128,12 @@ impl<'a> Document<'a> {
             None => object.push((spell_name(name), text)),
         }
         Ok(())
+    }
+
+    /// Sets a member of the root to `null`.
+    pub fn set_null(&mut self, name: &str) {
+        self.root.retain(|(spelled, _)| !has_name(spelled, name));
+        self.root.push((spell_name(name), Node::Scalar("null")));
     }
 
     /// Removes a name from the object that is reached through `members`, and returns whether it existed.

@@ -6,14 +6,13 @@ use std::{
 };
 
 use age::x25519;
-use base64::{Engine, prelude::BASE64_STANDARD};
 use zeroize::Zeroizing;
 
 use super::{envelope::parse_recipient, identities::unsupported_recipient};
 use crate::{
     credential::{Key, Secret, is_valid_part},
     error::Error,
-    json::{Document, Field},
+    json::Document,
 };
 
 /// The payload of a new file.
@@ -21,7 +20,6 @@ pub const EMPTY: &[u8] = br#"{"version":1,"recipients":[],"credentials":{}}"#;
 
 const CREDENTIALS: &str = "credentials";
 const RECIPIENTS: &str = "recipients";
-const BASE64: &str = "base64";
 
 /// The payload of a store.
 pub struct Payload<'a> {
@@ -85,7 +83,7 @@ impl<'a> Payload<'a> {
             let names = names.members().ok_or_else(|| invalid("a service that is not an object"))?;
             for (field, value) in names {
                 let name = valid_part(field).ok_or_else(|| invalid("a name that is not valid"))?;
-                let value = parse_value(&value).ok_or_else(|| {
+                let value = value.value().ok_or_else(|| {
                     invalid("a value that is neither a text nor an object with its bytes under \"base64\"")
                 })?;
                 visit(Key { service: service.clone(), name }, value);
@@ -99,13 +97,7 @@ impl<'a> Payload<'a> {
         let service = [CREDENTIALS, key.service.as_str()];
         // Removes all members of this name. Those that did not count must not stay in the file.
         let replaced = self.document.remove(&service, &key.name)?;
-        if let Ok(text) = str::from_utf8(value.expose()) {
-            self.document.set(&service, &key.name, text)?;
-            return Ok(replaced);
-        }
-        let mut text = Zeroizing::new(String::with_capacity(value.expose().len().div_ceil(3) * 4));
-        BASE64_STANDARD.encode_string(value.expose(), &mut text);
-        self.document.set(&[CREDENTIALS, &key.service, &key.name], BASE64, &text)?;
+        self.document.set_value(&service, &key.name, value)?;
         Ok(replaced)
     }
 
@@ -130,16 +122,4 @@ impl<'a> Payload<'a> {
 /// A service or a name, if it is valid.
 fn valid_part(text: Option<String>) -> Option<String> {
     text.filter(|text| is_valid_part(text))
-}
-
-fn parse_value(value: &Field<'_, '_>) -> Option<Secret> {
-    if let Some(text) = value.text() {
-        return Some(text);
-    }
-    let mut members = value.members()?;
-    let (Some((Some(member), field)), None) = (members.next(), members.next()) else { return None };
-    let text = field.text().filter(|_| member == BASE64)?;
-    let mut bytes = Zeroizing::new(Vec::with_capacity(text.expose().len() / 4 * 3 + 3));
-    BASE64_STANDARD.decode_vec(text.expose(), &mut bytes).ok()?;
-    Some(Secret::new(std::mem::take(&mut *bytes)))
 }
