@@ -1,13 +1,15 @@
 // The commands of `secrets` for every day: has, rename, generate, export, import of JSON, and edit.
 
 const assert = require("node:assert/strict");
-const { existsSync, readFileSync, writeFileSync } = require("node:fs");
-const { join } = require("node:path");
+const { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } = require("node:fs");
+const { dirname, join } = require("node:path");
 const { describe, it } = require("node:test");
 const { writeIdentity } = require("./support/age.js");
+const { runIsolated } = require("./support/apart.js");
 const { linuxOnly } = require("./support/platform.js");
 const { runProgram, ways } = require("./support/programs.js");
 const { startSession } = require("./support/session.js");
+const { runOnTerminal } = require("./support/terminal.js");
 const { assertMode } = require("./support/workspace.js");
 
 /**
@@ -315,5 +317,134 @@ describe("export and import of JSON", () => {
     const refused = (name) =>
       `secrets: ${name} was not stored: the repository holds only UTF-8 text without NUL bytes\n`;
     assert.ok(stderr.startsWith(refused("nul") + refused("bytes")), stderr);
+  });
+});
+
+describe("edit", linuxOnly("a shell"), () => {
+  /** Prepares an encrypted file, so that a test sees whether something was stored, and a function that makes an editor. */
+  async function prepareEditor(t, way) {
+    const prepared = await prepare(t, { way, bus: false });
+    const { session } = prepared;
+    const store = join(session.directory, "s.age");
+    Object.assign(session.env, {
+      OS_SECRETS_IDENTITY: writeIdentity(session.directory).path,
+      OS_SECRETS_PROVIDER: "file",
+      OS_SECRETS_FILE: store,
+    });
+    const editor = join(session.directory, "editor");
+    /** Runs `edit` with a script as the editor. The script finds the file in $1. */
+    const edit = async (script, args = ["token"], env = {}) => {
+      writeFileSync(editor, `#!/bin/sh\n${script}\n`, { mode: 0o700 });
+      return prepared.run(["edit", "-q", ...args], { env: { EDITOR: editor, ...env } });
+    };
+    return { ...prepared, edit, editor, stored: () => readFileSync(store) };
+  }
+
+  for (const way of Object.keys(ways)) {
+    it(`stores what the editor writes, ${way}`, async (t) => {
+      const { session, set, get, edit } = await prepareEditor(t, way);
+      await set("token", "old");
+      const seen = join(session.directory, "seen");
+      const script = `stat -c %a "$1" >'${seen}'; stat -f -c %T "$1" >>'${seen}'; cat "$1" >>'${seen}'
+        echo "$1" >>'${seen}'; cp "$1" "$1~"; printf 'new\\nlines\\n' >"$1"`;
+      assert.deepEqual(await edit(script), silent(0));
+      assert.equal(await get("token"), "new\nlines");
+      const [mode, kind, value, path] = readFileSync(seen, "utf8").split("\n");
+      assert.deepEqual([mode, kind, value], ["600", "tmpfs", "old"]);
+      assert.ok(!existsSync(path) && !existsSync(`${path}~`) && !existsSync(dirname(path)), path);
+    });
+  }
+
+  it("overwrites the file and its copies with zeros", async (t) => {
+    const { set, edit } = await prepareEditor(t);
+    await set("token", "old");
+    const links = mkdtempSync("/dev/shm/os-secrets-test-");
+    t.after(() => rmSync(links, { recursive: true }));
+    const script = `mv "$1" "$1~"; printf 'newer' >"$1"; ln "$1" '${links}/new'; ln "$1~" '${links}/old'`;
+    assert.deepEqual(await edit(script, ["token"], { XDG_RUNTIME_DIR: links }), silent(0));
+    assert.deepEqual(readFileSync(join(links, "new")), Buffer.alloc(5));
+    assert.deepEqual(readFileSync(join(links, "old")), Buffer.alloc(4));
+    assert.deepEqual(readdirSync(links), ["new", "old"]);
+  });
+
+  it("stores nothing if nothing was changed, the editor failed, or nothing is left", async (t) => {
+    const { run, set, get, edit, stored } = await prepareEditor(t);
+    await set("token", "old");
+    const before = stored();
+    const told = [
+      ["true", 0, /^$/],
+      ["printf new >$1; exit 3", 1, /the editor failed \(exit status: 3\); nothing was changed/],
+      ["printf new >$1; kill -TERM $$", 1, /the editor failed \(signal: 15 .*; nothing was changed/],
+      ["rm $1", 1, /Cannot read /],
+      [": >$1", 1, /the value is empty; nothing was changed/],
+      ["echo >$1", 1, /the value is empty; nothing was changed/],
+      ["printf '\\377' >$1", 2, /must be UTF-8 text without NUL bytes.*--raw/],
+    ];
+    for (const [script, code, pattern] of told) {
+      const ended = await edit(script);
+      assert.deepEqual([ended.code, ended.stdout], [code, ""], script);
+      assert.match(ended.stderr, pattern);
+      assert.deepEqual(stored(), before);
+    }
+    const notRun = await run(["edit", "token"], { env: { EDITOR: "/nowhere/editor" } });
+    assert.equal(notRun.code, 1);
+    assert.match(notRun.stderr, /the editor failed \(exit status: 127\)/);
+    assert.equal((await edit("echo new >$1", ["nope"])).code, 1);
+    assert.equal(await get("token"), "old");
+  });
+
+  it("edits bytes with --raw, and only then", async (t) => {
+    const { session, run, set, edit } = await prepareEditor(t);
+    const bytes = Buffer.from([0xff, 0x00]);
+    await set("token", bytes);
+    const refused = await edit("echo >$1");
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /the value is not UTF-8 text.*--raw/);
+    assert.deepEqual(await edit("echo >>$1", ["--raw", "token"]), silent(0));
+    const out = join(session.directory, "out");
+    assert.equal((await run(["get", "token", "--raw", "-o", out])).code, 0);
+    assert.deepEqual(readFileSync(out), Buffer.concat([bytes, Buffer.from("\n")]));
+  });
+
+  it("takes an editor with arguments, and VISUAL before EDITOR", async (t) => {
+    const { session, run, set, get } = await prepareEditor(t);
+    await set("token", "old\r");
+    session.env.EDITOR = "false";
+    const edit = (VISUAL) => run(["edit", "-q", "token"], { env: { VISUAL } });
+    assert.deepEqual(await edit("sed -i 's/old/new $/'"), silent(0));
+    assert.equal(await get("token"), "new $\r");
+    assert.deepEqual(await edit("X='a b' Y=newer; sed -i s/new/$Y/"), silent(0));
+    assert.equal(await get("token"), "newer $\r");
+    assert.equal((await edit("")).code, 1);
+  });
+
+  it("is not ended by Ctrl-C before its editor, and leaves no file", async (t) => {
+    const { session, set, get, editor } = await prepareEditor(t);
+    await set("token", "old");
+    const seen = join(session.directory, "seen");
+    writeFileSync(
+      editor,
+      `#!/bin/sh\ntrap 'printf new >"$1"; exit 0' INT; echo "$1" >'${seen}'\necho ready; read -r line\n`,
+      {
+        mode: 0o700,
+      },
+    );
+    const command = [...ways.native("secrets"), "edit", "-q", "token"];
+    const { code } = await runOnTerminal(session, command, [["ready", "\u0003"]], { EDITOR: editor });
+    assert.equal(code, 0);
+    assert.equal(await get("token"), "new");
+    assert.ok(!existsSync(dirname(readFileSync(seen, "utf8").trim())));
+  });
+
+  it("refuses if there is no directory in memory", linuxOnly("a file system of its own"), async (t) => {
+    const { session, set, get } = await prepareEditor(t);
+    await set("token", "old");
+    const script = 'mount --bind . /dev/shm && exec "$@"';
+    const args = [...ways.native("secrets"), "edit", "-q", "token"];
+    session.env.EDITOR = "sed -i s/old/new/";
+    const { code, stderr } = await runIsolated(session, script, args, { cwd: session.directory });
+    assert.equal(code, 1);
+    assert.match(stderr, /^secrets: there is no directory in memory .*use secrets set\n$/);
+    assert.equal(await get("token"), "old");
   });
 });

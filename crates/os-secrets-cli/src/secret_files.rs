@@ -1,4 +1,4 @@
-//! Secrets as private files, for as long as a command runs.
+//! Secrets as private files, for as long as a command or an editor runs.
 //!
 //! The files are in a private directory of their own. Beside it is an empty file that this process keeps locked. If the
 //! process is killed, it removes nothing, but its lock is gone. So the next process finds the directory and removes it.
@@ -8,7 +8,7 @@ use std::{
     env,
     fs::{self, File, OpenOptions, TryLockError},
     hash::{BuildHasher, Hasher},
-    io::{self, Write},
+    io::{self, Read, Write},
     path::{Path, PathBuf},
 };
 
@@ -29,6 +29,8 @@ pub struct SecretFiles {
     /// Locked until the directory is removed.
     lock: Option<File>,
     count: usize,
+    /// Whether the files are overwritten before they are removed.
+    wipes: bool,
 }
 
 impl SecretFiles {
@@ -38,8 +40,28 @@ impl SecretFiles {
     ///
     /// [`Error::File`] if no directory can be created.
     pub fn new() -> Result<Self, Error> {
+        Self::create_in_one_of(parents())
+    }
+
+    /// Creates the directory in memory. The files in it, also those that another program has added, are overwritten
+    /// before they are removed. `None` if there is no such place.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`] if no directory can be created.
+    pub fn in_memory() -> Result<Option<Self>, Error> {
+        let parents = memory_parents();
+        if parents.is_empty() {
+            return Ok(None);
+        }
+        let mut files = Self::create_in_one_of(parents)?;
+        files.wipes = true;
+        Ok(Some(files))
+    }
+
+    fn create_in_one_of(parents: Vec<PathBuf>) -> Result<Self, Error> {
         let mut last = None;
-        for parent in parents() {
+        for parent in parents {
             remove_leftovers(&parent);
             match Self::create_in(&parent) {
                 Ok(files) => return Ok(files),
@@ -56,7 +78,7 @@ impl SecretFiles {
         let lock = create(&lock_of(&directory))?;
         let locked = lock.try_lock();
         // From here on, dropping it removes what there is.
-        let files = Self { directory, lock: Some(lock), count: 0 };
+        let files = Self { directory, lock: Some(lock), count: 0, wipes: false };
         locked?;
         create_directory(&files.directory)?;
         Ok(files)
@@ -86,6 +108,9 @@ impl SecretFiles {
     }
 
     fn try_remove(&mut self) -> io::Result<()> {
+        if self.wipes {
+            wipe_files(&self.directory);
+        }
         match fs::remove_dir_all(&self.directory) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
@@ -102,6 +127,41 @@ impl Drop for SecretFiles {
     fn drop(&mut self) {
         let _ = self.try_remove();
     }
+}
+
+/// Overwrites the files in a directory. Those that cannot be opened are left: they are removed all the same.
+fn wipe_files(directory: &Path) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+        if is_file && let Ok(file) = OpenOptions::new().write(true).open(entry.path()) {
+            let size = file.metadata().map_or(0, |found| found.len());
+            let _ = io::copy(&mut io::repeat(0).take(size), &mut &file);
+        }
+    }
+}
+
+/// Whether there is a place in memory for files.
+pub fn has_memory() -> bool {
+    !memory_parents().is_empty()
+}
+
+/// Where the directory may be so that nothing of it lies on a disk, in order of preference.
+fn memory_parents() -> Vec<PathBuf> {
+    parents().into_iter().filter(|parent| is_in_memory(parent)).collect()
+}
+
+/// Whether a directory's file system is in memory. It may still be swapped.
+#[cfg(target_os = "linux")]
+fn is_in_memory(directory: &Path) -> bool {
+    const TMPFS: u32 = 0x0102_1994;
+    const RAMFS: u32 = 0x8584_58f6;
+    rustix::fs::statfs(directory).is_ok_and(|found| [TMPFS, RAMFS].contains(&(found.f_type as u32)))
+}
+
+/// Whether a directory's file system is in memory. Only Linux has such directories.
+#[cfg(not(target_os = "linux"))]
+fn is_in_memory(_: &Path) -> bool {
+    false
 }
 
 fn lock_of(directory: &Path) -> PathBuf {
@@ -214,6 +274,13 @@ mod tests {
         assert_eq!(parent.names(), 0);
         drop(SecretFiles::create_in(&parent.0).unwrap());
         assert_eq!(parent.names(), 0);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn only_file_systems_in_memory_count_as_such() {
+        assert!(is_in_memory(Path::new("/dev/shm")));
+        assert!(!is_in_memory(Path::new("/proc")) && !is_in_memory(Path::new("/nowhere")));
     }
 
     #[test]

@@ -134,6 +134,18 @@ pub enum Command {
     /// The value comes from the operating system's random numbers. It is printed only with --print. A secret that exists
     /// is replaced only with --force.
     Generate(GenerateArgs),
+    /// Change a secret in an editor
+    ///
+    /// The editor is $VISUAL, else $EDITOR, else vi. It gets a private file in memory, which is overwritten and removed
+    /// afterwards. If the value is unchanged, or the editor fails, nothing is stored. A newline follows the value in the
+    /// file, and one newline at the end is dropped, as with get and set. Only Linux has files in memory.
+    Edit {
+        #[command(flatten)]
+        credential: CredentialArgs,
+        /// Edit exactly the value: any bytes, and no newline added or dropped
+        #[arg(short = 'n', long)]
+        raw: bool,
+    },
     /// Give a secret another name
     ///
     /// Stores the value under NEW, reads it back, and only then deletes OLD. If this fails in between, OLD still has the
@@ -314,6 +326,7 @@ impl Arguments {
 const NOT_IN_BUS_SECRETS: &[&str] = &[
     "has",
     "generate",
+    "edit",
     "rename",
     "run",
     "inject",

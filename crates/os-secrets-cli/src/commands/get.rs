@@ -50,14 +50,19 @@ pub fn print_secret(context: &Context, secret: &Secret, raw: bool) -> Result<(),
     let value = secret.expose();
     let newline: &[u8] = match context.program {
         _ if raw => b"",
-        // `set` drops one LF or CRLF. After a carriage return, it would take our LF for a part of CRLF.
-        program if program != Program::BusSecrets && value.ends_with(b"\r") => b"\r\n",
-        _ => b"\n",
+        Program::BusSecrets => b"\n",
+        _ => newline_after(value),
     };
     let mut output = Zeroizing::new(Vec::with_capacity(value.len() + newline.len()));
     output.extend_from_slice(value);
     output.extend_from_slice(newline);
     context.output.write(&output)
+}
+
+/// The newline to append to a value, so that `set` drops exactly this newline.
+pub fn newline_after(value: &[u8]) -> &'static [u8] {
+    // `set` drops one LF or CRLF. After a carriage return, it would take our LF for a part of CRLF.
+    if value.ends_with(b"\r") { b"\r\n" } else { b"\n" }
 }
 
 fn json_object(service: Option<&str>, name: &str, value: &str) -> Zeroizing<Vec<u8>> {

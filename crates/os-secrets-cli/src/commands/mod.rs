@@ -9,6 +9,7 @@ mod completions;
 mod copy;
 mod delete;
 pub mod doctor;
+mod edit;
 mod export;
 mod generate;
 mod get;
@@ -35,6 +36,7 @@ pub fn execute(context: &Context, command: Command) -> Result<i32, Failure> {
         Command::Has { credential } => has::has(context, credential),
         Command::Resolve { raw, value } => resolve::resolve(context, raw, value),
         Command::Delete { credential } => delete::delete(context, credential),
+        Command::Edit { credential, raw } => edit::edit(context, credential, raw),
         Command::Generate(arguments) => generate::generate(context, arguments),
         Command::Rename { old, new, service, force } => rename::rename(context, old, new, service, force),
         Command::Run { env_files, mask, command } => return run::run(context, &env_files, mask, command),

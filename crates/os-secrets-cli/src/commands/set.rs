@@ -52,7 +52,7 @@ pub fn set(
 }
 
 /// Checks that the value is text that every program can read.
-fn check_text(program: Program, value: &Secret, raw: bool) -> Result<(), Failure> {
+pub fn check_text(program: Program, value: &Secret, raw: bool) -> Result<(), Failure> {
     let value = value.expose();
     if is_plain_text(value) {
         return Ok(());
@@ -71,14 +71,20 @@ fn check_text(program: Program, value: &Secret, raw: bool) -> Result<(), Failure
 /// Reads the value from standard input.
 fn read_value(raw: bool) -> Result<Secret, Failure> {
     let mut value = read_input(None)?;
-    // Drops the newline that `echo` or `get` adds, LF or CRLF.
-    if !raw && value.last() == Some(&b'\n') {
+    if !raw {
+        drop_newline(&mut value);
+    }
+    Ok(Secret::new(std::mem::take(&mut *value)))
+}
+
+/// Drops the newline that `echo`, `get` or an editor adds, LF or CRLF.
+pub fn drop_newline(value: &mut Vec<u8>) {
+    if value.last() == Some(&b'\n') {
         value.pop();
         if value.last() == Some(&b'\r') {
             value.pop();
         }
     }
-    Ok(Secret::new(std::mem::take(&mut *value)))
 }
 
 /// Asks for the value twice, because the user does not see what they type.

@@ -25,7 +25,7 @@ mod sizes;
 mod variables;
 
 /// The variables that unlock an encrypted file. The command does not get them.
-const NOT_FOR_CHILDREN: [&str; 2] = ["OS_SECRETS_IDENTITY", "OS_SECRETS_PASSPHRASE"];
+pub const NOT_FOR_CHILDREN: [&str; 2] = ["OS_SECRETS_IDENTITY", "OS_SECRETS_PASSPHRASE"];
 
 pub fn run(
     context: &Context,
