@@ -83,6 +83,7 @@ const things = {
   },
   pass: { debian: { pass: "pass", gpg: "gpg gpg-agent" } },
   docker: { debian: { "docker-credential-pass": "golang-docker-credential-helpers" } },
+  clipboard: { debian: { xclip: "xclip", xsel: "xsel", Xvfb: "xvfb" } },
   ssh: { debian: { ssh: "openssh-client", "/usr/sbin/sshd": "openssh-server" } },
   systemd: { debian: { "systemd-analyze": "systemd" } },
 

@@ -43,6 +43,8 @@ pub struct Context {
     pub directory: PathBuf,
     /// Whether the process is a JavaScript runtime.
     pub hosted: bool,
+    /// The number of words of the command line, without those that start the program.
+    pub word_count: usize,
     /// `--scope`.
     scope: Option<Scope>,
     /// The store, if the program has one and its setting is valid.
@@ -83,6 +85,7 @@ impl Context {
                     .map(|path| path_in(&directory, &path)),
             },
             hosted,
+            word_count: 0,
             scope,
             selected: None,
             has_store_flag: store.is_some(),

@@ -21,6 +21,7 @@
 //! | `dotenv/` | parsing dotenv files |
 //! | `encoding.rs` | values as JSON, URLs, base64 and shells write them |
 //! | `reference.rs` | references that only `run` replaces |
+//! | `clipboard/` | the clipboard, and clearing it |
 //! | `secret_files.rs` | secrets as private files while a command runs |
 //! | `child/` | running another program |
 //! | `mask/` | replacing secrets in another program's output |
@@ -37,6 +38,7 @@ use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 mod args;
 mod both_scopes;
 pub mod child;
+mod clipboard;
 mod commands;
 mod completion;
 #[cfg(windows)]
@@ -102,13 +104,15 @@ fn execute(program: Program, words: Vec<OsString>, hosted: bool) -> Result<i32, 
         completion::complete(program, shell.to_str());
         return Ok(exit_codes::SUCCESS);
     }
+    let word_count = words.len();
     match args::parse(program, words)? {
         Parsed::Print(text) => {
             Output { quiet: false, file: None }.write(text.as_bytes())?;
             Ok(exit_codes::SUCCESS)
         }
         Parsed::Run(arguments) => {
-            let (context, command) = Context::new(program, *arguments, hosted)?;
+            let (mut context, command) = Context::new(program, *arguments, hosted)?;
+            context.word_count = word_count;
             commands::execute(&context, command)
         }
     }

@@ -26,3 +26,15 @@ pub struct GenerateArgs {
     #[arg(long)]
     pub print: bool,
 }
+
+/// The arguments of `get` for the clipboard.
+#[derive(Args)]
+pub struct ClipArgs {
+    /// Copy the value to the clipboard instead, and print nothing
+    #[arg(long)]
+    pub clip: bool,
+    /// Clear the clipboard after this time if it still has the value, or never if 0 [default: 45]
+    #[arg(long, value_name = "SECONDS", requires = "clip")]
+    #[arg(value_parser = clap::value_parser!(u32).range(0..=86_400))]
+    pub clear_after: Option<u32>,
+}

@@ -3,7 +3,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `words.rs` | the words before clap parses them: `-h` and `-V` anywhere, a command after `--`, aliases |
-//! | `everyday.rs` | the arguments of `generate` |
+//! | `everyday.rs` | arguments of `generate` and `get --clip` |
 //! | `usage.rs` | the messages for a wrong command line |
 //! | `mistakes.rs` | what the user may have meant by a wrong command line |
 //! | `help.rs` | what the help of a command says beyond its flags |
@@ -23,7 +23,7 @@ mod mistakes;
 mod usage;
 mod words;
 
-pub use everyday::GenerateArgs;
+pub use everyday::{ClipArgs, GenerateArgs};
 pub use mistakes::name_advice;
 
 /// Keep secrets in the operating system's credential store, and use them by name.
@@ -93,6 +93,8 @@ pub enum Command {
         raw: bool,
         #[command(flatten)]
         format: FormatArg,
+        #[command(flatten)]
+        clip: ClipArgs,
     },
     /// List the names of secrets
     ///
@@ -274,6 +276,14 @@ pub enum Command {
         #[command(flatten)]
         format: FormatArg,
     },
+    /// Clear the clipboard, as get --clip starts it
+    #[command(hide = true)]
+    ClearClipboard {
+        /// Which clipboard
+        clipboard: String,
+        /// When
+        seconds: u32,
+    },
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -338,6 +348,7 @@ const NOT_IN_BUS_SECRETS: &[&str] = &[
     "rekey",
     "textconv",
     "doctor",
+    "clear-clipboard",
     "completions",
 ];
 
@@ -420,7 +431,8 @@ pub fn definition(program: Program) -> clap::Command {
         for command in ["set", "get", "list", "resolve", "delete"] {
             definition = definition.mut_subcommand(command, |command| {
                 command.long_about(None).mut_args(|arg| {
-                    let is_missing = ["service", "json", "long", "raw"].contains(&arg.get_id().as_str());
+                    let is_missing = ["service", "json", "long", "raw", "clip", "clear_after"]
+                        .contains(&arg.get_id().as_str());
                     arg.hide(is_missing)
                 })
             });
@@ -485,7 +497,9 @@ impl Command {
     fn has_flags_beyond_bus_secrets(&self) -> bool {
         let (service, other) = match self {
             Self::Set { credential, raw, .. } => (&credential.service, *raw),
-            Self::Get { credential, raw, format } => (&credential.service, *raw || format.json),
+            Self::Get { credential, raw, format, clip } => {
+                (&credential.service, *raw || format.json || clip.clip || clip.clear_after.is_some())
+            }
             Self::List { service, format, long } => (service, format.json || *long),
             Self::Delete { credential } => (&credential.service, false),
             Self::Resolve { raw, .. } => return *raw,

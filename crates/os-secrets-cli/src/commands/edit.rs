@@ -12,8 +12,8 @@ use std::{
 use zeroize::Zeroizing;
 
 use super::{
+    NOT_FOR_CHILDREN,
     get::newline_after,
-    run::NOT_FOR_CHILDREN,
     set::{check_text, drop_newline},
 };
 use crate::{

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use zeroize::Zeroizing;
 
+use super::clip::copy_to_clipboard;
 use crate::{
     Program,
-    args::CredentialArgs,
+    args::{ClipArgs, CredentialArgs},
     context::{Context, Target},
     failure::Failure,
 };
@@ -14,9 +15,18 @@ use os_secrets::{credential::Secret, error::Error, json, progress::Progress, sco
 
 const NO_JSON: &str = "the value is not UTF-8 text, which JSON needs. Print its bytes with --raw, or write them to a file with -o";
 
-pub fn get(context: &Context, credential: CredentialArgs, raw: bool, json: bool) -> Result<(), Failure> {
+pub fn get(
+    context: &Context,
+    credential: CredentialArgs,
+    raw: bool,
+    json: bool,
+    clip: ClipArgs,
+) -> Result<(), Failure> {
     if raw && json {
         return Err(Failure::Usage("--raw cannot be used with --json".into()));
+    }
+    if clip.clip && (raw || json || context.output.file.is_some()) {
+        return Err(Failure::Usage("--clip cannot be used with --raw, --json or -o".into()));
     }
     let target = context.target(credential, || Ok(context.scope_to_read()))?;
     let (service, name, secret) = match target {
@@ -38,6 +48,9 @@ pub fn get(context: &Context, credential: CredentialArgs, raw: bool, json: bool)
             (Some(key.service), key.name, secret)
         }
     };
+    if clip.clip {
+        return copy_to_clipboard(context, &name, &secret, clip.clear_after);
+    }
     if json {
         let value = str::from_utf8(secret.expose()).map_err(|_| Failure::Refused(NO_JSON.into()))?;
         return context.output.write(&json_object(service.as_deref(), &name, value));

@@ -5,6 +5,7 @@
 
 use crate::{args::Command, context::Context, exit_codes::SUCCESS, failure::Failure};
 
+mod clip;
 mod completions;
 mod copy;
 mod delete;
@@ -27,11 +28,15 @@ mod set;
 mod textconv;
 mod transfer;
 
+pub use run::NOT_FOR_CHILDREN;
+
 /// Executes a command and returns the exit code.
 pub fn execute(context: &Context, command: Command) -> Result<i32, Failure> {
     match command {
         Command::Set { credential, raw, value } => set::set(context, credential, raw, value),
-        Command::Get { credential, raw, format } => get::get(context, credential, raw, format.json),
+        Command::Get { credential, raw, format, clip } => {
+            get::get(context, credential, raw, format.json, clip)
+        }
         Command::List { service, format, long } => list::list(context, service, format.json, long),
         Command::Has { credential } => has::has(context, credential),
         Command::Resolve { raw, value } => resolve::resolve(context, raw, value),
@@ -53,6 +58,7 @@ pub fn execute(context: &Context, command: Command) -> Result<i32, Failure> {
         Command::Doctor { format } => {
             return doctor::doctor(context, format.json).map_err(Failure::of_any_kind);
         }
+        Command::ClearClipboard { clipboard, seconds } => clip::clear_clipboard(&clipboard, seconds),
         Command::Completions { shell } => completions::completions(context, &shell),
     }
     .map(|()| SUCCESS)
