@@ -6,6 +6,7 @@ const { dirname, join } = require("node:path");
 const { describe, it } = require("node:test");
 const { writeIdentity } = require("./support/age.js");
 const { runIsolated } = require("./support/apart.js");
+const { listItems } = require("./support/items.js");
 const { linuxOnly } = require("./support/platform.js");
 const { runProgram, ways } = require("./support/programs.js");
 const { startSession } = require("./support/session.js");
@@ -446,5 +447,44 @@ describe("edit", linuxOnly("a shell"), () => {
     assert.equal(code, 1);
     assert.match(stderr, /^secrets: there is no directory in memory .*use secrets set\n$/);
     assert.equal(await get("token"), "old");
+  });
+});
+
+describe("list --long", () => {
+  it("shows when a secret was changed", linuxOnly("a bus"), async (t) => {
+    const { session, run, set } = await prepare(t);
+    writeFileSync(join(session.directory, "datapackage.json"), "{}");
+    await set("ours", "v", "--scope", "repo", "-q");
+    await set("token", "v");
+    const [{ path }] = await listItems(session);
+    const property = ["string:org.freedesktop.Secret.Item", "string:Modified"];
+    const get = "org.freedesktop.DBus.Properties.Get";
+    const { stdout } = await session.call("org.freedesktop.secrets", path, get, ...property);
+    const seconds = Number(/uint64 (\d+)/.exec(stdout)[1]);
+    assert.ok(seconds > 0);
+    const changed = new Date(seconds * 1000).toISOString().replace(".000", "");
+    const table = `ours   repo\ntoken  user  ${changed}\n`;
+    assert.deepEqual(await run(["list", "--long"]), { ...silent(0), stdout: table });
+    const objects = [
+      { name: "ours", scope: "repo", shadows: null, changed: null },
+      { name: "token", scope: "user", shadows: null, changed },
+    ];
+    assert.deepEqual(JSON.parse((await run(["list", "--long", "--json"])).stdout), objects);
+    assert.deepEqual(
+      JSON.parse((await run(["list", "--json"])).stdout),
+      objects.map(({ changed, ...object }) => object),
+    );
+    // Nobody is asked for the time, either.
+    await session.lock();
+    assert.deepEqual(await run(["list", "--long"]), { ...silent(0), stdout: table });
+  });
+
+  it("shows only the scope if the store does not know", async (t) => {
+    const { session, run, set } = await prepare(t, { bus: false });
+    session.env.OS_SECRETS_IDENTITY = writeIdentity(session.directory).path;
+    const store = ["--store", join(session.directory, "s.age")];
+    await set("token", "v", ...store);
+    const { stdout } = await run(["list", "--long", ...store]);
+    assert.equal(stdout, "token  user\n");
   });
 });

@@ -104,7 +104,7 @@ pub enum Command {
         service: ServiceArg,
         #[command(flatten)]
         format: FormatArg,
-        /// Print the scope of each secret
+        /// Print the scope of each secret, and when it was changed if the store knows
         #[arg(long)]
         long: bool,
     },

@@ -15,6 +15,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
+    time::SystemTime,
 };
 
 use tokio::task::JoinSet;
@@ -171,6 +172,14 @@ impl User {
         };
         let lane = preferences.lane(Purpose::Read);
         lane.run(move || preferences.list()).await
+    }
+
+    /// When secrets were changed, by their names. Those for which the store does not know are missing.
+    pub async fn list_changes(&self, progress: &Progress) -> Result<BTreeMap<String, SystemTime>, Error> {
+        match self {
+            Self::Store(choice) => choice.store()?.list_changes(SERVICE, progress).await,
+            Self::Preferences(_) => Ok(BTreeMap::new()),
+        }
     }
 }
 

@@ -2,9 +2,11 @@
 //! helpers.
 
 use std::{
+    collections::BTreeMap,
     future::Future,
     pin::Pin,
     sync::{Arc, OnceLock},
+    time::SystemTime,
 };
 
 use self::{
@@ -202,6 +204,16 @@ pub trait Store: Send + Sync {
     ///
     /// [`Error::NeedsService`] if [`needs_service`](Self::needs_service) and none is given.
     fn list<'a>(&'a self, service: Option<&'a str>, progress: &'a Progress) -> Call<'a, Vec<Key>>;
+
+    /// Returns when the credentials of a service were changed, by their names. Those for which the store does not know are
+    /// missing. It reads no value and does not ask the user.
+    fn list_changes<'a>(
+        &'a self,
+        _service: &'a str,
+        _progress: &'a Progress,
+    ) -> Call<'a, BTreeMap<String, SystemTime>> {
+        Box::pin(async { Ok(BTreeMap::new()) })
+    }
 
     /// Whether the store lists the credentials of one service only, because it holds those of all programs and
     /// cannot tell which are ours.

@@ -1,6 +1,10 @@
 //! What get, set, delete, has and list mean.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::SystemTime,
+};
 
 use tokio::task::JoinSet;
 
@@ -157,4 +161,30 @@ pub async fn list(link: &Link, service: Option<&str>) -> Result<Vec<Key>, Fault>
         }
     }
     Ok(keys.into_iter().collect())
+}
+
+/// When the items of a service were changed, by their names. Of several items with a name, the last change counts.
+pub async fn list_changes(link: &Link, service: &str) -> Result<BTreeMap<String, SystemTime>, Fault> {
+    let found = link.wire.search_service(Some(service)).await?;
+    let mut reads = JoinSet::new();
+    for item in found.unlocked.into_iter().chain(found.locked) {
+        let wire = Arc::clone(&link.wire);
+        reads.spawn(
+            async move { Ok::<_, Fault>((wire.read_key(&item).await?, wire.read_change(&item).await?)) },
+        );
+    }
+    let mut changes = BTreeMap::new();
+    while let Some(read) = reads.join_next().await {
+        match read.map_err(|error| Error::Internal(format!("reading a time ended early: {error}")))? {
+            Ok((Some(key), Some(changed))) => {
+                let last = changes.entry(key.name).or_insert(changed);
+                *last = changed.max(*last);
+            }
+            Ok(_) => {}
+            // Deleted since the search.
+            Err(fault) if Fault::is_absent(&fault) => {}
+            Err(fault) => return Err(fault),
+        }
+    }
+    Ok(changes)
 }

@@ -31,6 +31,8 @@
 //! | `arguments.rs` | the arguments of messages |
 //! | `spec.rs` | names and types of the specification |
 
+use std::{collections::BTreeMap, time::SystemTime};
+
 use super::{Call, SetOptions, Store, check_size, settings::Settings};
 use crate::{
     credential::{Key, Secret},
@@ -160,6 +162,20 @@ impl Store for SecretService {
             check_size(key, None)?;
             self.link
                 .call_with_retry(progress, &|link| Box::pin(Attempt::new(link, key, progress).has()))
+                .await
+        })
+    }
+
+    fn list_changes<'a>(
+        &'a self,
+        service: &'a str,
+        progress: &'a Progress,
+    ) -> Call<'a, BTreeMap<String, SystemTime>> {
+        Box::pin(async move {
+            self.link
+                .call_with_retry(progress, &|link| {
+                    Box::pin(async move { calls::list_changes(&link, service).await })
+                })
                 .await
         })
     }

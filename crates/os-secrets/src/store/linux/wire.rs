@@ -1,7 +1,10 @@
 //! The messages of the Secret Service specification, one function for each. What they mean for a call is decided
 //! elsewhere.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use serde::de::DeserializeOwned;
 use tokio::sync::OnceCell;
@@ -112,6 +115,15 @@ impl Wire {
         let mut found = self.read_attributes(item).await?;
         let service = found.remove(attributes::SERVICE);
         Ok(service.zip(found.remove(attributes::ACCOUNT)).map(|(service, name)| Key { service, name }))
+    }
+
+    /// Reads when an item was changed. `None` if the service does not know.
+    pub async fn read_change(&self, item: &OwnedObjectPath) -> Result<Option<SystemTime>, Fault> {
+        let found = self.read_property(item.as_str(), ITEM, "Modified").await?;
+        let seconds =
+            u64::try_from(found).map_err(|_| Fault::malformed("with a time that is not a number"))?;
+        let changed = || UNIX_EPOCH.checked_add(Duration::from_secs(seconds));
+        Ok((seconds > 0).then(changed).flatten())
     }
 
     /// Reads the attributes of an item.
