@@ -516,6 +516,8 @@ for (const way of Object.keys(ways)) {
           [["list", "--quiet=1"], /--quiet/],
           [["list", "--json"], /unknown/],
           [["list", "--long"], /unknown/],
+          [["get", "a", "--clip"], /unknown/],
+          [["has", "a"], /unknown/],
           [["get", "a", "--json"], /unknown/],
           [["get", "a", "--service", "s"], /unknown/],
           [["set", "a", "1", "--service=s"], /unknown/],
