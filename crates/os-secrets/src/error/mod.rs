@@ -432,8 +432,8 @@ pub enum Error {
         fix: String,
     },
 
-    /// Another user can have written a file with secrets.
-    #[error("{} {what}, so its secrets are not used. {advice}: {command}", printable_path(path))]
+    /// Another user can have written a file that decides which secrets are used.
+    #[error("{} {what}, so it is not used. {advice}: {command}", printable_path(path))]
     Untrusted {
         /// The file.
         path: PathBuf,

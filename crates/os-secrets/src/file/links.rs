@@ -24,6 +24,7 @@ const STICKY: u32 = 0o1000;
 const ADVICE: Advice<'static> = Advice {
     owner: "Run the program as that user, or use another file; or check its content, and run as root",
     mode: "Run",
+    check_link: "Check where the symbolic link leads",
     link: None,
 };
 

@@ -336,7 +336,7 @@ pub fn find_other_writer(found: &FoundFile, file: &File) -> io::Result<Option<Er
         Error::Untrusted {
             path: found.path.clone(),
             what: format!("can be written by other users ({other})"),
-            advice: "Use another directory or the scope user; or check its content, and run",
+            advice: found.kind.advice(),
             command: fix.strip_prefix("Run: ").unwrap_or(&fix).to_owned(),
         }
     }))

@@ -22,8 +22,38 @@ use super::{directory, links::follow, os::has_access_list, shell_word};
 use crate::accounts::is_private_group;
 use crate::{error::Error, printable::printable_path};
 
+/// A file whose content must come from this user. It decides about the advice in errors.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TrustedFile {
+    /// The `datapackage.json` of a workspace.
+    Repository,
+    /// The `.secrets.toml` of a project.
+    Project,
+}
+
+impl TrustedFile {
+    #[cfg(unix)]
+    fn advice(self) -> Advice<'static> {
+        match self {
+            Self::Repository => ADVICE,
+            Self::Project => PROJECT_ADVICE,
+        }
+    }
+
+    /// What to do about a file that another user can write, in front of the command that changes this.
+    #[cfg(windows)]
+    pub(super) fn advice(self) -> &'static str {
+        match self {
+            Self::Repository => "Use another directory or the scope user; or check its content, and run",
+            Self::Project => "Use --no-project; or check its content, and run",
+        }
+    }
+}
+
 /// A file that was found by [`find_trusted`], without symbolic links.
 pub struct FoundFile {
+    /// Which file it is.
+    pub kind: TrustedFile,
     /// Its path.
     pub path: PathBuf,
     /// The link that led to it, if it was one.
@@ -38,7 +68,7 @@ pub struct FoundFile {
 /// # Errors
 ///
 /// [`Error::Untrusted`], and [`Error::File`], also for a link to something other than a regular file.
-pub fn find_trusted(path: &Path) -> Result<Option<FoundFile>, Error> {
+pub fn find_trusted(path: &Path, kind: TrustedFile) -> Result<Option<FoundFile>, Error> {
     let fail = |error| failure("Cannot read", path, error);
     let is_missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
     let found = match fs::symlink_metadata(path) {
@@ -48,30 +78,30 @@ pub fn find_trusted(path: &Path) -> Result<Option<FoundFile>, Error> {
     if !found.is_symlink() {
         return match canonical(path) {
             Err(error) if is_missing(&error) => Ok(None),
-            path => Ok(Some(FoundFile { path: path.map_err(fail)?, link: None })),
+            path => Ok(Some(FoundFile { kind, path: path.map_err(fail)?, link: None })),
         };
     }
-    let Some(target) = follow_link(path, &found)? else { return Ok(None) };
+    let Some(target) = follow_link(path, &found, kind)? else { return Ok(None) };
     if !fs::metadata(&target).map_err(fail)?.is_file() {
         let target = printable_path(target);
         let reason = format!("it is a symbolic link to {target}, which is not a regular file");
         return Err(fail(io::Error::other(reason)));
     }
-    Ok(Some(FoundFile { path: target, link: Some(path.into()) }))
+    Ok(Some(FoundFile { kind, path: target, link: Some(path.into()) }))
 }
 
 /// The path that a symbolic link leads to, without links. `None` if it leads nowhere.
 #[cfg(unix)]
-fn follow_link(link: &Path, found: &Metadata) -> Result<Option<PathBuf>, Error> {
-    check_owner(link, found, &ADVICE)?;
+fn follow_link(link: &Path, found: &Metadata, kind: TrustedFile) -> Result<Option<PathBuf>, Error> {
+    check_owner(link, found, &kind.advice())?;
     let target = fs::read_link(link).and_then(|target| Ok(canonical(directory(link))?.join(target)));
     let target = target.map_err(|error| failure("Cannot read", link, error))?;
-    follow(&target, &Advice { link: Some(link), ..ADVICE })
+    follow(&target, &Advice { link: Some(link), ..kind.advice() })
 }
 
 /// The path that a symbolic link leads to, without links. `None` if it leads nowhere.
 #[cfg(windows)]
-fn follow_link(link: &Path, _: &Metadata) -> Result<Option<PathBuf>, Error> {
+fn follow_link(link: &Path, _: &Metadata, _: TrustedFile) -> Result<Option<PathBuf>, Error> {
     match canonical(link) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         target => target.map(Some).map_err(|error| failure("Cannot read", link, error)),
@@ -127,6 +157,8 @@ fn trusted_users() -> [u32; 2] {
 pub(super) struct Advice<'a> {
     pub owner: &'static str,
     pub mode: &'static str,
+    /// The same, in front of the command that shows the link.
+    pub check_link: &'static str,
     /// The link that led to the file, if its maker has chosen the file. Then the advice is to look at the link: the file
     /// may be none that the user should change.
     pub link: Option<&'a Path>,
@@ -136,12 +168,25 @@ pub(super) struct Advice<'a> {
 const ADVICE: Advice<'static> = Advice {
     owner: "Use another directory or the scope user; or check its content, and run as root",
     mode: "Check its content, then run",
+    check_link: "Use the scope user, or check where the symbolic link leads",
     link: None,
 };
 
 #[cfg(unix)]
-const IDENTITY_ADVICE: Advice<'static> =
-    Advice { owner: "Use another identity; or if you trust that user, run as root", mode: "Run", link: None };
+const PROJECT_ADVICE: Advice<'static> = Advice {
+    owner: "Use --no-project; or check its content, and run as root",
+    mode: "Check its content, then run",
+    check_link: "Use --no-project, or check where the symbolic link leads",
+    link: None,
+};
+
+#[cfg(unix)]
+const IDENTITY_ADVICE: Advice<'static> = Advice {
+    owner: "Use another identity; or if you trust that user, run as root",
+    mode: "Run",
+    check_link: "Check where the symbolic link leads",
+    link: None,
+};
 
 #[cfg(unix)]
 impl Advice<'_> {
@@ -149,19 +194,16 @@ impl Advice<'_> {
     fn refuse(&self, path: &Path, what: String, advice: &'static str, command: &str) -> Error {
         let (advice, command) = match self.link {
             None => (advice, format!("{command} {}", shell_word(path))),
-            Some(link) => (CHECK_LINK, format!("ls -l {}", shell_word(link))),
+            Some(link) => (self.check_link, format!("ls -l {}", shell_word(link))),
         };
         Error::Untrusted { path: path.into(), what, advice, command }
     }
 }
 
-#[cfg(unix)]
-const CHECK_LINK: &str = "Use the scope user, or check where the symbolic link leads";
-
 /// Finds out whether another user can have written an open file. Returns the error for that.
 #[cfg(unix)]
 fn find_other_writer(found: &FoundFile, file: &File) -> io::Result<Option<Error>> {
-    let advice = Advice { link: found.link.as_deref(), ..ADVICE };
+    let advice = Advice { link: found.link.as_deref(), ..found.kind.advice() };
     Ok(check_writers(&found.path, &file.metadata()?, || has_access_list(file), &advice).err())
 }
 

@@ -52,7 +52,13 @@ impl Scopes {
         Ok(!self.find_names(names, scope, progress).await?.is_empty())
     }
 
-    async fn find_names(
+    /// As [`find_existing`](Self::find_existing), for a call whose result this is: it waits as long as the call does, and
+    /// asks the user if the call may.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store or the file.
+    pub async fn find_names(
         &self,
         mut names: BTreeSet<Name>,
         scope: Scope,

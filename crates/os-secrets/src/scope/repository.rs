@@ -10,7 +10,7 @@ use crate::{
     environment::absolute_path,
     error::Error,
     executor::{Lane, Purpose},
-    file::{Access, FoundFile, LockedDirectory, failure, find_trusted, read_trusted},
+    file::{Access, FoundFile, LockedDirectory, TrustedFile, failure, find_trusted, read_trusted},
     json::Document,
 };
 
@@ -105,7 +105,7 @@ impl Repository {
         let path = absolute_path(&self.directory.join(FILE));
         // It is an error if the directory does not exist, but not if the file does not.
         match fs::metadata(&self.directory) {
-            Ok(found) if found.is_dir() => find_trusted(&path),
+            Ok(found) if found.is_dir() => find_trusted(&path, TrustedFile::Repository),
             Ok(_) => Err(failure("Cannot read", &self.directory, io::ErrorKind::NotADirectory.into())),
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                 Err(failure("Cannot read", &self.directory, error))
