@@ -14,10 +14,12 @@ const MADE = ["node_modules", "target", "dist", ".git"];
 
 /** What looks like a path of this repository, and is not: files of the reader's, and other texts with a slash. */
 const OTHERS = [
+  ".secrets.toml",
   "a/b",
   "b/c",
   "compose.yaml",
   "datapackage.json",
+  "mcp.json",
   "os-secrets/secrets.age",
   "preferences.json",
   "service/name",

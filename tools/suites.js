@@ -66,8 +66,8 @@ const suites = {
   test: {
     // The peers are for the tests that copy what keytar and @napi-rs/keyring have stored.
     needs:
-        "cargo keyring secret-tool secretstorage age pass docker git shells ssh systemd clipboard modules " +
-        "runtimes peers",
+      "cargo keyring secret-tool secretstorage age pass docker git shells ssh systemd clipboard modules " +
+      "runtimes peers",
     steps: [build, buildPrograms, rustTests, tests(filesIn("__test__"), "--test-concurrency=2")],
   },
   "test on darwin": {

@@ -20,6 +20,9 @@
 //! | `terminal/` | asking for a secret without showing it |
 //! | `dotenv/` | parsing dotenv files |
 //! | `encoding.rs` | values as JSON, URLs, base64 and shells write them |
+//! | `project/` | the project file `.secrets.toml` |
+//! | `sources.rs` | the variables of `run`, from the project file, the environment and dotenv files |
+//! | `wanted.rs` | what a variable is to hold: a secret, or a text |
 //! | `reference.rs` | references that only `run` replaces |
 //! | `clipboard/` | the clipboard, and clearing it |
 //! | `secret_files.rs` | secrets as private files while a command runs |
@@ -52,6 +55,7 @@ mod failure;
 pub mod mask;
 mod output;
 mod program;
+mod project;
 mod reference;
 mod secret_files;
 mod selected_store;
@@ -59,8 +63,10 @@ mod session;
 #[cfg(unix)]
 #[allow(unsafe_code)]
 mod signals;
+mod sources;
 pub mod terminal;
 mod values;
+mod wanted;
 
 use args::Parsed;
 use context::Context;

@@ -10,7 +10,7 @@ use os_secrets::{
     credential::Secret,
     error::Error,
     progress::Progress,
-    scope::{Scope, Scopes},
+    scope::{Found, Name, Scope, Scopes},
     store::SetOptions,
 };
 
@@ -41,15 +41,21 @@ impl Target {
 }
 
 impl Context {
+    /// Reads the secrets of these names. The result has no entry for one that does not exist.
+    pub fn find_secrets(&self, names: BTreeSet<Name>, scope: Scope) -> Result<Found, Error> {
+        let scopes = self.scopes();
+        self.call(
+            Progress::reading(true),
+            |progress| async move { scopes.get_all(names, scope, &progress).await },
+        )
+    }
+
     /// Reads a value. `None` if there is none.
     pub fn get_value(&self, target: &Target) -> Result<Option<Secret>, Error> {
         match target {
             Target::Secret(name, scope) => {
-                let (scopes, name, scope) = (self.scopes(), name.clone(), *scope);
-                self.call(Progress::reading(true), |progress| async move {
-                    let mut found = scopes.get_all(BTreeSet::from([name.clone()]), scope, &progress).await?;
-                    Ok(found.secrets.remove(&name))
-                })
+                let mut found = self.find_secrets(BTreeSet::from([name.clone()]), *scope)?;
+                Ok(found.secrets.remove(name))
             }
             Target::Credential(key) => {
                 let (store, key) = (self.store(), key.clone());

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `words.rs` | the words before clap parses them: `-h` and `-V` anywhere, a command after `--`, aliases |
 //! | `everyday.rs` | arguments of `generate` and `get --clip` |
+//! | `sources.rs` | the flags that say where the variables of a command come from |
 //! | `usage.rs` | the messages for a wrong command line |
 //! | `mistakes.rs` | what the user may have meant by a wrong command line |
 //! | `help.rs` | what the help of a command says beyond its flags |
@@ -14,12 +15,14 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::{Program, failure::Failure};
 use os_secrets::scope::Scope;
+pub use sources::SourceArgs;
 use usage::describe_error;
 use words::{InfoFlag, Words};
 
 mod everyday;
 mod help;
 mod mistakes;
+mod sources;
 mod usage;
 mod words;
 
@@ -165,20 +168,41 @@ pub enum Command {
     },
     /// Run a command with secrets in its environment
     ///
-    /// Every variable whose value is secret:NAME gets the secret NAME as its value. With secret-file:NAME, it gets the path
-    /// of a private file with the secret, which is removed when the command ends. If a secret does not exist, the
-    /// command is not started. Exits with the exit code of the command, with 127 if it is not found, and with 126 if
-    /// it cannot be run.
+    /// Sets the variables of the project file .secrets.toml. Every variable whose value is secret:NAME gets the secret
+    /// NAME as its value. With secret-file:NAME, it gets the path of a private file with the secret, which is removed
+    /// when the command ends. If a secret does not exist, the command is not started. Exits with the exit code of the
+    /// command, with 127 if it is not found, and with 126 if it cannot be run.
     Run {
-        /// Add the variables of this dotenv file. They override inherited ones; the last file wins
-        #[arg(long = "env-file", value_name = "FILE")]
-        env_files: Vec<PathBuf>,
+        #[command(flatten)]
+        sources: SourceArgs,
         /// Replace the secrets in the command's output with ***, also their lines and encodings
         #[arg(long)]
         mask: bool,
         /// The command and its arguments
         #[arg(last = true, required = true, value_name = "COMMAND")]
         command: Vec<OsString>,
+    },
+    /// Say which secrets the project needs and does not have
+    ///
+    /// Prints each variable that run would set, and whether its secret exists. Prints and reads no values. Exits with 1 if a
+    /// secret is missing.
+    Check {
+        #[command(flatten)]
+        sources: SourceArgs,
+        #[command(flatten)]
+        format: FormatArg,
+    },
+    /// Print the variables that run would set, for a shell to evaluate
+    ///
+    /// In bash and zsh: eval "$(secrets env)". In fish: secrets env | source. In PowerShell: secrets env |
+    /// Invoke-Expression. Prints nothing if a secret does not exist.
+    Env {
+        #[command(flatten)]
+        sources: SourceArgs,
+        /// The shell: bash, zsh, sh, fish, powershell, or json [default: the one that SHELL names]
+        #[arg(long, value_name = "SHELL", value_parser = ["bash", "zsh", "sh", "fish", "powershell", "json"])]
+        #[arg(hide_possible_values = true)]
+        shell: Option<String>,
     },
     /// Fill in the references of a template
     ///
@@ -339,6 +363,8 @@ const NOT_IN_BUS_SECRETS: &[&str] = &[
     "edit",
     "rename",
     "run",
+    "check",
+    "env",
     "inject",
     "export",
     "import",

@@ -5,12 +5,14 @@
 
 use crate::{args::Command, context::Context, exit_codes::SUCCESS, failure::Failure};
 
+mod check;
 mod clip;
 mod completions;
 mod copy;
 mod delete;
 pub mod doctor;
 mod edit;
+mod env;
 mod export;
 mod generate;
 mod get;
@@ -44,7 +46,9 @@ pub fn execute(context: &Context, command: Command) -> Result<i32, Failure> {
         Command::Edit { credential, raw } => edit::edit(context, credential, raw),
         Command::Generate(arguments) => generate::generate(context, arguments),
         Command::Rename { old, new, service, force } => rename::rename(context, old, new, service, force),
-        Command::Run { env_files, mask, command } => return run::run(context, &env_files, mask, command),
+        Command::Run { sources, mask, command } => return run::run(context, &sources, mask, command),
+        Command::Check { sources, format } => check::check(context, &sources, format.json),
+        Command::Env { sources, shell } => env::env(context, &sources, shell.as_deref()),
         Command::Inject { input } => inject::inject(context, input),
         Command::Import { file, service, force, dry_run } => {
             import::import(context, file, service, force, dry_run)

@@ -5,11 +5,11 @@
 use std::{
     ffi::{OsStr, OsString},
     io,
-    path::PathBuf,
     process::{self, ExitStatus},
 };
 
 use crate::{
+    args::SourceArgs,
     child::{ChildError, ChildTurn, as_printed, end_like, find_command, reset_for_child, run_command},
     context::Context,
     exit_codes::{NOT_EXECUTABLE, NOT_FOUND},
@@ -19,17 +19,17 @@ use crate::{
     secret_files::SecretFiles,
 };
 use os_secrets::file;
-use variables::{Kind, Variable, collect_variables};
+use variables::{Variable, collect_variables};
 
 mod sizes;
-mod variables;
+pub mod variables;
 
 /// The variables that unlock an encrypted file. The command does not get them.
 pub const NOT_FOR_CHILDREN: [&str; 2] = ["OS_SECRETS_IDENTITY", "OS_SECRETS_PASSPHRASE"];
 
 pub fn run(
     context: &Context,
-    env_files: &[PathBuf],
+    sources: &SourceArgs,
     mask: bool,
     words: Vec<OsString>,
 ) -> Result<i32, Failure> {
@@ -38,7 +38,7 @@ pub fn run(
             "-o cannot be used with run; redirect the output of the command instead".into(),
         ));
     }
-    let variables = collect_variables(context, env_files)?;
+    let variables = collect_variables(context, sources)?;
     let texts = variables.iter().filter_map(|variable| variable.text().transpose());
     let texts = texts.collect::<Result<Vec<_>, _>>()?;
     if let Some(message) = texts.iter().find_map(|(variable, text)| sizes::excess(variable, text)) {
@@ -58,8 +58,7 @@ pub fn run(
     reset_for_child(&mut command, context.hosted);
 
     let mask = mask.then(|| {
-        let secrets: Vec<_> =
-            variables.iter().filter(|variable| !matches!(variable.kind, Kind::Text)).collect();
+        let secrets: Vec<_> = variables.iter().filter(|variable| variable.kind.is_secret()).collect();
         report_unmasked(context, &secrets);
         let values = secrets.iter().map(|variable| variable.value.clone()).collect();
         Mask::new(as_printed(printed_forms(values)))
@@ -97,7 +96,7 @@ fn run_with_files(
     mask: Option<&Mask>,
     variables: &[Variable],
 ) -> Result<Result<ExitStatus, ChildError>, Failure> {
-    let mut wanted = variables.iter().filter(|variable| matches!(variable.kind, Kind::File)).peekable();
+    let mut wanted = variables.iter().filter(|variable| variable.kind.is_file()).peekable();
     if wanted.peek().is_none() && mask.is_none() {
         return Ok(run_command(command));
     }

@@ -1,24 +1,23 @@
 //! The variables that the command gets.
 
 use std::{
-    collections::BTreeMap,
-    env,
+    collections::BTreeSet,
     ffi::{OsStr, OsString},
-    path::PathBuf,
 };
 
 use crate::{
-    child::{is_same_variable, to_variable},
+    args::SourceArgs,
+    child::to_variable,
     context::Context,
-    dotenv,
     failure::Failure,
-    output::printable,
-    reference::file_reference,
+    sources::{self, Problems},
+    wanted::Wanted,
 };
-use os_secrets::{credential::Secret, printable::printable_path, scope::REFERENCE};
-
-/// The start of the names of all settings of os-secrets.
-const SETTINGS: &str = "OS_SECRETS_";
+use os_secrets::{
+    credential::Secret,
+    error::Error,
+    scope::{FoundSecrets, Scopes},
+};
 
 /// A variable that the command gets.
 pub struct Variable {
@@ -36,17 +35,19 @@ pub enum Kind {
     Secret(String),
     /// As the path of a file with the secret.
     File,
+    /// As the path of a file with the text that it was.
+    TextFile,
 }
 
 impl Kind {
-    fn of(value: &[u8]) -> Self {
-        if file_reference(value).is_some() {
-            return Self::File;
-        }
-        match value.strip_prefix(REFERENCE.as_bytes()) {
-            Some(name) => Self::Secret(String::from_utf8_lossy(name).into_owned()),
-            None => Self::Text,
-        }
+    /// Whether the command gets a file.
+    pub fn is_file(&self) -> bool {
+        matches!(self, Self::File | Self::TextFile)
+    }
+
+    /// Whether the value is a secret.
+    pub fn is_secret(&self) -> bool {
+        matches!(self, Self::Secret(_) | Self::File)
     }
 }
 
@@ -57,7 +58,7 @@ impl Variable {
     ///
     /// No variable can hold the value.
     pub fn text(&self) -> Result<Option<(&Self, &OsStr)>, Failure> {
-        if let Kind::File = self.kind {
+        if self.kind.is_file() {
             return Ok(None);
         }
         let value = self.value.expose();
@@ -72,7 +73,7 @@ impl Variable {
 
     /// The name in messages.
     pub fn label(&self) -> String {
-        label(&self.name)
+        sources::label(&self.name)
     }
 
     /// How to get the value as a file. Follows a sentence without its full stop.
@@ -86,63 +87,50 @@ impl Variable {
     }
 }
 
-fn label(variable: &OsStr) -> String {
-    format!("the variable {}", printable(&variable.to_string_lossy()))
-}
-
 /// The variables to set, with their references resolved.
-pub fn collect_variables(context: &Context, env_files: &[PathBuf]) -> Result<Vec<Variable>, Failure> {
-    let unresolved = collect_unresolved(context, env_files)?;
-    let labels = unresolved.keys().map(|name| label(name)).collect();
-    let (mut kinds, mut values) = (Vec::new(), Vec::new());
-    for value in unresolved.values() {
-        kinds.push(Kind::of(value.expose()));
-        values.push(match file_reference(value.expose()) {
-            Some(name) => Secret::new([REFERENCE.as_bytes(), name].concat()),
-            None => value.clone(),
-        });
-    }
-    let resolved = context.resolve(values, Some(labels))?;
-    let variables = unresolved.into_keys().zip(kinds).zip(resolved);
-    Ok(variables.map(|((name, kind), value)| Variable { name, value, kind }).collect())
-}
-
-/// Whether a variable chooses the store or its key. A dotenv file may come from a stranger, who must not choose where
-/// the command reads and stores the user's secrets.
-fn chooses_store(name: &str) -> bool {
-    let is = |name: &str, other: &str| is_same_variable(name.as_ref(), other.as_ref());
-    name.get(..SETTINGS.len()).is_some_and(|start| is(start, SETTINGS)) || is(name, "CREDENTIALS_DIRECTORY")
-}
-
-fn refusal(file: &str, line: usize, variable: &str) -> String {
-    format!(
-        "{file} sets {variable} in line {line}, and an env file must not choose the store or its key. Remove the line; \
-         if you want the setting, set the variable before you start secrets"
-    )
-}
-
-/// Inherited references, and the variables of the files. A later file overrides an earlier one, and files override what
-/// is inherited.
-fn collect_unresolved(
-    context: &Context,
-    env_files: &[PathBuf],
-) -> Result<BTreeMap<OsString, Secret>, Failure> {
-    let mut variables = BTreeMap::new();
-    for (name, value) in env::vars_os() {
-        if !matches!(Kind::of(value.as_encoded_bytes()), Kind::Text) {
-            variables.insert(name, Secret::new(value.into_encoded_bytes()));
-        }
-    }
-    for file in env_files {
-        for dotenv::Variable { name, value, lines } in context.read_dotenv(Some(file))? {
-            if chooses_store(&name) {
-                let path = printable_path(context.path(file));
-                return Err(Failure::Refused(refusal(&path, lines[0], &name).into()));
+///
+/// # Errors
+///
+/// Every secret that does not exist is printed first.
+pub fn collect_variables(context: &Context, sources: &SourceArgs) -> Result<Vec<Variable>, Failure> {
+    let wanted = sources::collect(context, sources)?.wanted;
+    let mut names = BTreeSet::new();
+    names.extend(wanted.values().filter_map(|wanted| wanted.secret.clone()));
+    let found = context.find_secrets(names, context.scope_to_read())?;
+    let mut problems = Problems::new(context);
+    let mut variables = Vec::new();
+    for (name, wanted) in wanted {
+        match choose_value(context, &wanted, &found.secrets) {
+            Ok(Some((value, kind))) => variables.push(Variable { name, value, kind }),
+            Ok(None) => {}
+            Err(error) => {
+                problems.add(Error::Of { of: sources::label(&name), error: Box::new(error) }.into());
             }
-            let name = OsString::from(name);
-            variables.retain(|known, _| !is_same_variable(known, &name));
-            variables.insert(name, value);
         }
     }
+    problems.finish()?;
+    context.warn_of_hidden(found.from_repository);
     Ok(variables)
+}
+
+/// The value of a variable. `None` if it is left out.
+fn choose_value(
+    context: &Context,
+    wanted: &Wanted,
+    found: &FoundSecrets,
+) -> Result<Option<(Secret, Kind)>, Error> {
+    if let Some(name) = &wanted.secret
+        && let Some(secret) = found.get(name)
+    {
+        let kind = if wanted.as_file { Kind::File } else { Kind::Secret(name.to_string()) };
+        return Ok(Some((secret.clone(), kind)));
+    }
+    match (&wanted.text, &wanted.secret) {
+        (Some(text), _) => {
+            let kind = if wanted.as_file { Kind::TextFile } else { Kind::Text };
+            Ok(Some((text.clone(), kind)))
+        }
+        (None, Some(name)) if !wanted.is_optional => Err(Scopes::not_found(name, context.scope_to_read())),
+        (None, _) => Ok(None),
+    }
 }

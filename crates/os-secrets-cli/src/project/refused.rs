@@ -1,0 +1,169 @@
+//! The variables that a file must not set.
+
+use crate::child::is_same_variable;
+
+/// The start of the names of all settings of os-secrets.
+const SETTINGS: &str = "OS_SECRETS_";
+
+/// Variables that decide which code a command loads, or with whom it talks.
+const LOADERS: [&str; 85] = [
+    "ALL_PROXY",
+    "BASHOPTS",
+    "BASH_ENV",
+    "BROWSER",
+    "BUN_OPTIONS",
+    "CARGO_HOME",
+    "CLASSPATH",
+    "COMSPEC",
+    "CURL_CA_BUNDLE",
+    "CURL_HOME",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "DOCKER_CONFIG",
+    "DOCKER_HOST",
+    "EDITOR",
+    "ELECTRON_RUN_AS_NODE",
+    "ENV",
+    "GCONV_PATH",
+    "GIT_ASKPASS",
+    "GIT_DIR",
+    "GIT_EDITOR",
+    "GIT_EXEC_PATH",
+    "GIT_EXTERNAL_DIFF",
+    "GIT_PAGER",
+    "GIT_PROXY_COMMAND",
+    "GIT_SEQUENCE_EDITOR",
+    "GIT_TEMPLATE_DIR",
+    "GLIBC_TUNABLES",
+    "GOFLAGS",
+    "GRADLE_OPTS",
+    "HOME",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "IFS",
+    "JAVA_TOOL_OPTIONS",
+    "JDK_JAVA_OPTIONS",
+    "JULIA_LOAD_PATH",
+    "KUBECONFIG",
+    "LESSCLOSE",
+    "LESSOPEN",
+    "MAKEFLAGS",
+    "MANPAGER",
+    "MAVEN_OPTS",
+    "NODE_EXTRA_CA_CERTS",
+    "NODE_OPTIONS",
+    "NODE_PATH",
+    "NODE_REPL_EXTERNAL_MODULE",
+    "NODE_TLS_REJECT_UNAUTHORIZED",
+    "PAGER",
+    "PATH",
+    "PATHEXT",
+    "PERLLIB",
+    "PHPRC",
+    "PHP_INI_SCAN_DIR",
+    "PROMPT_COMMAND",
+    "PS4",
+    "PYTHONBREAKPOINT",
+    "PYTHONEXECUTABLE",
+    "PYTHONHOME",
+    "PYTHONINSPECT",
+    "PYTHONPATH",
+    "PYTHONSTARTUP",
+    "PYTHONUSERBASE",
+    "PYTHONWARNINGS",
+    "REQUESTS_CA_BUNDLE",
+    "RUBYLIB",
+    "RUBYOPT",
+    "RUBYSHELL",
+    "RUSTC",
+    "RUSTC_WORKSPACE_WRAPPER",
+    "RUSTC_WRAPPER",
+    "RUSTDOC",
+    "SHELL",
+    "SHELLOPTS",
+    "SSH_ASKPASS",
+    "SSH_AUTH_SOCK",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+    "SUDO_ASKPASS",
+    "SYSTEMROOT",
+    "TERMINFO",
+    "TMPDIR",
+    "USERPROFILE",
+    "VISUAL",
+    "WINDIR",
+    "ZDOTDIR",
+];
+/// Starts of the names of such variables.
+const STARTS_OF_LOADERS: [&str; 15] = [
+    "APPDATA",
+    "BASH_FUNC_",
+    "CARGO_BUILD_",
+    "CARGO_TARGET_",
+    "DYLD_",
+    "GIT_CONFIG",
+    "GIT_SSH",
+    "LD_",
+    "LOCALAPPDATA",
+    "LUA_",
+    "NPM_CONFIG_",
+    "PERL5",
+    "PIP_",
+    "XDG_",
+    "_JAVA_OPTIONS",
+];
+
+/// Whether a variable chooses the store or its key. The file may come from a stranger, who must not choose where the
+/// command reads and stores the user's secrets.
+pub fn chooses_store(name: &str) -> bool {
+    starts_with(name, SETTINGS) || is_same_variable(name.as_ref(), "CREDENTIALS_DIRECTORY".as_ref())
+}
+
+/// Whether a variable decides which code a command loads, or with whom it talks. No list of them is complete.
+pub fn is_loader(name: &str) -> bool {
+    // Many programs know the names of proxies and of npm's settings in small letters.
+    LOADERS.iter().any(|loader| name.eq_ignore_ascii_case(loader))
+        || STARTS_OF_LOADERS.iter().any(|start| has_start_of_any_case(name, start))
+}
+
+fn starts_with(name: &str, start: &str) -> bool {
+    name.get(..start.len()).is_some_and(|found| is_same_variable(found.as_ref(), start.as_ref()))
+}
+
+fn has_start_of_any_case(name: &str, start: &str) -> bool {
+    name.get(..start.len()).is_some_and(|found| found.eq_ignore_ascii_case(start))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_that_load_code_are_known() {
+        for name in ["PATH", "LD_PRELOAD", "DYLD_INSERT_LIBRARIES", "NODE_OPTIONS", "PYTHONPATH", "BASH_ENV"]
+        {
+            assert!(is_loader(name), "{name}");
+        }
+        for name in ["https_proxy", "npm_config_script_shell", "GIT_CONFIG_COUNT", "GIT_SSH_COMMAND"] {
+            assert!(is_loader(name), "{name}");
+        }
+        for name in [
+            "DATABASE_URL",
+            "GIT_TOKEN",
+            "NPM_TOKEN",
+            "CARGO_REGISTRY_TOKEN",
+            "RUBYGEMS_API_KEY",
+            "PATH_TO_KEY",
+            "ENVIRONMENT",
+        ] {
+            assert!(!is_loader(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn settings_of_the_store_are_known() {
+        for name in ["OS_SECRETS_PROVIDER", "OS_SECRETS_PROFILE", "CREDENTIALS_DIRECTORY"] {
+            assert!(chooses_store(name), "{name}");
+        }
+        assert!(!chooses_store("OS_SECRET") && !chooses_store("MY_OS_SECRETS_FILE"));
+    }
+}
