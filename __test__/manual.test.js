@@ -173,7 +173,7 @@ const commands = {
 const elsewhere = {
   // What is installed is tested in __test__/install/.
   "README.md": ["console", "sh"],
-  "docs/program.md": ["console"],
+  "docs/program.md": ["bash", "console", "json", "toml"],
   "docs/servers.md": ["console", "dockerfile", "ini", "yaml"],
   "docs/testing.md": ["console"],
 };

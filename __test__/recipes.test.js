@@ -1,4 +1,4 @@
-// The recipes of docs/servers.md for machines without a desktop, exactly as written there. The tests imitate the files
+// The recipes of docs/servers.md for machines without a desktop, and those of docs/program.md, exactly as written there. The tests imitate the files
 // and mounts of systemd and containers in a private file system. SSH is real.
 
 const assert = require("node:assert/strict");
@@ -7,7 +7,7 @@ const { createServer } = require("node:net");
 const { join } = require("node:path");
 const { describe, it } = require("node:test");
 const { runIsolated } = require("./support/apart.js");
-const { blocks: blocksOf, read } = require("./support/documents.js");
+const { blocks: blocksOf, examples, read } = require("./support/documents.js");
 const { linuxOnly } = require("./support/platform.js");
 const { ways } = require("./support/programs.js");
 const { root } = require("./support/runtimes.js");
@@ -252,5 +252,61 @@ describe("the recipe for", linuxOnly("recipes for Linux"), () => {
     assert.match(bare.stdout, /This is WSL.*use an encrypted file \(OS_SECRETS_PROVIDER=file\)/);
     const printed = await runBash(session, readCommands("WSL"), { env });
     assert.match(printed, /^works {7}yes\nstore {7}encrypted file$/m);
+  });
+});
+
+describe("the recipes of the program", linuxOnly("recipes for Linux"), () => {
+  /** Starts a session with these secrets and a project, and with `secrets` on its path. */
+  async function prepareProject(t, names) {
+    const session = await startSession();
+    t.after(() => session.stop());
+    session.env.PATH = `${join(secrets, "..")}:${session.env.PATH}`;
+    const project = join(session.home, "project");
+    mkdirSync(project);
+    for (const name of names) {
+      const { code, stderr } = await session.run(secrets, ["set", name], { input: `value of ${name}` });
+      assert.equal(code, 0, stderr);
+    }
+    return { session, project };
+  }
+
+  it("project file", async (t) => {
+    const { session, project } = await prepareProject(t, ["openai_api_key", "tls_key"]);
+    writeFileSync(join(project, ".secrets.toml"), examples("docs/program.md", "toml")[0]);
+    const show = 'echo "$OPENAI_API_KEY, $PORT, $DATABASE_URL, $SENTRY_DSN, $(cat "$TLS_KEY")"';
+    assert.match(
+      await runBash(session, `secrets run -- sh -c '${show}'`, { cwd: project }),
+      /^value of openai_api_key, 8080, postgres:\/\/localhost\/dev, , value of tls_key$/m,
+    );
+    const checked = await session.run(secrets, ["check", "--profile", "production"], { cwd: project });
+    assert.equal(checked.code, 1);
+    assert.match(checked.stderr, /the secret production_database_url is missing/);
+  });
+
+  it("direnv", async (t) => {
+    const { session, project } = await prepareProject(t, ["openai_api_key"]);
+    writeFileSync(join(project, ".secrets.toml"), '[env]\nOPENAI_API_KEY = "secret:openai_api_key"\n');
+    writeFileSync(join(project, ".envrc"), examples("docs/program.md", "bash")[0]);
+    const env = { SHELL: "/usr/bin/fish" };
+    const script = "direnv allow; direnv exec . sh -c 'echo \"got $OPENAI_API_KEY\"'";
+    assert.match(await runBash(session, script, { cwd: project, env }), /^got value of openai_api_key$/m);
+  });
+
+  it("MCP servers", async (t) => {
+    const { session, project } = await prepareProject(t, ["openai_api_key"]);
+    const bin = join(session.directory, "bin");
+    mkdirSync(bin);
+    // In place of the npx that starts a server: it answers one line of its input.
+    const server = '#!/bin/sh\nread -r line\necho "$* $API_KEY $line"\n';
+    writeFileSync(join(bin, "npx"), server, { mode: 0o700 });
+    const { mcpServers } = JSON.parse(examples("docs/program.md", "json")[0]);
+    const { command, args, env } = mcpServers["my-server"];
+    const answer = await session.run(command, args, {
+      cwd: project,
+      env: { ...env, PATH: `${bin}:${session.env.PATH}` },
+      input: "ping\n",
+    });
+    const stdout = "-y my-server value of openai_api_key ping\n";
+    assert.deepEqual(answer, { code: 0, signal: null, stdout, stderr: "" });
   });
 });

@@ -79,6 +79,7 @@ const things = {
       zsh: "zsh",
       fish: "fish",
       "/usr/share/bash-completion/bash_completion": "bash-completion",
+      direnv: "direnv",
     },
   },
   pass: { debian: { pass: "pass", gpg: "gpg gpg-agent" } },
