@@ -27,7 +27,23 @@ const NOTES: &[Notes] = &[
     },
     Notes { command: "list", examples: &["secrets list --long"], exit_codes: OF_STORE },
     Notes { command: "resolve", examples: &["secrets resolve secret:openai_api_key"], exit_codes: OF_STORE },
+    Notes {
+        command: "has",
+        examples: &["secrets has openai_api_key || secrets set openai_api_key"],
+        exit_codes: "0 there is such a secret, 1 there is none, 2 wrong usage, 3 the store cannot be reached, unlocked or read",
+    },
     Notes { command: "delete", examples: &["secrets delete openai_api_key"], exit_codes: OF_STORE },
+    Notes {
+        command: "generate",
+        examples: &["secrets generate session_key", "secrets generate --length 6 --alphabet digits door_pin"],
+        exit_codes: OF_STORE,
+    },
+    Notes { command: "edit", examples: &["secrets edit tls_key"], exit_codes: OF_STORE },
+    Notes {
+        command: "rename",
+        examples: &["secrets rename openai_key openai_api_key"],
+        exit_codes: OF_STORE,
+    },
     Notes {
         command: "run",
         examples: &["secrets run --env-file .env -- node server.js"],
@@ -39,6 +55,18 @@ const NOTES: &[Notes] = &[
         examples: &["secrets inject -i config.tpl -o config.toml"],
         exit_codes: OF_STORE,
     },
+    Notes {
+        command: "check",
+        examples: &["secrets check"],
+        exit_codes: "0 nothing is missing, 1 a secret is missing or another failure, 2 wrong usage, 3 the store cannot be \
+                     reached, unlocked or read",
+    },
+    Notes {
+        command: "env",
+        examples: &["eval \"$(secrets env --shell bash)\"", "secrets env --shell json"],
+        exit_codes: OF_STORE,
+    },
+    Notes { command: "export", examples: &["secrets export --values -o backup.json"], exit_codes: OF_STORE },
     Notes { command: "import", examples: &["secrets import .env --dry-run"], exit_codes: OF_STORE },
     Notes {
         command: "migrate",
@@ -74,7 +102,7 @@ const NOTES: &[Notes] = &[
 const SCOPE_TO_CHANGE: &str = "Whose secrets: user or repo [default: user]";
 const SCOPE_TO_READ: &str = "Whose secrets: user, repo, or auto (repo, then user) [default: auto]";
 /// The commands that change secrets.
-const CHANGING: &[&str] = &["set", "delete", "import"];
+const CHANGING: &[&str] = &["set", "delete", "generate", "edit", "rename", "import"];
 
 /// Adds the notes to a definition that is built.
 pub fn with_notes(mut definition: clap::Command) -> clap::Command {
