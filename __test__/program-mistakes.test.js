@@ -121,7 +121,7 @@ describe("the help", linuxOnly("a shell"), () => {
     const run = async (script) => {
       const PATH = `${join(native, "..")}:${join(node(22)[0], "..")}:${session.env.PATH}`;
       // Without these, files are where users have them, below HOME.
-      const env = { PATH, XDG_DATA_HOME: "", XDG_CONFIG_HOME: "" };
+      const env = { PATH, XDG_DATA_HOME: "", XDG_CONFIG_HOME: "", VISUAL: "true" };
       const words = ["--norc", "-euo", "pipefail", "-c", script];
       const { code, stdout, stderr } = await session.run("bash", words, { cwd: session.home, env });
       assert.equal(code, 0, `${script}: ${stderr}`);
@@ -149,12 +149,16 @@ describe("the help", linuxOnly("a shell"), () => {
       ["server.js", "console.log(process.env.API_KEY)"],
       ["config.tpl", "key={{ secret:openai_api_key }}\n"],
       ["key.pem", "a key"],
+      [".secrets.toml", '[env]\nTOKEN = "secret:openai_api_key"\n'],
     ]) {
       writeFileSync(join(session.home, name), text);
     }
     await run("age-keygen -o colleague 2>/dev/null; age-keygen -y colleague >colleague.pub; secrets init -q");
     await run("printf x | secrets set -q --store ./secrets.age x; printf x | secrets set -q --store file x");
-    await run("printf ghp | secrets set --service my-cli-tool github-token; rm .config/os-secrets/identity");
+    await run(
+      "printf ghp | secrets set --service my-cli-tool github-token; printf x | secrets set openai_key",
+    );
+    await run("rm .config/os-secrets/identity");
     // What others need goes last, or first.
     const rank = (example) =>
       /secrets init/.test(example) ? 0 : /secrets delete|rename/.test(example) ? 2 : 1;

@@ -29,7 +29,7 @@ describe("the project file", () => {
     for (const [name, value] of Object.entries({
       token: "from the store",
       other: "the other",
-      key: "a\0b",
+      key: "ab\0cd",
     })) {
       assert.equal((await runSecrets(["set", name, "--raw"], { input: value, cwd: session.home })).code, 0);
     }
@@ -144,7 +144,7 @@ describe("the project file", () => {
     const script =
       "for (const name of ['A', 'B']) console.log(require('node:fs').readFileSync(process.env[name], 'latin1'))";
     const run = (...flags) => runSecrets(["run", "-q", ...flags, "--", process.execPath, "-e", script]);
-    assert.deepEqual(await run(), { code: 0, signal: null, stdout: "a\0b\na\0b\n", stderr: "" });
+    assert.deepEqual(await run(), { code: 0, signal: null, stdout: "ab\0cd\nab\0cd\n", stderr: "" });
     // A default is no secret, so it is not masked.
     assert.equal((await run("--profile", "d", "--mask")).stdout, "text\n***\n");
   });

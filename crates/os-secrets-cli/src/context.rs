@@ -190,7 +190,8 @@ impl Context {
         Name::parse(text).map_err(|error| self.with_advice(error, text))
     }
 
-    fn with_advice(&self, error: Error, name: &[u8]) -> Failure {
+    /// The failure of a name or reference that is not valid, with what may have been meant.
+    pub fn with_advice(&self, error: Error, name: &[u8]) -> Failure {
         match Failure::from(error) {
             Failure::Usage(message) if self.program != Program::BusSecrets => {
                 Failure::Usage(message + &name_advice(name))

@@ -55,9 +55,9 @@ pub fn collect(context: &Context, sources: &SourceArgs) -> Result<Sources, Failu
         }
     }
     for (name, value) in environment {
-        match Wanted::of_value(&Secret::new(value.into_encoded_bytes())) {
-            Ok(Wanted { secret: None, .. }) => {}
-            wanted => collected.set(name, wanted, &mut problems),
+        let value = Secret::new(value.into_encoded_bytes());
+        if !matches!(Wanted::of_value(&value), Ok(Wanted { secret: None, .. })) {
+            collected.set(name, &value, &mut problems);
         }
     }
     for file in &sources.env_files {
@@ -66,7 +66,7 @@ pub fn collect(context: &Context, sources: &SourceArgs) -> Result<Sources, Failu
                 problems.add(refuse(&context.path(file), &variable));
                 continue;
             }
-            collected.set(variable.name.into(), Wanted::of_value(&variable.value), &mut problems);
+            collected.set(variable.name.into(), &variable.value, &mut problems);
         }
     }
     problems.finish()?;
@@ -74,9 +74,11 @@ pub fn collect(context: &Context, sources: &SourceArgs) -> Result<Sources, Failu
 }
 
 impl Sources {
-    fn set(&mut self, name: OsString, wanted: Result<Wanted, Error>, problems: &mut Problems<'_>) {
-        let of = label(&name);
-        let wanted = wanted.map_err(|error| Error::Of { of, error: Box::new(error) }.into());
+    fn set(&mut self, name: OsString, value: &Secret, problems: &mut Problems<'_>) {
+        let wanted = Wanted::of_value(value).map_err(|error| {
+            let error = Error::Of { of: label(&name), error: Box::new(error) };
+            problems.context.with_advice(error, value.expose())
+        });
         if let Some(wanted) = problems.catch(wanted) {
             self.wanted.retain(|known, _| !is_same_variable(known, &name));
             self.inherited.retain(|known| !is_same_variable(known, &name));

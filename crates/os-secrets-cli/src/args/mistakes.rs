@@ -7,7 +7,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use strsim::osa_distance;
 
 use super::{definition, has_command, words::Words};
-use crate::{Program, failure::Failure};
+use crate::{Program, failure::Failure, reference::FILE_REFERENCE};
 use os_secrets::scope::{Name, REFERENCE};
 
 /// What other programs call our commands.
@@ -101,10 +101,11 @@ pub fn describe_mistake(program: Program, words: &Words, error: &clap::Error) ->
 /// It is shown only if the text is a reference, or has the form of an environment variable. Anything else may be a value.
 pub fn name_advice(text: &[u8]) -> String {
     let Ok(text) = str::from_utf8(text) else { return String::new() };
-    let (is_reference, name) = match text.strip_prefix(REFERENCE) {
-        Some(name) => (true, name),
-        None => (false, text),
-    };
+    let (is_reference, name) =
+        match text.strip_prefix(REFERENCE).or_else(|| text.strip_prefix(FILE_REFERENCE)) {
+            Some(name) => (true, name),
+            None => (false, text),
+        };
     let meant = if is_variable(name) {
         name.to_ascii_lowercase()
     } else if is_reference && let Some(name) = repeated(name) {
@@ -205,6 +206,7 @@ mod tests {
             ("S3_KEY2", "s3_key2"),
             ("secret:foo", "foo"),
             ("secret:OPENAI_API_KEY", "openai_api_key"),
+            ("secret-file:TLS_KEY", "tls_key"),
         ] {
             assert_eq!(name_advice(text.as_bytes()), format!(". Did you mean {meant}?"));
         }

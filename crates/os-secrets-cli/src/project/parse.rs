@@ -8,7 +8,7 @@ use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 
 use super::refused::{chooses_store, is_loader};
-use crate::{output::printable, reference::file_reference, wanted::Wanted};
+use crate::{args::name_advice, output::printable, reference::file_reference, wanted::Wanted};
 use os_secrets::{
     credential::Secret,
     scope::{Name, parse_reference},
@@ -244,7 +244,7 @@ fn reference(text: &str) -> Result<(Name, bool), String> {
             Err(error) => Err(error),
         },
     };
-    name.map_err(|error| error.to_string())
+    name.map_err(|error| error.to_string() + &name_advice(text.as_bytes()))
 }
 
 /// Whether every shell can have a variable of this name.
@@ -340,6 +340,15 @@ mod tests {
             assert!(found.iter().any(|problem| problem.starts_with(&start)), "{start} {found:#?}");
         }
         assert!(!found.concat().to_lowercase().contains("hunter2"), "{found:#?}");
+    }
+
+    #[test]
+    fn a_variable_in_place_of_a_name_gets_advice() {
+        let found = problems("[env]\nA = 'secret:API_KEY'\nB = { ref = 'secret-file:TLS_KEY' }\n");
+        assert!(
+            found[0].ends_with(". Did you mean api_key?") && found[1].ends_with(". Did you mean tls_key?"),
+            "{found:#?}"
+        );
     }
 
     #[test]
