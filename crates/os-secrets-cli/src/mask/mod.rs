@@ -1,7 +1,7 @@
 //! Masks values in streams of bytes: each becomes `***`. `forms/` has the forms in which a value is printed.
 //!
 //! The values are an Aho–Corasick automaton, so the time for a text depends neither on their number nor on their
-//! similarity.
+//! similarity. A table of the values' first bytes skips what can begin none of them.
 
 use zeroize::Zeroizing;
 
@@ -14,19 +14,25 @@ pub use forms::{MIN_CHARACTERS, is_too_short, printed_forms};
 /// The replacement for a value.
 const STARS: &[u8] = b"***";
 const ROOT: u32 = 0;
-/// The number of pairs of bytes.
-const PAIRS: usize = 1 << 16;
+/// How many of a value's first bytes the table has.
+const START: usize = 4;
+/// The number of entries of the table, as a power of two. It is small enough for the processor's cache, and most entries
+/// stay empty, because even a hundred secrets have only a few thousand forms.
+const TABLE_BITS: u32 = 19;
 
 /// The values to mask. They are wiped when this is dropped.
 pub struct Mask {
     /// All values, one after the other.
     text: Zeroizing<Vec<u8>>,
-    /// The prefixes of the values, each once. The first is the empty one.
+    /// The prefixes of the values, each once, by length. The first is the empty one.
     nodes: Vec<Node>,
+    /// The last byte of each prefix. Those of the prefixes that are longer by one byte are side by side.
+    labels: Zeroizing<Vec<u8>>,
     /// For each byte, the node of that prefix, or [`ROOT`].
     first: Zeroizing<[u32; 256]>,
-    /// A bit for each pair of bytes: whether a value starts with it. Most bytes of most texts need nothing else.
-    pairs: Zeroizing<Vec<u64>>,
+    /// A bit for each hash of [`START`] bytes: whether a value may start with them. Most bytes of most texts need nothing
+    /// else.
+    starts: Zeroizing<Vec<u64>>,
 }
 
 /// A prefix of a value. The bytes stay in [`Mask::text`].
@@ -40,28 +46,27 @@ struct Node {
     suffix: u32,
     /// The length of the longest value that it ends with, or 0.
     covers: u32,
-    /// The first of the prefixes that are longer by one byte, or [`ROOT`].
+    /// The first of the prefixes that are longer by one byte.
     child: u32,
-    /// The next prefix with the same parent, or [`ROOT`].
-    sibling: u32,
+    /// Their number.
+    children: u32,
 }
 
 impl Mask {
     /// Masks these values. Empty ones are ignored.
-    pub fn new(values: Vec<Secret>) -> Self {
+    pub fn new(mut values: Vec<Secret>) -> Self {
+        values.retain(|value| !value.expose().is_empty());
+        values.sort_unstable_by(|one, other| one.expose().cmp(other.expose()));
         // The buffers have their final size, because growing them would leave copies behind.
         let size = values.iter().map(|value| value.expose().len()).sum();
         let mut mask = Self {
             text: Zeroizing::new(Vec::with_capacity(size)),
             nodes: Vec::with_capacity(size + 1),
+            labels: Zeroizing::new(Vec::with_capacity(size + 1)),
             first: Zeroizing::new([ROOT; 256]),
-            pairs: Zeroizing::new(vec![0; PAIRS / 64]),
+            starts: Zeroizing::new(vec![0; 1 << TABLE_BITS >> 6]),
         };
-        mask.nodes.push(Node::default());
-        for value in values {
-            mask.insert(value.expose());
-        }
-        mask.link();
+        mask.add_nodes(&values);
         mask
     }
 
@@ -70,81 +75,68 @@ impl Mask {
         MaskedStream { mask: self, state: ROOT, read: 0, written: 0, shown: 0, found: Vec::new() }
     }
 
-    fn insert(&mut self, value: &[u8]) {
-        match *value {
-            [] => return,
-            [only] => (0..=u8::MAX).for_each(|second| self.add_pair(only, second)),
-            [first, second, ..] => self.add_pair(first, second),
+    /// Adds the prefixes of the values, which are sorted. Shorter ones go first, because longer ones refer to them.
+    fn add_nodes(&mut self, values: &[Secret]) {
+        let mut offsets = Vec::with_capacity(values.len());
+        for value in values {
+            self.add_start(value.expose());
+            offsets.push(self.text.len());
+            self.text.extend_from_slice(value.expose());
         }
-        let start = self.text.len();
-        self.text.extend_from_slice(value);
-        let mut at = ROOT;
-        for (index, &byte) in value.iter().enumerate() {
-            at = match self.child(at, byte) {
-                ROOT => self.add(at, byte, start + index + 1),
-                child => child,
-            };
+        self.nodes.push(Node::default());
+        self.labels.push(0);
+        // The values that start with the prefix of each node.
+        let mut ranges = Vec::with_capacity(self.nodes.capacity());
+        ranges.push(0..values.len());
+        let mut parent = ROOT;
+        while let Some(mut range) = ranges.get(parent as usize).cloned() {
+            let Node { depth, suffix, .. } = self.node(parent);
+            let length = depth as usize;
+            range.start += values[range.clone()].partition_point(|value| value.expose().len() == length);
+            let child = self.nodes.len() as u32;
+            while let Some(value) = values[range.clone()].first() {
+                let byte = value.expose()[length];
+                let count = values[range.clone()].partition_point(|value| value.expose()[length] == byte);
+                let suffix = if parent == ROOT { ROOT } else { self.next(suffix, byte) };
+                let is_value = value.expose().len() == length + 1;
+                let covers = if is_value { depth + 1 } else { self.node(suffix).covers };
+                let end = (offsets[range.start] + length + 1) as u32;
+                if parent == ROOT {
+                    self.first[usize::from(byte)] = self.nodes.len() as u32;
+                }
+                self.nodes.push(Node { end, depth: depth + 1, suffix, covers, ..Node::default() });
+                self.labels.push(byte);
+                ranges.push(range.start..range.start + count);
+                range.start += count;
+            }
+            let children = self.nodes.len() as u32 - child;
+            let node = &mut self.nodes[parent as usize];
+            (node.child, node.children) = (child, children);
+            parent += 1;
         }
-        self.node_mut(at).covers = value.len() as u32;
     }
 
-    fn add_pair(&mut self, first: u8, second: u8) {
-        let pair = pair(first, second);
-        self.pairs[pair / 64] |= 1 << (pair % 64);
+    fn add_start(&mut self, value: &[u8]) {
+        match value.first_chunk().map(entry) {
+            Some(entry) => self.starts[entry / 64] |= 1 << (entry % 64),
+            // Anything may follow the bytes of a shorter value.
+            None => self.starts.fill(u64::MAX),
+        }
     }
 
     /// The number of bytes at the beginning of a text, outside of any value, in which none starts.
     fn skip(&self, text: &[u8]) -> usize {
         let may_start = |window: &[u8]| {
-            let pair = pair(window[0], window[1]);
-            self.pairs[pair / 64] >> (pair % 64) & 1 != 0
+            window
+                .first_chunk()
+                .map(entry)
+                .is_some_and(|entry| self.starts[entry / 64] >> (entry % 64) & 1 != 0)
         };
-        text.windows(2).position(may_start).unwrap_or(match text {
-            [.., last] if self.first[usize::from(*last)] != ROOT => text.len() - 1,
-            _ => text.len(),
-        })
-    }
-
-    fn add(&mut self, parent: u32, byte: u8, end: usize) -> u32 {
-        let new = self.nodes.len() as u32;
-        let Node { depth, child: sibling, .. } = self.node(parent);
-        self.nodes.push(Node { end: end as u32, depth: depth + 1, sibling, ..Node::default() });
-        self.node_mut(parent).child = new;
-        if parent == ROOT {
-            self.first[usize::from(byte)] = new;
-        }
-        new
-    }
-
-    /// Sets `suffix` and `covers`, which follow from shorter prefixes.
-    fn link(&mut self) {
-        let mut order = Vec::with_capacity(self.nodes.len());
-        order.push(ROOT);
-        let mut done = 0;
-        while let Some(&parent) = order.get(done) {
-            done += 1;
-            let mut at = self.node(parent).child;
-            while at != ROOT {
-                let suffix = match parent {
-                    ROOT => ROOT,
-                    _ => self.next(self.node(parent).suffix, self.last(at)),
-                };
-                let inherited = self.node(suffix).covers;
-                let node = self.node_mut(at);
-                node.suffix = suffix;
-                node.covers = node.covers.max(inherited);
-                order.push(at);
-                at = node.sibling;
-            }
-        }
+        text.windows(START).position(may_start).unwrap_or((text.len() + 1).saturating_sub(START))
     }
 
     fn node(&self, at: u32) -> Node {
         self.nodes[at as usize]
-    }
-
-    fn node_mut(&mut self, at: u32) -> &mut Node {
-        &mut self.nodes[at as usize]
     }
 
     fn prefix(&self, at: u32) -> &[u8] {
@@ -152,19 +144,14 @@ impl Mask {
         &self.text[(end - depth) as usize..end as usize]
     }
 
-    fn last(&self, at: u32) -> u8 {
-        self.text[self.node(at).end as usize - 1]
-    }
-
+    /// The prefix that is longer by this byte, or [`ROOT`].
     fn child(&self, at: u32, byte: u8) -> u32 {
         if at == ROOT {
             return self.first[usize::from(byte)];
         }
-        let mut child = self.node(at).child;
-        while child != ROOT && self.last(child) != byte {
-            child = self.node(child).sibling;
-        }
-        child
+        let Node { child, children, .. } = self.node(at);
+        let labels = &self.labels[child as usize..(child + children) as usize];
+        labels.iter().position(|label| *label == byte).map_or(ROOT, |index| child + index as u32)
     }
 
     /// The longest prefix at the end of a text, if it was `at` before this byte.
@@ -179,8 +166,9 @@ impl Mask {
     }
 }
 
-fn pair(first: u8, second: u8) -> usize {
-    usize::from(first) << 8 | usize::from(second)
+/// The entry of the table for the first bytes of a value: the highest bits of a product (Fibonacci hashing).
+fn entry(start: &[u8; START]) -> usize {
+    (u32::from_le_bytes(*start).wrapping_mul(0x9E37_79B1) >> (u32::BITS - TABLE_BITS)) as usize
 }
 
 /// A stream with its values masked.
