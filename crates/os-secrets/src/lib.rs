@@ -10,6 +10,7 @@
 //! | `accounts` | Unix: the users and groups of the machine |
 //! | [`bounds`] | the deadline and the signal of a call |
 //! | [`credential`] | [`Key`](credential::Key) and [`Secret`](credential::Secret): what is stored, under which name |
+//! | [`document`] | TOML files that people write |
 //! | [`environment`] | the variables of the process, and the directories that they name |
 //! | [`error`] | the one error type, with its codes and messages |
 //! | [`executor`] | the thread that does the input and output |
@@ -25,7 +26,7 @@
 //! | [`sync`] | locks, and values that threads share |
 //! | [`wiped`] | a buffer that is wiped from memory, however large it grows |
 //!
-//! Dependencies point one way: scope → store → credential, bounds, progress, file, json, environment, error → program, printable.
+//! Dependencies point one way: scope → store → credential, bounds, progress, file, document, json, environment, error → program, printable.
 
 #[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
 compile_error!("os-secrets has a store for Linux, macOS and Windows only");
@@ -38,6 +39,8 @@ mod accounts;
 pub mod bounds;
 #[forbid(unsafe_code)]
 pub mod credential;
+#[forbid(unsafe_code)]
+pub mod document;
 // Only the system tells whether the process is privileged.
 #[deny(unsafe_code)]
 pub mod environment;

@@ -5,12 +5,11 @@
 
 use std::ops::Range;
 
-use toml::de::{DeTable, DeValue};
-
 use super::refused::{chooses_store, is_loader};
 use crate::{args::name_advice, output::printable, reference::file_reference, wanted::Wanted};
 use os_secrets::{
     credential::Secret,
+    document::{self, DeTable, DeValue, Problems},
     scope::{Name, parse_reference},
 };
 
@@ -57,42 +56,17 @@ impl Document {
 ///
 /// All that is wrong, each as a text that follows the path of the file.
 pub fn parse(content: &[u8]) -> Result<Document, Vec<String>> {
-    let Ok(text) = str::from_utf8(content) else {
-        return Err(vec![" is not UTF-8 text".into()]);
-    };
-    let (table, errors) = DeTable::parse_recoverable(text);
-    let mut parser = Parser { text, problems: Vec::new() };
-    for error in errors {
-        parser.report(error.span().unwrap_or_default(), "", error.message());
-    }
-    if !parser.problems.is_empty() {
-        return Err(parser.into_problems());
-    }
-    let document = parser.document(table.get_ref());
-    if parser.problems.is_empty() { Ok(document) } else { Err(parser.into_problems()) }
+    let (table, problems) = document::parse(content)?;
+    let mut parser = Parser { problems };
+    let document = parser.document(&table);
+    if parser.problems.is_empty() { Ok(document) } else { Err(parser.problems.into_texts()) }
 }
 
 struct Parser<'a> {
-    text: &'a str,
-    /// The problems with the numbers of their lines.
-    problems: Vec<(usize, String)>,
+    problems: Problems<'a>,
 }
 
 impl Parser<'_> {
-    /// Reports a problem of what stands at a place. `name` may be empty.
-    fn report(&mut self, place: Range<usize>, name: &str, problem: &str) {
-        let line =
-            self.text.as_bytes()[..place.start.min(self.text.len())].split(|byte| *byte == b'\n').count();
-        let name = if name.is_empty() { String::new() } else { format!("{}: ", printable(name)) };
-        self.problems.push((line, format!(", line {line}: {name}{problem}")));
-    }
-
-    /// The problems in the order of the file. The tables are sorted by their names.
-    fn into_problems(mut self) -> Vec<String> {
-        self.problems.sort_by_key(|(line, _)| *line);
-        self.problems.into_iter().map(|(_, problem)| problem).collect()
-    }
-
     fn document(&mut self, table: &DeTable<'_>) -> Document {
         let mut document = Document { variables: Vec::new(), profiles: Vec::new() };
         for (key, value) in table {
@@ -100,8 +74,8 @@ impl Parser<'_> {
             match (name, value.get_ref().as_table()) {
                 ("env", Some(variables)) => document.variables = self.variables(variables),
                 ("profiles", Some(profiles)) => document.profiles = self.profiles(profiles),
-                ("env" | "profiles", None) => self.report(key.span(), name, "it must be a table"),
-                _ => self.report(
+                ("env" | "profiles", None) => self.problems.report(key.span(), name, "it must be a table"),
+                _ => self.problems.report(
                     key.span(),
                     name,
                     "this key is not known; the file has [env] and [profiles.NAME]",
@@ -118,10 +92,14 @@ impl Parser<'_> {
             let allowed = |character: char| character.is_ascii_alphanumeric() || "._-".contains(character);
             match value.get_ref().as_table() {
                 _ if name.is_empty() || !name.chars().all(allowed) => {
-                    self.report(key.span(), name, "a profile's name has only letters, digits, . _ and -");
+                    self.problems.report(
+                        key.span(),
+                        name,
+                        "a profile's name has only letters, digits, . _ and -",
+                    );
                 }
                 Some(variables) => profiles.push((name.to_owned(), self.variables(variables))),
-                None => self.report(
+                None => self.problems.report(
                     key.span(),
                     name,
                     "profiles are tables; a variable of a profile stands below [profiles.NAME]",
@@ -138,15 +116,15 @@ impl Parser<'_> {
             let known = self.problems.len();
             let wanted = self.wanted(key.span(), name, value.get_ref());
             if !is_identifier(name) {
-                self.report(
+                self.problems.report(
                     key.span(),
                     name,
                     "a variable's name has only letters, digits and _, and no digit in front",
                 );
             } else if chooses_store(name) {
-                self.report(key.span(), name, "a project must not choose the store or its key");
+                self.problems.report(key.span(), name, "a project must not choose the store or its key");
             } else if is_loader(name) {
-                self.report(
+                self.problems.report(
                     key.span(),
                     name,
                     "it can make commands run other code or talk to somebody else, so a project file must not set it. Set it \
@@ -165,13 +143,13 @@ impl Parser<'_> {
             DeValue::String(text) => match reference(text) {
                 Ok((secret, as_file)) => Some(Wanted { secret: Some(secret), as_file, ..Wanted::default() }),
                 Err(problem) => {
-                    self.report(place, name, &problem);
+                    self.problems.report(place, name, &problem);
                     None
                 }
             },
             DeValue::Table(fields) => self.wanted_of_fields(place, name, fields),
             _ => {
-                self.report(place, name, "it must be \"secret:NAME\", or a table");
+                self.problems.report(place, name, "it must be \"secret:NAME\", or a table");
                 None
             }
         }
@@ -211,7 +189,7 @@ impl Parser<'_> {
                 )),
             };
             if let Err(problem) = set {
-                self.report(key.span(), name, &problem);
+                self.problems.report(key.span(), name, &problem);
             }
         }
         let problem = match (&wanted.secret, &wanted.text) {
@@ -220,7 +198,7 @@ impl Parser<'_> {
             _ => "",
         };
         if self.problems.len() == known && !problem.is_empty() {
-            self.report(place, name, problem);
+            self.problems.report(place, name, problem);
         }
         (self.problems.len() == known).then_some(wanted)
     }
