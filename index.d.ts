@@ -277,8 +277,8 @@ declare namespace osSecrets {
   /**
    * The operating system's credential store: the Secret Service on Linux, Credential Manager on Windows,
    * Keychain on macOS. It uses exactly the items that `Bun.secrets` reads and writes. If the environment
-   * has `OS_SECRETS_PROVIDER=file`, the whole process uses an encrypted file instead; see
-   * {@link FileStoreOptions}.
+   * has `OS_SECRETS_PROVIDER=file`, or else the user's settings file (`~/.config/os-secrets/config.toml`)
+   * has `store = "file"`, the whole process uses an encrypted file instead; see {@link FileStoreOptions}.
    *
    * @example
    * ```ts
@@ -296,7 +296,10 @@ declare namespace osSecrets {
   /** A value in a {@link Store}: text or bytes. */
   type Value = string | Uint8Array;
 
-  /** The options of {@link openStore}. The default provider is `OS_SECRETS_PROVIDER`, else `"os"`. */
+  /**
+   * The options of {@link openStore}. The default provider is `OS_SECRETS_PROVIDER`, else the store that the user's
+   * settings file names, else `"os"`.
+   */
   type StoreOptions =
     | { provider?: undefined }
     | OsStoreOptions
@@ -304,7 +307,7 @@ declare namespace osSecrets {
     | MemoryStoreOptions
     | ExecStoreOptions;
 
-  /** The operating system's own store. The environment does not change it. */
+  /** The operating system's own store. Neither the environment nor the settings file changes it. */
   interface OsStoreOptions {
     provider: "os";
   }
@@ -320,7 +323,8 @@ declare namespace osSecrets {
     /**
      * The path of the file. The first `set` creates the file and its directory.
      *
-     * @default `OS_SECRETS_FILE`, else `os-secrets/secrets.age` under `$XDG_DATA_HOME` or `~/.local/share`
+     * @default `OS_SECRETS_FILE`, else the path in the user's settings file, else `os-secrets/secrets.age` under
+     * `$XDG_DATA_HOME` or `~/.local/share`
      */
     path?: string | undefined;
 
@@ -330,8 +334,10 @@ declare namespace osSecrets {
      *
      * 1. `OS_SECRETS_IDENTITY` (text or path)
      * 2. `OS_SECRETS_PASSPHRASE`
-     * 3. `os-secrets.identity` in `$CREDENTIALS_DIRECTORY` (systemd) or `/run/secrets` (containers)
-     * 4. the identity that `npx os-secrets init` or {@link createIdentity} created
+     * 3. `os-secrets.identity` in `$CREDENTIALS_DIRECTORY` (systemd)
+     * 4. the path that the settings file names
+     * 5. `os-secrets.identity` in `/run/secrets` (containers)
+     * 6. the identity that `npx os-secrets init` or {@link createIdentity} created
      */
     identity?: string | undefined;
 
@@ -571,7 +577,7 @@ declare namespace osSecrets {
    * Examines a store: what `secrets doctor --json` prints. It never asks the user and changes nothing.
    *
    * @param options the store, as for {@link openStore}; without them, the store of {@link secrets}
-   * @returns the store's state. It rejects with `ERR_SECRETS_INVALID_SETTING` if an environment setting is wrong.
+   * @returns the store's state. It rejects with `ERR_SECRETS_INVALID_SETTING` if a setting of the user is wrong.
    * @throws an `Error` with `code` `ERR_SECRETS_INVALID_SETTING`, synchronously, if the provider is unknown or
    * an option is wrong
    *

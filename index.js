@@ -323,13 +323,18 @@ function whyDirectoryIgnored(names) {
 
 // Programs may change these variables later for other reasons, so they are compared only once. They count only if the
 // variables of the package do not name the file or its key.
-const whyIdentityIgnored = whyDirectoryIgnored(["XDG_CONFIG_HOME", "HOME"]);
+const whyConfigurationIgnored = whyDirectoryIgnored(["XDG_CONFIG_HOME", "HOME"]);
 const whyUsualPathIgnored = native.wasSet("OS_SECRETS_FILE")
   ? undefined
-  : whyDirectoryIgnored(["XDG_DATA_HOME", "HOME"]);
+  : whyDirectoryIgnored([native.isPathInSettings() ? "XDG_CONFIG_HOME" : "XDG_DATA_HOME", "HOME"]);
 const whyUsualKeyIgnored = KEY_VARIABLES.some((name) => native.wasSet(name))
   ? undefined
-  : (whyIgnored(["CREDENTIALS_DIRECTORY"]) ?? whyIdentityIgnored);
+  : (whyIgnored(["CREDENTIALS_DIRECTORY"]) ?? whyConfigurationIgnored);
+
+/** The store that the user's settings file names, if the environment names none. */
+const settingsProvider = native.settingsProvider() ?? undefined;
+/** Why the settings file is not the one of `process.env`, if it names an encrypted file as the store. */
+const whySettingsIgnored = settingsProvider === "file" ? whyConfigurationIgnored : undefined;
 
 /** Returns why the variables that lead to an encrypted file have no effect, or undefined. */
 function whyPathIgnored() {
@@ -346,10 +351,11 @@ function whyKeyIgnored() {
  * one, the calls of the returned store reject: they must not go to a store that the program does not expect.
  */
 function environmentStore() {
-  const provider = readVariable("OS_SECRETS_PROVIDER");
+  const provider = readVariable("OS_SECRETS_PROVIDER") ?? settingsProvider;
   if (provider === undefined) return undefined;
   const reason =
     whyIgnored(["OS_SECRETS_PROVIDER"]) ??
+    whySettingsIgnored ??
     (provider === "file" ? (whyPathIgnored() ?? whyKeyIgnored()) : undefined);
   return reason === undefined ? undefined : native.openRefusing(reason);
 }
@@ -606,7 +612,8 @@ function createIdentity(options = {}) {
   if (!isObject(options)) throw wrongType("Expected options to be an object");
   const path = readTextOption(options, "path");
   refuseUnknown(options, ["path"], "createIdentity");
-  if (path === undefined && whyIdentityIgnored !== undefined) throw invalidSetting(whyIdentityIgnored);
+  if (path === undefined && whyConfigurationIgnored !== undefined)
+    throw invalidSetting(whyConfigurationIgnored);
   return withStack(native.createIdentity(path === undefined ? path : makeAbsolute(path)));
 }
 

@@ -28,13 +28,14 @@ async function diagnoseIn(session, { runtime: [command, ...args] = node(22), opt
   return JSON.parse(stdout);
 }
 
-/** Returns what doctor says of the store. What it says of the workspace is the program's own. */
+/** Returns what doctor says of the store. What it says of the settings and of the workspace is the program's own. */
 async function runDoctor(session, env) {
   const { stdout } = await runProgram(session, "native", "secrets", ["doctor", "--json"], { env });
-  const { repository, ...diagnosis } = JSON.parse(
+  const { repository, settings, ...diagnosis } = JSON.parse(
     stdout.replaceAll(/(?<=["`])secrets (?=init|--store)/g, "npx os-secrets "),
   );
   assert.equal(repository, null);
+  assert.equal(settings.refused, false);
   return diagnosis;
 }
 

@@ -174,7 +174,7 @@ const elsewhere = {
   // What is installed is tested in __test__/install/.
   "README.md": ["console", "sh"],
   "docs/program.md": ["bash", "console", "json", "toml"],
-  "docs/servers.md": ["console", "dockerfile", "ini", "yaml"],
+  "docs/servers.md": ["console", "dockerfile", "ini", "toml", "yaml"],
   "docs/testing.md": ["console"],
 };
 

@@ -20,6 +20,7 @@ const OTHERS = [
   "compose.yaml",
   "datapackage.json",
   "mcp.json",
+  "os-secrets/config.toml",
   "os-secrets/secrets.age",
   "preferences.json",
   "service/name",

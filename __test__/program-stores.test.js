@@ -413,7 +413,7 @@ for (const way of Object.keys(ways)) {
     );
 
     it("examines the file", async (t) => {
-      const { runSecrets, readOutput, file, identity } = await prepareSession(t);
+      const { session, runSecrets, readOutput, file, identity } = await prepareSession(t);
       const env = { OS_SECRETS_PROVIDER: "file" };
       const runDoctor = async (more = {}) => {
         const { code, stdout } = await runSecrets(["doctor", "--json"], { env: { ...env, ...more } });
@@ -443,6 +443,11 @@ for (const way of Object.keys(ways)) {
         recipients: [recipient],
         credentials: 2,
         backup: `${file}.backup`,
+        settings: {
+          path: join(session.configuration, "os-secrets", "config.toml"),
+          ...{ exists: false, refused: false },
+          ...{ store: "OS_SECRETS_PROVIDER", file: "default", identity: "default" },
+        },
         repository: null,
       });
       const text = await readOutput(["doctor"], { env });

@@ -406,8 +406,9 @@ REFERENCE=secret:api_key
       const { code, stdout, stderr } = await runDoctor();
       assert.deepEqual([code, stderr], [0, ""]);
       assert.match(stdout, /^works +yes\nstore +Secret Service\nprovider +gnome-keyring\n/);
-      const { problems, place, ...facts } = JSON.parse((await runDoctor("--json")).stdout);
+      const { problems, place, settings, ...facts } = JSON.parse((await runDoctor("--json")).stdout);
       assert.deepEqual(problems, []);
+      assert.equal(settings.store, "default");
       assert.deepEqual(facts, {
         works: true,
         store: "Secret Service",

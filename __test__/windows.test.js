@@ -299,8 +299,9 @@ for (const way of Object.keys(ways)) {
 
     it("doctor finds the store", async (t) => {
       const { session } = await prepareStore(t);
-      const { problems, ...facts } = JSON.parse(await readOutput(session, "doctor", "--json"));
+      const { problems, settings, ...facts } = JSON.parse(await readOutput(session, "doctor", "--json"));
       assert.deepEqual(problems, []);
+      assert.equal(settings.store, "default");
       assert.deepEqual(facts, {
         works: true,
         store: "Credential Manager",

@@ -11,7 +11,11 @@ use os_secrets::{
     environment::{Process, Variables},
     error::Error,
     progress::Progress,
-    store::{self, Call, SetOptions, Store, exec, settings::Settings},
+    store::{
+        self, Call, SetOptions, Store, exec,
+        settings::{Settings, StoreKind},
+        settings_file::Origin,
+    },
 };
 
 #[cfg(target_os = "linux")]
@@ -53,6 +57,16 @@ pub fn read() {
 fn find_value(name: &str) -> Option<&'static Secret> {
     let position = NAMES.iter().position(|known| *known == name)?;
     READ.get()?[position].as_ref()
+}
+
+/// The store that the user's settings file names, if it has named the store of this process.
+pub fn settings_provider() -> Option<&'static str> {
+    let settings = store::settings();
+    match (settings.kind_origin, &settings.kind) {
+        (Origin::SettingsFile, Ok(StoreKind::File)) => Some("file"),
+        (Origin::SettingsFile, Ok(StoreKind::Os)) => Some("os"),
+        _ => None,
+    }
 }
 
 /// Whether a variable was set when the variables were read.

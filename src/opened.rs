@@ -22,6 +22,7 @@ use os_secrets::{
         exec::{ExecOptions, ExecStore},
         file::{FileOptions, FileStore, keys::Unlock},
         memory::MemoryStore,
+        settings_file::Origin,
     },
 };
 use os_secrets_cli::{Subject, examine, subject_from_environment};
@@ -64,6 +65,18 @@ pub fn was_set(name: String) -> bool {
 #[napi]
 pub fn had_value(name: String, value: Value) -> bool {
     environment::had_value(&name, &value.0)
+}
+
+/// The store that the user's settings file names, if the environment names none.
+#[napi]
+pub fn settings_provider() -> Option<&'static str> {
+    environment::settings_provider()
+}
+
+/// Whether the path of the encrypted file comes from the user's settings file.
+#[napi]
+pub fn is_path_in_settings() -> bool {
+    store::settings().file.path_origin == Origin::SettingsFile
 }
 
 /// Opens a store whose calls all fail because of a setting. `message` says why.

@@ -29,7 +29,7 @@ use os_secrets::{
     program::command_on_file,
     progress::Progress,
     scope::{Name, Preferences, Repository, Resolution, Scope, Scopes, User, parse_reference},
-    store::{Call, Choice, file::FileStore},
+    store::{self, Call, Choice, file::FileStore},
 };
 
 /// The word that stands for standard input or output in place of a file.
@@ -51,6 +51,8 @@ pub struct Context {
     pub selected: Option<SelectedStore>,
     /// Whether the command line has `--store`.
     has_store_flag: bool,
+    /// Whether `--store` has a path.
+    has_file_flag: bool,
     /// From which directory the store's relative path is taken.
     store_start: Option<String>,
     /// Whether the command creates an encrypted file that does not exist.
@@ -89,6 +91,7 @@ impl Context {
             scope,
             selected: None,
             has_store_flag: store.is_some(),
+            has_file_flag: store.as_ref().is_some_and(|word| word != "os" && word != "file"),
             store_start: selected_store::describe_start(store.as_deref(), &directory),
             creates_store: command.creates_store(),
             announced: Cell::new(false),
@@ -101,6 +104,9 @@ impl Context {
             file::check_output(file).map_err(Failure::Failed)?;
         }
         if program != Program::BusSecrets {
+            if needs_settings(&command) {
+                store::settings().settings_file.settings().map_err(Failure::Failed)?;
+            }
             context.selected = match store {
                 Some(word) => Some(SelectedStore::parse(word, &context.directory)?),
                 // A wrong setting is reported by the commands that use the store.
@@ -144,6 +150,16 @@ impl Context {
             None => Ok(()),
             Some(_) => Err(Failure::Usage(format!("--scope cannot be used with {other}"))),
         }
+    }
+
+    /// Whether `--store` is given.
+    pub fn has_store_flag(&self) -> bool {
+        self.has_store_flag
+    }
+
+    /// Whether `--store` names the encrypted file by its path.
+    pub fn has_file_flag(&self) -> bool {
+        self.has_file_flag
     }
 
     /// Fails if `--store` is given. `command` is the command that does not allow it.
@@ -378,6 +394,11 @@ impl Context {
         let call: Call<T> = Box::pin(call(Arc::clone(&progress)));
         block_on(async move { Bounds::default().run(&progress, call).await })?
     }
+}
+
+/// Whether a command must not do anything while the user's settings file is refused.
+fn needs_settings(command: &Command) -> bool {
+    !matches!(command, Command::Doctor { .. } | Command::Completions { .. } | Command::ClearClipboard { .. })
 }
 
 /// The file that a word of the command line names; `None` if it means standard input.

@@ -19,7 +19,7 @@ use crate::{
     exit_codes::SUCCESS,
     failure::Failure,
     output::printable,
-    project::{self, Declared, chooses_store},
+    project::{self, Declared, leads_to_store},
     wanted::Wanted,
 };
 use os_secrets::{
@@ -62,7 +62,7 @@ pub fn collect(context: &Context, sources: &SourceArgs) -> Result<Sources, Failu
     }
     for file in &sources.env_files {
         for variable in problems.catch(context.read_dotenv(Some(file))).unwrap_or_default() {
-            if chooses_store(&variable.name) {
+            if leads_to_store(&variable.name) {
                 problems.add(refuse(&context.path(file), &variable));
                 continue;
             }
@@ -177,7 +177,7 @@ fn announce(context: &Context, path: &str, profile: Option<&str>, variables: &[D
 
 fn refuse(path: &Path, variable: &dotenv::Variable) -> Failure {
     let message = format!(
-        "{} sets {} in line {}, and an env file must not choose the store or its key. Remove the line; if you want the \
+        "{} sets {} in line {}, and an env file must not choose the store, its key or the place of the settings. Remove the line; if you want the \
          setting, set the variable before you start secrets",
         printable_path(path),
         variable.name,

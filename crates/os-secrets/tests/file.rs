@@ -24,6 +24,7 @@ use os_secrets::{
     store::{
         SetOptions, Store,
         file::{Defaults, FileOptions, FileStore, keys::Unlock},
+        settings_file::SettingsFile,
     },
 };
 
@@ -58,7 +59,7 @@ fn key(name: &str) -> Key {
 
 fn store(path: &Path, unlock: Unlock) -> FileStore {
     let options = FileOptions { path: Some(path.into()), unlock: Some(unlock), ..FileOptions::default() };
-    FileStore::new(options, Defaults::read(&|_: &str| None))
+    FileStore::new(options, Defaults::read(&|_: &str| None, &SettingsFile::none()))
 }
 
 fn text_of(identity: &x25519::Identity) -> Unlock {

@@ -27,6 +27,7 @@ use os_secrets::{
         exec::{ExecOptions, ExecStore},
         file::{Defaults, FileOptions, FileStore, keys::Unlock},
         memory::MemoryStore,
+        settings_file::SettingsFile,
     },
 };
 use tokio::time::timeout;
@@ -107,7 +108,7 @@ fn file_store(path: PathBuf, identity: &str) -> FileStore {
     let unlock = Some(Unlock::Identity(Secret::new(identity.into())));
     FileStore::new(
         FileOptions { path: Some(path), unlock, ..FileOptions::default() },
-        Defaults::read(&|_: &str| None),
+        Defaults::read(&|_: &str| None, &SettingsFile::none()),
     )
 }
 

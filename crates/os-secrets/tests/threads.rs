@@ -18,6 +18,7 @@ use os_secrets::{
     store::{
         SetOptions, Store,
         file::{Defaults, FileOptions, FileStore, keys::Unlock},
+        settings_file::SettingsFile,
     },
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -69,7 +70,7 @@ fn a_call_that_gets_no_thread_fails_alone() {
         unlock: Some(unlock),
         ..FileOptions::default()
     };
-    let store = Arc::new(FileStore::new(options, Defaults::read(&|_: &str| None)));
+    let store = Arc::new(FileStore::new(options, Defaults::read(&|_: &str| None, &SettingsFile::none())));
     let set = || {
         let store = Arc::clone(&store);
         block_on(async move {

@@ -26,7 +26,7 @@ mod parse;
 mod refused;
 
 pub use parse::{Declared, is_identifier, parse};
-pub use refused::chooses_store;
+pub use refused::leads_to_store;
 
 /// The file's name.
 pub const FILE: &str = ".secrets.toml";

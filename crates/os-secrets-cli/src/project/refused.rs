@@ -118,6 +118,15 @@ pub fn chooses_store(name: &str) -> bool {
     starts_with(name, SETTINGS) || is_same_variable(name.as_ref(), "CREDENTIALS_DIRECTORY".as_ref())
 }
 
+/// The variables that lead to the user's settings file, to the home directory in its paths, and to the usual encrypted file.
+const PLACES: &[&str] =
+    if cfg!(windows) { &["APPDATA", "USERPROFILE"] } else { &["HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"] };
+
+/// Whether a variable chooses the store or its key, or leads to a file that does.
+pub fn leads_to_store(name: &str) -> bool {
+    chooses_store(name) || PLACES.iter().any(|place| is_same_variable(name.as_ref(), place.as_ref()))
+}
+
 /// Whether a variable decides which code a command loads, or with whom it talks. No list of them is complete.
 pub fn is_loader(name: &str) -> bool {
     // Many programs know the names of proxies and of npm's settings in small letters.
@@ -165,5 +174,9 @@ mod tests {
             assert!(chooses_store(name), "{name}");
         }
         assert!(!chooses_store("OS_SECRET") && !chooses_store("MY_OS_SECRETS_FILE"));
+        for name in PLACES.iter().chain(&["OS_SECRETS_FILE"]) {
+            assert!(leads_to_store(name), "{name}");
+        }
+        assert!(!leads_to_store("MY_HOME") && !leads_to_store("HOMEPAGE"));
     }
 }

@@ -29,6 +29,8 @@ pub enum TrustedFile {
     Repository,
     /// The `.secrets.toml` of a project.
     Project,
+    /// The user's settings file.
+    Settings,
 }
 
 impl TrustedFile {
@@ -37,6 +39,7 @@ impl TrustedFile {
         match self {
             Self::Repository => ADVICE,
             Self::Project => PROJECT_ADVICE,
+            Self::Settings => SETTINGS_ADVICE,
         }
     }
 
@@ -46,6 +49,7 @@ impl TrustedFile {
         match self {
             Self::Repository => "Use another directory or the scope user; or check its content, and run",
             Self::Project => "Use --no-project; or check its content, and run",
+            Self::Settings => "Check its content, and run",
         }
     }
 }
@@ -177,6 +181,14 @@ const PROJECT_ADVICE: Advice<'static> = Advice {
     owner: "Use --no-project; or check its content, and run as root",
     mode: "Check its content, then run",
     check_link: "Use --no-project, or check where the symbolic link leads",
+    link: None,
+};
+
+#[cfg(unix)]
+const SETTINGS_ADVICE: Advice<'static> = Advice {
+    owner: "Set HOME to your own directory (for root, sudo -H); or check its content, and run as root",
+    mode: "Check its content, then run",
+    check_link: "Check where the symbolic link leads",
     link: None,
 };
 

@@ -25,6 +25,8 @@ use crate::{
 pub mod exec;
 #[forbid(unsafe_code)]
 pub mod file;
+#[forbid(unsafe_code)]
+mod kind;
 #[cfg(all(target_os = "linux", not(keychain_model)))]
 pub mod linux;
 // The parts that need nothing of macOS are tested on every system.
@@ -34,6 +36,8 @@ pub mod macos;
 pub mod memory;
 #[forbid(unsafe_code)]
 pub mod settings;
+#[forbid(unsafe_code)]
+pub mod settings_file;
 #[forbid(unsafe_code)]
 mod sizes;
 #[cfg(windows)]
@@ -72,12 +76,12 @@ pub fn settings_or(read: impl FnOnce() -> Settings) -> &'static Settings {
     SETTINGS.get_or_init(read)
 }
 
-/// The store that the environment chooses, by default the operating system's. It stays the same for as long as the
+/// The store that the environment or the user's settings file chooses, by default the operating system's. It stays the same for as long as the
 /// process lives.
 ///
 /// # Errors
 ///
-/// [`Error::InvalidSetting`] if a setting is wrong.
+/// [`Error::InvalidSetting`] if a setting is wrong, and those of [`SettingsFile`](settings_file::SettingsFile).
 pub fn chosen() -> Result<&'static dyn Store, Error> {
     Ok(match settings().kind.clone()? {
         StoreKind::Os => os()?,
@@ -86,7 +90,7 @@ pub fn chosen() -> Result<&'static dyn Store, Error> {
     })
 }
 
-/// The encrypted file that the environment describes.
+/// The encrypted file that the environment or the settings file describes.
 pub fn file() -> &'static FileStore {
     FILE_STORE.get_or_init(|| FileStore::new(file::FileOptions::default(), settings().file.clone()))
 }
@@ -111,7 +115,7 @@ pub type Call<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a
 /// A choice of a store.
 #[derive(Clone)]
 pub enum Choice {
-    /// The store that the environment chooses.
+    /// The store that the environment or the settings file chooses.
     Environment,
     /// The operating system's.
     Os,

@@ -1,8 +1,12 @@
-//! The settings in the environment (`OS_SECRETS_*`), read once per process.
+//! The settings, read once per process: the environment (`OS_SECRETS_*`), else the user's settings file.
 
 use std::{ffi::OsString, time::Duration};
 
-use super::{exec, file};
+pub use super::kind::StoreKind;
+use super::{
+    exec, file,
+    settings_file::{Origin, SettingsFile},
+};
 use crate::{environment::Variables, error::Error};
 
 /// The deadline of a message to the Secret Service if `OS_SECRETS_TIMEOUT` is not set. It is that of GDBus.
@@ -10,21 +14,13 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(25);
 /// The longest deadline that can be set, in milliseconds: JavaScript's timers end there, too.
 const MAX_TIMEOUT: u64 = i32::MAX as u64;
 
-/// A store that an environment variable can choose.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum StoreKind {
-    /// The operating system's.
-    Os,
-    /// The encrypted file.
-    File,
-    /// The memory of the process, for tests.
-    Memory,
-}
-
 /// The settings of the process. A wrong one is kept as an error, which the calls that need it return.
 pub struct Settings {
-    /// `OS_SECRETS_PROVIDER`: which store to use. The default is the operating system's.
+    /// `OS_SECRETS_PROVIDER`: which store to use. The default is the operating system's. If the settings file is refused,
+    /// this is the reason, even if the environment names a store: half of the settings could be those of the file.
     pub kind: Result<StoreKind, Error>,
+    /// Where [`kind`](Self::kind) comes from.
+    pub kind_origin: Origin,
     /// `OS_SECRETS_TIMEOUT` in milliseconds: the deadline for connecting to the bus, and for the reply to each message.
     /// The default is [`DEFAULT_TIMEOUT`]. Only the Secret Service uses it.
     pub timeout: Result<Duration, Error>,
@@ -32,13 +28,18 @@ pub struct Settings {
     pub file: file::Defaults,
     /// The variables that credential helpers get.
     pub helpers: Vec<(String, OsString)>,
+    /// The user's settings file.
+    pub settings_file: SettingsFile,
 }
 
 impl Settings {
-    /// Reads the settings from an environment.
+    /// Reads the settings from an environment, and from the settings file of its user.
     pub fn read(variables: &impl Variables) -> Self {
+        let settings_file = SettingsFile::read(variables);
+        let named = settings_file.settings();
+        let in_file = named.as_ref().ok().and_then(|named| named.store);
         let kind = match variables.get("OS_SECRETS_PROVIDER") {
-            None => Ok(StoreKind::Os),
+            None => Ok(in_file.unwrap_or(StoreKind::Os)),
             Some(text) if text == "os" => Ok(StoreKind::Os),
             Some(text) if text == "file" => Ok(StoreKind::File),
             Some(text) if text == "memory" => Ok(StoreKind::Memory),
@@ -48,8 +49,15 @@ impl Settings {
         };
         let timeout =
             variables.get("OS_SECRETS_TIMEOUT").map_or(Ok(DEFAULT_TIMEOUT), |text| parse_timeout(&text));
-        let file = file::Defaults::read(variables);
-        Self { kind, timeout, file, helpers: exec::inherited_environment(variables) }
+        let kind_origin = Origin::find(variables, "OS_SECRETS_PROVIDER", in_file.is_some());
+        Self {
+            kind: named.and(kind),
+            kind_origin,
+            timeout,
+            file: file::Defaults::read(variables, &settings_file),
+            helpers: exec::inherited_environment(variables),
+            settings_file,
+        }
     }
 }
 

@@ -49,7 +49,7 @@ pub async fn examine(store: Arc<FileStore>, start: &str) -> Result<Report, Error
     let key = diagnosis.key.as_ref().ok().map(|source| match source {
         KeySource::Given => "option".to_owned(),
         KeySource::Variable(name) => (*name).to_owned(),
-        KeySource::File(path) | KeySource::Own(path) => printable_path(path),
+        KeySource::File(path) | KeySource::Settings(path) | KeySource::Own(path) => printable_path(path),
     });
     let is_readable = diagnosis.credentials.is_ok() || diagnosis.asks;
     let properties = vec![
@@ -90,7 +90,7 @@ fn fix_for(error: &Error, diagnosis: &FileDiagnosis) -> String {
         Error::NoKey => command_line("init"),
         Error::NoKeyFor { .. } => "Set OS_SECRETS_IDENTITY or OS_SECRETS_PASSPHRASE".into(),
         Error::InvalidSetting(_) => match &diagnosis.key {
-            Ok(KeySource::File(path) | KeySource::Own(path)) => {
+            Ok(KeySource::File(path) | KeySource::Settings(path) | KeySource::Own(path)) => {
                 format!("Correct {}, or set OS_SECRETS_IDENTITY", shell_word(path))
             }
             _ => "Correct OS_SECRETS_IDENTITY or OS_SECRETS_PASSPHRASE".into(),

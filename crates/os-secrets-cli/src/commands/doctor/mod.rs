@@ -2,7 +2,8 @@
 //!
 //! [`examine`] makes the report, for the addon as well; the rest of this file prints it. `file.rs` examines an encrypted
 //! file; `linux.rs`, `macos.rs` and `windows.rs` examine the operating system's store; `others.rs` examines the stores
-//! that only code can open. `repository.rs` adds the `datapackage.json` of the workspace.
+//! that only code can open. `settings.rs` adds where the settings come from, and `repository.rs` the `datapackage.json` of
+//! the workspace.
 
 use std::{
     borrow::Cow,
@@ -24,8 +25,11 @@ use crate::{
     output::{print_message, printable},
 };
 use os_secrets::{
-    error::Error, executor::block_on, printable::printable_path, program::command_line,
-    store::file::FileStore,
+    error::Error,
+    executor::block_on,
+    printable::printable_path,
+    program::command_line,
+    store::{self, file::FileStore},
 };
 
 mod file;
@@ -40,6 +44,7 @@ mod os;
 mod os;
 mod others;
 mod repository;
+mod settings;
 
 /// How long `doctor` waits before it says for what.
 const SILENCE: Duration = Duration::from_secs(3);
@@ -144,9 +149,20 @@ impl Report {
 
 pub fn doctor(context: &Context, json: bool) -> Result<i32, Failure> {
     context.reject_scope("doctor")?;
-    let subject = context.selected_store()?.into_subject(context.store_start());
-    let awaited = describe_awaited(&subject);
-    let mut report = while_noting_the_wait(context, &awaited, || block_on(examine(subject)))??;
+    let examined = context.selected_store().and_then(|selected| {
+        let subject = selected.into_subject(context.store_start());
+        let awaited = describe_awaited(&subject);
+        while_noting_the_wait(context, &awaited, || block_on(examine(subject)))?
+    });
+    let mut report = match examined {
+        Ok(report) => report,
+        // The settings do not say which store or file it is.
+        Err(_) if store::settings().settings_file.content.is_err() => {
+            Report { properties: Vec::new(), problems: Vec::new() }
+        }
+        Err(error) => return Err(error.into()),
+    };
+    settings::add(context, &mut report);
     repository::add(context, &mut report);
     let text = if json { format!("{}\n", report.to_json()) } else { as_text(&report) };
     context.output.write(text.as_bytes())?;
@@ -185,29 +201,35 @@ fn while_noting_the_wait<T>(context: &Context, awaited: &str, work: impl FnOnce(
 }
 
 fn as_text(report: &Report) -> String {
-    let width = report.properties.iter().map(|(name, _)| name.len() + 1).max().unwrap_or(0).max(12);
-    let mut text: String = report
+    let lines: Vec<(&str, String)> = report
         .properties()
-        .map(|(name, value)| {
-            let value = match &value {
-                Value::Null if ["bus", "collection", "keychain", "backup", "repository"].contains(&name) => {
-                    "none".into()
-                }
-                Value::Null => "unknown".into(),
-                Value::Bool(true) => "yes".into(),
-                Value::Bool(false) => "no".into(),
-                Value::String(text) => text.clone(),
-                Value::Array(texts) if texts.is_empty() => "none".into(),
-                Value::Array(texts) => texts.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "),
-                Value::Object(_) => repository::as_text(&value),
-                value => value.to_string(),
-            };
-            format!("{name:<width$}{}\n", printable(&value))
+        .flat_map(|(name, value)| match name {
+            settings::NAME => settings::as_lines(&value).to_vec(),
+            _ => vec![(name, value_as_text(name, &value))],
         })
         .collect();
+    let width = lines.iter().map(|(name, _)| name.len() + 1).max().unwrap_or(0).max(12);
+    let mut text: String =
+        lines.iter().map(|(name, value)| format!("{name:<width$}{}\n", printable(value))).collect();
     for problem in &report.problems {
         let kind = if problem.fatal { "problem" } else { "note" };
         text.push_str(&format!("\n{kind}: {}\n  {}\n", printable(&problem.what), printable(&problem.fix)));
     }
     text
+}
+
+fn value_as_text(name: &str, value: &Value) -> String {
+    match value {
+        Value::Null if ["bus", "collection", "keychain", "backup", "repository"].contains(&name) => {
+            "none".into()
+        }
+        Value::Null => "unknown".into(),
+        Value::Bool(true) => "yes".into(),
+        Value::Bool(false) => "no".into(),
+        Value::String(text) => text.clone(),
+        Value::Array(texts) if texts.is_empty() => "none".into(),
+        Value::Array(texts) => texts.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "),
+        Value::Object(_) => repository::as_text(value),
+        value => value.to_string(),
+    }
 }

@@ -22,6 +22,7 @@ use crate::{
     error::Error,
     file::{is_pipe, path_of},
     printable::printable_path,
+    store::settings_file::SettingsFile,
     sync::lock,
     wiped::WipedBuffer,
 };
@@ -38,16 +39,18 @@ pub enum Unlock {
     Passphrase(Secret),
 }
 
-/// What the environment says of the keys.
+/// What the environment and the settings file say of the keys.
 #[derive(Clone, Debug)]
 pub struct KeySettings {
     identity: Option<Secret>,
     passphrase: Option<Secret>,
     /// The directory with the credentials that systemd provides.
     credentials: Option<PathBuf>,
+    /// The path of the identity's file that the settings file names, and that of the settings file.
+    in_file: Result<Option<[PathBuf; 2]>, Error>,
     /// The file in which `secrets init` creates an identity.
     pub(super) own: Option<PathBuf>,
-    /// What was read from the pipe that the environment names, if it names one. A pipe can be read only once, and
+    /// What was read from the pipe that the environment or the settings file names, if one names one. A pipe can be read only once, and
     /// several stores may need its identity.
     piped: Arc<Mutex<Option<Secret>>>,
 }
@@ -61,13 +64,15 @@ pub enum KeySource {
     Variable(&'static str),
     /// A file that systemd or a container provides.
     File(PathBuf),
+    /// The user's settings file. Holds its path.
+    Settings(PathBuf),
     /// The file of the user's own identity.
     Own(PathBuf),
 }
 
 impl KeySettings {
-    /// Reads them from an environment.
-    pub fn read(variables: &impl Variables) -> Self {
+    /// Reads them from an environment, and from the settings file of its user.
+    pub fn read(variables: &impl Variables, settings_file: &SettingsFile) -> Self {
         let secret = |name| variables.get(name).map(|text| Secret::new(text.into_encoded_bytes()));
         // A relative path is resolved now: the program may change its directory before the first call.
         let identity = secret("OS_SECRETS_IDENTITY").map(|named| match path_in(named.expose()) {
@@ -78,6 +83,9 @@ impl KeySettings {
             identity,
             passphrase: secret("OS_SECRETS_PASSPHRASE"),
             credentials: variables.directory("CREDENTIALS_DIRECTORY"),
+            in_file: settings_file
+                .settings()
+                .map(|named| Some([named.identity?, settings_file.path.clone()?])),
             own: default_identity_path(variables),
             piped: Arc::default(),
         }
@@ -90,19 +98,24 @@ impl KeySettings {
             (Some(unlock), _, _) => unlock.path(),
             (None, Some(identity), _) => path_in(identity.expose()),
             (None, None, Some(_)) => None,
-            (None, None, None) => self.own.clone(),
+            (None, None, None) => self.in_settings_file().or_else(|| self.own.clone()),
         }
+    }
+
+    fn in_settings_file(&self) -> Option<PathBuf> {
+        self.in_file.as_ref().ok()?.as_ref().map(|[identity, _]| identity.clone())
     }
 
     /// Finds what unlocks the store; `None` if there is nothing.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidSetting`] if settings contradict each other.
+    /// [`Error::InvalidSetting`] if settings contradict each other, and those of a settings file that is refused.
     pub fn find_key(&self, given: Option<&Unlock>) -> Result<Option<(Unlock, KeySource)>, Error> {
         if let Some(given) = given {
             return Ok(Some((given.clone(), KeySource::Given)));
         }
+        let in_file = self.in_file.clone()?;
         match (&self.identity, &self.passphrase) {
             (Some(_), Some(_)) => {
                 return Err(Error::InvalidSetting(
@@ -123,20 +136,22 @@ impl KeySettings {
             }
             (None, None) => {}
         }
+        let named = |path: &Path| Unlock::Identity(Secret::new(path.as_os_str().as_encoded_bytes().to_vec()));
+        let provided = |directory: &Path| KeySource::File(directory.join(PROVIDED));
+        // Each is skipped only if it does not exist: one that cannot be read is reported.
+        if let Some(source) = self.credentials.as_deref().map(provided)
+            && let Some(path) = source.usual_path().filter(|path| may_exist(path))
+        {
+            return Ok(Some((named(path), source)));
+        }
+        if let Some([identity, settings_file]) = in_file {
+            return Ok(Some((named(&identity), KeySource::Settings(settings_file))));
+        }
         // On Windows every user could create that directory.
-        let container = cfg!(unix).then(|| Path::new(CONTAINER));
-        let provided = [self.credentials.as_deref(), container];
-        let provided =
-            provided.into_iter().flatten().map(|directory| KeySource::File(directory.join(PROVIDED)));
-        for source in provided.chain(self.own.clone().map(KeySource::Own)) {
-            let (KeySource::File(path) | KeySource::Own(path)) = &source else { continue };
-            // A file that exists but cannot be read is reported, not skipped.
-            match std::fs::symlink_metadata(path) {
-                Err(error) if is_absent(&error) => {}
-                _ => {
-                    let text = Secret::new(path.as_os_str().as_encoded_bytes().to_vec());
-                    return Ok(Some((Unlock::Identity(text), source)));
-                }
+        let container = cfg!(unix).then(|| provided(Path::new(CONTAINER)));
+        for source in container.into_iter().chain(self.own.clone().map(KeySource::Own)) {
+            if let Some(path) = source.usual_path().filter(|path| may_exist(path)) {
+                return Ok(Some((named(path), source)));
             }
         }
         Ok(None)
@@ -165,6 +180,7 @@ impl KeySettings {
                 let setting = match source {
                     KeySource::Variable(name) => (*name).to_owned(),
                     KeySource::File(path) | KeySource::Own(path) => printable_path(path),
+                    KeySource::Settings(path) => format!("The setting identity in {}", printable_path(path)),
                     KeySource::Given => "The option identity".into(),
                 };
                 let read;
@@ -174,7 +190,7 @@ impl KeySettings {
                         read = self.read_identity(&path, source).map_err(|reason| match source {
                             KeySource::File(_) | KeySource::Own(_) => invalid(&setting, reason),
                             // If it is not known whether the file exists, the setting is taken for a path.
-                            _ if path.try_exists().unwrap_or(true) => {
+                            _ if matches!(source, KeySource::Settings(_)) || path.try_exists().unwrap_or(true) => {
                                 invalid(&setting, format!("names {}, which {reason}", printable_path(&path)))
                             }
                             // The text is not shown: it may be a truncated identity, or a passphrase.
@@ -227,7 +243,7 @@ impl KeySettings {
             Ok(Secret::new(std::mem::take(&mut *text)))
         };
         let is_pipe = std::fs::metadata(path).is_ok_and(|found| is_pipe(&found));
-        if !is_pipe || !matches!(source, KeySource::Variable(_)) {
+        if !is_pipe || !matches!(source, KeySource::Variable(_) | KeySource::Settings(_)) {
             return read();
         }
         let mut piped = lock(&self.piped);
@@ -238,9 +254,10 @@ impl KeySettings {
     }
 }
 
-/// Whether the user may be asked for a passphrase, because neither the program nor the environment names a key.
+/// Whether the user may be asked for a passphrase, because neither the program nor the environment names a key. What the
+/// settings file names is for all of the user's files, of which this one may have a passphrase.
 pub fn may_ask_user(found: &Option<(Unlock, KeySource)>) -> bool {
-    matches!(found, None | Some((_, KeySource::File(_) | KeySource::Own(_))))
+    matches!(found, None | Some((_, KeySource::File(_) | KeySource::Settings(_) | KeySource::Own(_))))
 }
 
 /// The path at which `secrets init` creates an identity: `os-secrets/identity` in the configuration directory.
@@ -260,8 +277,21 @@ pub fn generate_identity() -> (Zeroizing<Vec<u8>>, String) {
     (text.into_bytes(), recipient)
 }
 
-fn is_absent(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+/// Whether there may be a file at a path.
+fn may_exist(path: &Path) -> bool {
+    let is_absent =
+        |error: io::Error| matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
+    !std::fs::symlink_metadata(path).is_err_and(is_absent)
+}
+
+impl KeySource {
+    /// The path of the identity, if it is in a usual place.
+    fn usual_path(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) | Self::Own(path) => Some(path),
+            Self::Given | Self::Variable(_) | Self::Settings(_) => None,
+        }
+    }
 }
 
 impl Unlock {

@@ -6,29 +6,51 @@ use std::{
 };
 
 use super::{
-    keys::{KeySettings, Unlock},
+    keys::{KeySettings, KeySource, Unlock},
     store_file::USUAL_NAME,
 };
 use crate::{
     credential::Secret,
     environment::{Variables, absolute_path, data_directory},
     error::Error,
+    store::settings_file::{Origin, SettingsFile},
 };
 
-/// What the environment says of the encrypted file.
+/// The variable that names the file.
+const PATH_VARIABLE: &str = "OS_SECRETS_FILE";
+
+/// What the environment and the settings file say of the encrypted file.
 #[derive(Clone, Debug)]
 pub struct Defaults {
-    pub(super) path: Option<PathBuf>,
+    pub(super) path: Result<Option<PathBuf>, Error>,
+    /// Where the path comes from.
+    pub path_origin: Origin,
     pub(super) keys: KeySettings,
 }
 
 impl Defaults {
-    /// Reads them from an environment. The file is `OS_SECRETS_FILE`, or `os-secrets/secrets.age` in the directory for
-    /// the data of programs.
-    pub fn read(variables: &impl Variables) -> Self {
-        let named = variables.get("OS_SECRETS_FILE").map(|path| absolute_path(Path::new(&path)));
+    /// Reads them from an environment, and from the settings file of its user. The file is `OS_SECRETS_FILE`, else the one
+    /// that the settings file names, else `os-secrets/secrets.age` in the directory for the data of programs.
+    pub fn read(variables: &impl Variables, settings_file: &SettingsFile) -> Self {
+        let named = settings_file.settings();
+        let in_file = named.as_ref().ok().and_then(|named| named.file.clone());
+        let path_origin = Origin::find(variables, PATH_VARIABLE, in_file.is_some());
+        let path = variables.get(PATH_VARIABLE).map(|path| absolute_path(Path::new(&path)));
         let usual = || Some(data_directory(variables)?.join("os-secrets").join(USUAL_NAME));
-        Self { path: named.or_else(usual), keys: KeySettings::read(variables) }
+        Self {
+            path: named.map(|_| path.or(in_file).or_else(usual)),
+            path_origin,
+            keys: KeySettings::read(variables, settings_file),
+        }
+    }
+
+    /// Where the key comes from that is used if the program names none; `None` if there is none. Looks at the disk.
+    ///
+    /// # Errors
+    ///
+    /// Why the settings cannot be used.
+    pub fn key_source(&self) -> Result<Option<KeySource>, Error> {
+        Ok(self.keys.find_key(None)?.map(|(_, source)| source))
     }
 
     /// The file of the user's own identity, which is used if nothing else names a key.

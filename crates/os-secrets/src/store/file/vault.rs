@@ -72,10 +72,12 @@ pub struct Contents {
 impl Vault {
     /// A vault for a file. Nothing is read before it is used.
     pub fn new(options: FileOptions, defaults: Defaults) -> Self {
-        let file = match options.path.or_else(|| defaults.path.clone()) {
-            Some(path) if path.file_name().is_some() => Ok(StoreFile { path }),
-            Some(path) => Err(directory_error(&path, store_file::USUAL_NAME)),
-            None => Err(Error::InvalidSetting(
+        let path = options.path.map_or_else(|| defaults.path.clone(), |path| Ok(Some(path)));
+        let file = match path {
+            Ok(Some(path)) if path.file_name().is_some() => Ok(StoreFile { path }),
+            Ok(Some(path)) => Err(directory_error(&path, store_file::USUAL_NAME)),
+            Err(error) => Err(error),
+            Ok(None) => Err(Error::InvalidSetting(
                 "The path of the encrypted file is not known. Set OS_SECRETS_FILE to it, or set HOME".into(),
             )),
         };
