@@ -233,10 +233,13 @@ pub enum Command {
     },
     /// Check whether the store works, and show how to fix it
     ///
-    /// Changes nothing and asks for nothing. Exits with 1 if the store does not work.
+    /// Changes nothing and asks for nothing, unless --write. Exits with 1 if the store does not work.
     Doctor {
         #[command(flatten)]
         format: FormatArg,
+        /// Also store, read and delete a throw-away secret
+        #[arg(long)]
+        write: bool,
     },
     /// Clear the clipboard, as get --clip starts it
     #[command(hide = true)]

@@ -83,7 +83,7 @@ const NOTES: &[Notes] = &[
     Notes { command: "textconv", examples: &["secrets textconv secrets.age"], exit_codes: OF_STORE },
     Notes {
         command: "doctor",
-        examples: &["secrets doctor"],
+        examples: &["secrets doctor", "secrets doctor --write"],
         exit_codes: "0 the store works, 1 it does not, 2 wrong usage",
     },
     Notes {

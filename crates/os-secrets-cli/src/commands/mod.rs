@@ -59,8 +59,8 @@ pub fn execute(context: &Context, command: Command) -> Result<i32, Failure> {
         Command::Init { file } => init::init(context, file),
         Command::Rekey { add, remove } => rekey::rekey(context, &add, &remove),
         Command::Textconv { file } => textconv::textconv(context, &file),
-        Command::Doctor { format } => {
-            return doctor::doctor(context, format.json).map_err(Failure::of_any_kind);
+        Command::Doctor { format, write } => {
+            return doctor::doctor(context, format.json, write).map_err(Failure::of_any_kind);
         }
         Command::ClearClipboard { clipboard, seconds } => clip::clear_clipboard(&clipboard, seconds),
         Command::Completions { shell } => completions::completions(context, &shell),

@@ -2,8 +2,8 @@
 //!
 //! [`examine`] makes the report, for the addon as well; the rest of this file prints it. `file.rs` examines an encrypted
 //! file; `linux.rs`, `macos.rs` and `windows.rs` examine the operating system's store; `others.rs` examines the stores
-//! that only code can open. `settings.rs` adds where the settings come from, and `repository.rs` the `datapackage.json` of
-//! the workspace.
+//! that only code can open. `settings.rs` adds where the settings come from, `repository.rs` the `datapackage.json` of the
+//! workspace, and `trial.rs` what `--write` tries.
 
 use std::{
     borrow::Cow,
@@ -23,6 +23,7 @@ use crate::{
     exit_codes::{FAILED, SUCCESS},
     failure::Failure,
     output::{print_message, printable},
+    selected_store::SelectedStore,
 };
 use os_secrets::{
     error::Error,
@@ -45,6 +46,7 @@ mod os;
 mod others;
 mod repository;
 mod settings;
+mod trial;
 
 /// How long `doctor` waits before it says for what.
 const SILENCE: Duration = Duration::from_secs(3);
@@ -147,26 +149,36 @@ impl Report {
     }
 }
 
-pub fn doctor(context: &Context, json: bool) -> Result<i32, Failure> {
+pub fn doctor(context: &Context, json: bool, write: bool) -> Result<i32, Failure> {
     context.reject_scope("doctor")?;
-    let examined = context.selected_store().and_then(|selected| {
-        let subject = selected.into_subject(context.store_start());
-        let awaited = describe_awaited(&subject);
-        while_noting_the_wait(context, &awaited, || block_on(examine(subject)))?
-    });
-    let mut report = match examined {
+    let selected = context.selected_store();
+    let are_settings_refused = store::settings().settings_file.content.is_err();
+    let mut report = match selected.clone().and_then(|selected| examine_selected(context, selected)) {
         Ok(report) => report,
         // The settings do not say which store or file it is.
-        Err(_) if store::settings().settings_file.content.is_err() => {
-            Report { properties: Vec::new(), problems: Vec::new() }
-        }
+        Err(_) if are_settings_refused => Report { properties: Vec::new(), problems: Vec::new() },
         Err(error) => return Err(error.into()),
     };
+    let mut outcome = trial::Outcome::default();
+    // A store that is known not to work is not tried.
+    if let (true, false, true, Ok(selected)) = (write, are_settings_refused, report.works(), selected) {
+        outcome = trial::try_store(context, &selected)?;
+        report = examine_selected(context, selected)?;
+    }
     settings::add(context, &mut report);
     repository::add(context, &mut report);
+    if write {
+        outcome.add_to(&mut report);
+    }
     let text = if json { format!("{}\n", report.to_json()) } else { as_text(&report) };
     context.output.write(text.as_bytes())?;
     Ok(if report.works() { SUCCESS } else { FAILED })
+}
+
+fn examine_selected(context: &Context, selected: SelectedStore) -> Result<Report, Error> {
+    let subject = selected.into_subject(context.store_start());
+    let awaited = describe_awaited(&subject);
+    while_noting_the_wait(context, &awaited, || block_on(examine(subject)))?
 }
 
 /// What an examination may have to wait for.
@@ -220,6 +232,7 @@ fn as_text(report: &Report) -> String {
 
 fn value_as_text(name: &str, value: &Value) -> String {
     match value {
+        Value::Null if trial::STEPS.contains(&name) => "not tried".into(),
         Value::Null if ["bus", "collection", "keychain", "backup", "repository"].contains(&name) => {
             "none".into()
         }
