@@ -61,6 +61,12 @@ pub fn data_directory(variables: &impl Variables) -> Option<PathBuf> {
     base_directory(variables, "XDG_DATA_HOME", ".local/share")
 }
 
+/// The directory for caches: `$XDG_CACHE_HOME` or `~/.cache`.
+#[cfg(unix)]
+pub fn cache_directory(variables: &impl Variables) -> Option<PathBuf> {
+    base_directory(variables, "XDG_CACHE_HOME", ".cache")
+}
+
 fn base_directory(variables: &impl Variables, variable: &str, usual: &str) -> Option<PathBuf> {
     if cfg!(windows) {
         return variables.directory("APPDATA");
