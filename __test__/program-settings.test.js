@@ -279,6 +279,23 @@ describe("the settings file", () => {
     },
   );
 
+  it("is what init advises, unless something names the store", async (t) => {
+    const { session, settings, write, run, read } = await prepareSession(t);
+    const own = await run(["init"]);
+    const advice = `secrets: to use an encrypted file in all programs, put the line store = "file" into ${settings}\n`;
+    assert.ok(own.stderr.endsWith(advice), own.stderr);
+    assert.ok(!existsSync(settings));
+    write('store = "file"\n');
+    await read(["set", "a"], { input: "value" });
+    assert.ok(existsSync(join(session.data, "os-secrets", "secrets.age")));
+    rmSync(join(session.configuration, "os-secrets", "identity"));
+    for (const args of [["init"], ["init", "other"]]) {
+      const { code, stderr } = await run(args);
+      assert.equal(code, 0);
+      assert.ok(!stderr.includes(settings), stderr);
+    }
+  });
+
   it("works as the manual shows it", async (t) => {
     const { session, write, read } = await prepareSession(t);
     write(examples("docs/servers.md", "toml")[0]);

@@ -10,12 +10,13 @@ use os_secrets::{
     error::Error,
     file,
     printable::printable_path,
-    store::{self, file::keys::generate_identity},
+    store::{self, file::keys::generate_identity, settings_file::Origin},
 };
 
 pub fn init(context: &Context, path: Option<PathBuf>) -> Result<(), Failure> {
     context.reject_scope("init")?;
     context.reject_store("init")?;
+    let is_own = path.is_none();
     let path = identity_path(path.map(|path| context.path(&path)))?;
     context.reject_output_over(&[&path])?;
     let recipient = create_identity(&path).map_err(Failure::Failed)?;
@@ -24,6 +25,14 @@ pub fn init(context: &Context, path: Option<PathBuf>) -> Result<(), Failure> {
          nobody can",
         printable_path(&path)
     ));
+    let settings = store::settings();
+    if let (true, Origin::Default, Some(file)) = (is_own, settings.kind_origin, &settings.settings_file.path)
+    {
+        context.note(&format!(
+            "to use an encrypted file in all programs, put the line store = \"file\" into {}",
+            printable_path(file)
+        ));
+    }
     context.output.write(format!("{recipient}\n").as_bytes())
 }
 
