@@ -53,6 +53,26 @@ for (const way of Object.keys(ways)) {
       assert.deepEqual(await listItems(session), before);
     });
 
+    it("says what makes an encrypted file the store, and that works", linuxOnly("a bus"), async (t) => {
+      const { session, run } = await prepareSession(t, { bus: false }, way);
+      const fix = async () => {
+        const { code, stdout } = await run(["doctor"]);
+        const [, command] = /\nnote: An encrypted file .*\n {2}(.*)\n/.exec(stdout) ?? [];
+        return { code, command };
+      };
+      const { code, command } = await fix();
+      assert.equal(code, 1);
+      const [init, select] = command.split(" && ");
+      assert.match(init, /secrets init$/);
+      assert.equal((await run(["init"])).code, 0);
+      // A second identity would be refused.
+      assert.equal((await fix()).command, select);
+      assert.equal((await session.run("bash", ["-c", select])).code, 0);
+      assert.equal((await run(["set", "a"], { input: "value" })).code, 0);
+      const { stdout } = await run(["doctor"]);
+      assert.match(stdout, /^works +yes\nstore +encrypted file\n/);
+    });
+
     it("tries an encrypted file, and says that it has created it", async (t) => {
       const { session, run } = await prepareSession(t, { bus: false }, way);
       const identity = writeIdentity(session.directory);

@@ -60,6 +60,22 @@ for (const way of Object.keys(ways)) {
       assert.deepEqual([code, shown], [2, `secrets: the variable A: ${NO_NAME} 1. Did you mean api_key?\n`]);
     });
 
+    it("in a command of run that gets no secrets is noted", async () => {
+      const NOTE = "secrets: no variable refers to a secret, so the command gets none";
+      const script = 'cd "$(mktemp -d)" && "$@" && touch .env && "$@" && A=secret:shown "$@" && rm .env';
+      const run = ["run", "--", "echo", "ran"];
+      const { shown } = await runOnTerminal(
+        session,
+        ["bash", "--norc", "-c", script, "bash", ...ways[way]("secrets"), ...run],
+        [],
+      );
+      const hint = "; .env is read only with --env-file .env";
+      assert.equal(shown, `${NOTE}\nran\n${NOTE}${hint}\nran\nran\n`);
+      // A script is told nothing.
+      const piped = await runProgram(session, way, "secrets", run);
+      assert.equal(piped.stderr, "");
+    });
+
     it("is none: help, help of a command, and other names of commands", async () => {
       for (const [args, usage] of [
         [["help"], "Usage: secrets [OPTIONS] <COMMAND>"],
@@ -71,7 +87,7 @@ for (const way of Object.keys(ways)) {
         assert.ok(shown.includes(usage), shown);
       }
       assert.match((await type(["ls"])).shown, /^shown +user$/m);
-      assert.equal((await type(["exec", "--", "echo", "ran"])).shown, "ran\n");
+      assert.equal((await type(["exec", "-q", "--", "echo", "ran"])).shown, "ran\n");
     });
 
     it("is none: - for a standard stream", async () => {

@@ -295,6 +295,11 @@ REFERENCE=secret:api_key
         assert.equal((await runSecrets(["get", "passphrase"])).stdout, "p#$s\n");
         const piped = await runSecrets(["import", "-"], { input: dotenv });
         assert.deepEqual([piped.code, piped.stdout], [0, "unchanged api_key\nunchanged passphrase\n"]);
+        const again = await runSecrets(["import", ".env"]);
+        assert.match(again.stderr, /^secrets: \.env still holds the values\. Replace each by its reference/m);
+        const over = await runSecrets(["import", ".env", "-o", ".env"]);
+        assert.deepEqual([over.code, over.stdout], [2, ""]);
+        assert.match(over.stderr, /-o would overwrite a file that holds keys or secrets/);
         assert.deepEqual(await runSecrets(["import", ".env", "-q"]), makeResult(""));
       });
 

@@ -33,7 +33,7 @@ use os_secrets::{
 };
 
 /// The word that stands for standard input or output in place of a file.
-const STANDARD: &str = "-";
+pub const STANDARD: &str = "-";
 
 /// What every command works with.
 pub struct Context {

@@ -11,17 +11,27 @@ use crate::{Program, failure::Failure, reference::FILE_REFERENCE};
 use os_secrets::scope::{Name, REFERENCE};
 
 /// What other programs call our commands.
-const SYNONYMS: [(&str, &str); 12] = [
+const SYNONYMS: &[(&str, &str)] = &[
     ("add", "set"),
+    ("create", "set"),
+    ("new", "set"),
     ("put", "set"),
+    ("save", "set"),
     ("store", "set"),
     ("read", "get"),
     ("show", "get"),
     ("print", "get"),
     ("cat", "get"),
+    ("clip", "get --clip"),
     ("remove", "delete"),
     ("del", "delete"),
     ("unset", "delete"),
+    ("mv", "rename"),
+    ("move", "rename"),
+    ("exists", "has"),
+    ("random", "generate"),
+    ("missing", "check"),
+    ("backup", "export"),
     ("completion", "completions"),
     ("status", "doctor"),
 ];
@@ -48,7 +58,7 @@ pub fn unknown_command(program: Program, word: &str) -> Failure {
         Some(command) => {
             format!(
                 "unknown command; did you mean {name} {command}? {}",
-                capitalized(help_hint(program, Some(&command)))
+                capitalized(help_hint(program, command.split(' ').next()))
             )
         }
         None => format!("unknown command; {}", help_hint(program, None)),
@@ -71,6 +81,12 @@ pub fn describe_mistake(program: Program, words: &Words, error: &clap::Error) ->
             format!("the command is missing; put it after --: {name} run -- COMMAND")
         }
         (ErrorKind::UnknownArgument, Some(command)) => match (detail(ContextKind::InvalidArg), command) {
+            ("-e" | "--env", "run") => {
+                format!(
+                    "set the variable before it, or name a file with --env-file: VARIABLE=secret:NAME {name} run -- \
+                     COMMAND"
+                )
+            }
             (flag, _) if flag.starts_with('-') => {
                 let flag = similar_flag(program, command, words, flag)?;
                 return Some(Failure::Usage(format!(

@@ -140,9 +140,16 @@ fn a_mistake_gets_an_answer() {
             &["ls", "a"],
             "too many arguments (quote an argument with spaces; put -- before the command of run); run secrets list -h for help",
         ),
+        (&["get", "a", "--hunter"], "unknown flag; run secrets get -h for help"),
         (
-            &["get", "a", "--hunter"],
-            "unknown flag (put -- before arguments that are not flags); run secrets get -h for help",
+            &["set", "a", "--hunter"],
+            "unknown flag (put -- before arguments that are not flags); run secrets set -h for help",
+        ),
+        (&["clip", "a"], "unknown command; did you mean secrets get --clip? Run secrets get -h for help"),
+        (
+            &["run", "-e", "A=secret:a", "--", "env"],
+            "set the variable before it, or name a file with --env-file: VARIABLE=secret:NAME secrets run -- COMMAND; \
+             run secrets run -h for help",
         ),
     ] {
         assert_eq!(usage_of(Program::Secrets, line), answer, "{line:?}");

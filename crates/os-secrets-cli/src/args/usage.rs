@@ -32,7 +32,16 @@ pub fn describe_error(program: Program, words: &Words, error: &clap::Error) -> F
         }
         ErrorKind::InvalidSubcommand => "unknown command".into(),
         ErrorKind::UnknownArgument if detail(ContextKind::InvalidArg).starts_with('-') => {
-            "unknown flag (put -- before arguments that are not flags)".into()
+            match words.command() {
+                // Their values may begin with a dash.
+                Some("set" | "resolve") | None => {
+                    "unknown flag (put -- before arguments that are not flags)".into()
+                }
+                Some(_) if program == Program::BusSecrets => {
+                    "unknown flag (put -- before arguments that are not flags)".into()
+                }
+                Some(_) => "unknown flag".into(),
+            }
         }
         ErrorKind::UnknownArgument => {
             "too many arguments (quote an argument with spaces; put -- before the command of run)".into()

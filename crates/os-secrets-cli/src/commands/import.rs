@@ -9,7 +9,7 @@ use std::{
 use super::transfer::{NotDone, do_each};
 use crate::{
     args::ServiceArg,
-    context::{Context, Target},
+    context::{Context, STANDARD, Target},
     dotenv::Variable,
     failure::Failure,
     output::{is_plain_text, is_utf16},
@@ -18,6 +18,7 @@ use crate::{
 use os_secrets::{
     credential::{Key, Secret},
     json::Document,
+    printable::printable_path,
     scope::{Name, Scope, parse_reference},
 };
 
@@ -30,10 +31,14 @@ pub fn import(
 ) -> Result<(), Failure> {
     let service = context.service(service)?;
     let scope = context.scope_to_change()?;
-    let file = file.as_deref();
+    let file = file.as_deref().filter(|file| file.as_os_str() != STANDARD);
+    if let Some(file) = file {
+        context.reject_output_over(&[context.path(file)])?;
+    }
     let text = context.read_input(file)?;
     let into = Destination { service: service.as_deref(), scope };
-    let secrets = if is_json(file, &text) {
+    let is_json = is_json(file, &text);
+    let secrets = if is_json {
         choose_from_json(context, file, &text, into)?
     } else {
         let variables = context.parse_dotenv(file, &text)?;
@@ -50,6 +55,13 @@ pub fn import(
         let scope = service.is_none().then_some(scope);
         context.warn_of_plain_text(scope);
         context.note_recipients(scope);
+    }
+    if let (Some(file), Ok(()), false) = (file, &done, dry_run || is_json) {
+        context.note(&format!(
+            "{} still holds the values. Replace each by its reference, such as secret:NAME, or move the references into \
+             .secrets.toml",
+            printable_path(file)
+        ));
     }
     done
 }

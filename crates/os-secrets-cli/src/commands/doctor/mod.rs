@@ -28,6 +28,7 @@ use crate::{
 use os_secrets::{
     error::Error,
     executor::block_on,
+    file::shell_word,
     printable::printable_path,
     program::command_line,
     store::{self, file::FileStore},
@@ -116,13 +117,23 @@ pub async fn examine(subject: Subject) -> Result<Report, Error> {
     }
 }
 
-/// The command that makes an encrypted file the store.
+/// The command that makes an encrypted file the store of all programs of this user.
 fn use_file() -> String {
-    let init = command_line("init");
-    match cfg!(windows) {
-        true => format!("Run: {init}, and set the variable OS_SECRETS_PROVIDER to file"),
-        false => format!("{init} && export OS_SECRETS_PROVIDER=file"),
+    let settings = store::settings();
+    let line = "store = \"file\"";
+    let names_no_store = settings.settings_file.settings().is_ok_and(|named| named.store.is_none());
+    let select = match settings.settings_file.path.as_deref().filter(|_| names_no_store) {
+        Some(path) if cfg!(windows) => format!("put the line {line} into {}", printable_path(path)),
+        Some(path) => format!("echo '{line}' >>{}", shell_word(path)),
+        None if cfg!(windows) => "set the variable OS_SECRETS_PROVIDER to file".into(),
+        None => "export OS_SECRETS_PROVIDER=file".into(),
+    };
+    // A second identity would be refused.
+    if settings.file.own_identity().is_some_and(|identity| identity.exists()) {
+        return select;
     }
+    let init = command_line("init");
+    if cfg!(windows) { format!("Run: {init}, and {select}") } else { format!("{init} && {select}") }
 }
 
 impl Report {

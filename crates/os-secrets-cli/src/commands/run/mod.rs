@@ -4,7 +4,7 @@
 
 use std::{
     ffi::{OsStr, OsString},
-    io,
+    io::{self, IsTerminal},
     process::{self, ExitStatus},
 };
 
@@ -39,6 +39,9 @@ pub fn run(
         ));
     }
     let variables = collect_variables(context, sources)?;
+    if variables.is_empty() && sources.env_files.is_empty() && io::stderr().is_terminal() {
+        note_no_secrets(context);
+    }
     let texts = variables.iter().filter_map(|variable| variable.text().transpose());
     let texts = texts.collect::<Result<Vec<_>, _>>()?;
     if let Some(message) = texts.iter().find_map(|(variable, text)| sizes::excess(variable, text)) {
@@ -74,6 +77,13 @@ pub fn run(
             Err(Failure::Failed(file::failure("Cannot pass on the output of", words[0].as_ref(), error)))
         }
     }
+}
+
+/// Says to a user that the command gets no secrets. Scripts may run `secrets run` in any case.
+fn note_no_secrets(context: &Context) {
+    let env_file = context.path(".env".as_ref());
+    let advice = if env_file.is_file() { "; .env is read only with --env-file .env" } else { "" };
+    context.note(&format!("no variable refers to a secret, so the command gets none{advice}"));
 }
 
 /// Says whose values are too short to be masked.
