@@ -172,7 +172,7 @@ const commands = {
 /** What other tests take of each page, by language. */
 const elsewhere = {
   // What is installed is tested in __test__/install/.
-  "README.md": ["console", "sh"],
+  "README.md": ["console", "sh", "toml"],
   "docs/program.md": ["bash", "console", "json", "toml"],
   "docs/servers.md": ["console", "dockerfile", "ini", "toml", "yaml"],
   "docs/testing.md": ["console"],

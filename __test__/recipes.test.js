@@ -283,6 +283,15 @@ describe("the recipes of the program", linuxOnly("recipes for Linux"), () => {
     assert.match(checked.stderr, /the secret production_database_url is missing/);
   });
 
+  it("project file of README", async (t) => {
+    const { session, project } = await prepareProject(t, ["openai_api_key"]);
+    writeFileSync(join(project, ".secrets.toml"), examples("README.md", "toml")[0]);
+    assert.match(
+      await runBash(session, `secrets run -- sh -c 'echo "$OPENAI_API_KEY, $PORT"'`, { cwd: project }),
+      /^value of openai_api_key, 8080$/m,
+    );
+  });
+
   it("direnv", async (t) => {
     const { session, project } = await prepareProject(t, ["openai_api_key"]);
     writeFileSync(join(project, ".secrets.toml"), '[env]\nOPENAI_API_KEY = "secret:openai_api_key"\n');
