@@ -60,6 +60,14 @@ impl SignalCatcher {
         Ok(catcher)
     }
 
+    /// Catches these signals as well.
+    pub fn also(mut self, signals: &[c_int]) -> io::Result<Self> {
+        for signal in signals {
+            self.catch_one(*signal)?;
+        }
+        Ok(self)
+    }
+
     fn catch_one(&mut self, signal: c_int) -> io::Result<()> {
         // SAFETY: all zeros is a valid action: the default one, without flags and with an empty mask.
         let (mut action, mut before): (libc::sigaction, libc::sigaction) = unsafe { mem::zeroed() };
@@ -158,6 +166,18 @@ pub fn is_fatal(signal: c_int) -> bool {
 /// Sends ourselves a signal with its default action. Returns if the signal has stopped the process and another one has
 /// continued it, or if it does not end the process: the first process of a container does not die of signals.
 pub fn raise(signal: c_int) {
+    // SAFETY: the call has no preconditions.
+    with_default_action(signal, || _ = unsafe { libc::raise(signal) });
+}
+
+/// Stops our process group. Returns when it is continued, or at once if nobody could continue it. All are stopped at
+/// once, so that no shell continues some of them in between.
+pub fn stop_group(signal: c_int) {
+    // SAFETY: the call has no preconditions.
+    with_default_action(signal, || _ = unsafe { libc::kill(0, signal) });
+}
+
+fn with_default_action(signal: c_int, send: impl FnOnce()) {
     // SAFETY: the sets and actions are local, and initialized before they are used: all zeros is the default action.
     // The calls have no other preconditions.
     unsafe {
@@ -167,7 +187,7 @@ pub fn raise(signal: c_int) {
         libc::sigemptyset(&mut only);
         libc::sigaddset(&mut only, signal);
         libc::pthread_sigmask(libc::SIG_UNBLOCK, &only, &mut mask);
-        libc::raise(signal);
+        send();
         libc::pthread_sigmask(libc::SIG_SETMASK, &mask, ptr::null_mut());
         libc::sigaction(signal, &before, ptr::null_mut());
     }

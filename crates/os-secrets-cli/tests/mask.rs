@@ -104,6 +104,13 @@ impl Terminal {
         (command.spawn().unwrap(), self.screen)
     }
 
+    /// Runs the script with its errors in the terminal, but not its output.
+    fn start_for_errors(self, script: &str) -> (Child, File) {
+        let mut command = masked(script);
+        command.stdout(Stdio::null()).stderr(self.end());
+        self.spawn(command)
+    }
+
     /// Runs the script with all its output in the terminal.
     fn start(self, script: &str) -> (Child, File) {
         let mut command = masked(script);
@@ -336,31 +343,32 @@ fn one_terminal_keeps_the_order() {
 
 #[test]
 fn a_prompt_that_begins_like_a_value_is_shown_on_a_terminal() {
-    let script = "printf 'a hunt'; read -r line; printf 'er2 b'";
+    // The echo of the key would be in between.
+    let script = "stty -echo; printf 'a hunt'; read -r line; printf 'er2 b'";
     let (mut child, mut screen) = Terminal::new(24, 80).start(script);
     assert_eq!(read_until(&mut screen, "hunt"), "a hunt");
     screen.write_all(b"\n").unwrap();
-    assert_eq!(read_until(&mut screen, "b").trim_start(), "*** b");
+    assert_eq!(read_until(&mut screen, "b"), "*** b");
     assert!(child.wait().unwrap().success());
 }
 
+/// `masked_terminal` has the tests of a command with a terminal of its own.
 #[test]
-fn the_controlling_terminal_stays_the_real_one() {
-    let script = "[ $(ps -o sid= -p $$) = $PPID ] && [ $(ps -o tpgid= -p $$) = $PPID ] && echo same";
-    assert_eq!(
-        on_screen(&format!("{script}; exec 3>&1; [ $(tty) = $(tty <&3) ] || echo other")).1,
-        "same\r\nother\r\n"
-    );
+fn if_only_errors_are_on_the_terminal_it_stays_the_controlling_one() {
+    let script = "[ $(ps -o sid= -p $$) = $PPID ] && [ $(ps -o tpgid= -p $$) = $PPID ] && echo same >&2
+        [ $(tty) = $(tty <&2) ] || echo other >&2";
+    let (_child, screen) = Terminal::new(24, 80).start_for_errors(script);
+    assert_eq!(read_all(screen), "same\r\nother\r\n");
 }
 
 #[test]
-fn the_size_is_kept() {
+fn the_size_for_errors_is_kept() {
     // In a session of its own, the kernel does not tell the child of the new size.
     let script = format!(
-        "exec setsid sh -c 'exec 3>&1; trap \"stty size <&3; exit 4\" WINCH; stty size <&3; echo ready; {WAIT}'"
+        "exec >&2 setsid sh -c 'trap \"stty size <&2; exit 4\" WINCH; stty size <&2; echo ready; {WAIT}'"
     );
     let terminal = Terminal::new(33, 101);
-    let (mut child, mut screen) = terminal.start(&script);
+    let (mut child, mut screen) = terminal.start_for_errors(&script);
     assert_eq!(read_until(&mut screen, "ready\r\n"), "33 101\r\nready\r\n");
     tcsetwinsize(&screen, Winsize { ws_row: 44, ws_col: 132, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
     assert_eq!(read_until(&mut screen, "\r\n"), "44 132\r\n");
@@ -368,9 +376,9 @@ fn the_size_is_kept() {
 }
 
 #[test]
-fn the_interrupt_key_is_for_the_child() {
+fn the_interrupt_key_reaches_the_child_once() {
     let start = |script: &str| {
-        let (child, mut screen) = Terminal::new(24, 80).start(script);
+        let (child, mut screen) = Terminal::new(24, 80).start_for_errors(&format!("exec >&2; {script}"));
         assert_eq!(read_until(&mut screen, "ready\r\n"), "ready\r\n");
         screen.write_all(b"\x03").unwrap();
         (child, screen)

@@ -27,8 +27,8 @@ use windows as system;
 use crate::mask::Mask;
 
 pub use system::{
-    ChildTurn, SIZE_UNIT, as_printed, end_like, find_command, is_same_variable, max_environment,
-    max_variable, reset_for_child, run_command, size_for_system, to_variable,
+    ChildTurn, SIZE_UNIT, as_printed, end_like, exit_at_once, find_command, is_same_variable,
+    max_environment, max_variable, reset_for_child, run_command, size_for_system, to_variable,
 };
 
 /// Why a command did not run to its end.

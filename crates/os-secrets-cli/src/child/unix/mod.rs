@@ -1,6 +1,11 @@
 //! Unix: the command replaces this process. If its output is masked, or something must be done at its end, it is a child
-//! instead, and gets the signals and the terminals of this process. `search.rs` finds the command, and
-//! `stream.rs` passes its output on.
+//! instead, and gets the signals and the terminals of this process.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `search.rs` | finding the command |
+//! | `stream.rs` | passing its output on |
+//! | `terminal/` | a masked command on a terminal |
 
 use std::{
     ffi::OsStr,
@@ -41,6 +46,7 @@ use os_secrets::{credential::Secret, error::Error};
 mod search;
 #[forbid(unsafe_code)]
 mod stream;
+mod terminal;
 
 /// The signals that are caught while the child runs.
 const SIGNALS: [libc::c_int; 8] = [
@@ -121,6 +127,12 @@ impl ChildTurn {
         mask: Option<&Mask>,
         at_end: impl FnOnce(),
     ) -> Result<ExitStatus, ChildError> {
+        if let Some(mask) = mask
+            && let Some(outer) = terminal::Outer::find()
+        {
+            let signals = self.signals.also(&terminal::SIGNALS).map_err(ChildError::Start)?;
+            return terminal::run(outer, signals, command, mask, at_end);
+        }
         let mut streams = match mask {
             Some(mask) => stream::connect(&mut command, mask).map_err(ChildError::Start)?,
             None => Vec::new(),
@@ -218,6 +230,13 @@ pub fn end_like(status: ExitStatus) -> i32 {
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     raise(signal);
     128 + signal
+}
+
+/// Ends a JavaScript runtime at once. Otherwise it would set the terminal to what that was at its start, even if the
+/// terminal is another program's by now.
+pub fn exit_at_once(code: i32) {
+    // SAFETY: the function has no preconditions.
+    unsafe { libc::_exit(code) }
 }
 
 /// Passes output and signals on until the child has ended and all its output is written. Calls `at_end` at the child's

@@ -21,6 +21,7 @@ use rustix::{
 };
 use zeroize::Zeroizing;
 
+use super::terminal::is_own_terminal;
 use crate::mask::{Mask, MaskedStream};
 
 /// The maximum number of bytes to write at once. A pipe that is ready takes as much without blocking.
@@ -39,6 +40,8 @@ pub struct ChildStream<'a> {
     /// The maximum number of bytes still to read. Known once the child has ended.
     left: Option<usize>,
     masked: MaskedStream<'a>,
+    /// Whether to remove the CR before each LF.
+    removes_returns: bool,
     /// When to show text that is held back. Only a terminal has a user who may wait for it. Into a pipe or a file,
     /// programs write blocks that end anywhere, so half a value may be there for long.
     show_at: Option<Instant>,
@@ -68,6 +71,30 @@ pub fn connect<'a>(command: &mut Command, mask: &'a Mask) -> io::Result<Vec<Chil
     Ok(vec![out, err])
 }
 
+/// Gives the command's session a terminal like ours, for standard output and whatever else is on it. Returns our end and
+/// the command's end as well.
+pub fn connect_session<'a>(
+    command: &mut Command,
+    mask: &'a Mask,
+) -> io::Result<(Vec<ChildStream<'a>>, OwnedFd, OwnedFd)> {
+    let size = tcgetwinsize(stdout())?;
+    let (master, end) = open_pair()?;
+    tcsetattr(end.as_fd(), OptionalActions::Now, &tcgetattr(stdout())?)?;
+    tcsetwinsize(&master, size)?;
+    let ours = master.try_clone()?;
+    let mut streams = vec![ChildStream::new(stdout(), mask, master, Some(size))?];
+    command.stdout(end.try_clone()?);
+    if is_own_terminal(stderr()) {
+        command.stderr(end.try_clone()?);
+    } else {
+        let (err, err_end) = ChildStream::open(stderr(), mask)?;
+        command.stderr(err_end);
+        streams.push(err);
+    }
+    Ok((streams, ours, end))
+}
+
+/// Whether both are the same terminal.
 fn is_same_terminal(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> io::Result<bool> {
     let (one, other_stat) = (fstat(one)?, fstat(other)?);
     Ok(isatty(other) && one.st_rdev == other_stat.st_rdev)
@@ -84,20 +111,30 @@ impl<'a> ChildStream<'a> {
                 (source.into(), end.into())
             }
         };
+        Ok((Self::new(sink, mask, source, size)?, end))
+    }
+
+    fn new(
+        sink: BorrowedFd<'static>,
+        mask: &'a Mask,
+        source: OwnedFd,
+        size: Option<Winsize>,
+    ) -> io::Result<Self> {
         ioctl_fionbio(&source, true)?;
-        let stream = Self {
+        Ok(Self {
             source: Some(source),
             left: None,
             masked: mask.stream(),
+            removes_returns: false,
             show_at: None,
             out: Zeroizing::default(),
             written: 0,
             sink,
-            can_poll: !cfg!(target_os = "macos") || !ready_state(sink).contains(PollFlags::NVAL),
+            can_poll: !cfg!(target_os = "macos")
+                || !ready_state(sink, PollFlags::OUT).contains(PollFlags::NVAL),
             size,
             failure: None,
-        };
-        Ok((stream, end))
+        })
     }
 
     /// What to wait for before the stream can advance. Nothing if it has ended.
@@ -138,14 +175,32 @@ impl<'a> ChildStream<'a> {
         self.left = self.source.as_ref().map(capacity);
     }
 
+    /// Passes on what is there now, and waits for the sink. The source may be written to all the time, so this has a limit.
+    pub fn flush(&mut self, buffer: &mut [u8]) {
+        for _ in 0..TURNS {
+            self.advance(buffer);
+            let Some(source) = &self.source else { return };
+            let is_written = self.out.is_empty();
+            if is_written && !ready_state(source.as_fd(), PollFlags::IN).contains(PollFlags::IN) {
+                return;
+            }
+            let mut polled = [PollFd::from_borrowed_fd(self.sink, PollFlags::OUT)];
+            if !is_written && self.can_poll && poll(&mut polled, None).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Says whether to remove the CR before each LF, because the sink writes it.
+    pub fn remove_returns(&mut self, remove: bool) {
+        self.removes_returns = remove;
+    }
+
     /// If the size of the terminal has changed, passes it on to the child.
     pub fn keep_size(&mut self, child: Pid) {
-        let (Some(source), Some(known)) = (&self.source, &self.size) else { return };
-        let Ok(size) = tcgetwinsize(self.sink) else { return };
-        if size == *known || tcsetwinsize(source, size).is_err() {
+        if !self.keep_session_size() {
             return;
         }
-        self.size = Some(size);
         let _ = kill_process(child, Signal::WINCH);
         // The child may be a shell, and another program in the foreground.
         if let Ok(group) = tcgetpgrp(self.sink)
@@ -155,6 +210,23 @@ impl<'a> ChildStream<'a> {
         }
     }
 
+    /// If the size of the terminal has changed, sets that of the child's. The kernel tells the processes in front of it.
+    /// Returns whether it has changed.
+    pub fn keep_session_size(&mut self) -> bool {
+        let (Some(source), Some(known)) = (&self.source, &self.size) else { return false };
+        let Ok(size) = tcgetwinsize(self.sink) else { return false };
+        if size == *known || tcsetwinsize(source, size).is_err() {
+            return false;
+        }
+        self.size = Some(size);
+        true
+    }
+
+    /// Whether nothing is read any more.
+    pub fn is_over(&self) -> bool {
+        self.source.is_none()
+    }
+
     /// Why output could not be passed on. A missing reader is no failure.
     pub fn close(self) -> Option<io::Error> {
         self.failure.filter(|&failure| failure != Errno::PIPE).map(io::Error::from)
@@ -162,7 +234,7 @@ impl<'a> ChildStream<'a> {
 
     fn sink_state(&self) -> PollFlags {
         // If it cannot be polled, a write blocks or reports the error.
-        if self.can_poll { ready_state(self.sink) } else { PollFlags::OUT }
+        if self.can_poll { ready_state(self.sink, PollFlags::OUT) } else { PollFlags::OUT }
     }
 
     /// Reads once. Returns whether there may be more to do without waiting.
@@ -179,6 +251,7 @@ impl<'a> ChildStream<'a> {
             }
             Ok(count) => {
                 self.left = self.left.map(|left| left - count);
+                let count = if self.removes_returns { remove_returns(&mut buffer[..count]) } else { count };
                 self.masked.push(&buffer[..count], &mut self.out);
                 let waits = self.size.is_some() && self.masked.can_show_held();
                 self.show_at = waits.then(|| Instant::now() + MOMENT);
@@ -228,9 +301,21 @@ impl<'a> ChildStream<'a> {
     }
 }
 
-/// The events of a sink that are ready now.
-fn ready_state(sink: BorrowedFd<'_>) -> PollFlags {
-    let mut polled = [PollFd::from_borrowed_fd(sink, PollFlags::OUT)];
+/// Removes the CR before each LF, and returns the new length.
+fn remove_returns(text: &mut [u8]) -> usize {
+    let mut length = 0;
+    for at in 0..text.len() {
+        if !text[at..].starts_with(b"\r\n") {
+            text[length] = text[at];
+            length += 1;
+        }
+    }
+    length
+}
+
+/// The events that are ready now, of those asked for.
+fn ready_state(stream: BorrowedFd<'_>, events: PollFlags) -> PollFlags {
+    let mut polled = [PollFd::from_borrowed_fd(stream, events)];
     let now = Timespec { tv_sec: 0, tv_nsec: 0 };
     match poll(&mut polled, Some(&now)) {
         Ok(_) => polled[0].revents(),

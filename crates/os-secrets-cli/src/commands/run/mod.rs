@@ -10,7 +10,9 @@ use std::{
 
 use crate::{
     args::SourceArgs,
-    child::{ChildError, ChildTurn, as_printed, end_like, find_command, reset_for_child, run_command},
+    child::{
+        ChildError, ChildTurn, as_printed, end_like, exit_at_once, find_command, reset_for_child, run_command,
+    },
     context::Context,
     exit_codes::{NOT_EXECUTABLE, NOT_FOUND},
     failure::Failure,
@@ -67,7 +69,13 @@ pub fn run(
         Mask::new(as_printed(printed_forms(values)))
     });
     match run_with_files(context, command, mask.as_ref(), &variables)? {
-        Ok(status) => Ok(end_like(status)),
+        Ok(status) => {
+            let code = end_like(status);
+            if context.hosted {
+                exit_at_once(code);
+            }
+            Ok(code)
+        }
         Err(ChildError::Start(error)) if error.kind() == io::ErrorKind::ArgumentListTooLong => {
             context.print_message(&sizes::describe_all(&words, &texts));
             Ok(NOT_EXECUTABLE)

@@ -1,0 +1,230 @@
+//! The outer terminal: the one on which we were started, and its keyboard.
+
+use std::{
+    io,
+    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+    thread,
+    time::Duration,
+};
+
+use libc::termios;
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    fs::{FileType, Mode, OFlags, fstat, open},
+    io::{Errno, ioctl_fionread, read},
+    process::getpgrp,
+    stdio::{stdin, stdout},
+    termios::{isatty, tcgetpgrp},
+};
+use zeroize::Zeroizing;
+
+use super::settings::{raw, set, settings};
+
+/// The maximum number of bytes that a terminal holds unread.
+const QUEUE: usize = 4096;
+/// How long to wait for the command's terminal to take what was typed before, in milliseconds.
+const PATIENCE: usize = 1000;
+
+/// The terminal, and the settings to restore.
+pub struct Outer {
+    terminal: OwnedFd,
+    /// The settings before ours, while the command has the keyboard.
+    saved: Option<termios>,
+}
+
+/// What was typed while the command did not have the keyboard.
+pub struct TypedBefore {
+    /// What the terminal has processed and shown.
+    pub text: Zeroizing<Vec<u8>>,
+    /// What follows a key that means the end of the input, with that key.
+    pub rest: Zeroizing<Vec<u8>>,
+}
+
+impl TypedBefore {
+    fn add(&mut self, typed: &[u8]) {
+        let end = if self.rest.is_empty() { &mut self.text } else { &mut self.rest };
+        end.extend_from_slice(typed);
+    }
+}
+
+impl Outer {
+    /// The terminal, if standard output is the one that controls this process.
+    pub fn find() -> Option<Self> {
+        if !is_own_terminal(stdout()) {
+            return None;
+        }
+        // macOS cannot poll /dev/tty. In a container, the terminal may have no name.
+        #[cfg(target_os = "macos")]
+        let name = rustix::termios::ttyname(stdout(), Vec::new()).ok()?;
+        #[cfg(not(target_os = "macos"))]
+        let name = "/dev/tty";
+        let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let terminal = open(name, flags, Mode::empty()).ok()?;
+        Some(Self { terminal, saved: None })
+    }
+
+    /// Whether its foreground is our process group.
+    pub fn is_in_front(&self) -> bool {
+        tcgetpgrp(&self.terminal).is_ok_and(|group| group == getpgrp())
+    }
+
+    /// Whether it is hung up.
+    pub fn is_gone(&self) -> bool {
+        settings(self.as_fd()).is_err()
+    }
+
+    /// The settings before ours, while the command has the keyboard.
+    pub fn saved(&self) -> Option<&termios> {
+        self.saved.as_ref()
+    }
+
+    /// Takes the keyboard. `announce` is called with the settings before they change.
+    pub fn take(&mut self, announce: impl FnOnce(&termios)) -> io::Result<TypedBefore> {
+        let saved = settings(self.as_fd())?;
+        announce(&saved);
+        let mut typed = TypedBefore { text: buffer(), rest: buffer() };
+        if saved.c_lflag & libc::ICANON != 0 {
+            self.read_lines(&saved, &mut typed)?;
+        }
+        self.saved = Some(saved);
+        self.make_raw();
+        let mut ahead = buffer();
+        read_queue(self.as_fd(), &mut ahead);
+        typed.add(&ahead);
+        Ok(typed)
+    }
+
+    /// Makes it pass on every byte, while the command has the keyboard.
+    pub fn make_raw(&self) {
+        if let Some(saved) = &self.saved {
+            // Fails if it is hung up, of which reading tells.
+            let _ = set(self.as_fd(), &raw(saved));
+        }
+    }
+
+    /// Gives the keyboard back. Returns whether we had it.
+    pub fn give_back(&mut self) -> bool {
+        let saved = self.saved.take();
+        if let Some(saved) = &saved
+            && self.is_in_front()
+        {
+            let _ = set(self.as_fd(), saved);
+        }
+        saved.is_some()
+    }
+
+    /// Another process group has the keyboard now, with settings of its own. Returns whether we had it.
+    pub fn forget(&mut self) -> bool {
+        self.saved.take().is_some()
+    }
+
+    /// Puts input back, so that the next program reads it. Most systems permit it, newer versions of Linux only to root
+    /// or if they are configured so.
+    pub fn put_back(&self, typed: &[u8]) {
+        #[cfg(target_os = "macos")]
+        const TIOCSTI: libc::c_ulong = 0x8001_7472;
+        #[cfg(not(target_os = "macos"))]
+        use libc::TIOCSTI;
+        for byte in typed {
+            // SAFETY: the byte can be read.
+            if unsafe { libc::ioctl(self.terminal.as_raw_fd(), TIOCSTI as _, byte) } != 0 {
+                return;
+            }
+        }
+    }
+
+    /// Reads complete lines, as the terminal has processed them.
+    fn read_lines(&self, saved: &termios, typed: &mut TypedBefore) -> io::Result<()> {
+        let mut line = Zeroizing::new([0; QUEUE]);
+        while is_readable(self.as_fd()) {
+            let count = match read(&self.terminal, &mut line[..]) {
+                Err(Errno::INTR) => continue,
+                result => result?,
+            };
+            if count == 0 {
+                typed.rest.push(saved.c_cc[libc::VEOF]);
+            }
+            typed.add(&line[..count]);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Outer {
+    fn drop(&mut self) {
+        self.give_back();
+    }
+}
+
+impl AsFd for Outer {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.terminal.as_fd()
+    }
+}
+
+/// Whether a stream is the terminal that controls this process. It may have the name `/dev/tty`, too.
+pub fn is_own_terminal(stream: BorrowedFd<'_>) -> bool {
+    isatty(stream) && tcgetpgrp(stream).is_ok()
+}
+
+/// Whether we have our input from a pipe. The program at its other end may read the keyboard.
+pub fn is_in_pipeline() -> bool {
+    fstat(stdin()).is_ok_and(|stat| {
+        matches!(FileType::from_raw_mode(stat.st_mode as _), FileType::Fifo | FileType::Socket)
+    })
+}
+
+/// Gives a terminal input that was processed and shown already.
+pub fn give_processed(master: BorrowedFd<'_>, inner: BorrowedFd<'_>, text: &[u8]) -> io::Result<()> {
+    let before = settings(inner)?;
+    set(inner, &raw(&before))?;
+    let expected = ioctl_fionread(inner)? + text.len() as u64;
+    let mut rest = text;
+    while !rest.is_empty() {
+        match rustix::io::write(master, rest) {
+            Ok(count) => rest = &rest[count..],
+            Err(Errno::INTR) => {}
+            Err(_) => break,
+        }
+    }
+    // Linux processes it in the background, by the settings of that moment.
+    for _ in 0..PATIENCE {
+        if ioctl_fionread(inner)? >= expected {
+            break;
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    set(inner, &before)
+}
+
+/// Takes the input that the command has left unread.
+pub fn take_unread(inner: BorrowedFd<'_>) -> Zeroizing<Vec<u8>> {
+    let mut unread = buffer();
+    if let Ok(before) = settings(inner)
+        && set(inner, &raw(&before)).is_ok()
+    {
+        read_queue(inner, &mut unread);
+    }
+    unread
+}
+
+/// Reads what a raw terminal has now.
+fn read_queue(terminal: BorrowedFd<'_>, into: &mut Vec<u8>) {
+    let mut chunk = Zeroizing::new([0; QUEUE]);
+    if is_readable(terminal)
+        && let Ok(count) = read(terminal, &mut chunk[..])
+    {
+        into.extend_from_slice(&chunk[..count]);
+    }
+}
+
+fn is_readable(terminal: BorrowedFd<'_>) -> bool {
+    let mut polled = [PollFd::from_borrowed_fd(terminal, PollFlags::IN)];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut polled, Some(&now)).is_ok() && polled[0].revents().contains(PollFlags::IN)
+}
+
+/// A buffer that does not grow, which would leave copies behind.
+fn buffer() -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(Vec::with_capacity(2 * QUEUE))
+}
