@@ -92,7 +92,7 @@ for (const way of Object.keys(ways)) {
       ]) {
         const args = ["run", ...mask, "--", "sh", "-c", script];
         const ran = await typeInto(args, [[value, "go on\r"]], { A: "secret:shown" });
-        assert.deepEqual(ran, { shown: `0 0\n${value}\ngo on\n`, code: 7, kept: true });
+        assert.deepEqual(ran, { shown: `24 80\n${value}\ngo on\n`, code: 7, kept: true });
       }
     });
 

@@ -87,6 +87,8 @@ const things = {
   clipboard: { debian: { xclip: "xclip", xsel: "xsel", Xvfb: "xvfb" } },
   ssh: { debian: { ssh: "openssh-client", "/usr/sbin/sshd": "openssh-server" } },
   systemd: { debian: { "systemd-analyze": "systemd" } },
+  /** Programs that draw on the whole terminal, or ask on it. */
+  terminal: { debian: { fzf: "fzf", less: "less", sudo: "sudo", vim: "vim" } },
 
   // Programs of other platforms, and what they run on.
   emulator: { debian: { "qemu-aarch64-static": "qemu-user-static" } },

@@ -66,7 +66,7 @@ const suites = {
   test: {
     // The peers are for the tests that copy what keytar and @napi-rs/keyring have stored.
     needs:
-      "cargo keyring secret-tool secretstorage age pass docker git shells ssh systemd clipboard modules " +
+      "cargo keyring secret-tool secretstorage age pass docker git shells ssh systemd clipboard terminal modules " +
       "runtimes peers",
     steps: [build, buildPrograms, rustTests, tests(filesIn("__test__"), "--test-concurrency=2")],
   },

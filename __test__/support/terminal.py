@@ -4,11 +4,13 @@ Standard input is JSON: the command, its environment and directory, and steps [t
 JSON: what the terminal showed, how the command ended, and whether the terminal's settings are unchanged.
 """
 
+import fcntl
 import json
 import os
 import pty
 import select
 import signal
+import struct
 import sys
 import termios
 
@@ -20,6 +22,7 @@ if pid == 0:
     os.read(0, 1)
     os.execvpe(task["command"][0], task["command"], task["env"])
 
+fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
 before = termios.tcgetattr(terminal)
 os.write(terminal, b"\n")
 shown, start = b"", 0
