@@ -2,9 +2,11 @@
 // There is no PowerShell for Debian, so its script is only looked at.
 
 const assert = require("node:assert/strict");
+const { execFileSync } = require("node:child_process");
 const { existsSync, mkdirSync, writeFileSync } = require("node:fs");
 const { join } = require("node:path");
 const { after, before, describe, it } = require("node:test");
+const { writeIdentity } = require("./support/age.js");
 const { linuxOnly } = require("./support/platform.js");
 const { runProgram, ways } = require("./support/programs.js");
 const { startSession } = require("./support/session.js");
@@ -118,6 +120,22 @@ describe("completion", linuxOnly("a shell"), () => {
           env,
         );
         assert.deepEqual(asked, { shown: "words\n", code: 0, kept: true });
+      });
+
+      it("leaves an identity in a pipe to the command", async () => {
+        const fifo = join(session.directory, `${way}.fifo`);
+        execFileSync("mkfifo", ["-m", "600", fifo]);
+        const file = join(session.directory, `${way}-pipe.age`);
+        const env = { OS_SECRETS_PROVIDER: "file", OS_SECRETS_FILE: file, OS_SECRETS_IDENTITY: fifo };
+        const writer = session.start("sh", [
+          "-c",
+          `cat '${writeIdentity(session.directory, way).path}' >'${fifo}'`,
+        ]);
+        const { code, stdout } = await complete(["get", ""], { env });
+        assert.deepEqual([code, stdout], [0, "words\n"]);
+        assert.equal(writer.exitCode, null);
+        const set = await runProgram(session, way, "secrets", ["set", "a"], { input: "value", env });
+        assert.equal(set.code, 0, set.stderr);
       });
 
       it("is not a command of bus-secrets", async () => {

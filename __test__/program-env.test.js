@@ -45,6 +45,56 @@ const values = {
   "a large value": "x'\\\n".repeat(20_000),
 };
 
+describe("secrets env leaves out what a shell would evaluate, in", linuxOnly("a shell"), () => {
+  const integers = {
+    bash: [
+      "bash",
+      "--norc",
+      "-c",
+      `compgen -v | while read -r name; do [[ \${!name@a} == *i* ]] && echo "$name"; done`,
+    ],
+    zsh: [
+      "zsh",
+      "-f",
+      "-c",
+      `for name type in \${(kv)parameters}; do [[ $type == *integer* ]] && print $name; done`,
+    ],
+  };
+  const known = [
+    "RANDOM",
+    "SRANDOM",
+    "SECONDS",
+    "OPTIND",
+    "HISTCMD",
+    "PS0",
+    "PS1",
+    "PROMPT",
+    "PROMPT_COMMAND",
+    "BASH_ENV",
+  ];
+
+  for (const [shell, list] of Object.entries(integers)) {
+    it(shell, async (t) => {
+      const session = await startSession();
+      t.after(() => session.stop());
+      const [secrets] = ways.native("secrets");
+      await session.run(secrets, ["set", "evil"], { input: `a[$(touch ${session.home}/ran)]` });
+      const { stdout } = await session.run(list[0], list.slice(1));
+      const names = [...new Set([...known, ...stdout.trim().split("\n")])].filter((name) =>
+        /^[A-Z]\w+$/.test(name),
+      );
+      assert.ok(names.length > known.length, stdout);
+      const env = Object.fromEntries(names.map((name) => [name, "secret:evil"]));
+      const printed = await session.run(secrets, ["env", "--shell", shell], { env });
+      assert.deepEqual([printed.code, printed.stdout], [0, ""]);
+      assert.equal(
+        printed.stderr.match(/ is left out: shells use a variable of this name/g)?.length,
+        names.length,
+      );
+    });
+  }
+});
+
 describe("secrets env in", linuxOnly("a shell"), () => {
   let session;
   before(async () => {

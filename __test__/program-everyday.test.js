@@ -245,12 +245,15 @@ describe("export and import of JSON", () => {
     await set("b", "hidden");
     await set("a", "hidden");
     await set("Key", "hidden", "--service", "app");
+    const stderr = "secrets: the values are left out; --values exports them\n";
     assert.deepEqual(await run(["export"]), {
       ...silent(0),
+      stderr,
       stdout: '{\n  "a": null,\n  "b": null\n}\n',
     });
     assert.deepEqual(await run(["export", "--service", "app"]), {
       ...silent(0),
+      stderr,
       stdout: '{\n  "Key": null\n}\n',
     });
     const { stdout } = await run(["export", "--service", "app", "--values"]);
@@ -392,6 +395,18 @@ describe("edit", linuxOnly("a shell"), () => {
     assert.match(notRun.stderr, /the editor failed \(exit status: 127\)/);
     assert.equal((await edit("echo new >$1", ["nope"])).code, 1);
     assert.equal(await get("token"), "old");
+  });
+
+  it("stores nothing if another program has changed the secret in the meantime", async (t) => {
+    const { session, set, get, edit } = await prepareEditor(t);
+    await set("token", "old");
+    const [secrets] = ways.native("secrets");
+    // The editor does not get the identity.
+    const env = `OS_SECRETS_IDENTITY='${session.env.OS_SECRETS_IDENTITY}'`;
+    const ended = await edit(`printf other | ${env} '${secrets}' set -q token && printf mine >$1`);
+    assert.deepEqual([ended.code, ended.stdout], [1, ""]);
+    assert.match(ended.stderr, /another program has changed the secret in the meantime; nothing was stored/);
+    assert.equal(await get("token"), "other");
   });
 
   it("edits bytes with --raw, and only then", async (t) => {

@@ -74,6 +74,8 @@ for (const way of Object.keys(ways)) {
       // A script is told nothing.
       const piped = await runProgram(session, way, "secrets", run);
       assert.equal(piped.stderr, "");
+      const masked = await type(["run", "--mask", "--", "echo", "ran"]);
+      assert.equal(masked.shown, "secrets: no variable refers to a secret, so nothing is masked\nran\n");
     });
 
     it("is none: help, help of a command, and other names of commands", async () => {
@@ -91,6 +93,9 @@ for (const way of Object.keys(ways)) {
     });
 
     it("is none: - for a standard stream", async () => {
+      const set = await runProgram(session, way, "secrets", ["set", "piped", "-"], { input: "from a pipe" });
+      assert.equal(set.code, 0, set.stderr);
+      assert.equal((await type(["get", "piped"])).shown, "from a pipe\n");
       assert.equal((await type(["get", "shown", "-o", "-"])).shown, "the value\n");
       const { code, shown } = await typeInto('echo ready; "$@" import -', [["ready\r\n", "A_B=c\r\u0004"]]);
       assert.equal(code, 0);

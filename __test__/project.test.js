@@ -261,7 +261,7 @@ describe("the project file", () => {
   it("is read if only this user can have written it", linuxOnly("file modes"), async () => {
     write('[env]\nA = "secret:token"\n');
     chmodSync(path(), 0o666);
-    const [why] = await expectRefusal(3);
+    const [why] = await expectRefusal(1);
     assert.equal(
       why,
       `secrets: ${path()} can be written by other users (its mode is 666), so it is not used. ` +
@@ -279,18 +279,21 @@ describe("the project file", () => {
     await expectValues({ A: "the other" });
     chmodSync(shared, 0o777);
     assert.match(
-      (await expectRefusal(3))[0],
+      (await expectRefusal(1))[0],
       /Use --no-project, or check where the symbolic link leads: ls -l /,
     );
     rmSync(path());
+    symlinkSync("/nowhere/at/all", path());
+    assert.match((await expectRefusal(1))[0], /Cannot read .*: it is a symbolic link that leads nowhere/);
+    rmSync(path());
     symlinkSync("/dev/null", path());
-    assert.match((await expectRefusal(3))[0], /is not a regular file/);
+    assert.match((await expectRefusal(1))[0], /is not a regular file/);
   });
 
   it("is refused if it belongs to another user", { skip: !isRoot && "it needs root" }, async () => {
     write('[env]\nA = "secret:token"\n');
     chownSync(path(), OTHER_USER, 0);
-    const [why] = await expectRefusal(3, [], { cwd: join(project, "sub") });
+    const [why] = await expectRefusal(1, [], { cwd: join(project, "sub") });
     assert.match(
       why,
       /belongs to the user 65534, and this process runs as 0, so it is not used\. Use --no-project/,

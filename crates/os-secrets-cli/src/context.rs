@@ -29,7 +29,7 @@ use os_secrets::{
     program::command_on_file,
     progress::Progress,
     scope::{Name, Preferences, Repository, Resolution, Scope, Scopes, User, parse_reference},
-    store::{self, Call, Choice, file::FileStore},
+    store::{self, Call, Choice, file::FileStore, settings_file::Origin},
 };
 
 /// The word that stands for standard input or output in place of a file.
@@ -235,7 +235,7 @@ impl Context {
     }
 
     /// Prints a note if the environment selects another store than the operating system's: once per process, and per
-    /// session of a terminal. In any case it says if an encrypted file does not exist, unless the command creates it, and
+    /// session of a terminal. What the user's settings file selects, the user has chosen for all programs. In any case it says if an encrypted file does not exist, unless the command creates it, and
     /// from which pipe its identity is read.
     pub fn announce_store(&self) {
         // What is not printed does not count as seen.
@@ -265,7 +265,8 @@ impl Context {
             _ => String::new(),
         };
         let pipe = selected_store::describe_pipe(file);
-        let is_known = || self.has_store_flag || session::note_store(path);
+        let is_chosen = self.has_store_flag || store::settings().kind_origin == Origin::SettingsFile;
+        let is_known = || is_chosen || session::note_store(path);
         if missing.is_empty() && pipe.is_empty() && is_known() {
             return None;
         }

@@ -55,6 +55,11 @@ impl SelectedStore {
         })
     }
 
+    /// Whether it is a file whose identity comes from a pipe.
+    pub fn has_pipe(&self) -> bool {
+        matches!(self, Self::File(file) if find_pipe(file).is_some())
+    }
+
     /// The store that the environment selects. `ask` asks the user for a passphrase.
     pub fn from_environment(ask: Option<AskPassphrase>) -> Result<Self, Error> {
         Ok(match store::settings().kind.clone()? {
@@ -136,13 +141,17 @@ pub fn describe_start(word: Option<&OsStr>, directory: &Path) -> Option<String> 
 
 /// From which pipe the identity comes, on a terminal: the command waits until a program writes to it.
 pub fn describe_pipe(file: &FileStore) -> String {
-    let is_pipe = |path: &PathBuf| fs::metadata(path).is_ok_and(|found| file::is_pipe(&found));
-    match file.files().into_iter().find(is_pipe) {
+    match find_pipe(file) {
         Some(pipe) if io::stderr().is_terminal() => {
             format!(", and waiting for an identity from the pipe {}", printable_path(pipe))
         }
         _ => String::new(),
     }
+}
+
+/// The pipe from which the identity comes, if it comes from one.
+fn find_pipe(file: &FileStore) -> Option<PathBuf> {
+    file.files().into_iter().find(|path| fs::metadata(path).is_ok_and(|found| file::is_pipe(&found)))
 }
 
 /// Asks for the passphrase of a file, twice if the file is new.

@@ -133,7 +133,7 @@ fn read_project(context: &Context, sources: &SourceArgs) -> Result<Vec<Declared>
         None => Process.get("OS_SECRETS_PROFILE"),
     };
     let profile = profile.as_deref().map(OsStr::to_string_lossy);
-    let Some(file) = project::read_nearest(&context.directory)? else {
+    let Some(file) = project::read_nearest(&context.directory).map_err(Failure::Failed)? else {
         return match sources.profile {
             None => Ok(Vec::new()),
             Some(_) => Err(Failure::Usage(format!(

@@ -38,6 +38,8 @@ impl Problems<'_> {
     pub fn into_texts(mut self) -> Vec<String> {
         // Tables are sorted by their names.
         self.found.sort_by_key(|(line, _)| *line);
+        // One wrong bracket can be reported many times.
+        self.found.dedup();
         self.found.into_iter().map(|(_, problem)| problem).collect()
     }
 }

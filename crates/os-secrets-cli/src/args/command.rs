@@ -19,7 +19,8 @@ pub enum Command {
         /// Store exactly what standard input gives: any bytes, and the newline at their end
         #[arg(short = 'n', long)]
         raw: bool,
-        /// The value. Other users of the machine can see it, so prefer standard input
+        /// The value, or - for standard input. Others can see it, and the shell's history keeps it, so prefer standard
+        /// input
         value: Option<OsString>,
     },
     /// Print a secret
@@ -113,7 +114,7 @@ pub enum Command {
     Run {
         #[command(flatten)]
         sources: SourceArgs,
-        /// Replace the secrets in the command's output with ***, also their lines and encodings
+        /// Replace the secrets that the command gets with *** in its output, also their lines and encodings
         #[arg(long)]
         mask: bool,
         /// The command and its arguments

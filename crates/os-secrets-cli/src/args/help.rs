@@ -117,7 +117,7 @@ pub fn with_notes(mut definition: clap::Command) -> clap::Command {
                 .mut_arg("store", |arg| {
                     arg.help(
                         "The store: os (the operating system's), file (the encrypted file), or a path to an encrypted \
-                         file [default: $OS_SECRETS_PROVIDER, else os]",
+                         file [default: $OS_SECRETS_PROVIDER, else your settings file, else os]",
                     )
                 });
             match NOTES.iter().find(|notes| notes.command == name) {

@@ -81,6 +81,13 @@ pub fn describe_mistake(program: Program, words: &Words, error: &clap::Error) ->
             format!("the command is missing; put it after --: {name} run -- COMMAND")
         }
         (ErrorKind::UnknownArgument, Some(command)) => match (detail(ContextKind::InvalidArg), command) {
+            ("-", "inject") => format!("-i names the template: {name} inject -i -"),
+            (word, "copy") if !word.starts_with('-') => format!(
+                "copy is for stores: {name} copy --from STORE --to STORE. For the clipboard: {name} get --clip NAME"
+            ),
+            (word, "generate") if word.bytes().all(|byte| byte.is_ascii_digit()) => {
+                format!("--length names the number of characters: {name} generate --length {word} NAME")
+            }
             ("-e" | "--env", "run") => {
                 format!(
                     "set the variable before it, or name a file with --env-file: VARIABLE=secret:NAME {name} run -- \

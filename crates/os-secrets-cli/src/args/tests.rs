@@ -145,6 +145,20 @@ fn a_mistake_gets_an_answer() {
             &["set", "a", "--hunter"],
             "unknown flag (put -- before arguments that are not flags); run secrets set -h for help",
         ),
+        (&["inject", "-"], "-i names the template: secrets inject -i -; run secrets inject -h for help"),
+        (
+            &["copy", "a"],
+            "copy is for stores: secrets copy --from STORE --to STORE. For the clipboard: secrets get --clip NAME; run \
+             secrets copy -h for help",
+        ),
+        (
+            &["generate", "a", "40"],
+            "--length names the number of characters: secrets generate --length 40 NAME; run secrets generate -h for help",
+        ),
+        (
+            &["generate", "--length", "0", "a"],
+            "--length must be a number from 1 to 4096; run secrets generate -h for help",
+        ),
         (&["clip", "a"], "unknown command; did you mean secrets get --clip? Run secrets get -h for help"),
         (
             &["run", "-e", "A=secret:a", "--", "env"],

@@ -56,6 +56,14 @@ pub fn describe_error(program: Program, words: &Words, error: &clap::Error) -> F
             }
         }
         ErrorKind::TooManyValues => format!("{} takes no value", detail(ContextKind::InvalidArg)),
+        ErrorKind::ValueValidation => {
+            let range = match &*flag() {
+                "--length" => "1 to 4096",
+                "--clear-after" => "0 to 86400",
+                _ => "its range",
+            };
+            format!("{} must be a number from {range}", flag())
+        }
         _ => "wrong usage".into(),
     };
     Failure::Usage(format!("{message}; {}", mistakes::help_hint(program, words.command())))

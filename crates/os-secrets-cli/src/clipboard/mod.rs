@@ -38,8 +38,8 @@ const TERMINAL: &str = "terminal";
 const WINDOWS: &str = "windows";
 
 /// Why there is no clipboard.
-const NONE: &str = "no clipboard was found. Install wl-clipboard (Wayland), xclip or xsel (X11), or use a terminal that \
-                    supports OSC 52";
+const NONE: &str = "no clipboard was found. Install wl-clipboard (Wayland), xclip or xsel (X11), which need a display \
+                    (WAYLAND_DISPLAY or DISPLAY), or use a terminal that supports OSC 52";
 
 impl Clipboard {
     /// The clipboard of the user. Over SSH it is the terminal's, unless the display is forwarded.

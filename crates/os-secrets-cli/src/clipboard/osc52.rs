@@ -30,6 +30,7 @@ pub fn open() -> io::Result<File> {
     OpenOptions::new().write(true).open(if cfg!(windows) { "CONOUT$" } else { "/dev/tty" })
 }
 
+/// Copies a value.
 pub fn copy(value: &Secret) -> io::Result<()> {
     let value = value.expose();
     if value.len() > MAX {
@@ -43,6 +44,7 @@ pub fn copy(value: &Secret) -> io::Result<()> {
     write_all(&open()?, sequence.as_bytes())
 }
 
+/// Clears the clipboard of a terminal.
 #[cfg(unix)]
 pub fn clear(terminal: &impl std::os::fd::AsFd) -> io::Result<()> {
     write_all(terminal, CLEAR.as_bytes())

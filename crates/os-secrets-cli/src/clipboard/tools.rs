@@ -67,10 +67,12 @@ impl Tool {
         pass_to(command, value)
     }
 
+    /// Clears the clipboard.
     pub fn clear(&self) -> io::Result<()> {
         pass_to(make_command(self.clear)?, &Secret::new(Vec::new()))
     }
 
+    /// What the clipboard holds.
     pub fn read(&self) -> io::Result<Secret> {
         let mut child = make_command(self.read)?.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
         let read = child.stdout.take().map(read_all);

@@ -18,8 +18,9 @@ use os_secrets::{program::command_line, progress::Progress, scope::Name};
 pub fn check(context: &Context, sources: &SourceArgs, json: bool) -> Result<(), Failure> {
     let Sources { wanted, inherited } = sources::collect(context, sources)?;
     if wanted.is_empty() && inherited.is_empty() {
-        let message =
-            format!("there is nothing to check: no {FILE}, and no variable that refers to a secret");
+        let message = format!(
+            "there is nothing to check: no {FILE} with variables, and no variable that refers to a secret"
+        );
         return Err(Failure::Refused(message.into()));
     }
     let mut names = BTreeSet::new();

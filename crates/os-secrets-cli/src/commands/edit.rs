@@ -30,6 +30,7 @@ use os_secrets::{credential::Secret, file, scope::Scope};
 const EDITOR: &str = "vi";
 const NO_MEMORY: &str = "there is no directory in memory for the editor's file (XDG_RUNTIME_DIR or /dev/shm), and the value \
                          must not lie on a disk. To replace the value, use secrets set";
+const CHANGED: &str = "another program has changed the secret in the meantime; nothing was stored";
 const NOT_TEXT: &str = "the value is not UTF-8 text without NUL bytes. To edit its bytes, use --raw";
 
 pub fn edit(context: &Context, credential: CredentialArgs, raw: bool) -> Result<(), Failure> {
@@ -54,6 +55,9 @@ pub fn edit(context: &Context, credential: CredentialArgs, raw: bool) -> Result<
     let scope = target.scope();
     if !raw || scope == Some(Scope::Repository) {
         check_text(context.program, &edited, raw)?;
+    }
+    if context.get_value(&target)?.as_ref() != Some(&value) {
+        return Err(Failure::Refused(CHANGED.into()));
     }
     context.set_value(target, edited)?;
     context.warn_of_plain_text(scope);

@@ -18,6 +18,9 @@ pub fn export(context: &Context, service: ServiceArg, values: bool) -> Result<()
         Some(service) => read_credentials(context, service, values)?,
         None => read_secrets(context, values)?,
     };
+    if !values && !exported.is_empty() {
+        context.note("the values are left out; --values exports them");
+    }
     let mut document = Document::parse(Path::new("export"), b"{}")?;
     for (name, value) in &exported {
         match value {

@@ -12,11 +12,12 @@ use crate::{
     context::{Context, STANDARD, Target},
     dotenv::Variable,
     failure::Failure,
-    output::{is_plain_text, is_utf16},
+    output::{is_plain_text, is_utf16, printable},
     reference::file_reference,
 };
 use os_secrets::{
     credential::{Key, Secret},
+    error::Error,
     json::Document,
     printable::printable_path,
     scope::{Name, Scope, parse_reference},
@@ -56,7 +57,7 @@ pub fn import(
         context.warn_of_plain_text(scope);
         context.note_recipients(scope);
     }
-    if let (Some(file), Ok(()), false) = (file, &done, dry_run || is_json) {
+    if let (Some(file), false) = (file, dry_run || is_json) {
         context.note(&format!(
             "{} still holds the values. Replace each by its reference, such as secret:NAME, or move the references into \
              .secrets.toml",
@@ -83,7 +84,11 @@ impl Destination<'_> {
         let name = if self.service.is_some() { variable.to_owned() } else { variable.to_ascii_lowercase() };
         let target = match self.service {
             Some(service) => Target::Credential(Key { service: service.to_owned(), name: name.clone() }),
-            None => Target::Secret(Name::parse(name.as_bytes())?, self.scope),
+            None => {
+                let of = printable(variable);
+                let parsed = Name::parse(name.as_bytes());
+                Target::Secret(parsed.map_err(|error| Error::Of { of, error: Box::new(error) })?, self.scope)
+            }
         };
         Ok((name, target))
     }

@@ -5,7 +5,7 @@ use std::{ffi::OsString, io, io::IsTerminal};
 use crate::{
     Program,
     args::CredentialArgs,
-    context::{Context, Target},
+    context::{Context, STANDARD, Target},
     failure::Failure,
     output::{is_plain_text, is_utf16, printable, read_input},
     terminal,
@@ -23,6 +23,7 @@ pub fn set(
 ) -> Result<(), Failure> {
     let target = context.target(credential, || context.scope_to_change())?;
     let value = match value {
+        Some(value) if value == STANDARD && context.program != Program::BusSecrets => read_value(raw)?,
         Some(value) => Secret::new(value.into_encoded_bytes()),
         None if context.program == Program::BusSecrets => {
             return Err(Failure::Usage("the value is missing; usage: bus-secrets set NAME VALUE".into()));

@@ -70,13 +70,14 @@ impl Place {
             .collect()
     }
 
-    /// The store, if the setting is valid. It does not ask for a passphrase.
+    /// The store, if the setting is valid. It does not ask for a passphrase, and a pipe with an identity is left to the
+    /// command: it can be read once only.
     fn choice(&self) -> Option<Choice> {
         let selected = match self.store.clone() {
             Some(word) => SelectedStore::parse_with(word, &self.directory, None).ok(),
             None => SelectedStore::from_environment(None).ok(),
         };
-        selected.map(|selected| selected.choice())
+        selected.filter(|selected| !selected.has_pipe()).map(|selected| selected.choice())
     }
 }
 

@@ -1,7 +1,7 @@
 //! The project file `.secrets.toml`: which variables the commands of a project need, and which secrets they hold.
 //!
-//! It comes with a repository that a stranger may have written. So it can name secrets and nothing else: it chooses no
-//! store, runs nothing, and sets no variable that makes a command load other code.
+//! It comes with a repository that a stranger may have written. So it chooses no store, runs nothing, and sets no variable
+//! that is known to make a command load other code. Its texts can still change what a command does.
 //!
 //! | file | what it holds |
 //! |---|---|
@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 use os_secrets::{
     environment::{Process, Variables},
     error::Error,
-    file::{TrustedFile, canonical, find_trusted, read_trusted},
+    file::{TrustedFile, canonical, failure, find_trusted, read_trusted},
 };
 
 mod parse;
@@ -33,7 +33,9 @@ pub const FILE: &str = ".secrets.toml";
 
 /// A project file as it was read.
 pub struct ProjectFile {
+    /// Where it was found.
     pub path: PathBuf,
+    /// Its bytes.
     pub content: Zeroizing<Vec<u8>>,
 }
 
@@ -52,10 +54,18 @@ pub fn read_nearest(directory: &Path) -> Result<Option<ProjectFile>, Error> {
         if !may_exist(&path) {
             continue;
         }
-        if let Some(found) = find_trusted(&path, TrustedFile::Project)?
-            && let Some(content) = read_trusted(&found)?
-        {
-            return Ok(Some(ProjectFile { path, content }));
+        let content = match find_trusted(&path, TrustedFile::Project)? {
+            Some(found) => read_trusted(&found)?,
+            None => None,
+        };
+        match content {
+            Some(content) => return Ok(Some(ProjectFile { path, content })),
+            // A file further up would count instead, unsaid.
+            None if may_exist(&path) => {
+                let error = io::Error::other("it is a symbolic link that leads nowhere");
+                return Err(failure("Cannot read", &path, error));
+            }
+            None => {}
         }
     }
     Ok(None)

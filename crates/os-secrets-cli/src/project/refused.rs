@@ -6,13 +6,17 @@ use crate::child::is_same_variable;
 const SETTINGS: &str = "OS_SECRETS_";
 
 /// Variables that decide which code a command loads, or with whom it talks.
-const LOADERS: [&str; 85] = [
+const LOADERS: &[&str] = &[
     "ALL_PROXY",
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
     "BASHOPTS",
     "BASH_ENV",
     "BROWSER",
     "BUN_OPTIONS",
+    "CARGO_ENCODED_RUSTFLAGS",
     "CARGO_HOME",
+    "CDPATH",
     "CLASSPATH",
     "COMSPEC",
     "CURL_CA_BUNDLE",
@@ -20,9 +24,11 @@ const LOADERS: [&str; 85] = [
     "DBUS_SESSION_BUS_ADDRESS",
     "DOCKER_CONFIG",
     "DOCKER_HOST",
+    "DOTNET_STARTUP_HOOKS",
     "EDITOR",
     "ELECTRON_RUN_AS_NODE",
     "ENV",
+    "FPATH",
     "GCONV_PATH",
     "GIT_ASKPASS",
     "GIT_DIR",
@@ -49,19 +55,28 @@ const LOADERS: [&str; 85] = [
     "MAKEFLAGS",
     "MANPAGER",
     "MAVEN_OPTS",
+    "MODULE_PATH",
     "NODE_EXTRA_CA_CERTS",
     "NODE_OPTIONS",
     "NODE_PATH",
     "NODE_REPL_EXTERNAL_MODULE",
     "NODE_TLS_REJECT_UNAUTHORIZED",
+    "OPENSSL_CONF",
+    "OPTIND",
     "PAGER",
     "PATH",
     "PATHEXT",
     "PERLLIB",
     "PHPRC",
     "PHP_INI_SCAN_DIR",
+    "PROMPT",
     "PROMPT_COMMAND",
+    "PS0",
+    "PS1",
+    "PS2",
+    "PS3",
     "PS4",
+    "PSMODULEPATH",
     "PYTHONBREAKPOINT",
     "PYTHONEXECUTABLE",
     "PYTHONHOME",
@@ -70,7 +85,9 @@ const LOADERS: [&str; 85] = [
     "PYTHONSTARTUP",
     "PYTHONUSERBASE",
     "PYTHONWARNINGS",
+    "RANDOM",
     "REQUESTS_CA_BUNDLE",
+    "RPROMPT",
     "RUBYLIB",
     "RUBYOPT",
     "RUBYSHELL",
@@ -78,10 +95,12 @@ const LOADERS: [&str; 85] = [
     "RUSTC_WORKSPACE_WRAPPER",
     "RUSTC_WRAPPER",
     "RUSTDOC",
+    "RUSTFLAGS",
     "SHELL",
     "SHELLOPTS",
     "SSH_ASKPASS",
     "SSH_AUTH_SOCK",
+    "SSLKEYLOGFILE",
     "SSL_CERT_DIR",
     "SSL_CERT_FILE",
     "SUDO_ASKPASS",
@@ -91,17 +110,22 @@ const LOADERS: [&str; 85] = [
     "USERPROFILE",
     "VISUAL",
     "WINDIR",
+    "YARN_YARN_PATH",
     "ZDOTDIR",
 ];
 /// Starts of the names of such variables.
-const STARTS_OF_LOADERS: [&str; 15] = [
+const STARTS_OF_LOADERS: &[&str] = &[
     "APPDATA",
     "BASH_FUNC_",
+    "CARGO_ALIAS_",
     "CARGO_BUILD_",
+    "CARGO_REGISTRY_CREDENTIAL_",
     "CARGO_TARGET_",
     "DYLD_",
+    "FISH_",
     "GIT_CONFIG",
     "GIT_SSH",
+    "GIT_TRACE",
     "LD_",
     "LOCALAPPDATA",
     "LUA_",
@@ -148,8 +172,15 @@ mod tests {
 
     #[test]
     fn variables_that_load_code_are_known() {
-        for name in ["PATH", "LD_PRELOAD", "DYLD_INSERT_LIBRARIES", "NODE_OPTIONS", "PYTHONPATH", "BASH_ENV"]
-        {
+        for name in [
+            "PATH",
+            "LD_PRELOAD",
+            "DYLD_INSERT_LIBRARIES",
+            "NODE_OPTIONS",
+            "BASH_ENV",
+            "PS1",
+            "fish_function_path",
+        ] {
             assert!(is_loader(name), "{name}");
         }
         for name in ["https_proxy", "npm_config_script_shell", "GIT_CONFIG_COUNT", "GIT_SSH_COMMAND"] {

@@ -58,8 +58,11 @@ pub fn object_of_texts(members: &[(&str, &str)], room: usize) -> Zeroizing<Vec<u
     let parts: Vec<_> = members.iter().map(|(name, text)| (quote(name), quote(text))).collect();
     let length = parts.iter().map(|(name, text)| name.len() + text.len() + 2).sum::<usize>() + 2;
     let mut object = Zeroizing::new(Vec::with_capacity(length + room));
+    object.push(b'{');
     for (index, (name, text)) in parts.iter().enumerate() {
-        object.push(if index == 0 { b'{' } else { b',' });
+        if index > 0 {
+            object.push(b',');
+        }
         object.extend_from_slice(name);
         object.push(b':');
         object.extend_from_slice(text);
@@ -109,6 +112,7 @@ mod tests {
     #[test]
     fn texts_are_spelled_in_an_object() {
         assert_eq!(&*object_of_texts(&[("a", "x\"\n"), ("b", "")], 0), br#"{"a":"x\"\n","b":""}"#);
+        assert_eq!(&*object_of_texts(&[], 0), b"{}");
     }
 
     #[test]

@@ -65,6 +65,9 @@ fn can_be_printed(context: &Context, variable: &Variable, shell: Option<Shell>) 
         "it is the path of a file, which is there only while secrets run runs a command"
     } else {
         match variable.name.to_str() {
+            Some(name) if shell.is_some_and(|shell| shell.uses(name)) => {
+                "shells use a variable of this name themselves, and may run its value"
+            }
             Some(name) if shell.is_none() || is_identifier(name) => return true,
             _ if shell.is_none() => "its name is not UTF-8 text",
             _ => "a shell cannot have a variable of this name",

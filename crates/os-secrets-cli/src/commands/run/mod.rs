@@ -41,8 +41,8 @@ pub fn run(
         ));
     }
     let variables = collect_variables(context, sources)?;
-    if variables.is_empty() && sources.env_files.is_empty() && io::stderr().is_terminal() {
-        note_no_secrets(context);
+    if !variables.iter().any(|variable| variable.kind.is_secret()) {
+        note_no_secrets(context, sources, mask);
     }
     let texts = variables.iter().filter_map(|variable| variable.text().transpose());
     let texts = texts.collect::<Result<Vec<_>, _>>()?;
@@ -87,11 +87,15 @@ pub fn run(
     }
 }
 
-/// Says to a user that the command gets no secrets. Scripts may run `secrets run` in any case.
-fn note_no_secrets(context: &Context) {
-    let env_file = context.path(".env".as_ref());
-    let advice = if env_file.is_file() { "; .env is read only with --env-file .env" } else { "" };
-    context.note(&format!("no variable refers to a secret, so the command gets none{advice}"));
+/// Says to a user that the command gets no secrets. Scripts may use `run` in any case.
+fn note_no_secrets(context: &Context, sources: &SourceArgs, mask: bool) {
+    if !io::stderr().is_terminal() {
+        return;
+    }
+    let effect = if mask { "nothing is masked" } else { "the command gets none" };
+    let has_unread = sources.env_files.is_empty() && context.path(".env".as_ref()).is_file();
+    let advice = if has_unread { "; .env is read only with --env-file .env" } else { "" };
+    context.note(&format!("no variable refers to a secret, so {effect}{advice}"));
 }
 
 /// Says whose values are too short to be masked.
