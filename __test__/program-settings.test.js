@@ -7,6 +7,7 @@ const {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -437,13 +438,13 @@ describe("the settings file", () => {
   it("comes after the identity of a service, and is not replaced by a usual one", async (t) => {
     const { session, write, run, read, settings, file } = await prepareSession(t);
     const service = mkdtempSync(join(session.directory, "credentials"));
-    const other = writeIdentity(mkdtempSync(join(session.directory, "other")));
-    writeFileSync(join(service, "os-secrets.identity"), other.text, { mode: 0o600 });
+    // The usual identity exists, and is not taken in place of the one that is named.
+    await read(["init"]);
+    const identity = readFileSync(join(session.configuration, "os-secrets", "identity"));
+    writeFileSync(join(service, "os-secrets.identity"), identity, { mode: 0o600 });
     const missing = join(session.directory, "missing");
     write(`store = "file"\nfile = ${quote(file)}\nidentity = ${quote(missing)}\n`);
     await read(["set", "a"], { input: "value", env: { CREDENTIALS_DIRECTORY: service } });
-    // The usual identity exists, and is not taken in place of the one that is named.
-    writeFileSync(join(session.configuration, "os-secrets", "identity"), other.text, { mode: 0o600 });
     const { code, stderr } = await run(["get", "a"]);
     assert.equal(code, 3);
     const why = `The setting identity in ${settings} names ${missing}, which cannot be read: `;
