@@ -238,8 +238,10 @@ for (const way of Object.keys(ways)) {
           await fill("{{ secret:odd | json | base64 }}"),
           Buffer.from(JSON.stringify(value).slice(1, -1)).toString("base64"),
         );
-        const script = await fill("printf %s {{ secret:odd | sh }}");
-        assert.equal((await session.run("sh", ["-c", script])).stdout, value);
+        if (!isWindows) {
+          const script = await fill("printf %s {{ secret:odd | sh }}");
+          assert.equal((await session.run("sh", ["-c", script])).stdout, value);
+        }
         assert.equal(
           await fill("{{{{ secret:odd }}}} {{{{ x }}}} {{ secret:user }}"),
           "{{ secret:odd }} {{{{ x }}}} alice",
