@@ -235,8 +235,9 @@ impl Context {
     }
 
     /// Prints a note if the environment selects another store than the operating system's: once per process, and per
-    /// session of a terminal. What the user's settings file selects, the user has chosen for all programs. In any case it says if an encrypted file does not exist, unless the command creates it, and
-    /// from which pipe its identity is read.
+    /// session of a terminal. A store that the user's settings file selects is the user's choice for all programs. In any
+    /// case it says if an encrypted file does not exist, unless the command creates it, and from which pipe its identity
+    /// is read.
     pub fn announce_store(&self) {
         // What is not printed does not count as seen.
         if self.output.quiet || self.announced.replace(true) {
@@ -360,21 +361,16 @@ impl Context {
         not_standard(file).map_or_else(|| "standard input".into(), |file| self.directory.join(file))
     }
 
-    /// Warns if values were written to the repository.
-    pub fn warn_of_plain_text(&self, scope: Option<Scope>) {
+    /// Says who else can read what was stored in this scope: everybody who has the repository, or the recipients of the
+    /// encrypted file.
+    pub fn note_readers(&self, scope: Option<Scope>) {
         if scope == Some(Scope::Repository) {
             self.note(
                 "warning: datapackage.json holds its secrets in plain text. Everyone who has the repository can \
                  read them",
             );
-        }
-    }
-
-    /// Says how many can read what was stored in an encrypted file, if somebody else can.
-    pub fn note_recipients(&self, scope: Option<Scope>) {
-        if let Some(SelectedStore::File(store)) = &self.selected
+        } else if let Some(SelectedStore::File(store)) = &self.selected
             && let Ok(path) = store.path()
-            && scope != Some(Scope::Repository)
             && let count @ 2.. = store.recipient_count()
         {
             let doctor = command_on_file(path, "doctor");
@@ -403,7 +399,7 @@ fn needs_settings(command: &Command) -> bool {
 }
 
 /// The file that a word of the command line names; `None` if it means standard input.
-fn not_standard(file: Option<&Path>) -> Option<&Path> {
+pub fn not_standard(file: Option<&Path>) -> Option<&Path> {
     file.filter(|file| file.as_os_str() != STANDARD)
 }
 

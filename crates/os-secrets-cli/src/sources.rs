@@ -46,13 +46,16 @@ pub fn collect(context: &Context, sources: &SourceArgs) -> Result<Sources, Failu
     let mut problems = Problems::new(context);
     let mut collected = Sources { wanted: BTreeMap::new(), inherited: Vec::new() };
     let environment: Vec<_> = env::vars_os().collect();
-    for Declared { name, wanted } in problems.catch(read_project(context, sources)).unwrap_or_default() {
-        let name = OsString::from(name);
-        if environment.iter().any(|(other, _)| is_same_variable(other, &name)) {
-            collected.inherited.push(name);
-        } else {
-            collected.wanted.insert(name, wanted);
+    if let Some(project) = problems.catch(read_project(context, sources)).flatten() {
+        for Declared { name, wanted } in project.variables {
+            let name = OsString::from(name);
+            if environment.iter().any(|(other, _)| is_same_variable(other, &name)) {
+                collected.inherited.push(name);
+            } else {
+                collected.wanted.insert(name, wanted);
+            }
         }
+        collected.announce(context, &project.source);
     }
     for (name, value) in environment {
         let value = Secret::new(value.into_encoded_bytes());
@@ -73,7 +76,29 @@ pub fn collect(context: &Context, sources: &SourceArgs) -> Result<Sources, Failu
     Ok(collected)
 }
 
+/// A project file's variables of the chosen profile.
+struct Project {
+    /// The file and the profile, for messages.
+    source: String,
+    variables: Vec<Declared>,
+}
+
 impl Sources {
+    /// Says which project file is used, and for which variables: nothing of a stranger's file is used unsaid. No other
+    /// variables may be collected yet.
+    fn announce(&self, context: &Context, source: &str) {
+        let join = |names: Vec<&OsString>| {
+            names.into_iter().map(|name| name.to_string_lossy()).collect::<Vec<_>>().join(", ")
+        };
+        let set = join(self.wanted.keys().collect());
+        let set = if set.is_empty() { "no variable".into() } else { set };
+        let inherited = match join(self.inherited.iter().collect()) {
+            names if names.is_empty() => names,
+            names => format!("; your environment sets {names}"),
+        };
+        context.note(&format!("using {source} for {set}{inherited}"));
+    }
+
     fn set(&mut self, name: OsString, value: &Secret, problems: &mut Problems<'_>) {
         let wanted = Wanted::of_value(value).map_err(|error| {
             let error = Error::Of { of: label(&name), error: Box::new(error) };
@@ -123,10 +148,10 @@ impl<'a> Problems<'a> {
     }
 }
 
-/// Reads the project file, and returns the variables of the profile. Returns none if there is no file.
-fn read_project(context: &Context, sources: &SourceArgs) -> Result<Vec<Declared>, Failure> {
+/// Reads the project file. Returns `None` if there is none.
+fn read_project(context: &Context, sources: &SourceArgs) -> Result<Option<Project>, Failure> {
     if sources.no_project {
-        return Ok(Vec::new());
+        return Ok(None);
     }
     let profile = match &sources.profile {
         Some(profile) => Some(profile.clone()),
@@ -135,7 +160,7 @@ fn read_project(context: &Context, sources: &SourceArgs) -> Result<Vec<Declared>
     let profile = profile.as_deref().map(OsStr::to_string_lossy);
     let Some(file) = project::read_nearest(&context.directory).map_err(Failure::Failed)? else {
         return match sources.profile {
-            None => Ok(Vec::new()),
+            None => Ok(None),
             Some(_) => Err(Failure::Usage(format!(
                 "--profile needs a project file, and there is no {} in {} or above it in its repository",
                 project::FILE,
@@ -151,34 +176,21 @@ fn read_project(context: &Context, sources: &SourceArgs) -> Result<Vec<Declared>
             for problem in found {
                 problems.add(Failure::Refused(format!("{path}{problem}").into()));
             }
-            return problems.finish().map(|()| Vec::new());
+            return problems.finish().map(|()| None);
         }
     };
     let variables = document.into_variables(profile.as_deref()).map_err(|known| {
         let profile = printable(profile.as_deref().unwrap_or_default());
         Failure::Refused(format!("{path} has no profile {profile}; {known}").into())
     })?;
-    announce(context, &path, profile.as_deref(), &variables);
-    Ok(variables)
-}
-
-/// Says which project file is used, and for which variables: nothing of a stranger's file is used unsaid.
-fn announce(context: &Context, path: &str, profile: Option<&str>, variables: &[Declared]) {
-    let (set, inherited): (Vec<_>, Vec<_>) =
-        variables.iter().map(|variable| &*variable.name).partition(|name| env::var_os(name).is_none());
     let profile = profile.map(|profile| format!(" (profile {profile})")).unwrap_or_default();
-    let set = if set.is_empty() { "no variable".into() } else { set.join(", ") };
-    let inherited = match &*inherited {
-        [] => String::new(),
-        names => format!("; your environment sets {}", names.join(", ")),
-    };
-    context.note(&format!("using {path}{profile} for {set}{inherited}"));
+    Ok(Some(Project { source: path + &profile, variables }))
 }
 
 fn refuse(path: &Path, variable: &dotenv::Variable) -> Failure {
     let message = format!(
-        "{} sets {} in line {}, and an env file must not choose the store, its key or the place of the settings. Remove the line; if you want the \
-         setting, set the variable before you start secrets",
+        "{} sets {} in line {}, and an env file must not choose the store, its key or the place of the settings. Remove \
+         the line; if you want the setting, set the variable before you start secrets",
         printable_path(path),
         variable.name,
         variable.lines[0]

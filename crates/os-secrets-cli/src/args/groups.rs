@@ -1,8 +1,13 @@
 //! Arguments that several commands have, or that belong together.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{ffi::OsString, ops::RangeInclusive, path::PathBuf};
 
 use clap::Args;
+
+/// How many characters `generate` can make.
+pub const LENGTHS: RangeInclusive<i64> = 1..=4096;
+/// After how many seconds the clipboard can be cleared.
+pub const CLEAR_TIMES: RangeInclusive<i64> = 0..=86_400;
 
 /// The arguments that name one credential.
 #[derive(Args)]
@@ -51,7 +56,7 @@ pub struct GenerateArgs {
     /// The number of characters
     // With the default alphabet, 190 bits: more than the 128 that nobody can try, and short enough for every form.
     #[arg(long, value_name = "N", default_value_t = 32)]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=4096))]
+    #[arg(value_parser = clap::value_parser!(u32).range(LENGTHS))]
     pub length: u32,
     /// Which characters: alnum (A-Z, a-z, 0-9), lower (a-z, 0-9), hex, digits, url (alnum, - and _), ascii (all that can
     /// be seen), or the characters themselves, each once
@@ -74,6 +79,6 @@ pub struct ClipArgs {
     pub clip: bool,
     /// Clear the clipboard after this time if it still has the value, or never if 0 [default: 45]
     #[arg(long, value_name = "SECONDS", requires = "clip")]
-    #[arg(value_parser = clap::value_parser!(u32).range(0..=86_400))]
+    #[arg(value_parser = clap::value_parser!(u32).range(CLEAR_TIMES))]
     pub clear_after: Option<u32>,
 }

@@ -1,6 +1,6 @@
 //! What the user may have meant by a wrong command line. `bus-secrets` says nothing of it, as BusDK's program.
 //!
-//! A message may repeat a word of the command line only if that word stands in the place of a name or a command, and is a
+//! A message may repeat a word of the command line only if that word stands where a name or a command stands, and is a
 //! valid name of a secret. Any other word may be a value.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};

@@ -3,6 +3,7 @@
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::{
+    groups::{CLEAR_TIMES, LENGTHS},
     mistakes::{self, describe_mistake},
     words::Words,
 };
@@ -32,15 +33,11 @@ pub fn describe_error(program: Program, words: &Words, error: &clap::Error) -> F
         }
         ErrorKind::InvalidSubcommand => "unknown command".into(),
         ErrorKind::UnknownArgument if detail(ContextKind::InvalidArg).starts_with('-') => {
-            match words.command() {
-                // Their values may begin with a dash.
-                Some("set" | "resolve") | None => {
-                    "unknown flag (put -- before arguments that are not flags)".into()
-                }
-                Some(_) if program == Program::BusSecrets => {
-                    "unknown flag (put -- before arguments that are not flags)".into()
-                }
-                Some(_) => "unknown flag".into(),
+            // The values of these may begin with a dash. BusDK's program says it of all commands.
+            let may_be_value = matches!(words.command(), Some("set" | "resolve") | None);
+            match program == Program::BusSecrets || may_be_value {
+                true => "unknown flag (put -- before arguments that are not flags)".into(),
+                false => "unknown flag".into(),
             }
         }
         ErrorKind::UnknownArgument => {
@@ -57,12 +54,8 @@ pub fn describe_error(program: Program, words: &Words, error: &clap::Error) -> F
         }
         ErrorKind::TooManyValues => format!("{} takes no value", detail(ContextKind::InvalidArg)),
         ErrorKind::ValueValidation => {
-            let range = match &*flag() {
-                "--length" => "1 to 4096",
-                "--clear-after" => "0 to 86400",
-                _ => "its range",
-            };
-            format!("{} must be a number from {range}", flag())
+            let range = if flag() == "--length" { LENGTHS } else { CLEAR_TIMES };
+            format!("{} must be a number from {} to {}", flag(), range.start(), range.end())
         }
         _ => "wrong usage".into(),
     };

@@ -31,6 +31,16 @@ pub use system::{
     max_environment, max_variable, reset_for_child, run_command, size_for_system, to_variable,
 };
 
+/// The variables that unlock an encrypted file. No child gets them.
+pub const NOT_FOR_CHILDREN: [&str; 2] = ["OS_SECRETS_IDENTITY", "OS_SECRETS_PASSPHRASE"];
+
+/// Keeps from a child what unlocks an encrypted file.
+pub fn withhold_keys(command: &mut Command) {
+    for variable in NOT_FOR_CHILDREN {
+        command.env_remove(variable);
+    }
+}
+
 /// Why a command did not run to its end.
 #[derive(Debug)]
 pub enum ChildError {

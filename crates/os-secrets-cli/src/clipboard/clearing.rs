@@ -12,7 +12,7 @@ use std::{
 };
 
 use super::{Clipboard, osc52};
-use crate::{commands::NOT_FOR_CHILDREN, output::read_input};
+use crate::{child::withhold_keys, output::read_input};
 use os_secrets::credential::Secret;
 
 /// The command of this program that clears the clipboard.
@@ -37,9 +37,7 @@ impl ClearingProcess {
         command.arg(COMMAND).arg(clipboard.word()).arg(seconds.to_string());
         let output = if clipboard.can_be_read() { Stdio::null() } else { osc52::open()?.into() };
         command.stdin(Stdio::piped()).stdout(output).stderr(Stdio::null());
-        for variable in NOT_FOR_CHILDREN {
-            command.env_remove(variable);
-        }
+        withhold_keys(&mut command);
         detach(&mut command);
         command.spawn().map(Self)
     }
@@ -59,7 +57,7 @@ impl ClearingProcess {
 
 /// Does the work of the process. Without a value there is nothing to clear: the value was not copied.
 pub fn wait_and_clear(clipboard: Clipboard, seconds: u32) -> io::Result<()> {
-    // The directory may be on a disk that is to be unmounted.
+    // The directory may be on a disk that will be unmounted.
     let _ = env::set_current_dir(if cfg!(windows) { "\\" } else { "/" });
     let mut value = read_input(None).map_err(|_| io::Error::other("there is no value"))?;
     let value = Secret::new(std::mem::take(&mut *value));

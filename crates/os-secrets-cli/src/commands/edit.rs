@@ -12,13 +12,12 @@ use std::{
 use zeroize::Zeroizing;
 
 use super::{
-    NOT_FOR_CHILDREN,
     get::newline_after,
     set::{check_text, drop_newline},
 };
 use crate::{
     args::CredentialArgs,
-    child::{ChildError, ChildTurn, reset_for_child},
+    child::{ChildError, ChildTurn, reset_for_child, withhold_keys},
     context::Context,
     failure::Failure,
     output::{is_plain_text, read_input},
@@ -60,8 +59,7 @@ pub fn edit(context: &Context, credential: CredentialArgs, raw: bool) -> Result<
         return Err(Failure::Refused(CHANGED.into()));
     }
     context.set_value(target, edited)?;
-    context.warn_of_plain_text(scope);
-    context.note_recipients(scope);
+    context.note_readers(scope);
     context.output.write(b"")
 }
 
@@ -124,9 +122,7 @@ fn make_command(context: &Context, editor: &OsStr, path: &Path) -> Command {
     script.push(" \"$@\"");
     let mut command = Command::new("/bin/sh");
     command.arg("-c").arg(script).arg("sh").arg(path);
-    for variable in NOT_FOR_CHILDREN {
-        command.env_remove(variable);
-    }
+    withhold_keys(&mut command);
     reset_for_child(&mut command, context.hosted);
     command
 }

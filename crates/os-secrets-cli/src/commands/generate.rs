@@ -36,8 +36,7 @@ pub fn generate(context: &Context, arguments: GenerateArgs) -> Result<(), Failur
     let value = random_text(&alphabet, length as usize, fill_randomly)?;
     let scope = target.scope();
     context.set_value(target, value.clone())?;
-    context.warn_of_plain_text(scope);
-    context.note_recipients(scope);
+    context.note_readers(scope);
     if print { print_secret(context, &value, false) } else { context.output.write(b"") }
 }
 

@@ -11,7 +11,7 @@ use crate::{
     context::{Context, Target},
     failure::Failure,
 };
-use os_secrets::{credential::Secret, error::Error, json, progress::Progress, scope::Scopes};
+use os_secrets::{credential::Secret, json};
 
 const NO_JSON: &str = "the value is not UTF-8 text, which JSON needs. Print its bytes with --raw, or write them to a file with -o";
 
@@ -29,24 +29,21 @@ pub fn get(
         return Err(Failure::Usage("--clip cannot be used with --raw, --json or -o".into()));
     }
     let target = context.target(credential, || Ok(context.scope_to_read()))?;
-    let (service, name, secret) = match target {
+    let secret = match &target {
         Target::Secret(name, scope) => {
-            let (scopes, wanted) = (context.scopes(), name.clone());
-            let mut found = context.call(Progress::reading(true), |progress| async move {
-                scopes.get_all(BTreeSet::from([wanted]), scope, &progress).await
-            })?;
-            let secret = found.secrets.remove(&name).ok_or_else(|| Scopes::not_found(&name, scope))?;
-            context.warn_of_hidden(found.from_repository);
-            (None, name.to_string(), secret)
+            let mut found = context.find_secrets(BTreeSet::from([name.clone()]), *scope)?;
+            let secret = found.secrets.remove(name);
+            if secret.is_some() {
+                context.warn_of_hidden(found.from_repository);
+            }
+            secret
         }
-        Target::Credential(key) => {
-            let (store, wanted) = (context.store(), key.clone());
-            let secret = context.call(Progress::reading(true), |progress| async move {
-                let not_found = || Error::NotFound { name: wanted.label(), place: "the credential store" };
-                store.store()?.get(&wanted, &progress).await?.ok_or_else(not_found)
-            })?;
-            (Some(key.service), key.name, secret)
-        }
+        Target::Credential(_) => context.get_value(&target)?,
+    };
+    let secret = secret.ok_or_else(|| target.not_found())?;
+    let (service, name) = match target {
+        Target::Secret(name, _) => (None, name.to_string()),
+        Target::Credential(key) => (Some(key.service), key.name),
     };
     if clip.clip {
         return copy_to_clipboard(context, &name, &secret, clip.clear_after);

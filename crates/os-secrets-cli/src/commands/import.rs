@@ -9,7 +9,7 @@ use std::{
 use super::transfer::{NotDone, do_each};
 use crate::{
     args::ServiceArg,
-    context::{Context, STANDARD, Target},
+    context::{Context, Target, not_standard},
     dotenv::Variable,
     failure::Failure,
     output::{is_plain_text, is_utf16, printable},
@@ -32,7 +32,7 @@ pub fn import(
 ) -> Result<(), Failure> {
     let service = context.service(service)?;
     let scope = context.scope_to_change()?;
-    let file = file.as_deref().filter(|file| file.as_os_str() != STANDARD);
+    let file = not_standard(file.as_deref());
     if let Some(file) = file {
         context.reject_output_over(&[context.path(file)])?;
     }
@@ -53,9 +53,7 @@ pub fn import(
     let import = Import { context, force, dry_run, has_stored: Cell::new(false) };
     let done = do_each(context, "stored", secrets, |(target, value)| import.store_if_allowed(target, value));
     if import.has_stored.get() {
-        let scope = service.is_none().then_some(scope);
-        context.warn_of_plain_text(scope);
-        context.note_recipients(scope);
+        context.note_readers(service.is_none().then_some(scope));
     }
     if let (Some(file), false) = (file, dry_run || is_json) {
         context.note(&format!(

@@ -30,8 +30,6 @@ mod set;
 mod textconv;
 mod transfer;
 
-pub use run::NOT_FOR_CHILDREN;
-
 /// Executes a command and returns the exit code.
 pub fn execute(context: &Context, command: Command) -> Result<i32, Failure> {
     match command {

@@ -50,8 +50,7 @@ pub fn rename(
         let of = format!("{new_name} has the value, but {old_name} may still have it as well");
         Failure::Call(Error::Of { of, error: Box::new(error) })
     })?;
-    context.warn_of_plain_text(scope);
-    context.note_recipients(scope);
+    context.note_readers(scope);
     context.output.write(b"")
 }
 

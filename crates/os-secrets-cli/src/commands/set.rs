@@ -34,10 +34,7 @@ pub fn set(
         }
         None => read_value(raw)?,
     };
-    let scope = match &target {
-        Target::Secret(_, scope) => Some(*scope),
-        Target::Credential(_) => None,
-    };
+    let scope = target.scope();
     if value.expose().is_empty() && context.program != Program::BusSecrets {
         return Err(Failure::Usage(
             "the value is empty; nothing was changed. To remove a secret, use delete".into(),
@@ -47,8 +44,7 @@ pub fn set(
         check_text(context.program, &value, raw)?;
     }
     context.set_value(target, value)?;
-    context.warn_of_plain_text(scope);
-    context.note_recipients(scope);
+    context.note_readers(scope);
     context.output.write(b"")
 }
 

@@ -4,8 +4,12 @@ fn mask(values: &[&[u8]]) -> Mask {
     Mask::new(values.iter().map(|value| Secret::new(value.to_vec())).collect())
 }
 
-/// The output after each chunk, and at the end.
-fn steps(values: &[&str], chunks: &[&str]) -> Vec<String> {
+/// The output after each chunk, and at the end. `after_chunk` may add to it.
+fn steps_with(
+    values: &[&str],
+    chunks: &[&str],
+    after_chunk: impl Fn(&mut MaskedStream<'_>, &mut Vec<u8>),
+) -> Vec<String> {
     let values: Vec<_> = values.iter().map(|value| value.as_bytes()).collect();
     let mask = mask(&values);
     let mut stream = mask.stream();
@@ -13,12 +17,18 @@ fn steps(values: &[&str], chunks: &[&str]) -> Vec<String> {
     for chunk in chunks {
         let mut out = Vec::new();
         stream.push(chunk.as_bytes(), &mut out);
+        after_chunk(&mut stream, &mut out);
         steps.push(String::from_utf8(out).unwrap());
     }
     let mut out = Vec::new();
     stream.finish(&mut out);
     steps.push(String::from_utf8(out).unwrap());
     steps
+}
+
+/// The output after each chunk, and at the end.
+fn steps(values: &[&str], chunks: &[&str]) -> Vec<String> {
+    steps_with(values, chunks, |_, _| {})
 }
 
 #[test]
@@ -69,24 +79,13 @@ fn only_what_may_be_a_value_waits() {
 
 /// The output after each chunk, with what is held back shown after each, and at the end.
 fn shown_steps(values: &[&str], chunks: &[&str]) -> Vec<String> {
-    let values: Vec<_> = values.iter().map(|value| value.as_bytes()).collect();
-    let mask = mask(&values);
-    let mut stream = mask.stream();
-    let mut steps = Vec::new();
-    for chunk in chunks {
-        let mut out = Vec::new();
-        stream.push(chunk.as_bytes(), &mut out);
+    steps_with(values, chunks, |stream, out| {
         let before = out.len();
         let can = stream.can_show_held();
-        stream.show_held(&mut out);
+        stream.show_held(out);
         assert_eq!(can, out.len() > before);
         assert!(!stream.can_show_held() || out.len() == before);
-        steps.push(String::from_utf8(out).unwrap());
-    }
-    let mut out = Vec::new();
-    stream.finish(&mut out);
-    steps.push(String::from_utf8(out).unwrap());
-    steps
+    })
 }
 
 #[test]

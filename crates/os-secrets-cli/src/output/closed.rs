@@ -1,6 +1,6 @@
 //! Whether the caller has closed standard output (`>&-`). A result would be lost without an error.
 //!
-//! Rust and the JavaScript runtimes put `/dev/null` in the place of a standard stream that is closed. Their `main` does
+//! Rust and the JavaScript runtimes put `/dev/null` where a standard stream is closed. Their `main` does
 //! that, so on Linux a native program looks earlier. In a JavaScript runtime it is too late for that, but the `/dev/null`
 //! there is open for reading and writing, and that of `>/dev/null` for writing only.
 

@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 use os_secrets::{
     environment::{Process, Variables},
     error::Error,
-    file::{TrustedFile, canonical, failure, find_trusted, read_trusted},
+    file::{TrustedFile, canonical, read_if_present},
 };
 
 mod parse;
@@ -54,18 +54,8 @@ pub fn read_nearest(directory: &Path) -> Result<Option<ProjectFile>, Error> {
         if !may_exist(&path) {
             continue;
         }
-        let content = match find_trusted(&path, TrustedFile::Project)? {
-            Some(found) => read_trusted(&found)?,
-            None => None,
-        };
-        match content {
-            Some(content) => return Ok(Some(ProjectFile { path, content })),
-            // A file further up would count instead, unsaid.
-            None if may_exist(&path) => {
-                let error = io::Error::other("it is a symbolic link that leads nowhere");
-                return Err(failure("Cannot read", &path, error));
-            }
-            None => {}
+        if let Some(content) = read_if_present(&path, TrustedFile::Project)? {
+            return Ok(Some(ProjectFile { path, content }));
         }
     }
     Ok(None)

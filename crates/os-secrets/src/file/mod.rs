@@ -54,7 +54,7 @@ pub(crate) use os::{
 };
 #[cfg(windows)]
 pub use os::{check_trusted, follow_links};
-pub use writers::{FoundFile, TrustedFile, find_other_owner, find_trusted, read_trusted};
+pub use writers::{FoundFile, TrustedFile, find_other_owner, find_trusted, read_if_present, read_trusted};
 
 /// The shortest pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(3);

@@ -112,6 +112,27 @@ fn follow_link(link: &Path, _: &Metadata, _: TrustedFile) -> Result<Option<PathB
     }
 }
 
+/// Reads the file at a path as [`find_trusted`] and [`read_trusted`] do. A link that leads nowhere is an error and not a
+/// file that is missing: without the file, another one would count, unsaid.
+///
+/// # Errors
+///
+/// Those of [`find_trusted`] and [`read_trusted`], and [`Error::File`] for such a link.
+pub fn read_if_present(path: &Path, kind: TrustedFile) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
+    let content = match find_trusted(path, kind)? {
+        Some(found) => read_trusted(&found)?,
+        None => None,
+    };
+    if content.is_none() && fs::symlink_metadata(path).is_ok() {
+        return Err(failure(
+            "Cannot read",
+            path,
+            io::Error::other("it is a symbolic link that leads nowhere"),
+        ));
+    }
+    Ok(content)
+}
+
 /// As [`read`](super::read), but refuses a file that another user can have written: it must belong to this user or the
 /// system's administrator, and nobody else may be allowed to write it.
 ///

@@ -14,7 +14,7 @@ use crate::{
     document::{self, DeValue},
     environment::{Variables, configuration_directory},
     error::Error,
-    file::{TrustedFile, failure, find_trusted, read_trusted},
+    file::{TrustedFile, failure, read_if_present},
     printable::printable_path,
 };
 
@@ -89,7 +89,6 @@ impl SettingsFile {
 }
 
 fn read(path: &Path, home: Option<&Path>) -> Result<Option<FileSettings>, Error> {
-    let fail = |error| failure("Cannot read", path, error);
     match fs::symlink_metadata(path) {
         Ok(_) => {}
         Err(error) if [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory].contains(&error.kind()) => {
@@ -98,19 +97,9 @@ fn read(path: &Path, home: Option<&Path>) -> Result<Option<FileSettings>, Error>
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied && is_in_home_of_another(path) => {
             return Ok(None);
         }
-        Err(error) => return Err(fail(error)),
+        Err(error) => return Err(failure("Cannot read", path, error)),
     }
-    let content = match find_trusted(path, TrustedFile::Settings)? {
-        Some(found) => read_trusted(&found)?,
-        None => None,
-    };
-    let Some(content) = content else {
-        // Without the file, another store may count.
-        return match fs::symlink_metadata(path) {
-            Ok(_) => Err(fail(io::Error::other("it is a symbolic link that leads nowhere"))),
-            Err(_) => Ok(None),
-        };
-    };
+    let Some(content) = read_if_present(path, TrustedFile::Settings)? else { return Ok(None) };
     parse(&content, home).map(Some).map_err(|problems| {
         let path = printable_path(path);
         let rest = problems[1..].iter().map(|problem| problem.replacen(", ", "; ", 1));

@@ -11,7 +11,7 @@ use crate::{
     sources::{Problems, label},
 };
 use os_secrets::{json::object_of_texts, wiped::WipedBuffer};
-use shell::Shell;
+use shell::{Shell, is_used_by_shells};
 
 mod shell;
 
@@ -65,7 +65,7 @@ fn can_be_printed(context: &Context, variable: &Variable, shell: Option<Shell>) 
         "it is the path of a file, which is there only while secrets run runs a command"
     } else {
         match variable.name.to_str() {
-            Some(name) if shell.is_some_and(|shell| shell.uses(name)) => {
+            Some(name) if shell.is_some() && is_used_by_shells(name) => {
                 "shells use a variable of this name themselves, and may run its value"
             }
             Some(name) if shell.is_none() || is_identifier(name) => return true,

@@ -10,6 +10,73 @@ use os_secrets::{
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
+/// Variables that shells use themselves.
+const USED_BY_SHELLS: &[&str] = &[
+    "ARGC",
+    "BAUD",
+    "CDPATH",
+    "COLUMNS",
+    "COMP_WORDBREAKS",
+    "DIRSTACKSIZE",
+    "EGID",
+    "ENV",
+    "EPOCHREALTIME",
+    "EPOCHSECONDS",
+    "ERRNO",
+    "EUID",
+    "FIGNORE",
+    "FPATH",
+    "FUNCNEST",
+    "GID",
+    "GLOBIGNORE",
+    "HISTCMD",
+    "HISTCONTROL",
+    "HISTFILE",
+    "HISTFILESIZE",
+    "HISTIGNORE",
+    "HISTSIZE",
+    "HISTTIMEFORMAT",
+    "IFS",
+    "IGNOREEOF",
+    "KEYTIMEOUT",
+    "LINENO",
+    "LINES",
+    "LISTMAX",
+    "LOGCHECK",
+    "MAILCHECK",
+    "MAILPATH",
+    "MODULE_PATH",
+    "NULLCMD",
+    "OPTARG",
+    "OPTIND",
+    "POSTEDIT",
+    "PPID",
+    "PS2",
+    "PS3",
+    "PS4",
+    "PSMODULEPATH",
+    "PSVAR",
+    "RANDOM",
+    "READNULLCMD",
+    "REPORTMEMORY",
+    "REPORTTIME",
+    "SAVEHIST",
+    "SECONDS",
+    "SHLVL",
+    "SPROMPT",
+    "SRANDOM",
+    "TIMEFMT",
+    "TMOUT",
+    "TTYIDLE",
+    "UID",
+    "USERNAME",
+    "WATCH",
+    "WATCHFMT",
+];
+/// Starts of the names of such variables.
+const STARTS_OF_USED: &[&str] =
+    &["BASH", "FISH_", "PROMPT", "PS0", "PS1", "RPROMPT", "RPS", "TRY_BLOCK_", "ZSH_"];
+
 /// A shell's language.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Shell {
@@ -50,72 +117,6 @@ impl Shell {
         self != Self::Pwsh
     }
 
-    /// Whether a shell uses a variable of this name itself. Assigning to some of these evaluates the value as arithmetic,
-    /// which can run commands (`RANDOM` in bash, `COLUMNS` in zsh), and others are evaluated later (`PS1`).
-    pub fn uses(self, name: &str) -> bool {
-        const NAMES: [&str; 54] = [
-            "ARGC",
-            "BAUD",
-            "CDPATH",
-            "COLUMNS",
-            "COMP_WORDBREAKS",
-            "DIRSTACKSIZE",
-            "EGID",
-            "ENV",
-            "EPOCHREALTIME",
-            "EPOCHSECONDS",
-            "ERRNO",
-            "EUID",
-            "FIGNORE",
-            "FPATH",
-            "FUNCNEST",
-            "GID",
-            "GLOBIGNORE",
-            "HISTCMD",
-            "HISTCONTROL",
-            "HISTFILE",
-            "HISTFILESIZE",
-            "HISTIGNORE",
-            "HISTSIZE",
-            "HISTTIMEFORMAT",
-            "IFS",
-            "IGNOREEOF",
-            "KEYTIMEOUT",
-            "LINENO",
-            "LINES",
-            "LISTMAX",
-            "LOGCHECK",
-            "MAILCHECK",
-            "MAILPATH",
-            "MODULE_PATH",
-            "NULLCMD",
-            "OPTARG",
-            "OPTIND",
-            "POSTEDIT",
-            "PPID",
-            "PSMODULEPATH",
-            "PSVAR",
-            "RANDOM",
-            "READNULLCMD",
-            "REPORTMEMORY",
-            "REPORTTIME",
-            "SAVEHIST",
-            "SECONDS",
-            "SHLVL",
-            "SPROMPT",
-            "SRANDOM",
-            "TIMEFMT",
-            "TMOUT",
-            "UID",
-            "USERNAME",
-        ];
-        const STARTS: [&str; 9] =
-            ["BASH", "FISH_", "PROMPT", "PS0", "PS1", "RPROMPT", "RPS", "TRY_BLOCK_", "ZSH_"];
-        let name = name.to_ascii_uppercase();
-        let is_prompt = matches!(&*name, "PS2" | "PS3" | "PS4" | "TTYIDLE" | "WATCH" | "WATCHFMT");
-        is_prompt || NAMES.contains(&&*name) || STARTS.iter().any(|start| name.starts_with(start))
-    }
-
     /// Writes the command that sets a variable, as one that the shell evaluates to exactly these bytes.
     pub fn write(self, name: &str, value: &[u8], script: &mut WipedBuffer) {
         match self {
@@ -141,6 +142,13 @@ impl Shell {
             }
         }
     }
+}
+
+/// Whether a shell uses a variable of this name itself. Assigning to some of these evaluates the value as arithmetic, which
+/// can run commands (`RANDOM` in bash, `COLUMNS` in zsh), and others are evaluated later (`PS1`).
+pub fn is_used_by_shells(name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    USED_BY_SHELLS.contains(&&*name) || STARTS_OF_USED.iter().any(|start| name.starts_with(start))
 }
 
 fn write(script: &mut WipedBuffer, parts: &[&[u8]]) {

@@ -11,7 +11,8 @@ use std::{
 use crate::{
     args::SourceArgs,
     child::{
-        ChildError, ChildTurn, as_printed, end_like, exit_at_once, find_command, reset_for_child, run_command,
+        ChildError, ChildTurn, as_printed, end_like, exit_at_once, find_command, reset_for_child,
+        run_command, withhold_keys,
     },
     context::Context,
     exit_codes::{NOT_EXECUTABLE, NOT_FOUND},
@@ -25,9 +26,6 @@ use variables::{Variable, collect_variables};
 
 mod sizes;
 pub mod variables;
-
-/// The variables that unlock an encrypted file. The command does not get them.
-pub const NOT_FOR_CHILDREN: [&str; 2] = ["OS_SECRETS_IDENTITY", "OS_SECRETS_PASSPHRASE"];
 
 pub fn run(
     context: &Context,
@@ -54,9 +52,7 @@ pub fn run(
         return Ok(report_start_error(context, &words[0], io::ErrorKind::NotFound.into()));
     };
     command.args(&words[1..]).envs(texts.iter().map(|(variable, text)| (&variable.name, text)));
-    for variable in NOT_FOR_CHILDREN {
-        command.env_remove(variable);
-    }
+    withhold_keys(&mut command);
     if context.directory.as_os_str() != "." {
         command.current_dir(&context.directory);
     }

@@ -6,9 +6,9 @@ use std::{
     ffi::{OsStr, OsString},
 };
 
-use super::{NOT_FOR_CHILDREN, Variable};
+use super::Variable;
 use crate::{
-    child::{SIZE_UNIT, is_same_variable, max_environment, max_variable, size_for_system},
+    child::{NOT_FOR_CHILDREN, SIZE_UNIT, is_same_variable, max_environment, max_variable, size_for_system},
     output::printable,
 };
 
