@@ -34,7 +34,6 @@ use os_secrets::{
     scope::{Name, Repository, Resolution, Scope, Scopes, User},
     store::{self, Call, Choice, Persist, SetOptions, Store},
 };
-use os_secrets_cli::Program;
 
 mod both_scopes;
 mod environment;
@@ -277,10 +276,6 @@ fn to_json(texts: &[Secret], names: &BTreeSet<Name>) -> Secret {
 /// arguments of the process if they are the same.
 #[napi]
 pub fn run_program(program: String, words: Vec<String>) -> napi::Result<i32> {
-    let program = Program::ALL
-        .into_iter()
-        .find(|known| known.name() == program)
-        .ok_or_else(|| napi::Error::new(Status::InvalidArg, "no such program"))?;
     let own: Vec<OsString> = std::env::args_os().collect();
     let start = own.len().saturating_sub(words.len());
     let (before, last) = own.split_at(start);
@@ -292,7 +287,8 @@ pub fn run_program(program: String, words: Vec<String>) -> napi::Result<i32> {
         _ if same => last.to_vec(),
         _ => words.into_iter().map(OsString::from).collect(),
     };
-    Ok(os_secrets_cli::run(program, words, true))
+    os_secrets_cli::run_named(&program, words, true)
+        .ok_or_else(|| napi::Error::new(Status::InvalidArg, "no such program"))
 }
 
 /// Returns the promise of a call on a closed store. It rejects.

@@ -89,6 +89,11 @@ const suites = {
     needs: "cargo bus secretstorage kwallet keepassxc oo7 modules runtimes",
     steps: [build, tests(filesIn("__test__/services"), "--test-concurrency=2", FILE_LIMIT)],
   },
+  /** The programs that ask os-secrets for their credentials. */
+  "test:helpers": {
+    needs: "cargo keyring age modules",
+    steps: [build, buildPrograms, tests(filesIn("__test__/helpers"), "--test-concurrency=2", FILE_LIMIT)],
+  },
   "test:install": {
     needs: "cargo keyring modules runtimes managers",
     steps: [build, tests(filesIn("__test__/install"), "--test-concurrency=2", FILE_LIMIT)],

@@ -23,6 +23,9 @@
 //! | `project/` | the project file `.secrets.toml` |
 //! | `sources.rs` | the variables of `run`, from the project file, the environment and dotenv files |
 //! | `wanted.rs` | what a variable is to hold: a secret, or a text |
+//! | `helpers/` | answering other programs that ask for their credentials |
+//! | `setup/` | changing the configuration of other programs so that they ask us |
+//! | `plain/` | the files in which other programs keep credentials in plain text |
 //! | `reference.rs` | references that only `run` replaces |
 //! | `clipboard/` | the clipboard, and clearing it |
 //! | `secret_files.rs` | secrets as private files while a command runs |
@@ -33,7 +36,11 @@
 
 #![deny(unsafe_code)]
 
-use std::ffi::OsString;
+use std::{
+    env,
+    ffi::{OsStr, OsString},
+    path::{Path, PathBuf},
+};
 
 #[cfg(target_os = "linux")]
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
@@ -52,14 +59,17 @@ mod dotenv;
 mod encoding;
 mod exit_codes;
 mod failure;
+mod helpers;
 pub mod mask;
 mod output;
+mod plain;
 mod program;
 mod project;
 mod reference;
 mod secret_files;
 mod selected_store;
 mod session;
+mod setup;
 #[cfg(unix)]
 #[allow(unsafe_code)]
 mod signals;
@@ -79,6 +89,29 @@ pub use commands::{
 };
 pub use program::Program;
 pub use selected_store::subject_from_environment;
+
+/// Runs the program with a name, and returns its exit code. `None` if there is none of this name.
+///
+/// The name is that of a [`Program`], or of a credential helper, such as `git-credential-os-secrets`. `words` and `hosted`
+/// are those of [`run`].
+pub fn run_named(name: &str, words: Vec<OsString>, hosted: bool) -> Option<i32> {
+    if let Some(program) = Program::ALL.into_iter().find(|program| program.name() == name) {
+        return Some(run(program, words, hosted));
+    }
+    let words = helpers::words_of(name, words)?;
+    Some(run(Program::Secrets, words, hosted))
+}
+
+/// Runs the native program and returns its exit code: the one whose name it was started by, else the one named `default`.
+pub fn run_native(default: &str) -> i32 {
+    let mut words = env::args_os();
+    let started = words.next().map(PathBuf::from);
+    let name = started.as_deref().and_then(Path::file_stem).and_then(OsStr::to_str).unwrap_or(default);
+    let words: Vec<_> = words.collect();
+    run_named(name, words.clone(), false)
+        .or_else(|| run_named(default, words, false))
+        .unwrap_or(exit_codes::FAILED)
+}
 
 /// Runs a program and returns its exit code.
 ///

@@ -1,6 +1,5 @@
-//! The program `secrets`.
+//! The program `secrets`. Started by another of our names, such as through a link, it is that program.
 
 fn main() {
-    let words = std::env::args_os().skip(1).collect();
-    std::process::exit(os_secrets_cli::run(os_secrets_cli::Program::Secrets, words, false));
+    std::process::exit(os_secrets_cli::run_native("secrets"));
 }

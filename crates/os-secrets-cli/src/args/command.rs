@@ -4,7 +4,8 @@ use std::{ffi::OsString, path::PathBuf};
 
 use clap::Subcommand;
 
-use super::groups::{ClipArgs, CredentialArgs, FormatArg, GenerateArgs, ServiceArg, SourceArgs};
+use super::groups::{ClipArgs, CredentialArgs, FormatArg, GenerateArgs, PlainArgs, ServiceArg, SourceArgs};
+use crate::helpers;
 
 /// The commands.
 #[derive(Subcommand)]
@@ -180,6 +181,8 @@ pub enum Command {
         /// Print what would be stored, and store nothing
         #[arg(long)]
         dry_run: bool,
+        #[command(flatten)]
+        plain: PlainArgs,
     },
     /// Copy credentials that another package has stored
     ///
@@ -241,6 +244,34 @@ pub enum Command {
         /// Also store, read and delete a throw-away secret
         #[arg(long)]
         write: bool,
+    },
+    /// Make another program ask os-secrets for its credentials
+    ///
+    /// Prints the change to the program's configuration, and makes it. Without CLIENT, prints which programs ask os-secrets,
+    /// and which credentials they keep in plain text.
+    Setup {
+        /// The program
+        client: Option<String>,
+        /// For aws the profile, for kubectl the user, for keyring the directory [default: all that are stored]
+        name: Option<OsString>,
+        /// Print the change, and change nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// Take the change back. Other edits of the file stay
+        #[arg(long)]
+        undo: bool,
+    },
+    /// Answer a program that asks for its credentials, in its own protocol
+    ///
+    /// setup configures programs so that they run this command.
+    Helper {
+        /// The program
+        #[arg(value_parser = clap::builder::PossibleValuesParser::new(helpers::CLIENTS))]
+        #[arg(hide_possible_values = true)]
+        client: String,
+        /// What the program's protocol demands
+        #[arg(last = true)]
+        words: Vec<OsString>,
     },
     /// Clear the clipboard, as get --clip starts it
     #[command(hide = true)]

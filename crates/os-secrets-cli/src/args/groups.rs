@@ -4,6 +4,8 @@ use std::{ffi::OsString, ops::RangeInclusive, path::PathBuf};
 
 use clap::Args;
 
+use crate::plain;
+
 /// How many characters `generate` can make.
 pub const LENGTHS: RangeInclusive<i64> = 1..=4096;
 /// After how many seconds the clipboard can be cleared.
@@ -46,6 +48,19 @@ pub struct SourceArgs {
     /// Do not use the project file .secrets.toml
     #[arg(long)]
     pub no_project: bool,
+}
+
+/// The arguments of `import` for the files of other programs.
+#[derive(Args)]
+pub struct PlainArgs {
+    /// Store the credentials that this program keeps in plain text [FILE is then the program's own file by default]
+    #[arg(long, value_name = "CLIENT", conflicts_with = "service")]
+    #[arg(value_parser = clap::builder::PossibleValuesParser::new(plain::FORMATS.iter().map(|format| format.name())))]
+    #[arg(hide_possible_values = true)]
+    pub from: Option<String>,
+    /// With --from: delete each entry from the file after its value was stored and read back
+    #[arg(long, requires = "from")]
+    pub delete: bool,
 }
 
 /// The arguments of `generate`.

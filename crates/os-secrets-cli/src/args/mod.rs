@@ -26,7 +26,7 @@ mod usage;
 mod words;
 
 pub use command::Command;
-pub use groups::{ClipArgs, CredentialArgs, GenerateArgs, ServiceArg, SourceArgs};
+pub use groups::{ClipArgs, CredentialArgs, GenerateArgs, PlainArgs, ServiceArg, SourceArgs};
 pub use mistakes::name_advice;
 
 /// Keep secrets in the operating system's credential store, and use them by name.
@@ -102,11 +102,13 @@ const NOT_IN_BUS_SECRETS: &[&str] = &[
     "textconv",
     "doctor",
     "clear-clipboard",
+    "setup",
+    "helper",
     "completions",
 ];
 
 /// The flags of the program that a command refuses, so that its help does not show them.
-const REFUSED_FLAGS: [(&str, &[&str]); 8] = [
+const REFUSED_FLAGS: [(&str, &[&str]); 10] = [
     ("run", &["output"]),
     ("migrate", &["scope"]),
     ("copy", &["scope", "store"]),
@@ -114,6 +116,8 @@ const REFUSED_FLAGS: [(&str, &[&str]); 8] = [
     ("rekey", &["scope"]),
     ("textconv", &["scope", "store"]),
     ("doctor", &["scope"]),
+    ("setup", &["scope"]),
+    ("helper", &["scope"]),
     ("completions", &["scope", "store"]),
 ];
 
@@ -142,6 +146,7 @@ pub fn parse(program: Program, words: Vec<OsString>) -> Result<Parsed, Failure> 
     let mut words = Words(words);
     if program != Program::BusSecrets {
         words.replace_alias();
+        words.protect_protocol();
     }
     if let Some(flag) = words.info_flag() {
         return Ok(Parsed::Print(match flag {

@@ -76,6 +76,18 @@ impl Words {
         self.0.iter().skip(self.find_command().map_or(self.0.len(), |(at, _)| at + 1))
     }
 
+    /// Puts `--` between the client of `helper` and the words of its protocol, which are not ours to parse.
+    pub fn protect_protocol(&mut self) {
+        let Some((at, _)) = self.find_command() else { return };
+        let is_client = |word: &OsString| !word.as_encoded_bytes().starts_with(b"-");
+        if self.0[at] == "helper"
+            && self.0.get(at + 1).is_some_and(is_client)
+            && self.0.get(at + 2).is_some_and(|word| word != "--")
+        {
+            self.0.insert(at + 2, "--".into());
+        }
+    }
+
     /// Replaces an alias by the command that it stands for.
     pub fn replace_alias(&mut self) {
         let Some((at, _)) = self.find_command() else { return };

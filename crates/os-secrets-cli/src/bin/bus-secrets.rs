@@ -1,6 +1,5 @@
 //! The program `bus-secrets`.
 
 fn main() {
-    let words = std::env::args_os().skip(1).collect();
-    std::process::exit(os_secrets_cli::run(os_secrets_cli::Program::BusSecrets, words, false));
+    std::process::exit(os_secrets_cli::run_native("bus-secrets"));
 }

@@ -6,13 +6,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::transfer::{NotDone, do_each};
+use super::{
+    import_plain::{PlainImport, import_plain},
+    transfer::{NotDone, do_each},
+};
 use crate::{
-    args::ServiceArg,
+    args::{PlainArgs, ServiceArg},
     context::{Context, Target, not_standard},
     dotenv::Variable,
     failure::Failure,
     output::{is_plain_text, is_utf16, printable},
+    plain,
     reference::file_reference,
 };
 use os_secrets::{
@@ -29,7 +33,12 @@ pub fn import(
     service: ServiceArg,
     force: bool,
     dry_run: bool,
+    plain: PlainArgs,
 ) -> Result<(), Failure> {
+    if let Some(format) = plain.from.as_deref().and_then(plain::format) {
+        context.reject_scope("import --from")?;
+        return import_plain(context, format, file, PlainImport { force, dry_run, delete: plain.delete });
+    }
     let service = context.service(service)?;
     let scope = context.scope_to_change()?;
     let file = not_standard(file.as_deref());

@@ -3,7 +3,7 @@
 //! `doctor/` has a file per kind of store, `run/` has files for the variables, and `inject/` for the template.
 //! `transfer.rs` is what `copy`, `import` and `migrate` have in common.
 
-use crate::{args::Command, context::Context, exit_codes::SUCCESS, failure::Failure};
+use crate::{args::Command, context::Context, exit_codes::SUCCESS, failure::Failure, helpers};
 
 mod check;
 mod clip;
@@ -18,6 +18,7 @@ mod generate;
 mod get;
 mod has;
 mod import;
+mod import_plain;
 pub mod init;
 mod inject;
 mod list;
@@ -27,6 +28,7 @@ mod rename;
 mod resolve;
 mod run;
 mod set;
+mod setup;
 mod textconv;
 mod transfer;
 
@@ -48,8 +50,8 @@ pub fn execute(context: &Context, command: Command) -> Result<i32, Failure> {
         Command::Check { sources, format } => check::check(context, &sources, format.json),
         Command::Env { sources, shell } => env::env(context, &sources, shell.as_deref()),
         Command::Inject { input } => inject::inject(context, input),
-        Command::Import { file, service, force, dry_run } => {
-            import::import(context, file, service, force, dry_run)
+        Command::Import { file, service, force, dry_run, plain } => {
+            import::import(context, file, service, force, dry_run, plain)
         }
         Command::Export { service, values } => export::export(context, service, values),
         Command::Migrate { from, service, delete } => migrate::migrate(context, &from, service, delete),
@@ -60,6 +62,10 @@ pub fn execute(context: &Context, command: Command) -> Result<i32, Failure> {
         Command::Doctor { format, write } => {
             return doctor::doctor(context, format.json, write).map_err(Failure::of_any_kind);
         }
+        Command::Setup { client, name, dry_run, undo } => {
+            setup::setup(context, client.as_deref(), name, dry_run, undo)
+        }
+        Command::Helper { client, words } => return helpers::answer(context, &client, words),
         Command::ClearClipboard { clipboard, seconds } => clip::clear_clipboard(&clipboard, seconds),
         Command::Completions { shell } => completions::completions(context, &shell),
     }

@@ -1,0 +1,139 @@
+//! `import --from`: stores the credentials that another program keeps in plain text, and takes them out of its file.
+
+use std::{cell::RefCell, path::PathBuf};
+
+use super::transfer::{NotDone, do_each};
+use crate::{
+    context::{Context, Target},
+    failure::Failure,
+    plain::{PlainEntry, PlainFile, PlainFormat},
+    setup::file::{ClientFile, change_file},
+};
+use os_secrets::{credential::Secret, printable::printable_path};
+
+/// What to do with the credentials of a file.
+#[derive(Clone, Copy)]
+pub struct PlainImport {
+    /// Whether a different value that is stored already is replaced.
+    pub force: bool,
+    /// Whether nothing is changed.
+    pub dry_run: bool,
+    /// Whether an entry is deleted from the file after its value was stored and read back.
+    pub delete: bool,
+}
+
+/// Imports one file, or those that the client has.
+pub fn import_plain(
+    context: &Context,
+    format: &dyn PlainFormat,
+    file: Option<PathBuf>,
+    import: PlainImport,
+) -> Result<(), Failure> {
+    let paths = match file {
+        Some(file) => vec![context.path(&file)],
+        None => format.paths(),
+    };
+    context.reject_output_over(&paths)?;
+    let (mut count, mut failed) = (0, None);
+    for path in &paths {
+        let found = ClientFile::read(path)?;
+        let Some(content) = &found.content else { continue };
+        count += 1;
+        match import_file(context, format, &found.path, content, import) {
+            Err(Failure::Silent(code)) => failed = failed.max(Some(code)),
+            done => done?,
+        }
+    }
+    if count == 0 {
+        let names: Vec<_> = paths.iter().map(printable_path).collect();
+        let reason = format!("there is no file {}; nothing was imported", names.join(" or "));
+        return Err(Failure::Refused(reason.into()));
+    }
+    failed.map_or(Ok(()), |code| Err(Failure::Silent(code)))
+}
+
+fn import_file(
+    context: &Context,
+    format: &dyn PlainFormat,
+    path: &std::path::Path,
+    content: &[u8],
+    import: PlainImport,
+) -> Result<(), Failure> {
+    let entries = format.entries(&PlainFile { path, content }).map_err(Failure::Failed)?;
+    if entries.is_empty() {
+        context.note(&format!("{} has no credentials in plain text", printable_path(path)));
+        return Ok(());
+    }
+    let stored = RefCell::new(Vec::new());
+    let labelled = entries.into_iter().map(|entry| (entry.label.clone(), entry)).collect();
+    let done = do_each(context, "stored", labelled, |entry: PlainEntry| {
+        let did = store_entry(context, &entry, import)?;
+        stored.borrow_mut().push(entry);
+        Ok(did)
+    });
+    let stored = stored.into_inner();
+    if import.dry_run || stored.is_empty() {
+        return done;
+    }
+    if import.delete {
+        delete_entries(context, format, path, &stored)?;
+    } else {
+        context.note(&format!(
+            "{} still holds the values. To delete them there, run the command again with --delete",
+            printable_path(path)
+        ));
+    }
+    done
+}
+
+/// Stores the value of an entry and reads it back, unless a different one is stored. Returns what was done.
+fn store_entry(context: &Context, entry: &PlainEntry, import: PlainImport) -> Result<&'static str, NotDone> {
+    let fail = |error| NotDone::failed("was not stored", &error);
+    let target = Target::Credential(entry.key.clone());
+    let read = || -> Result<Option<Secret>, NotDone> { context.get_value(&target).map_err(fail) };
+    let done = match read()? {
+        Some(stored) if stored == entry.value => return Ok("unchanged"),
+        Some(_) if !import.force && import.dry_run => {
+            return Err(NotDone::because("would replace a different value, which needs --force"));
+        }
+        Some(_) if !import.force => {
+            return Err(NotDone::because(
+                "was not stored: a different value is stored. To replace it, use --force",
+            ));
+        }
+        Some(_) if import.dry_run => return Ok("would replace"),
+        None if import.dry_run => return Ok("would store"),
+        Some(_) => "replaced",
+        None => "stored",
+    };
+    context.set_value(target.clone(), entry.value.clone()).map_err(fail)?;
+    match read()?.as_ref() == Some(&entry.value) {
+        true => Ok(done),
+        false => Err(NotDone::because(
+            "was stored, but the store returns another value. Its entry stays in the file",
+        )),
+    }
+}
+
+/// Deletes entries that were stored from their file. An entry that another program has changed meanwhile stays.
+fn delete_entries(
+    context: &Context,
+    format: &dyn PlainFormat,
+    path: &std::path::Path,
+    stored: &[PlainEntry],
+) -> Result<(), Failure> {
+    let mut count = 0;
+    change_file(path, |found| {
+        let Some(content) = &found.content else { return Ok::<_, Failure>(None) };
+        let entries = format.entries(&PlainFile { path: &found.path, content }).map_err(Failure::Failed)?;
+        let is_stored = |entry: &&PlainEntry| {
+            stored.iter().any(|other| other.key == entry.key && other.value == entry.value)
+        };
+        let chosen: Vec<_> = entries.iter().filter(is_stored).collect();
+        count = chosen.len();
+        Ok((count > 0).then(|| format.without(content, &chosen)))
+    })?;
+    let noun = if count == 1 { "entry" } else { "entries" };
+    context.note(&format!("deleted {count} {noun} from {}", printable_path(path)));
+    Ok(())
+}

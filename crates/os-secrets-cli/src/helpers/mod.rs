@@ -1,0 +1,49 @@
+//! Credential helpers: answering other programs that ask for their credentials, each in its own protocol.
+//!
+//! `secrets helper CLIENT …` answers, and so does the program under the name that the client looks for (see [`NAMES`]).
+//! The words after the client are not parsed by clap: they belong to the client's protocol.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `credentials.rs` | the stored credentials of clients |
+
+use std::ffi::OsString;
+
+use crate::{context::Context, failure::Failure};
+
+mod credentials;
+
+pub use credentials::Credentials;
+
+/// The clients that `secrets helper` answers.
+pub const CLIENTS: &[&str] = &[];
+
+/// The names under which the program answers a client at once, without `helper` and the client in its words.
+pub const NAMES: &[(&str, &str)] = &[];
+
+/// The words of `secrets` that do the same as a helper that was started by its own name. `None` if the program has another
+/// name.
+///
+/// `--store STORE` may stand before the words of the protocol, because a client's configuration can have such flags.
+pub fn words_of(program: &str, words: Vec<OsString>) -> Option<Vec<OsString>> {
+    let (_, client) = NAMES.iter().find(|(name, _)| *name == program)?;
+    let takes_value = |word: &OsString| word == "--store";
+    let is_joined = |word: &OsString| word.to_str().is_some_and(|word| word.starts_with("--store="));
+    let before = match &*words {
+        [first, _, ..] if takes_value(first) => 2,
+        [first, ..] if is_joined(first) => 1,
+        _ => 0,
+    };
+    let mut all = words;
+    let protocol = all.split_off(before);
+    all.extend(["helper".into(), (*client).into()]);
+    all.extend(protocol);
+    Some(all)
+}
+
+/// Answers a client. Returns the exit code.
+pub fn answer(_: &Context, client: &str, _: Vec<OsString>) -> Result<i32, Failure> {
+    match client {
+        _ => unreachable!("clap takes no other client than those of CLIENTS"),
+    }
+}

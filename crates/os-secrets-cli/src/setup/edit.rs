@@ -1,0 +1,68 @@
+//! Replacing bytes in a text.
+
+/// A part of a text, and what replaces it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Replacement {
+    /// Where the part starts, in bytes.
+    pub at: usize,
+    /// The part. Empty if something is only inserted.
+    pub old: String,
+    /// What is there afterwards.
+    pub new: String,
+}
+
+/// The text after the replacements, which are in the order of their positions and do not overlap.
+pub fn apply(text: &str, replacements: &[Replacement]) -> String {
+    let (mut result, mut end) = (String::with_capacity(text.len()), 0);
+    for Replacement { at, old, new } in replacements {
+        result.push_str(&text[end..*at]);
+        result.push_str(new);
+        end = at + old.len();
+    }
+    result.push_str(&text[end..]);
+    result
+}
+
+/// The text without the replacements. `None` if what was inserted is not in it exactly once: then others have changed it.
+pub fn revert(text: &str, replacements: &[Replacement]) -> Option<String> {
+    let mut text = text.to_owned();
+    for Replacement { old, new, .. } in replacements.iter().rev() {
+        let mut found = text.match_indices(new.as_str());
+        let (at, _) = found.next()?;
+        if new.is_empty() || found.next().is_some() {
+            return None;
+        }
+        text.replace_range(at..at + new.len(), old);
+    }
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn replacement(at: usize, old: &str, new: &str) -> Replacement {
+        Replacement { at, old: old.into(), new: new.into() }
+    }
+
+    #[test]
+    fn what_is_reverted_is_as_before() {
+        let text = "a = 1\r\nb = 2\nend";
+        let changes =
+            [replacement(0, "", "# x\n"), replacement(11, "2", "twenty"), replacement(16, "", "\n[y]\n")];
+        let changed = apply(text, &changes);
+        assert_eq!(changed, "# x\na = 1\r\nb = twenty\nend\n[y]\n");
+        assert_eq!(revert(&changed, &changes).as_deref(), Some(text));
+        // Later edits stay.
+        let edited = format!("first\n{changed}last\n");
+        assert_eq!(revert(&edited, &changes), Some(format!("first\n{text}last\n")));
+    }
+
+    #[test]
+    fn what_others_have_changed_is_not_reverted() {
+        let change = [replacement(0, "", "helper = x\n")];
+        assert_eq!(revert("helper = y\n", &change), None);
+        assert_eq!(revert("helper = x\nhelper = x\n", &change), None);
+        assert_eq!(revert("a", &[replacement(0, "a", "")]), None);
+    }
+}

@@ -1,0 +1,65 @@
+//! Changing the configuration of other programs so that they ask us for their credentials, and taking it back.
+//!
+//! A change is a few replacements of bytes. What was replaced is kept in a record of the user's, so that `--undo` restores
+//! the file byte for byte although others have edited it since.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | this one | the clients, and what each must know about its files |
+//! | `edit.rs` | replacing bytes in a text |
+//! | `file.rs` | reading and replacing a client's file |
+//! | `own_program.rs` | how a client starts us |
+//! | `record.rs` | what was changed, for `--undo` |
+
+use std::path::PathBuf;
+
+use crate::{context::Context, failure::Failure};
+
+pub mod edit;
+pub mod file;
+pub mod own_program;
+pub mod record;
+
+pub use edit::Replacement;
+pub use record::Recorded;
+
+/// A program whose configuration can name us as its credential helper.
+pub trait Client: Sync {
+    /// Its name on the command line.
+    fn name(&self) -> &'static str;
+
+    /// The changes that make the client ask us, each to one file. `selected` is the word after the client, such as the AWS
+    /// profile. Empty if the client asks us already.
+    fn changes(&self, context: &Context, selected: Option<&str>) -> Result<Vec<Change>, Failure>;
+
+    /// Takes our setting out of a file that another program has rewritten since, so that the text which we inserted is not
+    /// in it any more as it was. Returns the new content, or `None` if our setting is not in the file.
+    fn without_ours(&self, change: &Recorded, content: &str) -> Result<Option<String>, Failure>;
+
+    /// Whether the client asks us.
+    fn is_set_up(&self, context: &Context) -> Result<bool, Failure>;
+
+    /// What the user must know after the setup, one sentence each.
+    fn notes(&self, _: &Context) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// The clients, in the order in which they are listed.
+pub const CLIENTS: &[&dyn Client] = &[];
+
+/// A change to one file. The file is created if it does not exist.
+#[derive(Debug)]
+pub struct Change {
+    /// The file, as the client finds it. It may be a symbolic link.
+    pub path: PathBuf,
+    /// What is replaced, in the order of the positions. The positions are those of the file as it is now.
+    pub replacements: Vec<Replacement>,
+    /// Whether the file is a program.
+    pub is_program: bool,
+}
+
+/// The client with a name.
+pub fn client(name: &str) -> Option<&'static dyn Client> {
+    CLIENTS.iter().copied().find(|client| client.name() == name)
+}

@@ -1,0 +1,60 @@
+//! How a client starts us.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
+
+use crate::context::Context;
+
+/// A program of ours that a client can start.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OwnProgram {
+    /// Its absolute path.
+    pub path: PathBuf,
+    /// Whether its name alone starts it: it is the first of this name in `PATH`.
+    pub is_in_path: bool,
+}
+
+/// Finds one of our programs by its name, such as `git-credential-os-secrets`: in `PATH`, else beside the program that
+/// runs. `None` if it is in neither place.
+pub fn find_own_program(context: &Context, name: &str) -> Option<OwnProgram> {
+    let directories = env::var_os("PATH");
+    // A relative entry means another directory for the client.
+    let directories: Vec<_> =
+        directories.iter().flat_map(env::split_paths).filter(|directory| directory.is_absolute()).collect();
+    if let Some(path) = directories.iter().find_map(|directory| find_in(directory, name)) {
+        return Some(OwnProgram { path, is_in_path: true });
+    }
+    let beside = started_file(context)?;
+    let path = find_in(beside.parent()?, name)?;
+    Some(OwnProgram { path, is_in_path: false })
+}
+
+/// The file that runs: the native program, or within a JavaScript runtime the script.
+fn started_file(context: &Context) -> Option<PathBuf> {
+    if !context.hosted {
+        return env::current_exe().ok();
+    }
+    let words: Vec<_> = env::args_os().collect();
+    let script = words.len().checked_sub(context.word_count + 1).map(|at| PathBuf::from(&words[at]))?;
+    std::path::absolute(script).ok()
+}
+
+/// The program with a name in a directory. On Windows, npm installs a script that starts it.
+fn find_in(directory: &Path, name: &str) -> Option<PathBuf> {
+    let endings: &[&str] = if cfg!(windows) { &[".exe", ".cmd"] } else { &["", ".js"] };
+    endings.iter().map(|ending| directory.join(format!("{name}{ending}"))).find(|path| is_program(path))
+}
+
+#[cfg(unix)]
+fn is_program(path: &Path) -> bool {
+    use rustix::fs::{Access, access};
+
+    fs::metadata(path).is_ok_and(|found| found.is_file()) && access(path, Access::EXEC_OK).is_ok()
+}
+
+#[cfg(windows)]
+fn is_program(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|found| found.is_file())
+}

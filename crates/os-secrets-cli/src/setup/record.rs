@@ -1,0 +1,126 @@
+//! What was changed in the files of clients, for `--undo`.
+//!
+//! The record is a private JSON file in the user's data directory. It holds the parts of the files that we have replaced,
+//! which are settings and never secrets.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
+
+use super::{Replacement, file::change_file};
+use os_secrets::{
+    environment::{Process, data_directory},
+    error::Error,
+    file,
+};
+
+/// A change that was made.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Recorded {
+    /// The client's name.
+    pub client: String,
+    /// The file.
+    pub path: PathBuf,
+    /// Whether we made the file.
+    pub is_new: bool,
+    /// What was replaced.
+    pub replacements: Vec<Replacement>,
+}
+
+/// The path of the record. `None` if the user's data directory is not known.
+fn record_path() -> Option<PathBuf> {
+    Some(data_directory(&Process)?.join("os-secrets").join("setup.json"))
+}
+
+/// The changes that were made, in their order.
+///
+/// # Errors
+///
+/// [`Error::File`], and [`Error::InvalidFile`] if the record is damaged.
+pub fn read_record() -> Result<Vec<Recorded>, Error> {
+    let Some(path) = record_path() else { return Ok(Vec::new()) };
+    match file::read(&path)? {
+        Some(bytes) => parse(&path, &bytes),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// Changes the record in one step.
+///
+/// # Errors
+///
+/// Those of [`read_record`] and of writing. [`Error::InvalidSetting`] if there is no place for the record.
+pub fn change_record(change: impl FnOnce(&mut Vec<Recorded>)) -> Result<(), Error> {
+    let path = record_path().ok_or_else(|| {
+        Error::InvalidSetting(
+            "There is no place for the record of the change. Set HOME to your home directory".into(),
+        )
+    })?;
+    change_file(&path, |found| {
+        let mut changes = match &found.content {
+            Some(bytes) => parse(&path, bytes)?,
+            None => Vec::new(),
+        };
+        change(&mut changes);
+        Ok(Some(Zeroizing::new(spell(&changes).into_bytes())))
+    })
+}
+
+fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<Recorded>, Error> {
+    let invalid = || Error::InvalidFile {
+        path: path.into(),
+        reason: "is damaged. Remove it, and take the changes out of the clients' files by hand".into(),
+    };
+    let value: Value = serde_json::from_slice(bytes).map_err(|_| invalid())?;
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let replacement = |value: &Value| {
+        let at = usize::try_from(value["at"].as_u64()?).ok()?;
+        Some(Replacement { at, old: text(&value["old"])?, new: text(&value["new"])? })
+    };
+    let recorded = |value: &Value| {
+        Some(Recorded {
+            client: text(&value["client"])?,
+            path: text(&value["path"])?.into(),
+            is_new: value["new_file"].as_bool()?,
+            replacements: value["replacements"].as_array()?.iter().map(replacement).collect::<Option<_>>()?,
+        })
+    };
+    value["changes"].as_array().and_then(|all| all.iter().map(recorded).collect()).ok_or_else(invalid)
+}
+
+fn spell(changes: &[Recorded]) -> String {
+    let replacement =
+        |Replacement { at, old, new }: &Replacement| json!({ "at": at, "old": old, "new": new });
+    let recorded = |change: &Recorded| {
+        let replacements: Vec<_> = change.replacements.iter().map(replacement).collect();
+        json!({
+            "client": change.client,
+            "path": change.path.to_string_lossy(),
+            "new_file": change.is_new,
+            "replacements": replacements,
+        })
+    };
+    let changes: Vec<_> = changes.iter().map(recorded).collect();
+    format!("{:#}\n", json!({ "changes": changes }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_read_as_it_was_written() {
+        let change = Recorded {
+            client: "git".into(),
+            path: "/home/a/.gitconfig".into(),
+            is_new: true,
+            replacements: vec![Replacement { at: 3, old: "\u{e9}\n".into(), new: "\"x\"".into() }],
+        };
+        let spelled = spell(std::slice::from_ref(&change));
+        assert_eq!(parse(Path::new("x"), spelled.as_bytes()), Ok(vec![change]));
+        for damaged in ["", "{}", "{\"changes\": [{}]}"] {
+            assert!(parse(Path::new("x"), damaged.as_bytes()).is_err(), "{damaged}");
+        }
+    }
+}
