@@ -87,7 +87,11 @@ const NOTES: &[Notes] = &[
         exit_codes: "0 the store works, 1 it does not, 2 wrong usage",
     },
     Notes { command: "setup", examples: &["secrets setup"], exit_codes: OF_OTHERS },
-    Notes { command: "helper", examples: &[], exit_codes: "those of the program's protocol" },
+    Notes {
+        command: "helper",
+        examples: &["printf 'protocol=https\\nhost=example.com\\n\\n' | secrets helper git get"],
+        exit_codes: "those of the program's protocol",
+    },
     Notes {
         command: "completions",
         examples: &[
@@ -133,9 +137,6 @@ pub fn with_notes(mut definition: clap::Command) -> clap::Command {
 
 impl Notes {
     fn text(&self) -> String {
-        if self.examples.is_empty() {
-            return format!("Exit codes: {}", self.exit_codes);
-        }
         let title = if self.examples.len() == 1 { "Example" } else { "Examples" };
         let examples: String = self.examples.iter().map(|example| format!("\n  {example}")).collect();
         format!("{title}:{examples}\n\nExit codes: {}", self.exit_codes)
