@@ -1,7 +1,8 @@
-// The platforms that there is a package for, and what cargo calls what is built for them.
+// The platforms that there is a package for, what cargo calls what is built for them, and the programs.
 
 const { readFileSync } = require("node:fs");
 const { join } = require("node:path");
+const { output } = require("./process.js");
 
 /** The cargo packages: that of the addon, that of the programs, and the core. */
 const packages = { addon: "os-secrets-node", programs: "os-secrets-cli", core: "os-secrets" };
@@ -16,6 +17,9 @@ const libraries = {
 /** The file of the addon in a platform's package. */
 const BINARY = "os-secrets.node";
 
+/** The program that is built. All other programs of its package are this one under other names: see `run_native` there. */
+const PROGRAM = "secrets";
+
 /** Rust's name of each platform, by the folder of its package in `npm/`. */
 const targets = {
   "linux-x64-gnu": "x86_64-unknown-linux-gnu",
@@ -28,11 +32,21 @@ const targets = {
   "darwin-arm64": "aarch64-apple-darwin",
 };
 
-/** A platform by its name: its package's folder, its binary, Rust's name of it, and what cargo calls the library. */
+/**
+ * A platform by its name: its package's folder, its addon and program there, Rust's name of it, what cargo calls the
+ * library, and what the names of programs end with.
+ */
 function platform(name) {
   const folder = join(__dirname, "..", "npm", name);
-  const library = libraries[name.split("-")[0]];
-  return { name, folder, binary: join(folder, BINARY), target: targets[name], library };
+  const [os] = name.split("-");
+  const suffix = os === "win32" ? ".exe" : "";
+  return {
+    ...{ name, folder, suffix },
+    binary: join(folder, BINARY),
+    program: join(folder, PROGRAM + suffix),
+    target: targets[name],
+    library: libraries[os],
+  };
 }
 
 /** All platforms. */
@@ -51,4 +65,26 @@ function manifest({ folder }) {
   return JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
 }
 
-module.exports = { manifest, ownPlatform, packages, platform, platforms };
+/** What cargo knows about the package of the programs. */
+function describePrograms() {
+  const args = ["metadata", "--format-version=1", "--no-deps", "--locked"];
+  return JSON.parse(output("cargo", args)).packages.find(({ name }) => name === packages.programs);
+}
+
+/** The names of all programs, that of the built one first. They are the binaries in the package's Cargo.toml. */
+function programNames() {
+  const targets = describePrograms().targets.filter(({ kind }) => kind.includes("bin"));
+  const others = targets.map(({ name }) => name).filter((name) => name !== PROGRAM);
+  return [PROGRAM, ...others.sort()];
+}
+
+module.exports = {
+  PROGRAM,
+  describePrograms,
+  manifest,
+  ownPlatform,
+  packages,
+  platform,
+  platforms,
+  programNames,
+};
