@@ -83,6 +83,7 @@ use context::Context;
 use failure::Failure;
 use output::{Output, print_message};
 
+pub use args::definition;
 pub use commands::{
     doctor::{Report, Subject, examine},
     init::{create_identity, identity_path},
