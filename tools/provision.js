@@ -38,6 +38,16 @@ const things = {
   /** Its tools read what is built for macOS. */
   llvm: { debian: { "llvm-otool-14": "llvm-14" } },
 
+  /** What makes the archives of a release. */
+  archivers: {
+    debian: { gzip: "gzip", tar: "tar", xz: "xz-utils", zip: "zip", "dpkg-deb": "dpkg" },
+  },
+  /** What checks the archives, packages, manual pages and the formula of a release. */
+  checkers: {
+    needs: "archivers",
+    debian: { lintian: "lintian", man: "man-db", mandoc: "mandoc", ruby: "ruby", unzip: "unzip" },
+  },
+
   // Tools of cargo.
   "cargo-auditable": { crate: ["cargo-auditable", "0.7.7", "--debug"] },
   "cargo-cyclonedx": { crate: ["cargo-cyclonedx", "0.5.9", "--debug"] },

@@ -100,7 +100,7 @@ const suites = {
   },
   "test:platforms": {
     needs:
-      "cargo keyring secretstorage binutils modules runtimes emulator node-arm64 musl-amd64 node-musl-x86_64 " +
+      "cargo keyring secretstorage binutils checkers modules runtimes emulator node-arm64 musl-amd64 node-musl-x86_64 " +
       "windows/prefix windows/node windows/bun",
     steps: [testPlatforms],
   },

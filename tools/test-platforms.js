@@ -1,9 +1,10 @@
 // npm run test:platforms [-- platform...]: builds for other platforms on Debian, as for a release, and runs the tests of
 // the API with each binary: under that platform's Node, with musl's loader, an emulator or Wine. The code for macOS is
-// linted and linked, and the library checked. Nothing here runs a binary for macOS or for Windows on arm64.
+// linted and linked, and the library checked. Nothing here runs a binary for macOS or for Windows on arm64. Then it makes
+// the archives of a release with the native program, and tests them.
 
 const { join } = require("node:path");
-const { buildFor, clean, isBuildable, linkForMacOS } = require("./build.js");
+const { buildFor, buildProgramFor, clean, isBuildable, linkForMacOS } = require("./build.js");
 const { compilerFor } = require("./cross.js");
 const { place } = require("./install.js");
 const { platform } = require("./platforms.js");
@@ -14,12 +15,17 @@ const { testReleaseUnderWine } = require("./test-windows.js");
 /** The platforms tested by default: musl on arm64 has nothing that these do not have, and nothing runs win32-arm64. */
 const USUAL = "linux-x64-gnu linux-x64-musl linux-arm64-gnu win32-x64 darwin-x64 darwin-arm64".split(" ");
 
+/** The platforms whose program is built and tested, too: one per kind of archive, and one for Debian's package. */
+const WITH_PROGRAM = ["linux-x64-gnu", "linux-x64-musl", "win32-x64"];
+
 /** Most of the time goes into linking: a third of it does if the size is not bounded. */
 const QUICK = { CARGO_PROFILE_RELEASE_LTO: "thin" };
 
 /** The tests of the API, against the store that Bun's own uses. */
 const api = ["differential", "interop", "store"].map((name) => join("__test__", `${name}.test.js`));
-const installed = join("__test__", "platforms", "installed.test.js");
+const [installed, archives] = ["installed", "archives"].map((name) =>
+  join("__test__", "platforms", `${name}.test.js`),
+);
 
 const EMULATOR = "qemu-aarch64-static";
 
@@ -75,8 +81,11 @@ async function testPlatforms(names) {
     }
     await buildFor(each, each.name === "linux-x64-gnu" ? {} : QUICK);
     tests = tests.then(() => test(each));
+    if (WITH_PROGRAM.includes(each.name)) await buildProgramFor(each, QUICK, true);
   }
   await tests;
+  if (chosen.some(({ name }) => WITH_PROGRAM.includes(name)))
+    run(process.execPath, ["--test", "--test-timeout=600000", archives]);
   const built = chosen.filter(isBuildable).map(({ name }) => name);
   if (built.length > 0) run("npm", ["run", "size", "--", "--limits", ...built]);
 }
