@@ -100,6 +100,12 @@ const things = {
   /** Programs that draw on the whole terminal, or ask on it. */
   terminal: { debian: { fzf: "fzf", less: "less", sudo: "sudo", vim: "vim" } },
 
+  // Programs that ask for credentials, and their servers.
+  aws: { debian: venv, pip: ["awscli==1.46.2", "moto[server]==5.2.5"] },
+  kubectl: { debian: { openssl: "openssl" }, fill: recipes.unpackKubectl },
+  /** Programs over the clients' own Go packages: see __test__/helpers/go. */
+  "go-clients": { debian: { go: "golang-go" }, fill: recipes.buildGoClients },
+
   // Programs of other platforms, and what they run on.
   emulator: { debian: { "qemu-aarch64-static": "qemu-user-static" } },
   "node-arm64": {

@@ -106,6 +106,18 @@ function buildAge(folder) {
   }
 }
 
+/** Unpacks Debian's kubectl, which speaks an older protocol than the one that may be installed, and conflicts with it. */
+function unpackKubectl(folder) {
+  run("apt-get", ["update", "-qq"]);
+  unpackDebian(folder, ["kubernetes-client"]);
+}
+
+/** Builds the test programs in Go. */
+function buildGoClients(folder) {
+  const env = { ...process.env, GOFLAGS: "-mod=readonly", CGO_ENABLED: "0" };
+  run("go", ["build", "-o", folder, "./..."], { cwd: join(root, "__test__", "helpers", "go"), env });
+}
+
 /** Makes a folder that Wine takes for a Windows 10, with an empty credential store. */
 function makeWinePrefix(folder) {
   runWine(["wineboot", "--init"], folder, { stdio: "ignore" });
@@ -135,11 +147,13 @@ function buildKeytar() {
 
 module.exports = {
   buildAge,
+  buildGoClients,
   buildKeytar,
   glibc,
   makeWinePrefix,
   swift,
   unpackCoreFoundation,
+  unpackKubectl,
   unpackMusl,
   unpackMuslNode,
   unpackRust,

@@ -43,4 +43,11 @@ function examples(document, language) {
 /** The text of a document without its fenced blocks. */
 const prose = (document) => read(document).replaceAll(/^```.*?^```$/gms, "");
 
-module.exports = { blocks, documents, examples, manual, prose, read };
+/** The texts of the blocks in a language in one section of a document. */
+function sectionExamples(document, title, language) {
+  const sections = read(document).split(/^## /m);
+  const found = blocks(sections.find((text) => text.startsWith(`${title}\n`)));
+  return found.filter((block) => block.language === language).map(({ text }) => text);
+}
+
+module.exports = { blocks, documents, examples, manual, prose, read, sectionExamples };

@@ -131,7 +131,8 @@ fn undo_change(client: &dyn Client, change: &Recorded, dry_run: bool) -> Result<
     let (mut was_undone, mut remove) = (false, None);
     change_file(&change.path, |found| {
         let text = found.text()?;
-        let undone = match revert(text, &change.replacements) {
+        let reverted = client.can_revert(change, text).then(|| revert(text, &change.replacements)).flatten();
+        let undone = match reverted {
             Some(undone) => Some(undone),
             None => client.without_ours(change, text)?,
         };

@@ -6,17 +6,22 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `credentials.rs` | the stored credentials of clients |
+//! | `parts.rs` | stored credentials that have several parts |
+//! | `aws.rs` | the AWS CLI and SDKs |
 
 use std::ffi::OsString;
 
 use crate::{context::Context, failure::Failure};
 
+pub mod aws;
 mod credentials;
+mod parts;
 
 pub use credentials::Credentials;
+pub use parts::is_visible;
 
 /// The clients that `secrets helper` answers.
-pub const CLIENTS: &[&str] = &[];
+pub const CLIENTS: &[&str] = &["aws"];
 
 /// The names under which the program answers a client at once, without `helper` and the client in its words.
 pub const NAMES: &[(&str, &str)] = &[];
@@ -46,8 +51,9 @@ pub fn words_of(program: &str, words: Vec<OsString>) -> Option<Vec<OsString>> {
 }
 
 /// Answers a client. Returns the exit code.
-pub fn answer(_: &Context, client: &str, _: Vec<OsString>) -> Result<i32, Failure> {
+pub fn answer(context: &Context, client: &str, words: Vec<OsString>) -> Result<i32, Failure> {
     match client {
+        "aws" => aws::answer(context, words),
         _ => unreachable!("clap takes no other client than those of CLIENTS"),
     }
 }

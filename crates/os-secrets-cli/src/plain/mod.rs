@@ -11,6 +11,9 @@ use os_secrets::{
     error::Error,
 };
 
+pub mod aws;
+pub mod aws_ini;
+
 /// A file format with credentials in plain text.
 pub trait PlainFormat: Sync {
     /// The word for `import --from`.
@@ -55,7 +58,7 @@ pub struct PlainEntry {
 }
 
 /// The formats, in the order in which they are listed.
-pub const FORMATS: &[&dyn PlainFormat] = &[];
+pub const FORMATS: &[&dyn PlainFormat] = &[&aws::AwsFiles];
 
 /// The format with a name.
 pub fn format(name: &str) -> Option<&'static dyn PlainFormat> {

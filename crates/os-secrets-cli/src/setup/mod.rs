@@ -6,6 +6,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | this one | the clients, and what each must know about its files |
+//! | `aws.rs` | the AWS CLI and SDKs |
 //! | `edit.rs` | replacing bytes in a text |
 //! | `file.rs` | reading and replacing a client's file |
 //! | `own_program.rs` | how a client starts us |
@@ -15,6 +16,7 @@ use std::path::PathBuf;
 
 use crate::{context::Context, failure::Failure};
 
+pub mod aws;
 pub mod edit;
 pub mod file;
 pub mod own_program;
@@ -32,6 +34,12 @@ pub trait Client: Sync {
     /// profile. Empty if the client asks us already.
     fn changes(&self, context: &Context, selected: Option<&str>) -> Result<Vec<Change>, Failure>;
 
+    /// Whether the text that we have inserted can be cut out of a file. It cannot if others have added to it, such as
+    /// options to a section that we have made: then [`without_ours`](Self::without_ours) does it.
+    fn can_revert(&self, _: &Recorded, _: &str) -> bool {
+        true
+    }
+
     /// Takes our setting out of a file that another program has rewritten since, so that the text which we inserted is not
     /// in it any more as it was. Returns the new content, or `None` if our setting is not in the file.
     fn without_ours(&self, change: &Recorded, content: &str) -> Result<Option<String>, Failure>;
@@ -46,7 +54,7 @@ pub trait Client: Sync {
 }
 
 /// The clients, in the order in which they are listed.
-pub const CLIENTS: &[&dyn Client] = &[];
+pub const CLIENTS: &[&dyn Client] = &[&aws::Aws];
 
 /// A change to one file. The file is created if it does not exist.
 #[derive(Debug)]

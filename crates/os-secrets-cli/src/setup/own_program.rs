@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::context::Context;
+use crate::{context::Context, failure::Failure};
 
 /// A program of ours that a client can start.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -29,6 +29,42 @@ pub fn find_own_program(context: &Context, name: &str) -> Option<OwnProgram> {
     let beside = started_file(context)?;
     let path = find_in(beside.parent()?, name)?;
     Some(OwnProgram { path, is_in_path: false })
+}
+
+/// One of our programs as the first word of a command line that a client gives to a shell, or splits as a shell would. It
+/// is the name alone if that is enough.
+///
+/// # Errors
+///
+/// [`Failure::Refused`] if the program is not found, or if its path has characters that clients read in different ways.
+pub fn command_word(context: &Context, name: &str) -> Result<String, Failure> {
+    let found = find_own_program(context, name).ok_or_else(|| not_found(name))?;
+    // On Windows, a client that uses no shell finds nothing but .exe files by their name.
+    if found.is_in_path && (cfg!(unix) || found.path.extension().is_some_and(|ending| ending == "exe")) {
+        return Ok(name.to_owned());
+    }
+    let path = found.path.to_str().filter(|path| !path.contains(['"', '$', '`', '%', '\n', '\r']));
+    let path = path.filter(|path| cfg!(windows) || !path.contains('\\'));
+    match path {
+        Some(path) if path.contains(|c: char| !c.is_ascii_alphanumeric() && !"/\\:._-+@".contains(c)) => {
+            Ok(format!("\"{path}\""))
+        }
+        Some(path) => Ok(path.to_owned()),
+        None => Err(Failure::Refused(
+            format!(
+                "the path of {name} has characters that clients read in different ways. Put its directory in PATH"
+            )
+            .into(),
+        )),
+    }
+}
+
+/// The failure of a setup that does not find one of our programs.
+pub fn not_found(name: &str) -> Failure {
+    let message = format!(
+        "the program {name} is neither in PATH nor beside the one that runs. Install os-secrets with it"
+    );
+    Failure::Refused(message.into())
 }
 
 /// The file that runs: the native program, or within a JavaScript runtime the script.

@@ -1,0 +1,239 @@
+//! The AWS CLI and SDKs: `credential_process` in `~/.aws/config`.
+
+use super::{Change, Client, Recorded, Replacement, file::ClientFile, own_program::command_word};
+use crate::{
+    context::Context,
+    failure::Failure,
+    helpers::{
+        Credentials,
+        aws::{DEFAULT_PROFILE, SERVICE},
+    },
+    plain::{
+        aws::{config_path, credentials_path},
+        aws_ini::{AwsSection, line_break, parse_aws},
+    },
+};
+use os_secrets::{
+    error::Error,
+    printable::{printable, printable_path},
+};
+
+/// The option that names the command.
+const OPTION: &str = "credential_process";
+/// What botocore asks before the command, if a profile has it.
+const PREFERRED: [&str; 5] =
+    ["role_arn", "web_identity_token_file", "sso_session", "sso_start_url", "sso_account_id"];
+
+/// The AWS CLI and SDKs.
+pub struct Aws;
+
+impl Client for Aws {
+    fn name(&self) -> &'static str {
+        "aws"
+    }
+
+    fn changes(&self, context: &Context, selected: Option<&str>) -> Result<Vec<Change>, Failure> {
+        let profiles = match selected {
+            Some(profile) => vec![profile.to_owned()],
+            None => Credentials(context).names(SERVICE)?.into_iter().collect(),
+        };
+        if profiles.is_empty() {
+            return Err(Failure::Refused(
+                "no AWS credentials are stored. Store them with secrets import --from aws, or with secrets set --service \
+                 aws default"
+                    .into(),
+            ));
+        }
+        let path = config_path().ok_or(NO_HOME)?;
+        let file = ClientFile::read(&path)?;
+        let text = file.text()?;
+        let sections = parse(&file, text)?;
+        let program = command_word(context, "secrets")?;
+        let newline = line_break(text);
+        let (mut replacements, mut appended) = (Vec::new(), String::new());
+        for profile in &profiles {
+            let command = format!("{program} helper aws --profile {}", profile_word(profile)?);
+            let line = format!("{OPTION} = {command}{newline}");
+            // The last section counts if a profile has two.
+            let Some(section) = sections.iter().rfind(|section| section.profile() == profile) else {
+                appended.push_str(&format!("{newline}[{}]{newline}{line}", section_name(profile)));
+                continue;
+            };
+            match section.option(OPTION) {
+                Some(option) if option.value == command && !option.is_continued => {}
+                Some(option) => {
+                    let old = text[option.lines.clone()].to_owned();
+                    replacements.push(Replacement { at: option.lines.start, old, new: line });
+                }
+                None => {
+                    let at = section.header.end;
+                    let start = if text[..at].ends_with('\n') { "" } else { newline };
+                    replacements.push(Replacement { at, old: String::new(), new: format!("{start}{line}") });
+                }
+            }
+        }
+        replacements.sort_by_key(|replacement| replacement.at);
+        if !appended.is_empty() {
+            // One empty line in front, and none at the start of a file.
+            let new = match text {
+                "" => appended.trim_start_matches(['\r', '\n']).to_owned(),
+                _ if text.ends_with('\n') => appended,
+                _ => format!("{newline}{appended}"),
+            };
+            match replacements.last_mut() {
+                // The last section has no line break at its end and gets our line there.
+                Some(last) if last.at == text.len() => last.new.push_str(&new),
+                _ => replacements.push(Replacement { at: text.len(), old: String::new(), new }),
+            }
+        }
+        Ok(match replacements.is_empty() {
+            true => Vec::new(),
+            false => vec![Change { path, replacements, is_program: false }],
+        })
+    }
+
+    fn can_revert(&self, change: &Recorded, content: &str) -> bool {
+        // What others have added to a section of ours must keep the section.
+        let Ok(sections) = parse_aws(content) else { return false };
+        let is_made = |section: &&AwsSection<'_>| {
+            let header = format!("[{}]", section.name);
+            change.replacements.iter().any(|replacement| replacement.new.contains(&header))
+        };
+        sections
+            .iter()
+            .filter(is_made)
+            .all(|section| section.options.len() == 1 && !section.others.iter().any(|other| other.is_comment))
+    }
+
+    fn without_ours(&self, change: &Recorded, content: &str) -> Result<Option<String>, Failure> {
+        let mut text = content.to_owned();
+        let mut is_changed = false;
+        // The lines that we have written, each with what was there before.
+        for Replacement { old, new, .. } in &change.replacements {
+            for ours in new.lines().filter_map(command_of) {
+                let file = ClientFile { path: change.path.clone(), content: None };
+                let sections = parse(&file, &text)?;
+                let found = sections.iter().find_map(|section| {
+                    let option = section.option(OPTION).filter(|option| option.value == ours)?;
+                    Some((section, option))
+                });
+                let Some((section, option)) = found else { continue };
+                let (lines, mut header) = (option.lines.clone(), None);
+                let is_empty =
+                    section.options.len() == 1 && !section.others.iter().any(|other| other.is_comment);
+                // Then we have made the section.
+                if old.is_empty() && is_empty && new.contains(&format!("[{}]", section.name)) {
+                    header = Some(section.header.clone());
+                }
+                text.replace_range(lines, old);
+                if let Some(header) = header {
+                    text.replace_range(header, "");
+                }
+                is_changed = true;
+            }
+        }
+        Ok(is_changed.then_some(text))
+    }
+
+    fn is_set_up(&self, _: &Context) -> Result<bool, Failure> {
+        let Some(path) = config_path() else { return Ok(false) };
+        let file = ClientFile::read(&path)?;
+        let is_set_up = parse(&file, file.text()?)?.iter().any(asks_us);
+        Ok(is_set_up)
+    }
+
+    fn notes(&self, _: &Context) -> Vec<String> {
+        let read = |path: Option<std::path::PathBuf>| ClientFile::read(&path?).ok();
+        let mut notes = Vec::new();
+        let Some(config) = read(config_path()) else { return notes };
+        let Ok(sections) = config.text().map(|text| parse_aws(text).unwrap_or_default()) else {
+            return notes;
+        };
+        let ours: Vec<_> = sections.iter().filter(|section| asks_us(section)).collect();
+        for section in &ours {
+            if let Some(name) = PREFERRED.iter().find(|name| section.option(name).is_some()) {
+                notes.push(format!(
+                    "the profile {} has {name}, which AWS prefers to {OPTION}",
+                    printable(section.profile())
+                ));
+            }
+        }
+        let Some(credentials) = read(credentials_path()) else { return notes };
+        let with_keys =
+            credentials.text().map(|text| parse_aws(text).unwrap_or_default()).unwrap_or_default();
+        for section in with_keys.iter().filter(|section| section.option("aws_access_key_id").is_some()) {
+            if ours.iter().any(|other| other.profile() == section.profile()) {
+                notes.push(format!(
+                    "AWS prefers the keys of the profile {} in {}. To store and delete them, run secrets import --from aws \
+                     --delete",
+                    printable(section.profile()),
+                    printable_path(&credentials.path)
+                ));
+            }
+        }
+        notes
+    }
+}
+
+const NO_HOME: Failure = Failure::Refused(std::borrow::Cow::Borrowed(
+    "the home directory is not known. Set HOME, or name the file in AWS_CONFIG_FILE",
+));
+
+fn parse<'a>(file: &ClientFile, text: &'a str) -> Result<Vec<AwsSection<'a>>, Failure> {
+    parse_aws(text).map_err(|line| {
+        Failure::Failed(Error::InvalidFile {
+            path: file.path.clone(),
+            reason: format!("cannot be read as the AWS CLI does, because of line {line}"),
+        })
+    })
+}
+
+/// Whether a profile asks a program named `secrets`.
+fn asks_us(section: &AwsSection<'_>) -> bool {
+    section.option(OPTION).is_some_and(|option| option.value.contains(" helper aws"))
+}
+
+/// The command in a line of ours.
+fn command_of(line: &str) -> Option<&str> {
+    line.strip_prefix(OPTION)?.strip_prefix(" = ")
+}
+
+/// The name of a profile's section in `~/.aws/config`.
+fn section_name(profile: &str) -> String {
+    match profile {
+        DEFAULT_PROFILE => profile.into(),
+        _ if profile.contains([' ', '\t', '\'', '"']) => format!("profile \"{profile}\""),
+        _ => format!("profile {profile}"),
+    }
+}
+
+/// The profile as a word of the command, which botocore splits as a shell would, and other SDKs give to a shell.
+fn profile_word(profile: &str) -> Result<String, Failure> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.@/+:,".contains(c);
+    let is_quotable = |c: char| c == ' ' || is_plain(c) || (!c.is_ascii() && !c.is_control());
+    match () {
+        () if !profile.is_empty() && profile.chars().all(is_plain) => Ok(profile.into()),
+        () if !profile.is_empty() && profile.chars().all(is_quotable) => Ok(format!("\"{profile}\"")),
+        () => Err(Failure::Refused(
+            "the profile has a character that the AWS CLI and shells read in different ways. Use another name, with letters, \
+             digits, spaces and - _ . @"
+                .into(),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn profiles_are_words_for_shlex_and_shells() {
+        for (profile, word) in [("default", "default"), ("a b", "\"a b\""), ("é-1.x@y", "\"é-1.x@y\"")] {
+            assert_eq!(profile_word(profile).ok().as_deref(), Some(word));
+        }
+        for profile in ["", "a\nb", "a\"b", "a'b", "$(x)", "a`b", "a\\b", "a]", "%PATH%", "a;b", "a&b", "!x"]
+        {
+            assert!(profile_word(profile).is_err(), "{profile}");
+        }
+    }
+}
