@@ -59,7 +59,11 @@ fn import_file(
     content: &[u8],
     import: PlainImport,
 ) -> Result<(), Failure> {
-    let entries = format.entries(&PlainFile { path, content }).map_err(Failure::Failed)?;
+    let file = PlainFile { path, content };
+    let entries = format.entries(&file).map_err(Failure::Failed)?;
+    for skipped in format.skipped(&file) {
+        context.note(&format!("skipped {skipped}"));
+    }
     if entries.is_empty() {
         context.note(&format!("{} has no credentials in plain text", printable_path(path)));
         return Ok(());
@@ -129,7 +133,9 @@ fn delete_entries(
         let is_stored = |entry: &&PlainEntry| {
             stored.iter().any(|other| other.key == entry.key && other.value == entry.value)
         };
-        let chosen: Vec<_> = entries.iter().filter(is_stored).collect();
+        let shares =
+            |entry: &&PlainEntry| entries.iter().any(|other| other.cuts == entry.cuts && !is_stored(&other));
+        let chosen: Vec<_> = entries.iter().filter(is_stored).filter(|entry| !shares(entry)).collect();
         count = chosen.len();
         Ok((count > 0).then(|| format.without(content, &chosen)))
     })?;

@@ -7,21 +7,25 @@
 //! |---|---|
 //! | `credentials.rs` | the stored credentials of clients |
 //! | `parts.rs` | stored credentials that have several parts |
+//! | `address.rs` | the addresses of servers that clients name |
 //! | `aws.rs` | the AWS CLI and SDKs |
+//! | `kubectl.rs` | kubectl and other clients of Kubernetes |
 
 use std::ffi::OsString;
 
 use crate::{context::Context, failure::Failure};
 
+mod address;
 pub mod aws;
 mod credentials;
+pub mod kubectl;
 mod parts;
 
 pub use credentials::Credentials;
 pub use parts::is_visible;
 
 /// The clients that `secrets helper` answers.
-pub const CLIENTS: &[&str] = &["aws"];
+pub const CLIENTS: &[&str] = &["aws", "kubectl"];
 
 /// The names under which the program answers a client at once, without `helper` and the client in its words.
 pub const NAMES: &[(&str, &str)] = &[];
@@ -54,6 +58,7 @@ pub fn words_of(program: &str, words: Vec<OsString>) -> Option<Vec<OsString>> {
 pub fn answer(context: &Context, client: &str, words: Vec<OsString>) -> Result<i32, Failure> {
     match client {
         "aws" => aws::answer(context, words),
+        "kubectl" => kubectl::answer(context, words),
         _ => unreachable!("clap takes no other client than those of CLIENTS"),
     }
 }

@@ -13,6 +13,9 @@ use os_secrets::{
 
 pub mod aws;
 pub mod aws_ini;
+mod kube;
+pub mod kubeconfig;
+pub mod yaml;
 
 /// A file format with credentials in plain text.
 pub trait PlainFormat: Sync {
@@ -28,6 +31,11 @@ pub trait PlainFormat: Sync {
     ///
     /// [`Error::InvalidFile`], which contains no part of the file.
     fn entries(&self, file: &PlainFile<'_>) -> Result<Vec<PlainEntry>, Error>;
+
+    /// The entries that `entries` leaves out although they may hold a credential: what each is called, and why it stays.
+    fn skipped(&self, _: &PlainFile<'_>) -> Vec<String> {
+        Vec::new()
+    }
 
     /// The content of the file without these entries, which `entries` has returned for this content.
     fn without(&self, content: &[u8], entries: &[&PlainEntry]) -> Zeroizing<Vec<u8>> {
@@ -53,12 +61,13 @@ pub struct PlainEntry {
     pub key: Key,
     /// What we store.
     pub value: Secret,
-    /// The parts of the file that only this entry needs, in bytes.
+    /// The parts of the file that only this entry needs, in bytes. If several entries have the same, they stay until all of
+    /// these entries were stored.
     pub cuts: Vec<Range<usize>>,
 }
 
 /// The formats, in the order in which they are listed.
-pub const FORMATS: &[&dyn PlainFormat] = &[&aws::AwsFiles];
+pub const FORMATS: &[&dyn PlainFormat] = &[&aws::AwsFiles, &kube::KubeFiles];
 
 /// The format with a name.
 pub fn format(name: &str) -> Option<&'static dyn PlainFormat> {

@@ -9,6 +9,7 @@
 //! | `aws.rs` | the AWS CLI and SDKs |
 //! | `edit.rs` | replacing bytes in a text |
 //! | `file.rs` | reading and replacing a client's file |
+//! | `kubectl.rs` | kubectl and other clients of Kubernetes |
 //! | `own_program.rs` | how a client starts us |
 //! | `record.rs` | what was changed, for `--undo` |
 
@@ -19,6 +20,7 @@ use crate::{context::Context, failure::Failure};
 pub mod aws;
 pub mod edit;
 pub mod file;
+pub mod kubectl;
 pub mod own_program;
 pub mod record;
 
@@ -54,7 +56,7 @@ pub trait Client: Sync {
 }
 
 /// The clients, in the order in which they are listed.
-pub const CLIENTS: &[&dyn Client] = &[&aws::Aws];
+pub const CLIENTS: &[&dyn Client] = &[&aws::Aws, &kubectl::Kubectl];
 
 /// A change to one file. The file is created if it does not exist.
 #[derive(Debug)]

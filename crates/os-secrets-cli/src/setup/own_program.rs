@@ -19,16 +19,37 @@ pub struct OwnProgram {
 /// Finds one of our programs by its name, such as `git-credential-os-secrets`: in `PATH`, else beside the program that
 /// runs. `None` if it is in neither place.
 pub fn find_own_program(context: &Context, name: &str) -> Option<OwnProgram> {
-    let directories = env::var_os("PATH");
-    // A relative entry means another directory for the client.
-    let directories: Vec<_> =
-        directories.iter().flat_map(env::split_paths).filter(|directory| directory.is_absolute()).collect();
-    if let Some(path) = directories.iter().find_map(|directory| find_in(directory, name)) {
+    if let Some(path) = find_in_path(name) {
         return Some(OwnProgram { path, is_in_path: true });
     }
     let beside = started_file(context)?;
     let path = find_in(beside.parent()?, name)?;
     Some(OwnProgram { path, is_in_path: false })
+}
+
+/// Finds a program by its name in `PATH`.
+pub fn find_in_path(name: &str) -> Option<PathBuf> {
+    let directories = env::var_os("PATH")?;
+    // A relative entry means another directory for the client.
+    env::split_paths(&directories)
+        .filter(|directory| directory.is_absolute())
+        .find_map(|directory| find_in(&directory, name))
+}
+
+/// One of our programs as a client starts it without a shell: by its name if that is enough, else by its path.
+///
+/// # Errors
+///
+/// [`Failure::Refused`] if the program is not found, or if its path is not text.
+pub fn client_program(context: &Context, name: &str) -> Result<String, Failure> {
+    let found = find_own_program(context, name).ok_or_else(|| not_found(name))?;
+    // On Windows, a client that uses no shell finds nothing but .exe files by their name.
+    if found.is_in_path && (cfg!(unix) || found.path.extension().is_some_and(|ending| ending == "exe")) {
+        return Ok(name.to_owned());
+    }
+    found.path.into_os_string().into_string().map_err(|_| {
+        Failure::Refused(format!("the path of {name} is not UTF-8 text. Put its directory in PATH").into())
+    })
 }
 
 /// One of our programs as the first word of a command line that a client gives to a shell, or splits as a shell would. It
@@ -38,14 +59,11 @@ pub fn find_own_program(context: &Context, name: &str) -> Option<OwnProgram> {
 ///
 /// [`Failure::Refused`] if the program is not found, or if its path has characters that clients read in different ways.
 pub fn command_word(context: &Context, name: &str) -> Result<String, Failure> {
-    let found = find_own_program(context, name).ok_or_else(|| not_found(name))?;
-    // On Windows, a client that uses no shell finds nothing but .exe files by their name.
-    if found.is_in_path && (cfg!(unix) || found.path.extension().is_some_and(|ending| ending == "exe")) {
-        return Ok(name.to_owned());
-    }
-    let path = found.path.to_str().filter(|path| !path.contains(['"', '$', '`', '%', '\n', '\r']));
-    let path = path.filter(|path| cfg!(windows) || !path.contains('\\'));
-    match path {
+    let program = client_program(context, name)?;
+    let is_safe = |path: &&str| {
+        !path.contains(['"', '$', '`', '%', '\n', '\r']) && (cfg!(windows) || !path.contains('\\'))
+    };
+    match Some(&*program).filter(is_safe) {
         Some(path) if path.contains(|c: char| !c.is_ascii_alphanumeric() && !"/\\:._-+@".contains(c)) => {
             Ok(format!("\"{path}\""))
         }

@@ -1,0 +1,213 @@
+//! Tokens and client keys in the kubeconfig.
+
+use std::{ops::Range, path::PathBuf};
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use zeroize::Zeroizing;
+
+use super::{
+    PlainEntry, PlainFile, PlainFormat,
+    kubeconfig::{KubeUser, Kubeconfig, find, kubeconfig_paths, servers_of},
+    yaml::YamlMember,
+};
+use crate::helpers::{
+    is_visible,
+    kubectl::{CERTIFICATE, KEY, TOKEN, service},
+};
+use os_secrets::{
+    credential::{Key, Secret},
+    error::Error,
+    json::object_of_texts,
+    printable::printable,
+};
+
+/// Members of a user with secrets that a credential plugin cannot give.
+const NOT_FOR_PLUGINS: [(&str, &str); 2] =
+    [("password", "a password"), ("auth-provider", "an auth-provider")];
+
+/// Kubeconfigs.
+pub struct KubeFiles;
+
+impl PlainFormat for KubeFiles {
+    fn name(&self) -> &'static str {
+        "kube"
+    }
+
+    fn paths(&self) -> Vec<PathBuf> {
+        kubeconfig_paths()
+    }
+
+    fn entries(&self, file: &PlainFile<'_>) -> Result<Vec<PlainEntry>, Error> {
+        let files = [Kubeconfig::parse(file.path, file.content)?];
+        let [config] = &files;
+        let mut entries = Vec::new();
+        for user in config.users()? {
+            let Some((value, cuts)) = read_credential(config, &user, file.content)? else { continue };
+            for server in servers_of(&files, &user.name)? {
+                entries.push(PlainEntry {
+                    label: format!("the user {} for {server}", user.name),
+                    key: Key { service: service(&server), name: user.name.clone() },
+                    value: value.clone(),
+                    cuts: cuts.clone(),
+                });
+            }
+        }
+        Ok(entries)
+    }
+
+    fn skipped(&self, file: &PlainFile<'_>) -> Vec<String> {
+        let Ok(config) = Kubeconfig::parse(file.path, file.content) else { return Vec::new() };
+        let files = [config];
+        let mut skipped = Vec::new();
+        for user in files[0].users().unwrap_or_default() {
+            let name = printable(&user.name);
+            for (member, what) in NOT_FOR_PLUGINS {
+                if find(user.members, member).is_some() {
+                    skipped.push(format!("the user {name}: it has {what}, and a credential plugin gives only tokens and client certificates"));
+                }
+            }
+            let has_credential = matches!(read_credential(&files[0], &user, file.content), Ok(Some(_)));
+            if has_credential && servers_of(&files, &user.name).is_ok_and(|servers| servers.is_empty()) {
+                skipped.push(format!("the user {name}: no context in the file says for which server it is"));
+            }
+        }
+        skipped
+    }
+}
+
+/// The credential of a user, as it is stored, and its lines.
+fn read_credential(
+    config: &Kubeconfig<'_>,
+    user: &KubeUser<'_, '_>,
+    content: &[u8],
+) -> Result<Option<(Secret, Vec<Range<usize>>)>, Error> {
+    let member = |name| find(user.members, name);
+    let (token, certificate, key) =
+        (member("token"), member("client-certificate-data"), member("client-key-data"));
+    let mut cuts = Vec::new();
+    let mut cut = |member: &YamlMember<'_>| {
+        let start = &content[..member.lines.start];
+        if !(start.is_empty() || start.ends_with(b"\n")) {
+            return Err(config.invalid(member.line, "a secret behind something else"));
+        }
+        cuts.push(member.lines.clone());
+        Ok(())
+    };
+    let mut parts: Vec<(&str, Zeroizing<Vec<u8>>)> = Vec::new();
+    if let Some(member) = token
+        && let Some(mut text) = config.text(member)?
+    {
+        if !is_visible(text.as_bytes()) {
+            return Err(config.invalid(member.line, "a token with spaces"));
+        }
+        cut(member)?;
+        parts.push((TOKEN, Zeroizing::new(std::mem::take(&mut *text).into_bytes())));
+    }
+    if let (Some(certificate), Some(key)) = (certificate, key) {
+        for (member, name) in [(certificate, CERTIFICATE), (key, KEY)] {
+            let Some(text) = config.text(member)? else { continue };
+            let decoded = decode_base64(&text).filter(|decoded| str::from_utf8(decoded).is_ok());
+            let decoded =
+                decoded.ok_or_else(|| config.invalid(member.line, "data that is not base64 of PEM"))?;
+            cut(member)?;
+            parts.push((name, decoded));
+        }
+    }
+    cuts.sort_by_key(|cut| cut.start);
+    Ok(match &mut *parts {
+        [] => None,
+        [(TOKEN, token)] if !token.starts_with(b"{") => {
+            Some((Secret::new(std::mem::take(&mut *token)), cuts))
+        }
+        parts => {
+            let members: Vec<_> =
+                parts.iter().filter_map(|(name, text)| Some((*name, str::from_utf8(text).ok()?))).collect();
+            let mut object = object_of_texts(&members, 0);
+            Some((Secret::new(std::mem::take(&mut *object)), cuts))
+        }
+    })
+}
+
+fn decode_base64(text: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let mut decoded = Zeroizing::new(vec![0; text.len() / 4 * 3 + 3]);
+    let length = BASE64_STANDARD.decode_slice(text, &mut decoded).ok()?;
+    decoded.truncate(length);
+    Some(decoded)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    const SERVERS: &str = "clusters:\n- cluster:\n    server: https://a:6443\n  name: a\n- cluster:\n    server: https://b/\n  name: b\n\
+                           contexts:\n- context:\n    cluster: a\n    user: u\n  name: one\n- context:\n    cluster: b\n    user: u\n  name: two\n";
+
+    fn entries(text: &str) -> Result<Vec<PlainEntry>, Error> {
+        KubeFiles.entries(&PlainFile { path: Path::new("x"), content: text.as_bytes() })
+    }
+
+    fn rest(text: &str) -> String {
+        let entries = entries(text).unwrap();
+        let rest = KubeFiles.without(text.as_bytes(), &entries.iter().collect::<Vec<_>>());
+        String::from_utf8(rest.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn a_user_is_stored_under_each_server_of_its_contexts() {
+        let text = format!("{SERVERS}users:\n- name: u\n  user:\n    token: hunter2\n    # mine\n    x: y\n");
+        let found = entries(&text).unwrap();
+        let shown: Vec<_> = found
+            .iter()
+            .map(|entry| (entry.key.label(), str::from_utf8(entry.value.expose()).unwrap()))
+            .collect();
+        assert_eq!(
+            shown,
+            [("kubernetes:https://a:6443/u".into(), "hunter2"), ("kubernetes:https://b/u".into(), "hunter2")]
+        );
+        assert_eq!(rest(&text), format!("{SERVERS}users:\n- name: u\n  user:\n    # mine\n    x: y\n"));
+    }
+
+    #[test]
+    fn certificates_are_stored_as_a_plugin_gives_them() {
+        let text = format!(
+            "{SERVERS}users:\r\n- name: u\r\n  user:\r\n    client-certificate-data: Q0VSVAo=\r\n    client-key-data: \"S0VZCg==\"\r\n    token: 't'\r\n"
+        );
+        let found = entries(&text).unwrap();
+        assert_eq!(
+            str::from_utf8(found[0].value.expose()).unwrap(),
+            r#"{"token":"t","clientCertificateData":"CERT\n","clientKeyData":"KEY\n"}"#
+        );
+        assert_eq!(rest(&text), format!("{SERVERS}users:\r\n- name: u\r\n  user:\r\n"));
+    }
+
+    #[test]
+    fn what_a_plugin_cannot_give_is_left_and_named() {
+        let text = format!(
+            "{SERVERS}users:\n- name: u\n  user:\n    username: x\n    password: hunter2\n- name: lost\n  user:\n    token: t\n"
+        );
+        assert!(entries(&text).unwrap().is_empty());
+        let skipped = KubeFiles.skipped(&PlainFile { path: Path::new("x"), content: text.as_bytes() });
+        assert_eq!(skipped.len(), 2);
+        assert!(skipped[0].contains("the user u: it has a password") && !skipped[0].contains("hunter2"));
+        assert!(skipped[1].contains("the user lost: no context"));
+    }
+
+    #[test]
+    fn errors_name_the_line_and_show_nothing_of_the_file() {
+        for secret in [
+            "token: \"hunter2\\x41\"",
+            "token: hunter2\n      hunter2",
+            "token: |\n      hunter2",
+            "token: &hunter2 x",
+            "token: 'hunter2 x'",
+            "client-key-data: hunter2\n    client-certificate-data: hunter2",
+        ] {
+            let text = format!("{SERVERS}users:\n- name: u\n  user:\n    {secret}\n");
+            let told = entries(&text).map(drop).unwrap_err().to_string();
+            let line = SERVERS.lines().count() + if secret.contains("-data") { 5 } else { 4 };
+            assert!(told.contains(&format!("line {line}")) && !told.contains("hunter2"), "{told}");
+        }
+    }
+}
