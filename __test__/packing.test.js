@@ -65,9 +65,11 @@ describe("the packed tarballs", linuxOnly("packages of Linux"), () => {
       "program.js",
     ]);
     assert.deepEqual(listFolder(join("os-secrets", "bin")), [
+      "bazel-credential-os-secrets.js",
       "bus-secrets.js",
       "os-secrets.js",
       "secrets.js",
+      "terraform-credentials-os-secrets.js",
     ]);
     assert.deepEqual(listFolder(join("os-secrets", "docs")), [
       "api.md",

@@ -8,7 +8,7 @@ const { ways } = require("./programs.js");
 const { startSession } = require("./session.js");
 
 /** The names under which the program answers clients. */
-const names = ["secrets"];
+const names = ["secrets", "terraform-credentials-os-secrets", "bazel-credential-os-secrets"];
 
 /** The kinds of store, each with what starts a session on it. */
 const stores = {

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::context::{Context, Target};
+use crate::context::Context;
 use os_secrets::{
     credential::{Key, Secret},
     error::Error,
     progress::Progress,
+    store::SetOptions,
 };
 
 /// The stored credentials of clients. Nothing is printed beside the answers of the protocol: no note about the store.
@@ -27,7 +28,10 @@ impl Credentials<'_> {
 
     /// Stores a value.
     pub fn set(&self, service: &str, name: &str, value: Secret) -> Result<(), Error> {
-        self.0.set_value(Target::Credential(key(service, name)), value)
+        let (store, key) = (self.0.silent_store(), key(service, name));
+        self.0.call(Progress::changing(true), |progress| async move {
+            store.store()?.set(&key, &value, SetOptions::default(), &progress).await
+        })
     }
 
     /// Deletes a credential. Returns whether there was one.

@@ -10,6 +10,8 @@
 //! | `address.rs` | the addresses of servers that clients name |
 //! | `aws.rs` | the AWS CLI and SDKs |
 //! | `kubectl.rs` | kubectl and other clients of Kubernetes |
+//! | `terraform.rs` | Terraform and OpenTofu |
+//! | `bazel.rs` | Bazel |
 
 use std::ffi::OsString;
 
@@ -17,18 +19,21 @@ use crate::{context::Context, failure::Failure};
 
 mod address;
 pub mod aws;
+mod bazel;
 mod credentials;
 pub mod kubectl;
 mod parts;
+mod terraform;
 
 pub use credentials::Credentials;
 pub use parts::is_visible;
 
 /// The clients that `secrets helper` answers.
-pub const CLIENTS: &[&str] = &["aws", "kubectl"];
+pub const CLIENTS: &[&str] = &["aws", "kubectl", "terraform", "bazel"];
 
 /// The names under which the program answers a client at once, without `helper` and the client in its words.
-pub const NAMES: &[(&str, &str)] = &[];
+pub const NAMES: &[(&str, &str)] =
+    &[("terraform-credentials-os-secrets", "terraform"), ("bazel-credential-os-secrets", "bazel")];
 
 /// The words of `secrets` that do the same as a helper that was started by its own name. `None` if the program has another
 /// name.
@@ -59,6 +64,8 @@ pub fn answer(context: &Context, client: &str, words: Vec<OsString>) -> Result<i
     match client {
         "aws" => aws::answer(context, words),
         "kubectl" => kubectl::answer(context, words),
+        "terraform" => terraform::answer(context, words),
+        "bazel" => bazel::answer(context, words),
         _ => unreachable!("clap takes no other client than those of CLIENTS"),
     }
 }

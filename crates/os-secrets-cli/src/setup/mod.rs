@@ -10,6 +10,8 @@
 //! | `edit.rs` | replacing bytes in a text |
 //! | `file.rs` | reading and replacing a client's file |
 //! | `kubectl.rs` | kubectl and other clients of Kubernetes |
+//! | `terraform.rs` | Terraform and OpenTofu |
+//! | `bazel.rs` | Bazel |
 //! | `own_program.rs` | how a client starts us |
 //! | `record.rs` | what was changed, for `--undo` |
 
@@ -18,11 +20,13 @@ use std::path::PathBuf;
 use crate::{context::Context, failure::Failure};
 
 pub mod aws;
+pub mod bazel;
 pub mod edit;
 pub mod file;
 pub mod kubectl;
 pub mod own_program;
 pub mod record;
+pub mod terraform;
 
 pub use edit::Replacement;
 pub use record::Recorded;
@@ -56,7 +60,7 @@ pub trait Client: Sync {
 }
 
 /// The clients, in the order in which they are listed.
-pub const CLIENTS: &[&dyn Client] = &[&aws::Aws, &kubectl::Kubectl];
+pub const CLIENTS: &[&dyn Client] = &[&aws::Aws, &kubectl::Kubectl, &terraform::Terraform, &bazel::Bazel];
 
 /// A change to one file. The file is created if it does not exist.
 #[derive(Debug)]

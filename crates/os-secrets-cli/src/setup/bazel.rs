@@ -1,0 +1,72 @@
+//! Bazel: `--credential_helper` in the user's `.bazelrc`, for one host.
+
+use std::path::PathBuf;
+
+use super::{Change, Client, Recorded, Replacement, file::ClientFile, own_program::client_program};
+use crate::{context::Context, failure::Failure, plain::aws_ini::line_break};
+use os_secrets::environment::{Process, Variables};
+
+/// The name of the program.
+const PROGRAM: &str = "bazel-credential-os-secrets";
+/// The start of a line of ours. Bazel ignores what stands behind `common` in commands that do not know it.
+const FLAG: &str = "common --credential_helper=";
+
+/// Bazel.
+pub struct Bazel;
+
+impl Client for Bazel {
+    fn name(&self) -> &'static str {
+        "bazel"
+    }
+
+    fn changes(&self, context: &Context, selected: Option<&str>) -> Result<Vec<Change>, Failure> {
+        // For all hosts, Bazel would not read .netrc any more.
+        let host = selected.ok_or_else(|| {
+            Failure::Usage("name the host, such as secrets setup bazel cache.example.com".into())
+        })?;
+        let is_valid = |c: char| c.is_ascii_alphanumeric() || "-._*".contains(c);
+        if host.is_empty() || !host.chars().all(is_valid) {
+            return Err(Failure::Usage(
+                "the host must be a name such as cache.example.com or *.example.com".into(),
+            ));
+        }
+        let path = path()
+            .ok_or_else(|| Failure::Refused("the home directory is not known. Set HOME to it".into()))?;
+        let file = ClientFile::read(&path)?;
+        let text = file.text()?;
+        let program = client_program(context, PROGRAM)?;
+        // Bazel splits the line at spaces, and a backslash escapes.
+        let escape = |c: char| if " \\\"'#".contains(c) { format!("\\{c}") } else { c.to_string() };
+        let line = format!("{FLAG}{host}={}", program.chars().map(escape).collect::<String>());
+        if text.lines().any(|other| other == line) {
+            return Ok(Vec::new());
+        }
+        let newline = line_break(text);
+        let start = if text.is_empty() || text.ends_with('\n') { "" } else { newline };
+        let new = format!("{start}{line}{newline}");
+        let replacements = vec![Replacement { at: text.len(), old: String::new(), new }];
+        Ok(vec![Change { path, replacements, is_program: false }])
+    }
+
+    fn without_ours(&self, change: &Recorded, content: &str) -> Result<Option<String>, Failure> {
+        let is_ours = |line: &str| {
+            let line = line.trim_end();
+            line.starts_with(FLAG)
+                && change.replacements.iter().any(|replacement| replacement.new.trim() == line)
+        };
+        let rest: String = content.split_inclusive('\n').filter(|line| !is_ours(line)).collect();
+        Ok((rest.len() < content.len()).then_some(rest))
+    }
+
+    fn is_set_up(&self, _: &Context) -> Result<bool, Failure> {
+        let Some(path) = path() else { return Ok(false) };
+        let file = ClientFile::read(&path)?;
+        Ok(file.text()?.lines().any(|line| line.starts_with(FLAG) && line.contains(PROGRAM)))
+    }
+}
+
+/// The user's `.bazelrc`.
+fn path() -> Option<PathBuf> {
+    let home = Process.directory(if cfg!(windows) { "USERPROFILE" } else { "HOME" });
+    Some(home?.join(".bazelrc"))
+}
