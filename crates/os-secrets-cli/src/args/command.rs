@@ -252,7 +252,8 @@ pub enum Command {
     Setup {
         /// The program
         client: Option<String>,
-        /// For aws the profile, for kubectl the user, for keyring the directory [default: all that are stored]
+        /// For aws the profile, for kubectl the user, for bazel the host, for keyring the directory [default: all that are
+        /// stored]
         name: Option<OsString>,
         /// Print the change, and change nothing
         #[arg(long)]

@@ -117,14 +117,6 @@ pub fn parse_aws(text: &str) -> Result<Vec<AwsSection<'_>>, usize> {
     Ok(sections)
 }
 
-/// The line break of a text: that of its first line.
-pub fn line_break(text: &str) -> &'static str {
-    match text.split_once('\n') {
-        Some((line, _)) if line.ends_with('\r') => "\r\n",
-        _ => "\n",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

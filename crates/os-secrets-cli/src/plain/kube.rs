@@ -75,12 +75,15 @@ impl PlainFormat for KubeFiles {
     }
 }
 
-/// The credential of a user, as it is stored, and its lines.
+/// A credential as it is stored, and its lines.
+type CredentialLines = (Secret, Vec<Range<usize>>);
+
+/// The credential of a user.
 fn read_credential(
     config: &Kubeconfig<'_>,
     user: &KubeUser<'_, '_>,
     content: &[u8],
-) -> Result<Option<(Secret, Vec<Range<usize>>)>, Error> {
+) -> Result<Option<CredentialLines>, Error> {
     let member = |name| find(user.members, name);
     let (token, certificate, key) =
         (member("token"), member("client-certificate-data"), member("client-key-data"));

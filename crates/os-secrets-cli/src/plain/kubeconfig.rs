@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::yaml::{YamlMember, YamlValue, parse_yaml, scalar_text};
+use super::{
+    yaml::{YamlMember, YamlValue, parse_yaml},
+    yaml_scalar::scalar_text,
+};
 use os_secrets::{
     environment::{Process, Variables},
     error::Error,

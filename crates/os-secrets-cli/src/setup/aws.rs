@@ -1,6 +1,8 @@
 //! The AWS CLI and SDKs: `credential_process` in `~/.aws/config`.
 
-use super::{Change, Client, Recorded, Replacement, file::ClientFile, own_program::command_word};
+use super::{
+    Change, Client, Recorded, Replacement, edit::line_break, file::ClientFile, own_program::command_word,
+};
 use crate::{
     context::Context,
     failure::Failure,
@@ -10,7 +12,7 @@ use crate::{
     },
     plain::{
         aws::{config_path, credentials_path},
-        aws_ini::{AwsSection, line_break, parse_aws},
+        aws_ini::{AwsSection, parse_aws},
     },
 };
 use os_secrets::{

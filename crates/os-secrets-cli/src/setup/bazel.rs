@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::{Change, Client, Recorded, Replacement, file::ClientFile, own_program::client_program};
-use crate::{context::Context, failure::Failure, plain::aws_ini::line_break};
+use super::{
+    Change, Client, Recorded, Replacement, edit::line_break, file::ClientFile, own_program::client_program,
+};
+use crate::{context::Context, failure::Failure};
 use os_secrets::environment::{Process, Variables};
 
 /// The name of the program.

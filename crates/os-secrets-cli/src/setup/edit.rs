@@ -37,6 +37,14 @@ pub fn revert(text: &str, replacements: &[Replacement]) -> Option<String> {
     Some(text)
 }
 
+/// The line break of a text: that of its first line.
+pub fn line_break(text: &str) -> &'static str {
+    match text.split_once('\n') {
+        Some((line, _)) if line.ends_with('\r') => "\r\n",
+        _ => "\n",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

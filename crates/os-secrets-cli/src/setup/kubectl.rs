@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     Change, Client, Recorded, Replacement,
-    edit::apply,
+    edit::{apply, line_break},
     file::ClientFile,
     own_program::{client_program, find_in_path},
 };
@@ -19,9 +19,9 @@ use crate::{
         kubectl::{VERSIONS, service},
     },
     plain::{
-        aws_ini::line_break,
         kubeconfig::{KubeUser, Kubeconfig, find, kubeconfig_paths, servers_of},
-        yaml::{YamlMember, YamlValue, scalar_text, spell_scalar},
+        yaml::{YamlMember, YamlValue},
+        yaml_scalar::{scalar_text, spell_scalar},
     },
 };
 use os_secrets::printable::{printable, printable_path};

@@ -2,8 +2,10 @@
 
 use std::{ops::Range, path::PathBuf};
 
-use super::{Change, Client, Recorded, Replacement, file::ClientFile, own_program::find_own_program};
-use crate::{context::Context, failure::Failure, plain::aws_ini::line_break};
+use super::{
+    Change, Client, Recorded, Replacement, edit::line_break, file::ClientFile, own_program::find_own_program,
+};
+use crate::{context::Context, failure::Failure};
 use os_secrets::{
     environment::{Process, Variables},
     file::shell_word,
@@ -184,8 +186,8 @@ fn find_helper(text: &str) -> Option<(String, Range<usize>)> {
         let rest = &text[at..];
         at += if rest.starts_with('#') || rest.starts_with("//") {
             rest.find('\n').unwrap_or(rest.len())
-        } else if rest.starts_with("/*") {
-            rest.find("*/").map_or(rest.len(), |end| end + 2)
+        } else if let Some(comment) = rest.strip_prefix("/*") {
+            comment.find("*/").map_or(rest.len(), |end| end + 4)
         } else if rest.starts_with('"') {
             quoted_length(rest)
         } else if rest.starts_with(is_of_word) {
@@ -251,6 +253,7 @@ mod tests {
                 "x = \"credentials_helper \\\" {\"\ncredentials_helper \"b\" {}",
                 Some(("b", "credentials_helper \"b\" {}")),
             ),
+            ("/*/ credentials_helper \"a\" {} */x", None),
             ("host \"é\" {\n  credentials_helper \"a\" {}\n}\n", None),
             ("my_credentials_helper \"a\" {}\n", None),
         ] {
