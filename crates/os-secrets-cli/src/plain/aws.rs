@@ -172,4 +172,18 @@ mod tests {
             assert!(told.contains("line ") && !told.contains("hun"), "{told}");
         }
     }
+
+    #[test]
+    fn a_damaged_file_is_refused_or_loses_nothing_but_its_entries() {
+        let text =
+            "# é\n[a]\naws_access_key_id = i\naws_secret_access_key = s\n\n[profile 'b c']\nregion=é\n";
+        for (at, old) in text.char_indices() {
+            for new in ["", "\n", "\r", "\t", " ", "=", ":", "#", "[", "]", "é", "\u{feff}"] {
+                let damaged = format!("{}{new}{}", &text[..at], &text[at + old.len_utf8()..]);
+                let Ok(found) = entries(&damaged) else { continue };
+                let cut: usize = found.iter().flat_map(|entry| &entry.cuts).map(ExactSizeIterator::len).sum();
+                assert_eq!(rest(&damaged).len(), damaged.len() - cut, "{damaged}");
+            }
+        }
+    }
 }

@@ -213,4 +213,23 @@ mod tests {
             assert!(told.contains(&format!("line {line}")) && !told.contains("hunter2"), "{told}");
         }
     }
+
+    #[test]
+    fn a_damaged_file_is_refused_or_loses_nothing_but_its_entries() {
+        let text = format!(
+            "{SERVERS}users:\n- name: 'é'\n  user: {{}}\n- name: u\n  user:\n    client-key-data: S0VZCg==\n    token: \"t\" # é\n"
+        );
+        for (at, old) in text.char_indices() {
+            for new in [
+                "", "\n", "\r", "\t", " ", "-", ":", "#", "'", "\"", "\\", "{", "[", "|", "&", "é",
+                "\u{feff}",
+            ] {
+                let damaged = format!("{}{new}{}", &text[..at], &text[at + old.len_utf8()..]);
+                let Ok(found) = entries(&damaged) else { continue };
+                let cut: usize = found.first().map_or(0, |entry| entry.cuts.iter().map(Range::len).sum());
+                assert!(rest(&damaged).len() == damaged.len() - cut || found.len() > 1, "{damaged}");
+            }
+            let _ = entries(&text[..at]);
+        }
+    }
 }
