@@ -67,6 +67,7 @@ describe("the packed tarballs", linuxOnly("packages of Linux"), () => {
     assert.deepEqual(listFolder(join("os-secrets", "bin")), [
       "bazel-credential-os-secrets.js",
       "bus-secrets.js",
+      "git-credential-os-secrets.js",
       "os-secrets.js",
       "secrets.js",
       "terraform-credentials-os-secrets.js",

@@ -12,6 +12,7 @@
 //! | `kubectl.rs` | kubectl and other clients of Kubernetes |
 //! | `terraform.rs` | Terraform and OpenTofu |
 //! | `bazel.rs` | Bazel |
+//! | `git/` | git |
 
 use std::ffi::OsString;
 
@@ -24,6 +25,7 @@ mod credentials;
 pub mod kubectl;
 mod parts;
 mod terraform;
+pub mod git;
 
 pub use credentials::Credentials;
 pub use parts::is_visible;
@@ -34,6 +36,10 @@ pub const CLIENTS: &[&str] = &["aws", "kubectl", "terraform", "bazel"];
 /// The names under which the program answers a client at once, without `helper` and the client in its words.
 pub const NAMES: &[(&str, &str)] =
     &[("terraform-credentials-os-secrets", "terraform"), ("bazel-credential-os-secrets", "bazel")];
+pub const CLIENTS: &[&str] = &["git"];
+
+/// The names under which the program answers a client at once, without `helper` and the client in its words.
+pub const NAMES: &[(&str, &str)] = &[("git-credential-os-secrets", "git")];
 
 /// The words of `secrets` that do the same as a helper that was started by its own name. `None` if the program has another
 /// name.
@@ -66,6 +72,7 @@ pub fn answer(context: &Context, client: &str, words: Vec<OsString>) -> Result<i
         "kubectl" => kubectl::answer(context, words),
         "terraform" => terraform::answer(context, words),
         "bazel" => bazel::answer(context, words),
+        "git" => git::answer(context, &words),
         _ => unreachable!("clap takes no other client than those of CLIENTS"),
     }
 }

@@ -1,0 +1,279 @@
+//! Answering git: gitcredentials(7) and git-credential(1).
+//!
+//! A credential is stored under the service `git:PROTOCOL://HOST[/PATH]`, with the user as its name.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `request.rs` | what git asks |
+//! | `value.rs` | what a stored credential holds |
+//! | `url.rs` | the URLs of credentials |
+
+use std::{
+    ffi::OsString,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use super::Credentials;
+use crate::{
+    context::Context,
+    exit_codes::SUCCESS,
+    failure::Failure,
+    output::{open_input, read_all},
+};
+use os_secrets::{credential::Secret, error::Code, file, wiped::WipedBuffer};
+use request::{NO_USER, Refusal, Request, user_of};
+
+mod request;
+mod url;
+mod value;
+
+pub use request::{name_of, service};
+pub use url::{CredentialUrl, UrlError};
+pub use value::Parts;
+
+/// The maximum length of a line, with the newline, in bytes.
+const MAX_LINE: usize = 65_535;
+
+/// What git learns about us if it asks.
+const CAPABILITIES: &[u8] = b"version 0\ncapability authtype\n";
+
+/// Answers git. `words` is the operation: `get`, `store` or `erase`. Others are ignored, as git demands.
+pub fn answer(context: &Context, words: &[OsString]) -> Result<i32, Failure> {
+    let operation = match words {
+        [operation, ..] if !operation.as_encoded_bytes().starts_with(b"-") => operation,
+        _ => {
+            return Err(Failure::Usage(
+                "git starts this program with get, store or erase. To make it do so, run secrets setup git"
+                    .into(),
+            ));
+        }
+    };
+    let credentials = Credentials(context);
+    match operation.to_str() {
+        Some("get") => {
+            let answer = find(&credentials, &read_request()?)?;
+            context.output.write(&answer.into_bytes())?;
+        }
+        Some("store") => store(&credentials, read_request()?)?,
+        Some("erase") => erase(&credentials, &read_request()?)?,
+        Some("capability") => context.output.write(CAPABILITIES)?,
+        _ => {}
+    }
+    Ok(SUCCESS)
+}
+
+fn read_request() -> Result<Request, Failure> {
+    let input = open_input().and_then(read_all);
+    let input = input
+        .map_err(|error| Failure::Failed(file::failure("Cannot read", "standard input".as_ref(), error)))?;
+    Request::parse(&input).map_err(refused)
+}
+
+fn refused(refusal: Refusal) -> Failure {
+    Failure::Refused(refusal.into())
+}
+
+/// The attributes of the credential that git wants. Nothing if there is none.
+///
+/// If git names no user, the first user in the order of their names whose credential is valid is offered. If there is none,
+/// the first whose refresh token can renew it.
+fn find(credentials: &Credentials<'_>, request: &Request) -> Result<WipedBuffer, Failure> {
+    let (now, mut renewal) = (now(), None);
+    let Some(service) = request.service().map_err(refused)? else { return Ok(WipedBuffer::default()) };
+    for name in names(credentials, &service, request)? {
+        let Some(value) = credentials.get(&service, &name)? else { continue };
+        let parts = parse(&service, &name, value)?;
+        let Some(answer) = spell_answer(&parts, user_of(&name), request.takes_authtype, now) else {
+            continue;
+        };
+        let answer = answer.map_err(|reason| {
+            refused(format!("The credential {service}/{name} {reason}. Store it again, or delete it"))
+        })?;
+        if !parts.is_expired(now) {
+            return Ok(answer);
+        }
+        renewal = renewal.or(Some(answer));
+    }
+    Ok(renewal.unwrap_or_default())
+}
+
+/// The names of the credentials that a request can mean.
+fn names(credentials: &Credentials<'_>, service: &str, request: &Request) -> Result<Vec<String>, Failure> {
+    if let Some(user) = &request.username {
+        // Nobody's credential has the name of a user that cannot be.
+        return Ok(name_of(Some(user)).into_iter().collect());
+    }
+    let names = match credentials.names(service) {
+        // Names can be hidden as well. In contrast to listing, reading lets the store ask for its password.
+        Err(error) if error.code() == Code::InteractionNotAllowed => {
+            credentials.get(service, NO_USER)?;
+            credentials.names(service)?
+        }
+        names => names?,
+    };
+    Ok(names.into_iter().collect())
+}
+
+fn parse(service: &str, name: &str, value: Secret) -> Result<Parts, Failure> {
+    Parts::parse(value).map_err(|reason| {
+        refused(format!("The credential {service}/{name} {reason}. Store it again, or delete it"))
+    })
+}
+
+/// What git is told about a credential, if it can use it. After the credential has expired, only the user and the refresh
+/// token, with which another helper can renew it.
+///
+/// The error is a part of a sentence: the credential cannot be sent.
+fn spell_answer(
+    parts: &Parts,
+    user: Option<&str>,
+    takes_authtype: bool,
+    now: u64,
+) -> Option<Result<WipedBuffer, String>> {
+    let mut attributes: Vec<(&str, &[u8])> = Vec::new();
+    let expiry = parts.password_expiry_utc.map(|expiry| expiry.to_string());
+    let user = user.map(|user| ("username", user.as_bytes()));
+    match (&parts.credential, &parts.authtype, &parts.password) {
+        _ if parts.is_expired(now) => {
+            parts.oauth_refresh_token.as_ref()?;
+            attributes.extend(user);
+        }
+        (Some(credential), Some(authtype), _) if takes_authtype => {
+            attributes.push(("capability[]", b"authtype"));
+            attributes.push(("authtype", authtype.expose()));
+            attributes.push(("credential", credential.expose()));
+            attributes.extend(user);
+        }
+        (_, authtype, Some(password)) => {
+            if let (true, Some(authtype)) = (takes_authtype, authtype) {
+                attributes.push(("capability[]", b"authtype"));
+                attributes.push(("authtype", authtype.expose()));
+            }
+            attributes.extend(user);
+            attributes.push(("password", password.expose()));
+        }
+        _ => return None,
+    }
+    if let Some(expiry) = expiry.as_ref().filter(|_| !parts.is_expired(now)) {
+        attributes.push(("password_expiry_utc", expiry.as_bytes()));
+    }
+    if let Some(token) = &parts.oauth_refresh_token {
+        attributes.push(("oauth_refresh_token", token.expose()));
+    }
+    Some(spell(&attributes))
+}
+
+fn spell(attributes: &[(&str, &[u8])]) -> Result<WipedBuffer, String> {
+    let mut spelled = WipedBuffer::default();
+    for (key, value) in attributes {
+        // A password with a line break could add attributes of its own.
+        if value.iter().any(|byte| b"\n\r\0".contains(byte)) {
+            return Err(format!("has a line break or a NUL byte in its {key}, which git does not take"));
+        }
+        if key.len() + value.len() + 2 > MAX_LINE {
+            return Err(format!("has a {key} that is longer than git takes"));
+        }
+        for part in [key.as_bytes(), b"=", value, b"\n"] {
+            spelled.extend_from_slice(part);
+        }
+    }
+    Ok(spelled)
+}
+
+/// Stores a credential, unless it is stored already.
+fn store(credentials: &Credentials<'_>, request: Request) -> Result<(), Failure> {
+    let Some(service) = request.service().map_err(refused)? else { return Ok(()) };
+    let Request { username, mut parts, is_ephemeral, .. } = request;
+    if is_ephemeral || parts.authtype.is_none() {
+        (parts.authtype, parts.credential) = (None, None);
+    }
+    if parts.credential.is_none() && (username.is_none() || parts.password.is_none()) {
+        return Ok(());
+    }
+    if parts.is_expired(now()) {
+        return Ok(());
+    }
+    let name = name_of(username.as_deref()).map_err(refused)?;
+    // A damaged credential is replaced by one that works.
+    let stored = credentials.get(&service, &name)?.and_then(|value| Parts::parse(value).ok());
+    if let Some(stored) = &stored {
+        parts = parts.completed_by(stored.clone());
+    }
+    if stored.as_ref() == Some(&parts) {
+        return Ok(());
+    }
+    let value = parts.spell().map_err(|reason| refused(format!("The password for {service} {reason}")))?;
+    Ok(credentials.set(&service, &name, value)?)
+}
+
+/// Deletes the credentials that a request means. If it has a password, only those with this password.
+fn erase(credentials: &Credentials<'_>, request: &Request) -> Result<(), Failure> {
+    let Some(service) = request.service().map_err(refused)? else { return Ok(()) };
+    let names_password = request.parts.password.is_some() || request.parts.credential.is_some();
+    for name in names(credentials, &service, request)? {
+        let is_meant = !names_password
+            || credentials
+                .get(&service, &name)?
+                .and_then(|value| Parts::parse(value).ok())
+                .is_some_and(|stored| stored.matches(&request.parts));
+        if is_meant {
+            credentials.delete(&service, &name)?;
+        }
+    }
+    Ok(())
+}
+
+/// The time, in seconds since 1970.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secret(text: &str) -> Secret {
+        Secret::new(text.as_bytes().to_vec())
+    }
+
+    fn spelled(parts: &Parts, user: Option<&str>, takes_authtype: bool) -> Option<Result<String, String>> {
+        let answer = spell_answer(parts, user, takes_authtype, 10)?;
+        Some(answer.map(|answer| String::from_utf8(answer.into_bytes().to_vec()).unwrap()))
+    }
+
+    #[test]
+    fn nothing_but_a_refresh_token_is_offered_after_the_expiry() {
+        let at = |expiry| Parts { password_expiry_utc: Some(expiry), ..Parts::of_password(secret("p")) };
+        let full = |expiry| format!("username=u\npassword=p\npassword_expiry_utc={expiry}\n");
+        assert_eq!(spelled(&at(11), Some("u"), false), Some(Ok(full(11))));
+        assert_eq!(spelled(&at(10), Some("u"), false), Some(Ok(full(10))));
+        assert_eq!(spelled(&at(9), Some("u"), false), None);
+        let renewable = Parts { oauth_refresh_token: Some(secret("t")), ..at(9) };
+        let renewal = "username=u\noauth_refresh_token=t\n";
+        assert_eq!(spelled(&renewable, Some("u"), true), Some(Ok(renewal.into())));
+    }
+
+    #[test]
+    fn a_credential_of_a_scheme_is_offered_to_a_git_that_takes_it() {
+        let bearer =
+            Parts { authtype: Some(secret("Bearer")), credential: Some(secret("c")), ..Parts::default() };
+        let sent = "capability[]=authtype\nauthtype=Bearer\ncredential=c\n";
+        assert_eq!(spelled(&bearer, None, true), Some(Ok(sent.into())));
+        assert_eq!(spelled(&bearer, None, false), None);
+        let both = Parts { password: Some(secret("p")), ..bearer };
+        assert_eq!(spelled(&both, Some("u"), true), Some(Ok(format!("{sent}username=u\n"))));
+        assert_eq!(spelled(&both, Some("u"), false), Some(Ok("username=u\npassword=p\n".into())));
+    }
+
+    #[test]
+    fn what_git_could_misread_is_not_sent() {
+        for value in ["a\nhost=b", "a\n", "a\r", "a\0", &"a".repeat(MAX_LINE - 9)] {
+            assert!(spelled(&Parts::of_password(secret(value)), None, false).unwrap().is_err());
+            let token = Parts { oauth_refresh_token: Some(secret(value)), ..Parts::of_password(secret("p")) };
+            assert!(spelled(&token, None, false).unwrap().is_err());
+        }
+        assert!(spelled(&Parts::of_password(secret("p")), Some("a\nb"), false).unwrap().is_err());
+        let longest = Parts::of_password(secret(&"a".repeat(MAX_LINE - 10)));
+        assert!(spelled(&longest, None, false).unwrap().is_ok());
+    }
+}
