@@ -85,4 +85,7 @@ async function startClientSession(t, store) {
   return client;
 }
 
-module.exports = { describeClient };
+/** Starts a client's session for a test that needs only one kind of store. */
+const startClient = (t) => startClientSession(t, stores["the encrypted file"]);
+
+module.exports = { describeClient, startClient };

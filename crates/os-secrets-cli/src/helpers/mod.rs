@@ -31,15 +31,10 @@ pub use credentials::Credentials;
 pub use parts::is_visible;
 
 /// The clients that `secrets helper` answers.
-pub const CLIENTS: &[&str] = &["aws", "kubectl", "terraform", "bazel"];
+pub const CLIENTS: &[&str] = &["aws", "kubectl", "terraform", "bazel", "git"];
 
 /// The names under which the program answers a client at once, without `helper` and the client in its words.
-pub const NAMES: &[(&str, &str)] =
-    &[("terraform-credentials-os-secrets", "terraform"), ("bazel-credential-os-secrets", "bazel")];
-pub const CLIENTS: &[&str] = &["git"];
-
-/// The names under which the program answers a client at once, without `helper` and the client in its words.
-pub const NAMES: &[(&str, &str)] = &[("git-credential-os-secrets", "git")];
+pub const NAMES: &[(&str, &str)] = &[("terraform-credentials-os-secrets", "terraform"), ("bazel-credential-os-secrets", "bazel"), ("git-credential-os-secrets", "git")];
 
 /// The words of `secrets` that do the same as a helper that was started by its own name. `None` if the program has another
 /// name.

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use os_secrets::{
     credential::{Key, Secret},
+    environment::{Process, Variables},
     error::Error,
 };
 
@@ -69,6 +70,12 @@ pub struct PlainEntry {
 
 /// The formats, in the order in which they are listed.
 pub const FORMATS: &[&dyn PlainFormat] = &[&aws::AwsFiles, &kube::KubeFiles];
+
+/// The user's home directory, as git and curl find it.
+pub fn home_directory() -> Option<PathBuf> {
+    let home = Process.directory("HOME");
+    if cfg!(windows) { home.or_else(|| Process.directory("USERPROFILE")) } else { home }
+}
 
 /// The format with a name.
 pub fn format(name: &str) -> Option<&'static dyn PlainFormat> {

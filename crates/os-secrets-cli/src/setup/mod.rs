@@ -12,6 +12,7 @@
 //! | `kubectl.rs` | kubectl and other clients of Kubernetes |
 //! | `terraform.rs` | Terraform and OpenTofu |
 //! | `bazel.rs` | Bazel |
+//! | `git/` | git |
 //! | `own_program.rs` | how a client starts us |
 //! | `record.rs` | what was changed, for `--undo` |
 
@@ -24,6 +25,7 @@ pub mod bazel;
 pub mod edit;
 pub mod file;
 pub mod kubectl;
+mod git;
 pub mod own_program;
 pub mod record;
 pub mod terraform;
@@ -60,7 +62,7 @@ pub trait Client: Sync {
 }
 
 /// The clients, in the order in which they are listed.
-pub const CLIENTS: &[&dyn Client] = &[&aws::Aws, &kubectl::Kubectl, &terraform::Terraform, &bazel::Bazel];
+pub const CLIENTS: &[&dyn Client] = &[&aws::Aws, &kubectl::Kubectl, &terraform::Terraform, &bazel::Bazel, &git::Git];
 
 /// A change to one file. The file is created if it does not exist.
 #[derive(Debug)]
