@@ -5,6 +5,7 @@ use std::{cell::RefCell, path::PathBuf};
 use super::transfer::{NotDone, do_each};
 use crate::{
     context::{Context, Target},
+    exit_codes::FAILED,
     failure::Failure,
     plain::{PlainEntry, PlainFile, PlainFormat},
     setup::file::{ClientFile, change_file},
@@ -64,7 +65,11 @@ fn import_file(
     for skipped in format.skipped(&file) {
         context.note(&format!("skipped {skipped}"));
     }
-    if entries.is_empty() {
+    let refused = format.refused(&file);
+    for refused in &refused {
+        context.print_message(&format!("not stored: {refused}"));
+    }
+    if entries.is_empty() && refused.is_empty() {
         context.note(&format!("{} has no credentials in plain text", printable_path(path)));
         return Ok(());
     }
@@ -75,6 +80,10 @@ fn import_file(
         stored.borrow_mut().push(entry);
         Ok(did)
     });
+    let done = match (done, refused.is_empty()) {
+        (Ok(()), false) => Err(Failure::Silent(FAILED)),
+        (done, _) => done,
+    };
     let stored = stored.into_inner();
     if import.dry_run || stored.is_empty() {
         return done;

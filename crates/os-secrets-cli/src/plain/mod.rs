@@ -18,6 +18,8 @@ mod kube;
 pub mod kubeconfig;
 pub mod yaml;
 pub mod yaml_scalar;
+mod git;
+mod netrc;
 
 /// A file format with credentials in plain text.
 pub trait PlainFormat: Sync {
@@ -36,6 +38,12 @@ pub trait PlainFormat: Sync {
 
     /// The entries that `entries` leaves out although they may hold a credential: what each is called, and why it stays.
     fn skipped(&self, _: &PlainFile<'_>) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// The entries that `entries` leaves out because something is wrong with them: what each is called, and why. Then the
+    /// import fails, but other entries are stored.
+    fn refused(&self, _: &PlainFile<'_>) -> Vec<String> {
         Vec::new()
     }
 
@@ -69,7 +77,7 @@ pub struct PlainEntry {
 }
 
 /// The formats, in the order in which they are listed.
-pub const FORMATS: &[&dyn PlainFormat] = &[&aws::AwsFiles, &kube::KubeFiles];
+pub const FORMATS: &[&dyn PlainFormat] = &[&aws::AwsFiles, &kube::KubeFiles, &git::GitCredentials, &netrc::Netrc];
 
 /// The user's home directory, as git and curl find it.
 pub fn home_directory() -> Option<PathBuf> {

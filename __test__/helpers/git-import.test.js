@@ -1,0 +1,128 @@
+// secrets import --from git and --from netrc: passwords leave their plain files, and git still gets them.
+
+const assert = require("node:assert/strict");
+const { mkdirSync, readFileSync, statSync, writeFileSync } = require("node:fs");
+const { dirname, join } = require("node:path");
+const { it } = require("node:test");
+const { describeClient } = require("../support/clients.js");
+
+/** A request for a host, and perhaps a user. */
+const forHost = (host, ...more) => ["protocol=https", `host=${host}`, ...more, ""].join("\n");
+
+describeClient("secrets import", (startClient) => {
+  async function start(t) {
+    const client = await startClient(t);
+    const { session } = client;
+    Object.assign(session.env, { GIT_CONFIG_NOSYSTEM: "1", GIT_TERMINAL_PROMPT: "0", GIT_ASKPASS: "" });
+    return {
+      ...client,
+      plain: join(session.home, ".git-credentials"),
+      netrc: join(session.home, ".netrc"),
+      importFrom: (...args) => client.run("secrets", ["import", "--from", ...args]),
+      fill: (host, ...more) =>
+        client.succeed("git", ["-c", "credential.helper=os-secrets", "credential", "fill"], {
+          input: forHost(host, ...more),
+        }),
+    };
+  }
+
+  it("--from git stores what git credential-store has kept", async (t) => {
+    const client = await start(t);
+    const logins = [
+      ["one.tld", "alice", "pass word"],
+      ["two.tld:8443", "b@b", "p/:@%é"],
+      ["three.tld", "", ""],
+      ["four.tld", "d", '{"password":"x"}'],
+    ];
+    const oracle = [];
+    for (const [host, user, password] of logins) {
+      const input = forHost(host, `username=${user}`, `password=${password}`);
+      await client.succeed("git", ["credential-store", "store"], { input });
+      oracle.push(await client.succeed("git", ["credential-store", "get"], { input: forHost(host) }));
+    }
+    writeFileSync(client.plain, `# mine\nhttps://x@no-password.tld\n${readFileSync(client.plain, "utf8")}`);
+    const before = readFileSync(client.plain, "utf8");
+    const { code, stdout, stderr } = await client.importFrom("git", "--dry-run");
+    assert.equal(code, 0, stderr);
+    assert.equal(stdout.split("\n").filter((line) => line.startsWith("would store ")).length, 4);
+    assert.equal((await client.importFrom("git")).code, 0);
+    assert.equal(readFileSync(client.plain, "utf8"), before);
+    const { mode } = statSync(client.plain);
+    const deleted = await client.importFrom("git", "--delete");
+    assert.equal(deleted.code, 0, deleted.stderr);
+    assert.match(deleted.stderr, /skipped line 2 of \S+: it has no user or no password/);
+    assert.doesNotMatch(deleted.stdout + deleted.stderr, /pass word|no-password/);
+    assert.equal(readFileSync(client.plain, "utf8"), "# mine\nhttps://x@no-password.tld\n");
+    assert.equal(statSync(client.plain).mode, mode);
+    for (const [index, [host]] of logins.entries()) {
+      assert.equal(await client.fill(host), `protocol=https\nhost=${host}\n${oracle[index]}`);
+    }
+  });
+
+  it("--from git names what it does not store, stores the rest, and fails", async (t) => {
+    const client = await start(t);
+    const xdg = join(client.session.configuration, "git", "credentials");
+    mkdirSync(dirname(xdg));
+    const kept = "https://u:line%0abreak@one.tld\nhttps://u:new@two.tld\n";
+    writeFileSync(xdg, `${kept}https://u:p@three.tld\n`);
+    await client.store("git:https://two.tld", "u", "old");
+    const { code, stdout, stderr } = await client.importFrom("git", "--delete");
+    assert.equal(code, 1);
+    assert.equal(stdout, "stored https://u@three.tld\n");
+    assert.match(stderr, /not stored: line 1 of \S+: it has a line break/);
+    assert.match(stderr, /https:\/\/u@two\.tld was not stored: a different value is stored/);
+    assert.doesNotMatch(stderr, /break@|new|old@/);
+    assert.equal(readFileSync(xdg, "utf8"), kept);
+    assert.equal(await client.read("git:https://two.tld", "u"), "old");
+    assert.equal((await client.importFrom("git", "--delete", "--force")).code, 1);
+    assert.equal(readFileSync(xdg, "utf8"), kept.split("\n")[0].concat("\n"));
+    assert.equal(await client.read("git:https://two.tld", "u"), "new");
+  });
+
+  it("--from netrc stores the logins of machines for git", async (t) => {
+    const client = await start(t);
+    const kept =
+      "# mine\nmachine ftp.tld\n  login anonymous\nmacdef init\n  cd /pub\n\ndefault login guest password hunter2\n";
+    const own =
+      'machine one.tld login alice password "pass \\"word"\nmachine one.tld\n\tlogin bob\n\tpassword b\n';
+    writeFileSync(client.netrc, `${own}${kept}`, { mode: 0o600 });
+    const { code, stdout, stderr } = await client.importFrom("netrc", "--delete");
+    assert.equal(code, 0, stderr);
+    assert.equal(stdout, "stored machine one.tld login alice\nstored machine one.tld login bob\n");
+    assert.match(stderr, /skipped line 11 of \S+: default has no host/);
+    assert.match(stderr, /skipped line 6 of \S+: machine ftp\.tld has no login or no password/);
+    assert.doesNotMatch(stdout + stderr, /hunter2|pass "/);
+    assert.equal(readFileSync(client.netrc, "utf8"), kept);
+    assert.equal(
+      await client.fill("one.tld"),
+      'protocol=https\nhost=one.tld\nusername=alice\npassword=pass "word\n',
+    );
+    assert.match(await client.fill("one.tld", "username=bob"), /^password=b$/m);
+  });
+
+  it("keeps every entry in its file if the store is locked", async (t) => {
+    const client = await start(t);
+    await client.store("other", "x", "y");
+    const [plain, netrc] = ["https://u:hunter2@one.tld\n", "machine one.tld login u password hunter2\n"];
+    writeFileSync(client.plain, plain);
+    writeFileSync(client.netrc, netrc);
+    await client.lock();
+    for (const format of ["git", "netrc"]) {
+      const { code, stdout, stderr } = await client.importFrom(format, "--delete");
+      assert.deepEqual({ code, stdout }, { code: 3, stdout: "" });
+      assert.doesNotMatch(stderr, /hunter2/);
+    }
+    assert.equal(readFileSync(client.plain, "utf8"), plain);
+    assert.equal(readFileSync(client.netrc, "utf8"), netrc);
+  });
+
+  it("lists the plain files without their values in the overview", async (t) => {
+    const client = await start(t);
+    writeFileSync(client.plain, "https://u:hunter2@one.tld\nhttps://hunter2:x-oauth-basic@two.tld\n");
+    writeFileSync(client.netrc, "machine one.tld login u password hunter2\n");
+    const stdout = await client.succeed("secrets", ["setup"]);
+    assert.match(stdout, /\.git-credentials: https:\/\/u@one\.tld \(secrets import --from git\)/);
+    assert.match(stdout, /\.netrc: machine one\.tld login u \(secrets import --from netrc\)/);
+    assert.doesNotMatch(stdout, /hunter2/);
+  });
+});

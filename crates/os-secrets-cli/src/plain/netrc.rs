@@ -1,0 +1,384 @@
+//! `~/.netrc`, from which curl, git and ftp take logins, as curl parses it.
+
+use std::{ops::Range, path::PathBuf};
+
+use zeroize::Zeroizing;
+
+use super::{PlainEntry, PlainFile, PlainFormat, home_directory};
+use crate::helpers::git::{Parts, name_of, service};
+use os_secrets::{
+    credential::{Key, Secret},
+    environment::{Process, Variables, absolute_path},
+    error::Error,
+    printable::printable_path,
+};
+
+/// The file `.netrc`.
+pub struct Netrc;
+
+impl PlainFormat for Netrc {
+    fn name(&self) -> &'static str {
+        "netrc"
+    }
+
+    fn paths(&self) -> Vec<PathBuf> {
+        if let Some(path) = Process.get("NETRC") {
+            return vec![absolute_path(path.as_ref())];
+        }
+        let names: &[&str] = if cfg!(windows) { &[".netrc", "_netrc"] } else { &[".netrc"] };
+        home_directory().map_or_else(Vec::new, |home| names.iter().map(|name| home.join(name)).collect())
+    }
+
+    fn entries(&self, file: &PlainFile<'_>) -> Result<Vec<PlainEntry>, Error> {
+        Ok(parse(file)?.entries)
+    }
+
+    fn skipped(&self, file: &PlainFile<'_>) -> Vec<String> {
+        parse(file).map_or_else(|_| Vec::new(), |parsed| parsed.skipped)
+    }
+
+    fn refused(&self, file: &PlainFile<'_>) -> Vec<String> {
+        parse(file).map_or_else(|_| Vec::new(), |parsed| parsed.refused)
+    }
+}
+
+/// What a file holds.
+#[derive(Default)]
+struct Parsed {
+    entries: Vec<PlainEntry>,
+    skipped: Vec<String>,
+    refused: Vec<String>,
+}
+
+/// A word of a file.
+struct Token {
+    /// Where it stands, with its quotes.
+    at: Range<usize>,
+    /// What it means. A part of a password can be in it.
+    text: Zeroizing<Vec<u8>>,
+    is_quoted: bool,
+}
+
+/// The words of a `machine` or of `default`.
+#[derive(Default)]
+struct Machine {
+    /// The name. `None` for `default`.
+    name: Option<Zeroizing<Vec<u8>>>,
+    line: usize,
+    login: Option<Zeroizing<Vec<u8>>>,
+    password: Option<Zeroizing<Vec<u8>>>,
+    /// Where its words stand, each with what follows it, in their order.
+    parts: Vec<Range<usize>>,
+    /// Where `password` and the password stand.
+    password_parts: Vec<Range<usize>>,
+    /// Whether it has macros, which would belong to another machine without it.
+    has_macros: bool,
+}
+
+/// Reads the words of a file.
+struct Words<'a> {
+    content: &'a [u8],
+    at: usize,
+}
+
+impl Words<'_> {
+    /// The next word. Lines that start with `#` are comments. The error: a quote is not closed.
+    fn next(&mut self) -> Result<Option<Token>, usize> {
+        while let Some(&byte) = self.content.get(self.at) {
+            if byte == b'#' && self.is_first_in_line() {
+                self.at = self.content[self.at..]
+                    .iter()
+                    .position(|byte| *byte == b'\n')
+                    .map_or(self.content.len(), |length| self.at + length);
+            } else if is_space(byte) {
+                self.at += 1;
+            } else {
+                return self.read(byte).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    fn is_first_in_line(&self) -> bool {
+        let before = &self.content[..self.at];
+        before.iter().rev().take_while(|byte| **byte != b'\n').all(|byte| matches!(byte, b' ' | b'\t'))
+    }
+
+    fn read(&mut self, first: u8) -> Result<Token, usize> {
+        let start = self.at;
+        let rest = &self.content[start..];
+        if first != b'"' {
+            let length = rest.iter().position(|byte| is_space(*byte)).unwrap_or(rest.len());
+            self.at += length;
+            let text = Zeroizing::new(rest[..length].to_vec());
+            return Ok(Token { at: start..self.at, text, is_quoted: false });
+        }
+        // Removing escapes makes nothing longer.
+        let mut text = Zeroizing::new(Vec::with_capacity(rest.len()));
+        let mut bytes = rest.iter().enumerate().skip(1);
+        while let Some((index, &byte)) = bytes.next() {
+            match byte {
+                b'"' => {
+                    self.at = start + index + 1;
+                    return Ok(Token { at: start..self.at, text, is_quoted: true });
+                }
+                b'\\' => text.push(match bytes.next() {
+                    Some((_, b'n')) => b'\n',
+                    Some((_, b'r')) => b'\r',
+                    Some((_, b't')) => b'\t',
+                    Some((_, byte)) => *byte,
+                    None => break,
+                }),
+                byte => text.push(byte),
+            }
+        }
+        Err(start)
+    }
+
+    /// Skips a macro, which an empty line ends.
+    fn skip_macro(&mut self) {
+        let mut was_break = false;
+        while let Some(&byte) = self.content.get(self.at) {
+            match byte {
+                b'\n' if was_break => return,
+                b'\n' => was_break = true,
+                b'\r' => {}
+                _ => was_break = false,
+            }
+            self.at += 1;
+        }
+    }
+}
+
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+fn parse(file: &PlainFile<'_>) -> Result<Parsed, Error> {
+    let machines = parse_machines(file.content).map_err(|at| {
+        let line = line_of(file.content, at);
+        Error::InvalidFile {
+            path: file.path.into(),
+            reason: format!("has a quoted word in line {line} that does not end. Add the quote at its end"),
+        }
+    })?;
+    let mut parsed = Parsed::default();
+    for machine in machines {
+        let place = format!("line {} of {}", machine.line, printable_path(file.path));
+        let cuts = machine.cuts(file.content);
+        match machine.into_entry(cuts) {
+            Ok(entry) => match parsed.entries.iter_mut().find(|other| other.key == entry.key) {
+                // curl uses the first one.
+                Some(other) if other.value == entry.value => other.cuts.extend(entry.cuts),
+                Some(_) => parsed.skipped.push(format!("{place}: an entry before it has the same login")),
+                None => parsed.entries.push(entry),
+            },
+            Err(NoEntry::Skipped(reason)) => parsed.skipped.push(format!("{place}: {reason}")),
+            Err(NoEntry::Refused(reason)) => parsed.refused.push(format!("{place}: {reason}")),
+        }
+    }
+    Ok(parsed)
+}
+
+/// The number of a line.
+fn line_of(content: &[u8], at: usize) -> usize {
+    content[..at].iter().filter(|byte| **byte == b'\n').count() + 1
+}
+
+/// The machines of a file. The error: where a quoted word starts that does not end.
+fn parse_machines(content: &[u8]) -> Result<Vec<Machine>, usize> {
+    let mut words = Words { content, at: 0 };
+    let mut machines: Vec<Machine> = Vec::new();
+    while let Some(word) = words.next()? {
+        let keyword = if word.is_quoted { Vec::new() } else { word.text.to_ascii_lowercase() };
+        match &*keyword {
+            b"machine" => {
+                let name = words.next()?;
+                let at = word.at.start..name.as_ref().map_or(word.at.end, |name| name.at.end);
+                machines.push(Machine {
+                    name: Some(name.map_or_else(Zeroizing::default, |name| name.text)),
+                    line: line_of(content, at.start),
+                    parts: vec![at],
+                    ..Machine::default()
+                });
+            }
+            b"default" => machines.push(Machine {
+                line: line_of(content, word.at.start),
+                parts: vec![word.at],
+                ..Machine::default()
+            }),
+            b"macdef" => {
+                words.skip_macro();
+                if let Some(machine) = machines.last_mut() {
+                    machine.has_macros = true;
+                }
+            }
+            b"login" | b"password" | b"account" => {
+                let value = words.next()?;
+                let at = word.at.start..value.as_ref().map_or(word.at.end, |value| value.at.end);
+                let Some(machine) = machines.last_mut() else { continue };
+                machine.parts.push(at.clone());
+                let text = value.map(|value| value.text);
+                match &*keyword {
+                    b"login" => machine.login = text,
+                    b"password" => {
+                        machine.password = text;
+                        machine.password_parts.push(at);
+                    }
+                    _ => {}
+                }
+            }
+            // curl ignores other words.
+            _ => {}
+        }
+    }
+    Ok(machines)
+}
+
+/// Why a machine is no entry.
+enum NoEntry {
+    Skipped(String),
+    Refused(String),
+}
+
+impl Machine {
+    /// What to cut out of the file: all words of the machine, or only its password if it has macros.
+    fn cuts(&self, content: &[u8]) -> Vec<Range<usize>> {
+        let parts = if self.has_macros { &self.password_parts } else { &self.parts };
+        let mut joined: Vec<Range<usize>> = Vec::new();
+        for part in parts {
+            match joined.last_mut() {
+                Some(last) if content[last.end..part.start].iter().all(|byte| is_space(*byte)) => {
+                    last.end = part.end;
+                }
+                _ => joined.push(part.clone()),
+            }
+        }
+        joined.into_iter().map(|part| with_space(content, part)).collect()
+    }
+
+    fn into_entry(self, cuts: Vec<Range<usize>>) -> Result<PlainEntry, NoEntry> {
+        let Some(name) = self.name else {
+            return Err(NoEntry::Skipped("default has no host for which git could ask".into()));
+        };
+        let text = |bytes: &[u8]| match str::from_utf8(bytes) {
+            Ok(text) if !text.contains(['\n', '\r', '\0']) => Ok(text.to_owned()),
+            Ok(_) => {
+                Err(NoEntry::Refused("it has a line break or a NUL byte, which git does not take".into()))
+            }
+            Err(_) => Err(NoEntry::Refused("it is not UTF-8 text".into())),
+        };
+        let host = text(&name)?;
+        if host.is_empty() {
+            return Err(NoEntry::Skipped("machine has no name".into()));
+        }
+        let (Some(login), Some(mut password)) = (self.login, self.password) else {
+            return Err(NoEntry::Skipped(format!("machine {host} has no login or no password")));
+        };
+        let login = text(&login)?;
+        if password.iter().any(|byte| b"\n\r\0".contains(byte)) {
+            return Err(NoEntry::Refused(
+                "its password has a line break or a NUL byte, which git does not take".into(),
+            ));
+        }
+        let key = Key {
+            service: service("https", &host, None).map_err(NoEntry::Refused)?,
+            name: name_of(Some(&login)).map_err(NoEntry::Refused)?,
+        };
+        let is_token = password.is_empty() || &**password == b"x-oauth-basic";
+        let label = format!("machine {host} login {}", if is_token { "***" } else { &*login });
+        let value = Parts::of_password(Secret::new(std::mem::take(&mut *password))).spell();
+        let value = value.map_err(|reason| NoEntry::Refused(format!("its password {reason}")))?;
+        Ok(PlainEntry { label, key, value, cuts })
+    }
+}
+
+/// A part with its whole lines if nothing else is on them, or with the white space up to the next word.
+fn with_space(content: &[u8], part: Range<usize>) -> Range<usize> {
+    let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r');
+    let before = content[..part.start].iter().rev().take_while(|byte| is_blank(byte)).count();
+    let after = content[part.end..].iter().take_while(|byte| is_blank(byte)).count();
+    let (start, end) = (part.start - before, part.end + after);
+    let starts_line = start == 0 || content[start - 1] == b'\n';
+    match content.get(end) {
+        Some(b'\n') if starts_line => start..end + 1,
+        None if starts_line => start..end,
+        // Something stands in front of it, and its line break stays.
+        Some(b'\n') | None => start..part.end,
+        Some(_) => part.start..end,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn parse_text(text: &str) -> Parsed {
+        parse(&PlainFile { path: Path::new("f"), content: text.as_bytes() }).unwrap()
+    }
+
+    fn shown(text: &str) -> Vec<(String, String, String)> {
+        let entries = parse_text(text).entries.into_iter();
+        let value = |entry: &PlainEntry| String::from_utf8(entry.value.expose().to_vec()).unwrap();
+        entries.map(|entry| (entry.key.service.clone(), entry.key.name.clone(), value(&entry))).collect()
+    }
+
+    #[test]
+    fn machines_are_read_in_every_form() {
+        let a = |password: &str| [("git:https://a".to_owned(), "u".to_owned(), password.to_owned())];
+        for (text, password) in [
+            ("machine a login u password p", "p"),
+            ("MACHINE a\n\tLogin u\r\n\tPASSWORD p\r\n", "p"),
+            ("machine a password p account x login u\n", "p"),
+            ("machine \"a\" login \"u\" password \"p \\\"\\t\\\\q\"\n", "p \"\t\\q"),
+            ("# machine x login y password z\nmachine a\n  # c\n login u\npassword #p\n", "#p"),
+            ("junk login x password y\nmachine a login u password password", "password"),
+            ("macdef m\nmachine x login y password z\n\nmachine a login u password p", "p"),
+            ("machine a login u password p\nmachine a login u password q", "p"),
+        ] {
+            assert_eq!(shown(text), a(password), "{text}");
+        }
+    }
+
+    #[test]
+    fn exactly_the_entrys_words_are_cut_out() {
+        for (text, rest) in [
+            ("machine a login u password p", ""),
+            ("machine a\n\tlogin u\n\tpassword p\n\nmachine b login v\n", "\nmachine b login v\n"),
+            ("machine b login v machine a login u password p", "machine b login v"),
+            ("machine a login u password p machine b login v\n", "machine b login v\n"),
+            ("machine a\n# comment\nlogin u # x\npassword p\r\n", "# comment\n# x\n"),
+            ("machine a login u password p\nmachine b\nmachine a login u password p\n", "machine b\n"),
+            (
+                "machine a\nlogin u\npassword p\nmacdef init\ncd /\n\n",
+                "machine a\nlogin u\nmacdef init\ncd /\n\n",
+            ),
+            (
+                "default login v password q\nmachine a login u password \"p q\"\n",
+                "default login v password q\n",
+            ),
+        ] {
+            let parsed = parse_text(text);
+            assert_eq!(parsed.entries.len(), 1);
+            let entries: Vec<_> = parsed.entries.iter().collect();
+            let left = Netrc.without(text.as_bytes(), &entries);
+            assert_eq!(str::from_utf8(&left).unwrap(), rest, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_login_is_told_without_its_content() {
+        let text = "machine a login hunter2\nmachine b password hunter2\ndefault login u password hunter2\n\
+                    machine c login u password \"hunter2\\n\"\nmachine d/e login u password hunter2\nmachine";
+        let parsed = parse_text(text);
+        assert!(parsed.entries.is_empty());
+        assert_eq!((parsed.skipped.len(), parsed.refused.len()), (4, 2));
+        assert!(parsed.skipped[2].contains("line 3 of f: default"));
+        assert!(!format!("{:?}{:?}", parsed.skipped, parsed.refused).contains("hunter2"));
+        let unended = PlainFile { path: Path::new("f"), content: b"machine a\nlogin \"hunter2" };
+        let error = parse(&unended).map(drop).unwrap_err().to_string();
+        assert!(error.contains("line 2") && !error.contains("hunter2"), "{error}");
+    }
+}
