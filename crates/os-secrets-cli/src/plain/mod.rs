@@ -20,6 +20,7 @@ pub mod yaml;
 pub mod yaml_scalar;
 mod git;
 mod netrc;
+mod pypirc;
 
 /// A file format with credentials in plain text.
 pub trait PlainFormat: Sync {
@@ -84,6 +85,7 @@ pub fn home_directory() -> Option<PathBuf> {
     let home = Process.directory("HOME");
     if cfg!(windows) { home.or_else(|| Process.directory("USERPROFILE")) } else { home }
 }
+pub const FORMATS: &[&dyn PlainFormat] = &[&pypirc::Pypirc];
 
 /// The format with a name.
 pub fn format(name: &str) -> Option<&'static dyn PlainFormat> {
