@@ -81,6 +81,11 @@ const things = {
   oo7: { crate: ["oo7-daemon", "0.7.0-beta"] },
   python: { debian: venv, pip: ["pykeepass==4.2.0"] },
   secretstorage: { debian: { "/usr/lib/python3/dist-packages/secretstorage": "python3-secretstorage" } },
+  // Python's package managers. Each has an environment of its own, because pip asks a keyring module beside it first.
+  pip: { debian: venv, pip: ["pip==26.3"] },
+  uv: { debian: venv, pip: ["uv==0.13.9"] },
+  twine: { debian: venv, pip: ["twine==7.0.0"] },
+  poetry: { debian: venv, pip: ["poetry==2.5.1"] },
   "secret-tool": { debian: { "secret-tool": "libsecret-tools" } },
   age: { debian: { age: "age" } },
   git: { debian: { git: "git" } },

@@ -27,7 +27,7 @@ mod rekey;
 mod rename;
 mod resolve;
 mod run;
-mod set;
+pub mod set;
 mod setup;
 mod textconv;
 mod transfer;

@@ -1,20 +1,25 @@
 //! `setup`: makes other programs ask us for their credentials, and takes that back.
 
-use std::ffi::OsString;
+use std::{ffi::OsString, path::Path};
+
+use zeroize::Zeroizing;
 
 use crate::{
     context::Context,
-    failure::Failure,
-    plain::{self, PlainFile},
+    exit_codes::FAILED,
+    failure::{Failure, describe as describe_error},
+    plain::{self, PlainFile, PlainFormat},
     setup::{
         self, CLIENTS, Change, Client, Recorded, Replacement,
         edit::{apply, revert},
-        file::{ClientFile, change_file, make_executable, remove_file},
+        file::{ClientFile, change_file, copy_program, make_executable, remove_file},
         record::{change_record, read_record},
     },
 };
-use os_secrets::printable::printable_path;
-use zeroize::Zeroizing;
+use os_secrets::{
+    error::Error,
+    printable::{printable, printable_path},
+};
 
 pub fn setup(
     context: &Context,
@@ -53,7 +58,8 @@ fn make_changes(
     dry_run: bool,
 ) -> Result<String, Failure> {
     let changes = client.changes(context, selected)?;
-    if changes.is_empty() {
+    let copies = client.copies(context, selected)?;
+    if changes.is_empty() && copies.is_empty() {
         return Ok(format!("{} asks os-secrets already\n", client.name()));
     }
     let mut text = String::new();
@@ -61,6 +67,13 @@ fn make_changes(
         describe(&change.path, &change.replacements, dry_run, &mut text);
         if !dry_run {
             make_change(client, change)?;
+        }
+    }
+    for path in &copies {
+        let verb = if dry_run { "would copy" } else { "copied" };
+        text.push_str(&format!("{verb} this program to {}\n", printable_path(path)));
+        if !dry_run {
+            make_copy(client, path)?;
         }
     }
     for note in client.notes(context) {
@@ -101,6 +114,17 @@ fn make_change(client: &dyn Client, change: &Change) -> Result<(), Failure> {
     Ok(())
 }
 
+fn make_copy(client: &dyn Client, path: &Path) -> Result<(), Failure> {
+    let recorded = Recorded {
+        client: client.name().to_owned(),
+        path: path.to_owned(),
+        is_new: true,
+        replacements: Vec::new(),
+    };
+    change_record(|changes| changes.push(recorded))?;
+    copy_program(path).map_err(Failure::Failed)
+}
+
 fn undo_changes(context: &Context, client: &dyn Client, dry_run: bool) -> Result<String, Failure> {
     let mut text = String::new();
     let recorded: Vec<_> =
@@ -125,8 +149,14 @@ fn undo_changes(context: &Context, client: &dyn Client, dry_run: bool) -> Result
 
 /// Takes a change back. Returns whether something of it was left.
 fn undo_change(client: &dyn Client, change: &Recorded, dry_run: bool) -> Result<bool, Failure> {
-    if ClientFile::read(&change.path)?.content.is_none() {
-        return Ok(false);
+    let found = ClientFile::read(&change.path)?;
+    let Some(content) = &found.content else { return Ok(false) };
+    if change.replacements.is_empty() {
+        let is_ours = client.is_our_copy(content);
+        if is_ours && !dry_run {
+            remove_file(&found.path)?;
+        }
+        return Ok(is_ours);
     }
     let (mut was_undone, mut remove) = (false, None);
     change_file(&change.path, |found| {
@@ -156,7 +186,7 @@ fn is_blank(text: &str) -> bool {
 }
 
 /// Appends what is changed in a file. Only what we insert and replace is shown: the rest may hold secrets.
-fn describe(path: &std::path::Path, replacements: &[Replacement], dry_run: bool, text: &mut String) {
+fn describe(path: &Path, replacements: &[Replacement], dry_run: bool, text: &mut String) {
     let verb = if dry_run { "would change" } else { "changed" };
     text.push_str(&format!("{verb} {}\n", printable_path(path)));
     for Replacement { old, new, .. } in replacements {
@@ -168,47 +198,56 @@ fn describe(path: &std::path::Path, replacements: &[Replacement], dry_run: bool,
     }
 }
 
-/// Prints which clients ask us, and which files hold credentials in plain text.
+/// Prints which clients ask us, and which files hold credentials in plain text. Fails if it cannot tell of one of them.
 fn show_overview(context: &Context) -> Result<(), Failure> {
-    let mut text = String::new();
+    let (mut text, mut is_complete) = (String::new(), true);
+    let width = CLIENTS.iter().map(|client| client.name().len()).max().unwrap_or_default();
     for client in CLIENTS {
+        let name = client.name();
         let state = match client.is_set_up(context) {
             Ok(true) => "asks os-secrets".to_owned(),
-            Ok(false) => format!("not set up; run secrets setup {}", client.name()),
-            Err(failure) => failure.message().unwrap_or_default(),
+            Ok(false) => format!("does not ask os-secrets. Run: secrets setup {name}{}", client.argument()),
+            Err(failure) => {
+                is_complete = false;
+                format!("unknown: {}", printable(&failure.message().unwrap_or_default()))
+            }
         };
-        text.push_str(&format!("{:10}{state}\n", client.name()));
+        text.push_str(&format!("{name:width$}  {state}\n"));
     }
-    let plain: Vec<_> = plain::FORMATS
-        .iter()
-        .flat_map(|format| format.paths().into_iter().map(move |path| (*format, path)))
-        .filter_map(|(format, path)| {
-            let found = ClientFile::read(&path);
-            let content = match &found {
-                Ok(found) => found.content.as_ref()?,
-                Err(error) => return Some(vec![format!("{}: {error}\n", printable_path(&path))]),
-            };
-            let file = PlainFile { path: &path, content };
-            Some(match format.entries(&file) {
-                Ok(entries) => {
-                    let line = |label: &str| {
-                        format!(
-                            "{}: {label} (secrets import --from {})\n",
-                            printable_path(&path),
-                            format.name()
-                        )
-                    };
-                    entries.iter().map(|entry| line(&entry.label)).collect()
-                }
-                Err(error) => vec![format!("{error}\n")],
-            })
-        })
-        .flatten()
-        .collect();
-    text.push_str(match plain.is_empty() {
-        true => "\nno credentials in plain text were found in the files of these programs\n",
-        false => "\nin plain text:\n",
+    let mut found = String::new();
+    for (format, path) in
+        plain::FORMATS.iter().flat_map(|format| format.paths().into_iter().map(move |path| (format, path)))
+    {
+        match entries_of(*format, &path) {
+            Ok(labels) if labels.is_empty() => {}
+            Ok(labels) => {
+                found.push_str(&format!("\n{}\n", printable_path(&path)));
+                labels.iter().for_each(|label| found.push_str(&format!("  {}\n", printable(label))));
+                found.push_str(&format!(
+                    "  To store them, run: secrets import --from {} --delete\n",
+                    format.name()
+                ));
+            }
+            Err(error) => {
+                is_complete = false;
+                context.print_message(&describe_error(&error));
+            }
+        }
+    }
+    text.push_str(match (found.is_empty(), is_complete) {
+        (true, true) => "\nNo credentials in plain text were found.\n",
+        (true, false) => "",
+        (false, _) => "\nCredentials in plain text:\n",
     });
-    text.extend(plain);
-    context.output.write(text.as_bytes())
+    text.push_str(&found);
+    context.output.write(text.as_bytes())?;
+    if is_complete { Ok(()) } else { Err(Failure::Silent(FAILED)) }
+}
+
+/// The labels of the credentials in a client's file. Empty if there is no such file.
+fn entries_of(format: &dyn PlainFormat, path: &Path) -> Result<Vec<String>, Error> {
+    let found = ClientFile::read(path)?;
+    let Some(content) = &found.content else { return Ok(Vec::new()) };
+    let entries = format.entries(&PlainFile { path: &found.path, content })?;
+    Ok(entries.into_iter().map(|entry| entry.label).collect())
 }

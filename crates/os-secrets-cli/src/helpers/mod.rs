@@ -13,6 +13,7 @@
 //! | `terraform.rs` | Terraform and OpenTofu |
 //! | `bazel.rs` | Bazel |
 //! | `git/` | git |
+//! | `keyring/` | Python's `keyring`, for pip and uv |
 
 use std::ffi::OsString;
 
@@ -26,15 +27,16 @@ pub mod kubectl;
 mod parts;
 mod terraform;
 pub mod git;
+mod keyring;
 
 pub use credentials::Credentials;
 pub use parts::is_visible;
 
 /// The clients that `secrets helper` answers.
-pub const CLIENTS: &[&str] = &["aws", "kubectl", "terraform", "bazel", "git"];
+pub const CLIENTS: &[&str] = &["aws", "kubectl", "terraform", "bazel", "git", "keyring"];
 
 /// The names under which the program answers a client at once, without `helper` and the client in its words.
-pub const NAMES: &[(&str, &str)] = &[("terraform-credentials-os-secrets", "terraform"), ("bazel-credential-os-secrets", "bazel"), ("git-credential-os-secrets", "git")];
+pub const NAMES: &[(&str, &str)] = &[("terraform-credentials-os-secrets", "terraform"), ("bazel-credential-os-secrets", "bazel"), ("git-credential-os-secrets", "git"), // No package installs it: `secrets setup keyring` makes it where the user wants it. ("keyring", "keyring")];
 
 /// The words of `secrets` that do the same as a helper that was started by its own name. `None` if the program has another
 /// name.
@@ -68,6 +70,7 @@ pub fn answer(context: &Context, client: &str, words: Vec<OsString>) -> Result<i
         "terraform" => terraform::answer(context, words),
         "bazel" => bazel::answer(context, words),
         "git" => git::answer(context, &words),
+        "keyring" => keyring::answer(context, words),
         _ => unreachable!("clap takes no other client than those of CLIENTS"),
     }
 }

@@ -72,6 +72,24 @@ pub fn change_file<E: From<Error>>(
     Ok(())
 }
 
+/// Copies the program that runs to a path at which there is no file. Directories that are missing are created, for this
+/// user alone.
+///
+/// # Errors
+///
+/// [`Error::File`].
+pub fn copy_program(path: &Path) -> Result<(), Error> {
+    let fail = |error| failure("Cannot write", path, error);
+    if let Some(directory) = path.parent() {
+        make_directory(directory).map_err(|error| failure("Cannot create", directory, error))?;
+    }
+    let program = std::env::current_exe().map_err(fail)?;
+    // A copy that is cut off must not have the name.
+    let partial = path.with_extension("new");
+    fs::copy(program, &partial).map_err(fail)?;
+    fs::rename(&partial, path).map_err(fail)
+}
+
 /// Removes a file that we made.
 ///
 /// # Errors

@@ -13,7 +13,9 @@
 //! | `terraform.rs` | Terraform and OpenTofu |
 //! | `bazel.rs` | Bazel |
 //! | `git/` | git |
+//! | `keyring.rs` | pip and uv, which start a program `keyring` |
 //! | `own_program.rs` | how a client starts us |
+//! | `python_keyring.rs` | twine and Poetry, which import Python's module `keyring` |
 //! | `record.rs` | what was changed, for `--undo` |
 
 use std::path::PathBuf;
@@ -26,7 +28,9 @@ pub mod edit;
 pub mod file;
 pub mod kubectl;
 mod git;
+mod keyring;
 pub mod own_program;
+mod python_keyring;
 pub mod record;
 pub mod terraform;
 
@@ -37,6 +41,11 @@ pub use record::Recorded;
 pub trait Client: Sync {
     /// Its name on the command line.
     fn name(&self) -> &'static str;
+
+    /// The word that must follow the name on the command line, with a space before it. Empty if none must.
+    fn argument(&self) -> &'static str {
+        ""
+    }
 
     /// The changes that make the client ask us, each to one file. `selected` is the word after the client, such as the AWS
     /// profile. Empty if the client asks us already.
@@ -52,6 +61,16 @@ pub trait Client: Sync {
     /// in it any more as it was. Returns the new content, or `None` if our setting is not in the file.
     fn without_ours(&self, change: &Recorded, content: &str) -> Result<Option<String>, Failure>;
 
+    /// Where a copy of our program must be so that the client starts it. Empty if no copy is needed, or if it is there.
+    fn copies(&self, _: &Context, _: Option<&str>) -> Result<Vec<PathBuf>, Failure> {
+        Ok(Vec::new())
+    }
+
+    /// Whether a file with this content is a copy of our program, of any version.
+    fn is_our_copy(&self, _: &[u8]) -> bool {
+        false
+    }
+
     /// Whether the client asks us.
     fn is_set_up(&self, context: &Context) -> Result<bool, Failure>;
 
@@ -62,7 +81,7 @@ pub trait Client: Sync {
 }
 
 /// The clients, in the order in which they are listed.
-pub const CLIENTS: &[&dyn Client] = &[&aws::Aws, &kubectl::Kubectl, &terraform::Terraform, &bazel::Bazel, &git::Git];
+pub const CLIENTS: &[&dyn Client] = &[&aws::Aws, &kubectl::Kubectl, &terraform::Terraform, &bazel::Bazel, &git::Git, &keyring::Keyring, &python_keyring::PythonKeyring];
 
 /// A change to one file. The file is created if it does not exist.
 #[derive(Debug)]

@@ -1,0 +1,209 @@
+//! `setup python-keyring`: makes Python's module `keyring`, which twine and Poetry import, ask us.
+//!
+//! The module's file of settings (`keyringrc.cfg`) names a backend and its directory. The backend is a small module that
+//! runs `secrets helper keyring`.
+
+use std::{ops::Range, path::PathBuf};
+
+use super::{Change, Client, Recorded, Replacement, file::ClientFile, own_program::find_this_program};
+use crate::{context::Context, failure::Failure};
+use os_secrets::environment::{Process, Variables, configuration_directory, data_directory};
+
+/// The backend. `PROGRAM` is replaced by the path of our program as a Python text.
+const BACKEND: &str = include_str!("os_secrets_keyring.py");
+const MODULE: &str = "os_secrets_keyring";
+const BACKEND_NAME: &str = "os_secrets_keyring.Keyring";
+
+/// Programs that import Python's module `keyring`, such as twine and Poetry.
+pub struct PythonKeyring;
+
+impl Client for PythonKeyring {
+    fn name(&self) -> &'static str {
+        "python-keyring"
+    }
+
+    fn changes(&self, context: &Context, _: Option<&str>) -> Result<Vec<Change>, Failure> {
+        let (directory, settings) = places()?;
+        let mut changes = Vec::new();
+        let (module, backend) = (directory.join(format!("{MODULE}.py")), backend(context)?);
+        let found = ClientFile::read(&module)?;
+        let old = found.text()?.to_owned();
+        if old != backend {
+            let replacements = vec![Replacement { at: 0, old, new: backend }];
+            changes.push(Change { path: module, replacements, is_program: false });
+        }
+        let found = ClientFile::read(&settings)?;
+        let directory = directory.to_str().ok_or_else(not_text)?;
+        let replacements = changed_settings(found.text()?, directory);
+        if !replacements.is_empty() {
+            changes.push(Change { path: settings, replacements, is_program: false });
+        }
+        Ok(changes)
+    }
+
+    fn without_ours(&self, _: &Recorded, content: &str) -> Result<Option<String>, Failure> {
+        let lines = setting_lines(content);
+        let is_ours = lines
+            .iter()
+            .any(|(key, line)| *key == "default-keyring" && content[line.clone()].contains(MODULE));
+        if !is_ours {
+            return Ok(None);
+        }
+        let mut rest = content.to_owned();
+        for (_, line) in lines.into_iter().rev() {
+            rest.replace_range(line, "");
+        }
+        Ok(Some(rest))
+    }
+
+    fn is_set_up(&self, context: &Context) -> Result<bool, Failure> {
+        Ok(self.changes(context, None)?.is_empty())
+    }
+
+    fn notes(&self, _: &Context) -> Vec<String> {
+        vec![
+            "passwords that Python's keyring has stored before are not found any more; store them again"
+                .into(),
+        ]
+    }
+}
+
+/// The directory of the backend, and the file of settings.
+fn places() -> Result<(PathBuf, PathBuf), Failure> {
+    let unknown = || {
+        Failure::Refused("your home directory is not known. Set HOME to it, and run the command again".into())
+    };
+    let data = data_directory(&Process).ok_or_else(unknown)?;
+    let settings = match cfg!(windows) {
+        true => Process.directory("LOCALAPPDATA").map(|directory| directory.join("Python Keyring")),
+        false => configuration_directory(&Process).map(|directory| directory.join("python_keyring")),
+    };
+    Ok((data.join("os-secrets").join("python"), settings.ok_or_else(unknown)?.join("keyringrc.cfg")))
+}
+
+fn backend(context: &Context) -> Result<String, Failure> {
+    let program = find_this_program(context).ok_or_else(not_text)?;
+    let program = program.to_str().ok_or_else(not_text)?;
+    // JSON texts are Python texts.
+    let text = serde_json::to_string(program).map_err(|_| not_text())?;
+    Ok(BACKEND.replacen("\"PROGRAM\"", &text, 1))
+}
+
+fn not_text() -> Failure {
+    Failure::Refused(
+        "the path of this program or of your home directory is not UTF-8 text, which Python needs".into(),
+    )
+}
+
+/// What to change so that the settings name our backend. Empty if they do.
+fn changed_settings(text: &str, directory: &str) -> Vec<Replacement> {
+    let newline = if text.contains("\r\n") { "\r\n" } else { "\n" };
+    let wanted = [("default-keyring", BACKEND_NAME), ("keyring-path", directory)];
+    let lines = setting_lines(text);
+    let mut replacements = Vec::new();
+    let mut missing = String::new();
+    for (key, value) in wanted {
+        let Some((_, line)) = lines.iter().find(|(found, _)| *found == key) else {
+            missing.push_str(&format!("{key} = {value}{newline}"));
+            continue;
+        };
+        let old = &text[line.clone()];
+        let is_same = old.split_once(['=', ':']).is_some_and(|(_, found)| found.trim() == value);
+        if !is_same {
+            // With its line break, so that it is found again.
+            let end = if old.ends_with('\n') { newline } else { "" };
+            let new = format!("{key} = {value}{end}");
+            replacements.push(Replacement { at: line.start, old: old.to_owned(), new });
+        }
+    }
+    if !missing.is_empty() {
+        replacements.push(match end_of_header(text) {
+            Some(at) if text[..at].ends_with('\n') => Replacement { at, old: String::new(), new: missing },
+            Some(at) => Replacement { at, old: String::new(), new: newline.to_owned() + &missing },
+            None => {
+                let before = if text.is_empty() || text.ends_with('\n') { "" } else { newline };
+                let new = format!("{before}[backend]{newline}{missing}");
+                Replacement { at: text.len(), old: String::new(), new }
+            }
+        });
+    }
+    replacements.sort_by_key(|replacement| replacement.at);
+    replacements
+}
+
+/// The lines of the section `[backend]` with our two settings: the key, and where the line with its continuations is.
+fn setting_lines(text: &str) -> Vec<(&'static str, Range<usize>)> {
+    let (mut at, mut is_inside, mut found) = (0, false, Vec::<(&'static str, Range<usize>)>::new());
+    let mut last = None;
+    for line in text.split_inclusive('\n') {
+        let range = at..at + line.len();
+        at = range.end;
+        let is_continued = line.starts_with([' ', '\t']) && !line.trim().is_empty();
+        if is_continued {
+            if let Some(index) = last {
+                let (_, line): &mut (&str, Range<usize>) = &mut found[index];
+                line.end = range.end;
+            }
+            continue;
+        }
+        last = None;
+        if line.starts_with('[') {
+            is_inside = line.trim_end() == "[backend]";
+        } else if is_inside && let Some((key, _)) = line.split_once(['=', ':']) {
+            let key = key.trim().to_ascii_lowercase();
+            if let Some(key) = ["default-keyring", "keyring-path"].into_iter().find(|known| *known == key) {
+                last = Some(found.len());
+                found.push((key, range));
+            }
+        }
+    }
+    found
+}
+
+/// Where the line `[backend]` ends.
+fn end_of_header(text: &str) -> Option<usize> {
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        at += line.len();
+        if line.trim_end() == "[backend]" {
+            return Some(at);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::setup::edit::{apply, revert};
+
+    const OURS: &str = "default-keyring = os_secrets_keyring.Keyring\nkeyring-path = /d\n";
+
+    #[test]
+    fn settings_are_changed_and_restored() {
+        for (text, changed) in [
+            ("", format!("[backend]\n{OURS}")),
+            ("[other]\na=b", format!("[other]\na=b\n[backend]\n{OURS}")),
+            ("[backend]\n# x\n[other]\n", format!("[backend]\n{OURS}# x\n[other]\n")),
+            ("[backend]", format!("[backend]\n{OURS}")),
+            (
+                "[backend]\nDefault-Keyring: a.B\n  c\nkeyring-path=/e",
+                "[backend]\ndefault-keyring = os_secrets_keyring.Keyring\nkeyring-path = /d".into(),
+            ),
+        ] {
+            let changes = changed_settings(text, "/d");
+            assert_eq!(apply(text, &changes), changed);
+            assert_eq!(revert(&changed, &changes).as_deref(), Some(text));
+            assert_eq!(changed_settings(&changed, "/d"), []);
+        }
+        let crlf = "[backend]\r\nx = y\r\n";
+        let changed = apply(crlf, &changed_settings(crlf, "/d"));
+        assert_eq!(changed, format!("[backend]\r\n{}x = y\r\n", OURS.replace('\n', "\r\n")));
+    }
+
+    #[test]
+    fn our_settings_are_found_in_a_file_that_others_have_written() {
+        let settings = setting_lines("[other]\nkeyring-path=/a\n[backend]\nkeyring-path : /b\n\n[z]\n");
+        assert_eq!(settings, [("keyring-path", 34..52)]);
+    }
+}
