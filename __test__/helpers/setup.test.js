@@ -1,0 +1,222 @@
+// `secrets setup` for every client, and the overview of `secrets setup` alone. A client and a format are one row each.
+
+const assert = require("node:assert/strict");
+const {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} = require("node:fs");
+const { dirname, join } = require("node:path");
+const { it } = require("node:test");
+const { describeClient } = require("../support/clients.js");
+
+/**
+ * The clients:
+ *
+ *   args      the words after the client's name
+ *   prepare   makes what the setup needs, such as a stored credential
+ *   file      the file that is changed
+ *   texts     what may be in the file before. That there is no such file is tested for every client
+ *   edits     what other programs may put before and after everything else in the file
+ */
+const clients = {
+  keyring: { args: ({ bin }) => [bin], file: ({ bin }) => join(bin, "keyring"), texts: [] },
+  "python-keyring": {
+    file: ({ session }) => join(session.configuration, "python_keyring", "keyringrc.cfg"),
+    texts: [
+      "",
+      "[backend]\n# mine\n",
+      "[backend]\ndefault-keyring=a.B\nkeyring-path : /c\n\n[other]\nx = y\n",
+    ],
+    edits: ["# first\n", "[last]\nz = 1\n"],
+  },
+};
+
+/**
+ * The formats of files with credentials in plain text: the file, its text, and how its entries are named. `broken` is a
+ * text that the client refuses as well.
+ */
+const formats = {
+  pypirc: {
+    file: ({ session }) => join(session.home, ".pypirc"),
+    text: "[pypi]\npassword = hunter2\n[a]\nrepository = https://a.example/\nusername = bob\npassword = hunter2\n",
+    labels: ["[pypi] __token__ at https://upload.pypi.org/legacy/", "[a] bob at https://a.example/"],
+    broken: "password = hunter2\n",
+  },
+};
+
+/** The files of the session's user: their kind, mode and content. What setup remembers is not among them. */
+function snapshot({ session, bin }) {
+  const files = {};
+  const visit = (folder) => {
+    for (const entry of readdirSync(folder, { withFileTypes: true })) {
+      const path = join(folder, entry.name);
+      const isOwn = folder === join(session.data, "os-secrets") && /^setup\.json|lock/.test(entry.name);
+      // gnome-keyring and the notes of the session write whenever they like.
+      if (isOwn || entry.name === "keyrings") continue;
+      if (entry.isDirectory()) visit(path);
+      else if (entry.isSymbolicLink()) files[path] = readlinkSync(path);
+      else if (entry.isFile()) {
+        files[path] = `${(lstatSync(path).mode & 0o777).toString(8)} ${readFileSync(path, "latin1")}`;
+      }
+    }
+  };
+  for (const folder of [session.home, session.configuration, session.data, bin]) visit(folder);
+  return files;
+}
+
+function write(path, text, mode = 0o644) {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, text);
+  chmodSync(path, mode);
+}
+
+/** Starts a session in which each of these clients can be set up, and returns it with the calls of `setup`. */
+async function prepare(t, start, names) {
+  const client = await start(t);
+  for (const name of names) await clients[name].prepare?.(client);
+  const words = (name) => ["setup", name, ...(clients[name].args?.(client) ?? [])];
+  return {
+    client,
+    setup: (name, ...flags) => client.succeed("secrets", [...words(name), ...flags]),
+    undo: (name, ...flags) => client.succeed("secrets", ["setup", name, "--undo", ...flags]),
+    /** Whether the overview says that the client asks us. */
+    async asks(name) {
+      const { stdout } = await client.run("secrets", ["setup"]);
+      const [, state] = new RegExp(`^${name} +(.*)$`, "m").exec(stdout) ?? assert.fail(stdout);
+      assert.ok(
+        state === "asks os-secrets" ||
+          state.startsWith(`does not ask os-secrets. Run: secrets setup ${name}`),
+        stdout,
+      );
+      return state === "asks os-secrets";
+    },
+  };
+}
+
+describeClient("setup", (start) => {
+  for (const [name, { file, texts, edits }] of Object.entries(clients)) {
+    /** Each text as it may be in a file, and where the file is. */
+    const forms = texts.flatMap((text) => [
+      { form: "as it is", text, mode: 0o644 },
+      { form: "private", text, mode: 0o600 },
+      { form: "with CRLF", text: text.replaceAll("\n", "\r\n"), mode: 0o644 },
+      { form: "without a newline at its end", text: text.trimEnd(), mode: 0o644 },
+      { form: "a symbolic link", text, mode: 0o600, isLink: true },
+    ]);
+
+    it(`${name}: a second setup changes nothing, and --undo restores the file byte for byte`, async (t) => {
+      const { client, setup, undo, asks } = await prepare(t, start, [name]);
+      const path = file(client);
+      for (const { form, text, mode, isLink } of [{ form: "missing" }, ...forms]) {
+        const about = `${form}: ${JSON.stringify(text)}`;
+        rmSync(path, { force: true });
+        if (text !== undefined) write(path, text, mode);
+        if (isLink) {
+          const target = join(client.session.home, "dotfiles", "file");
+          mkdirSync(dirname(target), { recursive: true });
+          renameSync(path, target);
+          symlinkSync(target, path);
+        }
+        const before = snapshot(client);
+        assert.match(await setup(name, "--dry-run"), /^would /, about);
+        assert.deepEqual(snapshot(client), before, about);
+        assert.equal(await asks(name), false, about);
+        assert.match(await setup(name), /^(changed|copied) /, about);
+        const after = snapshot(client);
+        assert.notDeepEqual(after, before, about);
+        assert.equal(await asks(name), true, about);
+        assert.equal(await setup(name), `${name} asks os-secrets already\n`, about);
+        assert.deepEqual(snapshot(client), after, about);
+        assert.match(await undo(name, "--dry-run"), /^would restore /, about);
+        assert.deepEqual(snapshot(client), after, about);
+        assert.match(await undo(name), /^restored /, about);
+        assert.deepEqual(snapshot(client), before, about);
+        assert.equal(await asks(name), false, about);
+        assert.match(await undo(name), /^nothing that secrets setup .* has changed is left\n$/, about);
+      }
+    });
+
+    if (edits) {
+      it(`${name}: --undo keeps what others have written since`, async (t) => {
+        const { client, setup, undo } = await prepare(t, start, [name]);
+        const path = file(client);
+        const edited = (text) => edits[0] + text + edits[1];
+        for (const text of texts.filter((text) => text !== "")) {
+          write(path, text);
+          await setup(name);
+          writeFileSync(path, edited(readFileSync(path, "utf8")));
+          await undo(name);
+          assert.equal(readFileSync(path, "utf8"), edited(text));
+        }
+      });
+    }
+  }
+
+  it("all clients can be set up and undone at once", async (t) => {
+    const names = Object.keys(clients);
+    const { client, setup, undo, asks } = await prepare(t, start, names);
+    const before = snapshot(client);
+    await Promise.all(names.map((name) => setup(name)));
+    for (const name of names) assert.equal(await asks(name), true, name);
+    await Promise.all(names.map((name) => undo(name)));
+    assert.deepEqual(snapshot(client), before);
+  });
+
+  it("alone names all clients and the entries in plain text, without a value", async (t) => {
+    const client = await start(t);
+    const overview = () => client.run("secrets", ["setup"]);
+    const clean = await overview();
+    assert.deepEqual([clean.code, clean.stderr], [0, ""]);
+    assert.match(clean.stdout, /\n\nNo credentials in plain text were found\.\n$/);
+    const rows = clean.stdout.split("\n\n")[0].split("\n");
+    assert.deepEqual(rows.map((row) => row.split(" ")[0]).sort(), Object.keys(clients).sort());
+    // The states are below each other.
+    assert.equal(new Set(rows.map((row) => /^\S+ +/.exec(row)[0].length)).size, 1, clean.stdout);
+    for (const { file, text } of Object.values(formats)) write(file(client), text, 0o600);
+    const before = snapshot(client);
+    const { code, stdout, stderr } = await overview();
+    assert.deepEqual([code, stderr], [0, ""]);
+    const [, ...groups] = stdout.split("\nCredentials in plain text:\n")[1].split(/^(?=\/)/m);
+    const expected = Object.entries(formats).map(([name, { file, labels }]) => {
+      const lines = [file(client), ...labels.map((label) => `  ${label}`)];
+      return [...lines, `  To store them, run: secrets import --from ${name} --delete`].join("\n");
+    });
+    assert.deepEqual(groups.map((group) => group.trimEnd()).sort(), expected.sort());
+    assert.doesNotMatch(stdout, /hunter2/);
+    assert.deepEqual(snapshot(client), before);
+  });
+
+  it("alone fails and names a file that it cannot read, and still tells the rest", async (t) => {
+    const client = await start(t);
+    for (const [name, { file, broken }] of Object.entries(formats)) {
+      const path = file(client);
+      for (const make of [() => write(path, broken), () => mkdirSync(path)]) {
+        rmSync(path, { force: true });
+        make();
+        const { code, stdout, stderr } = await client.run("secrets", ["setup"]);
+        assert.equal(code, 1, name);
+        assert.ok(stderr.startsWith("secrets: ") && stderr.includes(path), stderr);
+        assert.doesNotMatch(stdout + stderr, /hunter2|No credentials/);
+        for (const other of Object.keys(clients)) assert.match(stdout, new RegExp(`^${other} `, "m"));
+      }
+      rmSync(path, { recursive: true });
+    }
+  });
+
+  it("refuses --dry-run and --undo without a client, and a client that it does not know", async (t) => {
+    const client = await start(t);
+    for (const args of [["--undo"], ["--dry-run"], ["svn"], ["svn", "--undo"]]) {
+      const { code, stdout, stderr } = await client.run("secrets", ["setup", ...args]);
+      assert.deepEqual([code, stdout], [2, ""]);
+      assert.match(stderr, /name the client|must be one of/);
+    }
+  });
+});
