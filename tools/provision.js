@@ -85,6 +85,10 @@ const things = {
   pip: { debian: venv, pip: ["pip==26.3"] },
   uv: { debian: venv, pip: ["uv==0.13.9"] },
   twine: { debian: venv, pip: ["twine==7.0.0"] },
+  // Programs that get a password by a command or a file.
+  ansible: { debian: venv, pip: ["ansible-core==2.19.14"] },
+  backup: { debian: { restic: "restic", borg: "borgbackup" } },
+  gpg: { debian: { gpg: "gpg gpg-agent" } },
   poetry: { debian: venv, pip: ["poetry==2.5.1"] },
   "secret-tool": { debian: { "secret-tool": "libsecret-tools" } },
   age: { debian: { age: "age" } },

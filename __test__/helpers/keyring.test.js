@@ -6,6 +6,7 @@ const { delimiter, join } = require("node:path");
 const { describe, it } = require("node:test");
 const { place } = require("../../tools/install.js");
 const { describeClient } = require("../support/clients.js");
+const { examples } = require("../support/documents.js");
 const { package, startIndex, wheelName } = require("../support/index-server.js");
 const { ways } = require("../support/programs.js");
 const { startSession } = require("../support/session.js");
@@ -202,6 +203,18 @@ describeClient("keyring", (start) => {
     for (const name of ["https://example.com", "example.com", "git:https://example.com/"]) {
       assert.equal((await client.run("keyring", ["--mode=creds", "get", name])).code, 1);
     }
+  });
+
+  it("works as the manual shows", async (t) => {
+    const client = await start(t);
+    const [setup, , stored] = examples("docs/helpers.md", "console").filter((text) => /keyring/.test(text));
+    const PATH = `${join(client.session.home, ".local", "bin")}${delimiter}${client.session.env.PATH}`;
+    for (const text of [setup, stored]) {
+      const script = text.replaceAll(/^\$ /gm, "");
+      assertDone(await client.run("bash", ["--norc", "-euc", script], { env: { PATH } }));
+    }
+    assert.equal(await client.read("https://pypi.example.com/simple/", "alice"), "a-password");
+    assert.equal(await client.read("pypi.example.com", "bob"), "a-password");
   });
 
   it("answers many at once", async (t) => {

@@ -3,10 +3,11 @@
 
 const assert = require("node:assert/strict");
 const { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } = require("node:fs");
-const { basename, join } = require("node:path");
+const { basename, delimiter, dirname, join } = require("node:path");
 const { it } = require("node:test");
 const { place } = require("../../tools/install.js");
 const { describeClient } = require("../support/clients.js");
+const { examples } = require("../support/documents.js");
 const { startIndex, wheelName } = require("../support/index-server.js");
 
 const python = place("twine", "bin", "python");
@@ -83,9 +84,14 @@ describeClient("twine and Poetry", (start) => {
     const { client, index } = await startWithIndex(t, start);
     await client.succeed("secrets", ["setup", "python-keyring", "--undo"]);
     await client.succeed("secrets", ["set", "twine_password"], { input: "b-pass" });
-    const command = [twine, "upload", "--non-interactive", "--repository-url", index.upload, index.wheel];
-    const env = { TWINE_USERNAME: "bob", TWINE_PASSWORD: "secret:twine_password" };
-    assertDone(await client.run("secrets", ["run", "--", ...command], { env }));
+    // The command of the manual, for this index and user.
+    const [example] = examples("docs/helpers.md", "console").filter((text) =>
+      text.includes("TWINE_PASSWORD"),
+    );
+    const options = `upload --non-interactive --repository-url ${index.upload} ${index.wheel}`;
+    const command = example.replace("$ ", "").replace("alice", "bob").replace("upload dist/*", options);
+    const PATH = [client.session.env.PATH, dirname(twine)].join(delimiter);
+    assertDone(await client.run("bash", ["--norc", "-euc", command], { env: { PATH } }));
     assert.equal(index.uploads.length, 1);
   });
 

@@ -5,6 +5,7 @@
 //!
 //! | file | what it holds |
 //! |---|---|
+//! | `askpass/` | the questions of ssh, git and sudo |
 //! | `credentials.rs` | the stored credentials of clients |
 //! | `parts.rs` | stored credentials that have several parts |
 //! | `address.rs` | the addresses of servers that clients name |
@@ -22,6 +23,7 @@ use crate::{context::Context, failure::Failure};
 mod address;
 pub mod aws;
 mod bazel;
+mod askpass;
 mod credentials;
 pub mod kubectl;
 mod parts;
@@ -34,6 +36,7 @@ pub use parts::is_visible;
 
 /// The clients that `secrets helper` answers.
 pub const CLIENTS: &[&str] = &["aws", "kubectl", "terraform", "bazel", "git", "keyring"];
+pub const CLIENTS: &[&str] = &["askpass", "keyring"];
 
 /// The names under which the program answers a client at once, without `helper` and the client in its words.
 pub const NAMES: &[(&str, &str)] = &[("terraform-credentials-os-secrets", "terraform"), ("bazel-credential-os-secrets", "bazel"), ("git-credential-os-secrets", "git"), // No package installs it: `secrets setup keyring` makes it where the user wants it. ("keyring", "keyring")];
@@ -70,6 +73,7 @@ pub fn answer(context: &Context, client: &str, words: Vec<OsString>) -> Result<i
         "terraform" => terraform::answer(context, words),
         "bazel" => bazel::answer(context, words),
         "git" => git::answer(context, &words),
+        "askpass" => askpass::answer(context, words),
         "keyring" => keyring::answer(context, words),
         _ => unreachable!("clap takes no other client than those of CLIENTS"),
     }
