@@ -15,21 +15,20 @@ const { ways } = require("../support/programs.js");
 const { startSession } = require("../support/session.js");
 
 /** The blocks of the section, each found by what is in it. */
-const examples = blocks(read("docs/helpers.md").split("\n## Anything else\n")[1].split("\n## ")[0]);
+const examples = blocks(read("docs/helpers.md").split("\n## Anything else\n")[1].split("\n## ")[0]).map(
+  ({ text }) => text,
+);
 
-/** The text of the only block of a language that contains a text. */
-function example(language, part) {
-  const found = examples.filter((block) => block.language === language && block.text.includes(part));
+/** The text of the only block that contains a text. */
+function example(part) {
+  const found = examples.filter((text) => text.includes(part));
   assert.equal(found.length, 1, part);
-  return found[0].text;
+  return found[0];
 }
-
-/** The commands of a block as a script. */
-const commands = (part) => example("console", part).replace(/^\$ /gm, "");
 
 /** Makes a script of the page in the home directory of a session. */
 function makeScript(client, name, part, replace = (text) => text) {
-  writeFileSync(join(client.session.home, name), replace(example("sh", part)), { mode: 0o755 });
+  writeFileSync(join(client.session.home, name), replace(example(part)), { mode: 0o755 });
 }
 
 /** Runs commands with bash in the home directory of a session. */
@@ -90,22 +89,22 @@ describeClient("other programs", (start) => {
   it("restic, borg and Ansible run a command for their password", async (t) => {
     const client = await start(t);
     const repository = join(client.session.home, "datapackage.json");
-    await succeed(client, commands("restic init"));
+    await succeed(client, example("restic init"));
     // A repository cannot answer in place of the user.
     writeFileSync(repository, '{"busdk.secrets.restic_password": "other"}');
-    await succeed(client, `${commands("restic init").split("\n")[1]}\nrestic --repo backup snapshots`);
+    await succeed(client, `${example("restic init").split("\n")[1]}\nrestic --repo backup snapshots`);
     const other = await runBash(client, "restic --repo backup snapshots", { RESTIC_PASSWORD: "other" });
     assert.notEqual(other.code, 0);
 
-    await succeed(client, commands("borg init"));
-    await succeed(client, `${commands("borg init").split("\n")[1]}\nborg list backup.borg`);
+    await succeed(client, example("borg init"));
+    await succeed(client, `${example("borg init").split("\n")[1]}\nborg list backup.borg`);
     assert.notEqual((await runBash(client, "borg list backup.borg", { BORG_PASSPHRASE: "other" })).code, 0);
 
-    makeScript(client, "vault-password", "vault_password");
+    makeScript(client, "vault-password", "--scope user vault_password");
     const file = join(client.session.home, "group_vars.yml");
     writeFileSync(file, "user: alice\n");
     const PATH = [client.session.env.PATH, place("ansible", "bin")].join(delimiter);
-    await succeed(client, commands("ansible-vault encrypt"), { PATH });
+    await succeed(client, example("ansible-vault encrypt"), { PATH });
     assert.match(readFileSync(file, "utf8"), /^\$ANSIBLE_VAULT;/);
     const view = "ANSIBLE_VAULT_PASSWORD_FILE=$PWD/vault-password ansible-vault view group_vars.yml";
     assert.equal(await succeed(client, view, { PATH }), "user: alice\n");
@@ -123,7 +122,7 @@ describeClient("other programs", (start) => {
       "gpg --batch --passphrase 'a pass' --pinentry-mode loopback --quick-generate-key a@example.com";
     const script = `trap 'gpgconf --kill all' EXIT
       ${key}; gpgconf --kill all; echo dear >letter
-      ${commands("gpg_passphrase")}
+      ${example("gpg_passphrase")}
       gpg --batch -d letter.gpg 2>/dev/null`;
     assert.equal(await succeed(client, script, { GNUPGHOME }), "dear\n");
   });
@@ -133,7 +132,7 @@ describeClient("other programs", (start) => {
     makeScript(client, "key-askpass", "key_passphrase");
     await set(client, "key_passphrase", "a pass");
     await succeed(client, "ssh-keygen -q -t ed25519 -N 'a pass' -f id_ed25519");
-    const add = commands("ssh-add");
+    const add = example("ssh-add");
     const inAgent = (script) => `eval "$(ssh-agent -s)" >&2; trap 'ssh-agent -k >&2' EXIT\n${script}`;
     assert.match(await succeed(client, inAgent(`${add}\nssh-add -l`)), /ED25519/);
     await set(client, "key_passphrase", "wrong");
@@ -168,7 +167,7 @@ describeClient("other programs", (start) => {
       const words = ["ssh", "-F", "none", "-p", port, "-o", `UserKnownHostsFile=${at("known")}`, ...options];
       return runBash(
         client,
-        own(commands("SSH_ASKPASS=$PWD/server")).replace(/ ssh /, ` ${words.join(" ")} `),
+        own(example("SSH_ASKPASS=$PWD/server")).replace(/ ssh /, ` ${words.join(" ")} `),
       );
     };
     // Whether to trust the host is for the user to say.
@@ -209,7 +208,7 @@ describeClient("other programs", (start) => {
     const own = (text) => text.replaceAll("https://alice@git.example.com", `http://alice@${host}`);
     await set(client, "git_password", "git pass");
     makeScript(client, "git-askpass", "git_password", own);
-    const command = own(commands("ls-remote"));
+    const command = own(example("ls-remote"));
     const env = { GIT_CONFIG_NOSYSTEM: "1", GIT_TERMINAL_PROMPT: "0" };
     assert.match(await succeed(client, command, env), /refs\/heads\/main/);
     for (const url of [`http://${host}`, `http://bob@${host}`, `http://alice%40127.0.0.1@${host}`]) {
@@ -291,7 +290,7 @@ describe("sudo", () => {
     const script = `${withAlice(client, home)}
       exec setpriv --reuid=54321 --regid=54321 --clear-groups bash --norc -euc "$1"`;
     const asAlice = (words) => runIsolated(session, script, [words], { cwd: home });
-    const sudo = commands("sudo -A").replace("true", "id -u");
+    const sudo = example("sudo -A").replace("true", "id -u");
     const allowed = await asAlice(sudo);
     assert.deepEqual([allowed.code, allowed.stdout], [0, "0\n"], allowed.stderr);
     const wrong = await asAlice(`printf wrong | secrets set sudo_password; ${sudo}`);

@@ -207,10 +207,9 @@ describeClient("keyring", (start) => {
 
   it("works as the manual shows", async (t) => {
     const client = await start(t);
-    const [setup, , stored] = examples("docs/helpers.md", "console").filter((text) => /keyring/.test(text));
+    const [setup, , stored] = examples("docs/helpers.md", "bash").filter((text) => /keyring/.test(text));
     const PATH = `${join(client.session.home, ".local", "bin")}${delimiter}${client.session.env.PATH}`;
-    for (const text of [setup, stored]) {
-      const script = text.replaceAll(/^\$ /gm, "");
+    for (const script of [setup, stored]) {
       assertDone(await client.run("bash", ["--norc", "-euc", script], { env: { PATH } }));
     }
     assert.equal(await client.read("https://pypi.example.com/simple/", "alice"), "a-password");

@@ -85,11 +85,9 @@ describeClient("twine and Poetry", (start) => {
     await client.succeed("secrets", ["setup", "python-keyring", "--undo"]);
     await client.succeed("secrets", ["set", "twine_password"], { input: "b-pass" });
     // The command of the manual, for this index and user.
-    const [example] = examples("docs/helpers.md", "console").filter((text) =>
-      text.includes("TWINE_PASSWORD"),
-    );
+    const [example] = examples("docs/helpers.md", "bash").filter((text) => text.includes("TWINE_PASSWORD"));
     const options = `upload --non-interactive --repository-url ${index.upload} ${index.wheel}`;
-    const command = example.replace("$ ", "").replace("alice", "bob").replace("upload dist/*", options);
+    const command = example.replace("alice", "bob").replace("upload dist/*", options);
     const PATH = [client.session.env.PATH, dirname(twine)].join(delimiter);
     assertDone(await client.run("bash", ["--norc", "-euc", command], { env: { PATH } }));
     assert.equal(index.uploads.length, 1);

@@ -35,8 +35,7 @@ pub use credentials::Credentials;
 pub use parts::is_visible;
 
 /// The clients that `secrets helper` answers.
-pub const CLIENTS: &[&str] = &["aws", "kubectl", "terraform", "bazel", "git", "keyring"];
-pub const CLIENTS: &[&str] = &["askpass", "keyring"];
+pub const CLIENTS: &[&str] = &["aws", "kubectl", "terraform", "bazel", "git", "keyring", "askpass"];
 
 /// The names under which the program answers a client at once, without `helper` and the client in its words.
 pub const NAMES: &[(&str, &str)] = &[("terraform-credentials-os-secrets", "terraform"), ("bazel-credential-os-secrets", "bazel"), ("git-credential-os-secrets", "git"), // No package installs it: `secrets setup keyring` makes it where the user wants it. ("keyring", "keyring")];

@@ -1,6 +1,6 @@
 //! `helper keyring`: answers programs that ask Python's `keyring`, such as pip and uv.
 //!
-//! The protocol is the command line of `keyring` (PyPI, `keyring/cli.py`). The service and the user are stored as given.
+//! The protocol is the command line of the package keyring 25 on PyPI. The service and the user are stored as given.
 //!
 //! | file | what it holds |
 //! |---|---|
