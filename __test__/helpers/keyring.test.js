@@ -10,6 +10,7 @@ const { examples } = require("../support/documents.js");
 const { package, startIndex, wheelName } = require("../support/index-server.js");
 const { ways } = require("../support/programs.js");
 const { startSession } = require("../support/session.js");
+const { runOnTerminal } = require("../support/terminal.js");
 
 const [secrets] = ways.native("secrets");
 const pip = place("pip", "bin", "pip");
@@ -137,7 +138,10 @@ describeClient("keyring", (start) => {
       }
       const set = await client.run("keyring", ["set", index.simple, "alice"], { input: "hunter2\n" });
       assert.equal(set.code, 3, set.stderr);
-      for (const tool of ["pip", "uv"]) assert.notEqual((await run[tool](withUser("alice"))).code, 0);
+      assert.notEqual((await run.pip(withUser("alice"))).code, 0);
+      const uvRun = await run.uv(withUser("alice"));
+      assert.notEqual(uvRun.code, 0);
+      assert.match(uvRun.stderr, /^secrets: /m);
     }
     assert.deepEqual(index.entered, []);
   });
@@ -214,6 +218,20 @@ describeClient("keyring", (start) => {
     }
     assert.equal(await client.read("https://pypi.example.com/simple/", "alice"), "a-password");
     assert.equal(await client.read("pypi.example.com", "bob"), "a-password");
+  });
+
+  it("asks on a terminal for the password to store, without showing it", async (t) => {
+    const client = await start(t);
+    await client.succeed("secrets", ["setup", "keyring", client.bin]);
+    const command = [join(client.bin, "keyring"), "set", "https://example.com/", "alice"];
+    const steps = [["Password for 'alice' in 'https://example.com/': ", "typed pass\r"]];
+    const { code, kept, shown } = await runOnTerminal(client.session, command, steps);
+    assert.deepEqual([code, kept], [0, true], shown);
+    assert.doesNotMatch(shown, /typed/);
+    assert.equal(await client.read("https://example.com/", "alice"), "typed pass");
+    const none = await runOnTerminal(client.session, command, [[": ", "\u0004"]]);
+    assert.equal(none.code, 1);
+    assert.match(none.shown, /nothing was changed/);
   });
 
   it("answers many at once", async (t) => {

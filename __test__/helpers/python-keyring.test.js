@@ -8,7 +8,7 @@ const { it } = require("node:test");
 const { place } = require("../../tools/install.js");
 const { describeClient } = require("../support/clients.js");
 const { examples } = require("../support/documents.js");
-const { startIndex, wheelName } = require("../support/index-server.js");
+const { package, startIndex, wheelName } = require("../support/index-server.js");
 
 const python = place("twine", "bin", "python");
 const twine = place("twine", "bin", "twine");
@@ -93,6 +93,15 @@ describeClient("twine and Poetry", (start) => {
     assert.equal(index.uploads.length, 1);
   });
 
+  it("pip asks the module if it is installed beside it", async (t) => {
+    const { client, index } = await startWithIndex(t, start);
+    await client.store(index.simple, "bob", "b-pass");
+    const args = ["download", "--no-deps", "--dest", client.session.directory, "--index-url", index.simple];
+    const env = { PIP_DISABLE_PIP_VERSION_CHECK: "1" };
+    assertDone(await client.run(place("twine", "bin", "pip"), [...args, package], { env }));
+    assert.deepEqual([...new Set(index.entered)], ["bob"]);
+  });
+
   it("Poetry stores its passwords in our store and publishes with them", async (t) => {
     const { client, index } = await startWithIndex(t, start);
     const project = join(client.session.directory, "project");
@@ -155,6 +164,15 @@ for call in (keyring.get_password, keyring.get_credential, keyring.delete_passwo
       assert.equal(code, 1);
     }
     assert.deepEqual(index.uploads, []);
+  });
+
+  it("setup says if a variable names another backend", async (t) => {
+    const { client } = await startWithIndex(t, start);
+    const env = { PYTHON_KEYRING_BACKEND: "keyring.backends.null.Keyring" };
+    const { stdout } = await client.run("secrets", ["setup"], { env });
+    assert.match(stdout, /^python-keyring +does not ask/m);
+    const { stderr } = await client.run("secrets", ["setup", "python-keyring"], { env });
+    assert.match(stderr, /PYTHON_KEYRING_BACKEND names another backend/);
   });
 
   it("other programs' keyrings come back after --undo", async (t) => {

@@ -3,7 +3,7 @@
 //! The module's file of settings (`keyringrc.cfg`) names a backend and its directory. The backend is a small module that
 //! runs `secrets helper keyring`.
 
-use std::{ops::Range, path::PathBuf};
+use std::{env, ops::Range, path::PathBuf};
 
 use super::{Change, Client, Recorded, Replacement, file::ClientFile, own_program::find_this_program};
 use crate::{context::Context, failure::Failure};
@@ -23,6 +23,11 @@ impl Client for PythonKeyring {
     }
 
     fn changes(&self, context: &Context, _: Option<&str>) -> Result<Vec<Change>, Failure> {
+        if has_other_backend() {
+            context.note(
+                "PYTHON_KEYRING_BACKEND names another backend. Unset it, so that Python asks os-secrets",
+            );
+        }
         let (directory, settings) = places()?;
         let mut changes = Vec::new();
         let (module, backend) = (directory.join(format!("{MODULE}.py")), backend(context)?);
@@ -57,6 +62,9 @@ impl Client for PythonKeyring {
     }
 
     fn is_set_up(&self, context: &Context) -> Result<bool, Failure> {
+        if has_other_backend() {
+            return Ok(false);
+        }
         Ok(self.changes(context, None)?.is_empty())
     }
 
@@ -66,6 +74,11 @@ impl Client for PythonKeyring {
                 .into(),
         ]
     }
+}
+
+/// Whether the environment names another backend, which wins over the settings.
+fn has_other_backend() -> bool {
+    env::var_os("PYTHON_KEYRING_BACKEND").is_some_and(|name| name != BACKEND_NAME)
 }
 
 /// The directory of the backend, and the file of settings.
