@@ -261,6 +261,8 @@ fn list_names_each_credential_once_and_in_order() {
         let ours = vec![key("a"), key("b"), key("c")];
         assert_eq!(world.store.call().list(Some("a service")).await, Ok(ours.clone()));
         assert_eq!(world.store.call().list(Some("missing")).await, Ok(Vec::new()));
+        assert_eq!(world.store.call().list_by_prefix("a s").await, Ok(ours.clone()));
+        assert_eq!(world.store.call().list_by_prefix("A s").await, Ok(Vec::new()));
         assert_eq!(world.store.call().list(None).await, Ok([ours, vec![other]].concat()));
         assert_eq!(world.service.count("GetSecret"), 0);
         assert_eq!(world.service.count("Unlock"), 0);

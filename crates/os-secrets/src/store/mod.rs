@@ -209,6 +209,22 @@ pub trait Store: Send + Sync {
     /// [`Error::NeedsService`] if [`needs_service`](Self::needs_service) and none is given.
     fn list<'a>(&'a self, service: Option<&'a str>, progress: &'a Progress) -> Call<'a, Vec<Key>>;
 
+    /// Returns the keys of the credentials of all services whose names start with a prefix, sorted and without duplicates.
+    /// Like [`list`](Self::list), it reads no value and does not ask the user. Unlike it, it needs no service.
+    fn list_by_prefix<'a>(&'a self, prefix: &'a str, progress: &'a Progress) -> Call<'a, Vec<Key>> {
+        Box::pin(async move {
+            let mut keys = self.list(None, progress).await?;
+            keys.retain(|key| key.service.starts_with(prefix));
+            Ok(keys)
+        })
+    }
+
+    /// Unlocks what hides the names of a service's credentials, or of all, from [`list`](Self::list), which does not ask the
+    /// user. Nothing is done if the store shows all names.
+    fn unlock_names<'a>(&'a self, _service: Option<&'a str>, _progress: &'a Progress) -> Call<'a, ()> {
+        Box::pin(async { Ok(()) })
+    }
+
     /// Returns when the credentials of a service were changed, by their names. Those for which the store does not know are
     /// missing. It reads no value and does not ask the user.
     fn list_changes<'a>(

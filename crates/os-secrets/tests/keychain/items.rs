@@ -43,6 +43,22 @@ fn a_new_item_is_the_executables_own() {
 }
 
 #[test]
+fn the_items_of_services_with_a_prefix_are_listed_without_asking() {
+    let mac = Mac::new();
+    set("a", "value", true).unwrap();
+    mac.change(|world| {
+        let items = world["keychains"][0]["items"].as_array_mut().unwrap();
+        for (number, service) in ["docker:b", "docker:a", "Docker:a", "git:a"].into_iter().enumerate() {
+            items.push(json!({ "id": 100 + number, "service": service, "account": "alice" }));
+        }
+        items.push(json!({ "id": 200, "service": null, "account": "docker:" }));
+    });
+    assert_eq!(list_by_prefix("docker:").unwrap(), ["docker:a/alice", "docker:b/alice"]);
+    assert_eq!(list_by_prefix("none:").unwrap(), [""; 0]);
+    assert_eq!(mac.take_prompts(), [""; 0]);
+}
+
+#[test]
 fn items_whose_attributes_are_no_text_without_nul_are_left_out() {
     let mac = Mac::new();
     set("a", "value", true).unwrap();

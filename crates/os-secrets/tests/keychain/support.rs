@@ -224,6 +224,13 @@ pub fn list() -> Result<Vec<String>, Error> {
     Ok(keys.into_iter().map(|key| key.name).collect())
 }
 
+/// The labels of the credentials of all services that start with a prefix.
+pub fn list_by_prefix(prefix: &'static str) -> Result<Vec<String>, Error> {
+    let keys =
+        block_on(async { store().list_by_prefix(prefix, &Progress::reading(false)).await }).unwrap()?;
+    Ok(keys.iter().map(Key::label).collect())
+}
+
 /// The state of the store.
 pub fn diagnose() -> Diagnosis {
     block_on(async { store().diagnose().await }).unwrap().unwrap()

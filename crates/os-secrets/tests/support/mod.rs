@@ -325,6 +325,12 @@ impl BoundedCall<'_> {
         let progress = Progress::reading(false);
         self.bounds.run(&progress, self.store.list(service, &progress)).await
     }
+
+    /// Lists the credentials of all services that start with a prefix.
+    pub async fn list_by_prefix(self, prefix: &str) -> Result<Vec<Key>, Error> {
+        let progress = Progress::reading(false);
+        self.bounds.run(&progress, self.store.list_by_prefix(prefix, &progress)).await
+    }
 }
 
 /// Reads the credential of a name as text.

@@ -19,6 +19,7 @@ use super::{
 use crate::{
     credential::{Key, Secret},
     error::Error,
+    progress::Progress,
 };
 
 /// The maximum number of items with one key that a delete removes. More of them come only from a faulty or hostile
@@ -161,6 +162,23 @@ pub async fn list(link: &Link, service: Option<&str>) -> Result<Vec<Key>, Fault>
         }
     }
     Ok(keys.into_iter().collect())
+}
+
+/// Unlocks what hides names from [`list`].
+pub async fn unlock_names(link: &Link, service: Option<&str>, progress: &Progress) -> Result<(), Fault> {
+    if search::would_ask(link).await?
+        && let Some(default) = link.wire.read_default_collection().await?
+    {
+        link.prompts.unlock(&[default], progress).await?;
+    }
+    let found = link.wire.search_service(service).await?;
+    if !search::shows_default(link, &found).await? {
+        let hiding = search::find_hiding(link, &found, service, None).await?;
+        if !hiding.is_empty() {
+            link.prompts.unlock(&hiding, progress).await?;
+        }
+    }
+    Ok(())
 }
 
 /// When the items of a service were changed, by their names. Of several items with a name, the last change counts.

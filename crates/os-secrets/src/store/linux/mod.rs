@@ -166,6 +166,16 @@ impl Store for SecretService {
         })
     }
 
+    fn unlock_names<'a>(&'a self, service: Option<&'a str>, progress: &'a Progress) -> Call<'a, ()> {
+        Box::pin(async move {
+            self.link
+                .call_with_retry(progress, &|link| {
+                    Box::pin(async move { calls::unlock_names(&link, service, progress).await })
+                })
+                .await
+        })
+    }
+
     fn list_changes<'a>(
         &'a self,
         service: &'a str,

@@ -261,6 +261,19 @@ impl Store for Keychain {
             look_up(move || list_keys(&service)).await
         })
     }
+
+    fn list_by_prefix<'a>(&'a self, prefix: &'a str, _: &'a Progress) -> Call<'a, Vec<Key>> {
+        Box::pin(async move {
+            let prefix = prefix.to_owned();
+            look_up(move || list_keys_by_prefix(&prefix)).await
+        })
+    }
+}
+
+/// Lists the keys of the items of all services that start with a prefix.
+fn list_keys_by_prefix(prefix: &str) -> Result<Vec<Key>, Error> {
+    let keys = query::keys_by_prefix(prefix, api::read_names(&query::for_all_services())?);
+    if keys.is_empty() { confirm_absence(keys) } else { Ok(keys) }
 }
 
 /// Lists the keys of a service's items.

@@ -81,6 +81,11 @@ pub fn for_service(service: &str) -> Query<'_> {
     ]
 }
 
+/// Finds the attributes of all items.
+pub fn for_all_services() -> Query<'static> {
+    vec![QueryTerm::GenericPassword, QueryTerm::NeverAsk, QueryTerm::ReturnAttributes, QueryTerm::MatchAll]
+}
+
 fn extend<'a>(mut query: Query<'a>, terms: impl IntoIterator<Item = QueryTerm<'a>>) -> Query<'a> {
     query.extend(terms);
     query
@@ -98,10 +103,22 @@ pub struct ItemNames {
 /// Items are left out if they have no account, or one that is not valid in a key.
 pub fn keys_of_service(service: &str, found: Vec<ItemNames>) -> Vec<Key> {
     // The system gives items of this service only, unless it treats two spellings as equal.
-    let of_service = found.into_iter().filter(|names| names.service.as_deref() == Some(service));
-    let mut keys: Vec<_> = of_service
-        .filter_map(|names| names.account.filter(|account| is_valid_part(account)))
-        .map(|name| Key { service: service.to_owned(), name })
+    sorted_keys(found, |found| found == service)
+}
+
+/// As [`keys_of_service`], for all services that start with a prefix.
+pub fn keys_by_prefix(prefix: &str, found: Vec<ItemNames>) -> Vec<Key> {
+    sorted_keys(found, |service| service.starts_with(prefix))
+}
+
+fn sorted_keys(found: Vec<ItemNames>, is_wanted: impl Fn(&str) -> bool) -> Vec<Key> {
+    let mut keys: Vec<_> = found
+        .into_iter()
+        .filter_map(|names| {
+            let service = names.service.filter(|service| is_wanted(service))?;
+            let name = names.account.filter(|account| is_valid_part(account))?;
+            Some(Key { service, name })
+        })
         .collect();
     keys.sort();
     keys.dedup();
@@ -158,6 +175,7 @@ mod tests {
             for_service("my-cli"),
             [GenericPassword, Service("my-cli"), NeverAsk, ReturnAttributes, MatchAll]
         );
+        assert_eq!(for_all_services(), [GenericPassword, NeverAsk, ReturnAttributes, MatchAll]);
     }
 
     #[test]
@@ -186,5 +204,26 @@ mod tests {
         let names: Vec<_> =
             keys_of_service("a", found).into_iter().map(|key| (key.service, key.name)).collect();
         assert_eq!(names, [("a".into(), "x".into()), ("a".into(), "y".into())]);
+    }
+
+    #[test]
+    fn names_of_services_with_a_prefix_are_sorted_and_each_once() {
+        let item = |service: &str, account: &str| ItemNames {
+            service: Some(service.to_owned()),
+            account: Some(account.to_owned()),
+        };
+        let found = vec![
+            item("docker:b", "x"),
+            item("docker:a", "y"),
+            item("docker:a", "y"),
+            item("Docker:a", "z"),
+            item("git:a", "z"),
+            item("docker:a", ""),
+            ItemNames { account: None, ..item("docker:a", "") },
+            ItemNames { service: None, ..item("", "x") },
+        ];
+        let names: Vec<_> =
+            keys_by_prefix("docker:", found).into_iter().map(|key| (key.service, key.name)).collect();
+        assert_eq!(names, [("docker:a".into(), "y".into()), ("docker:b".into(), "x".into())]);
     }
 }

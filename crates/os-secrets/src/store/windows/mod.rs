@@ -41,7 +41,7 @@ mod utf16;
 use api::{CredentialItem, WideString};
 pub use limits::MAX_BLOB;
 use limits::{MAX_TARGET, check_length, check_value};
-use target::{CredentialTarget, key_of_item};
+use target::{CredentialTarget, key_of_any_item, key_of_item};
 use utf16::is_utf16;
 
 /// The calls of this process.
@@ -64,13 +64,24 @@ impl CredentialManager {
 /// Lists the keys of a service's items.
 fn list_keys(service: &str) -> Result<Vec<Key>, Error> {
     check_part(service)?;
+    list_items(&format!("{service}/"), |item| key_of_item(service, item))
+}
+
+/// Lists the keys of the items of all services that start with a prefix.
+fn list_keys_by_prefix(prefix: &str) -> Result<Vec<Key>, Error> {
+    check_part(prefix)?;
+    list_items(prefix, |item| key_of_any_item(item).filter(|key| key.service.starts_with(prefix)))
+}
+
+/// Lists the keys of items whose target names start with a text. `key_of` returns `None` for those that do not belong to
+/// the list.
+fn list_items(start: &str, key_of: impl Fn(&CredentialItem) -> Option<Key>) -> Result<Vec<Key>, Error> {
     // In a filter, an asterisk means any text, and may stand only at the end.
-    let literal = service.split('*').next().unwrap_or_default();
-    let filter = if literal.len() == service.len() { format!("{service}/*") } else { format!("{literal}*") };
-    let filter = WideString::new(&filter);
+    let literal = start.split('*').next().unwrap_or_default();
+    let filter = WideString::new(&format!("{literal}*"));
     check_length("a service", filter.units(), MAX_TARGET)?;
     let items = api::enumerate_items(Some(&filter))?;
-    let mut keys: Vec<_> = items.into_iter().filter_map(|item| key_of_item(service, &item)).collect();
+    let mut keys: Vec<_> = items.iter().filter_map(key_of).collect();
     keys.sort();
     keys.dedup();
     Ok(keys)
@@ -130,6 +141,13 @@ impl Store for CredentialManager {
             // Credential Manager holds the items of all programs, and the caller must not see those of the others.
             let service = service.ok_or(Error::NeedsService)?.to_owned();
             LANE.run(move || list_keys(&service)).await
+        })
+    }
+
+    fn list_by_prefix<'a>(&'a self, prefix: &'a str, _: &'a Progress) -> Call<'a, Vec<Key>> {
+        Box::pin(async move {
+            let prefix = prefix.to_owned();
+            LANE.run(move || list_keys_by_prefix(&prefix)).await
         })
     }
 }

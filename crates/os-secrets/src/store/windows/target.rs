@@ -96,9 +96,35 @@ pub fn key_of_item(service: &str, item: &CredentialItem) -> Option<Key> {
     is_key.then(|| Key { service: found.into(), name: name.into() })
 }
 
+/// The key of an item of any service: the user name at the end of the target name tells where the service ends. `None` if
+/// the item has no user name, or another one.
+pub fn key_of_any_item(item: &CredentialItem) -> Option<Key> {
+    let (target, user) = (item.target().to_string(), item.user()?);
+    target.match_indices('/').find_map(|(at, _)| {
+        let (service, name) = (&target[..at], &target[at + 1..]);
+        let is_key = !service.is_empty() && !name.is_empty() && user.is_same(&WideString::new(name));
+        is_key.then(|| Key { service: service.into(), name: name.into() })
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_user_name_tells_where_the_service_of_an_item_ends() {
+        let key = |target: &str, user: Option<&str>| {
+            key_of_any_item(&CredentialItem::new(target, user, b"v")).map(|key| (key.service, key.name))
+        };
+        let pair = |service: &str, name: &str| Some((service.into(), name.into()));
+        assert_eq!(key("docker:https://a/v1//bob", Some("bob")), pair("docker:https://a/v1/", "bob"));
+        assert_eq!(key("a/b/c", Some("b/c")), pair("a", "b/c"));
+        assert_eq!(key("a/b/c", Some("C")), pair("a/b", "c"));
+        assert_eq!(key("docker:a/<token>", Some("<token>")), pair("docker:a", "<token>"));
+        for (other, user) in [("a/b", None), ("a/b", Some("x")), ("ab", Some("b")), ("/b", Some("b"))] {
+            assert_eq!(key(other, user), None, "{other}");
+        }
+    }
 
     fn target_of(service: &str, name: &str) -> CredentialTarget {
         CredentialTarget::of_key(&Key { service: service.into(), name: name.into() }).unwrap()
