@@ -68,6 +68,7 @@ describe("the packed tarballs", linuxOnly("packages of Linux"), () => {
       "bazel-credential-os-secrets.js",
       "bus-secrets.js",
       "git-credential-os-secrets.js",
+      "docker-credential-os-secrets.js",
       "os-secrets.js",
       "secrets.js",
       "terraform-credentials-os-secrets.js",

@@ -7,6 +7,7 @@ const { describe, it } = require("node:test");
 const { makeIdentity } = require("./support/age.js");
 const { makePasswordStore } = require("./support/helpers.js");
 const { isMac, isWindows, linuxOnly } = require("./support/platform.js");
+const { ways } = require("./support/programs.js");
 const { runtimes } = require("./support/runtimes.js");
 const { startSession } = require("./support/session.js");
 
@@ -47,6 +48,12 @@ const providers = {
     options: () => ({ provider: "exec", command: "/usr/bin/docker-credential-pass" }),
     kind: "helper",
     only: helpers,
+    slow: true,
+  },
+  "exec, over docker-credential-os-secrets,": {
+    needs: { bus: true },
+    options: () => ({ provider: "exec", command: ways.native("docker-credential-os-secrets")[0] }),
+    kind: isWindows ? "ownHelperOnWindows" : "ownHelper",
     slow: true,
   },
 };

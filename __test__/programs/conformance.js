@@ -11,6 +11,9 @@ const kinds = {
   whole: { longest: 1_000_000, bytes: true, many: 100, listsAll: true, slashes: true },
   // Docker's helpers take one line of 64 KiB. For some, a slash in a user name makes a folder.
   helper: { longest: 60_000, bytes: false, many: 12, listsAll: true, slashes: false },
+  // The same protocol to ourselves, over the operating system's store.
+  ownHelper: { longest: 1_000_000, bytes: false, many: 12, listsAll: true, slashes: true },
+  ownHelperOnWindows: { longest: 2560, bytes: false, many: 12, listsAll: true, slashes: true },
   // Credential Manager.
   windows: { longest: 2560, bytes: true, many: 100, listsAll: false, slashes: false },
   keychain: { longest: 1_000_000, bytes: true, many: 100, listsAll: false, slashes: true },

@@ -10,6 +10,7 @@ const { startSession } = require("./session.js");
 /** The names under which the program answers clients. */
 const names = ["secrets", "terraform-credentials-os-secrets", "bazel-credential-os-secrets"];
 const names = ["secrets", "git-credential-os-secrets"];
+const names = ["secrets", "docker-credential-os-secrets"];
 
 /** The kinds of store, each with what starts a session on it. */
 const stores = {

@@ -1,11 +1,14 @@
 //! The stored credentials of clients.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::SystemTime,
+};
 
 use crate::context::Context;
 use os_secrets::{
     credential::{Key, Secret},
-    error::Error,
+    error::{Code, Error},
     progress::Progress,
     store::SetOptions,
 };
@@ -50,10 +53,44 @@ impl Credentials<'_> {
 
     /// The credentials of a service, or of all services if the store can list them: only the encrypted file can.
     pub fn list(&self, service: Option<&str>) -> Result<Vec<Key>, Error> {
-        let (store, service) = (self.0.silent_store(), service.map(str::to_owned));
-        self.0.call(Progress::reading(true), |progress| async move {
-            store.store()?.list(service.as_deref(), &progress).await
+        self.unlocking(service, || {
+            let (store, service) = (self.0.silent_store(), service.map(str::to_owned));
+            self.0.call(Progress::reading(true), |progress| async move {
+                store.store()?.list(service.as_deref(), &progress).await
+            })
         })
+    }
+
+    /// The credentials of all services that start with a prefix, sorted.
+    pub fn list_by_prefix(&self, prefix: &'static str) -> Result<Vec<Key>, Error> {
+        self.unlocking(None, || {
+            let store = self.0.silent_store();
+            self.0.call(Progress::reading(true), |progress| async move {
+                store.store()?.list_by_prefix(prefix, &progress).await
+            })
+        })
+    }
+
+    /// When the credentials of a service were changed, by their names. Those for which the store does not know are missing.
+    pub fn list_changes(&self, service: &str) -> Result<BTreeMap<String, SystemTime>, Error> {
+        let (store, service) = (self.0.silent_store(), service.to_owned());
+        self.0.call(Progress::reading(true), |progress| async move {
+            store.store()?.list_changes(&service, &progress).await
+        })
+    }
+
+    /// Lists names. If the store hides them while it is locked, it may ask the user, and the names are listed again.
+    fn unlocking<T>(&self, service: Option<&str>, list: impl Fn() -> Result<T, Error>) -> Result<T, Error> {
+        match list() {
+            Err(error) if error.code() == Code::InteractionNotAllowed => {
+                let (store, service) = (self.0.silent_store(), service.map(str::to_owned));
+                self.0.call(Progress::reading(true), |progress| async move {
+                    store.store()?.unlock_names(service.as_deref(), &progress).await
+                })?;
+                list()
+            }
+            listed => listed,
+        }
     }
 }
 

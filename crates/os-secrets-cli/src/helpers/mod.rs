@@ -15,6 +15,7 @@
 //! | `bazel.rs` | Bazel |
 //! | `git/` | git |
 //! | `keyring/` | Python's `keyring`, for pip and uv |
+//! | `docker.rs` | Docker, Podman and others |
 
 use std::ffi::OsString;
 
@@ -30,6 +31,7 @@ mod parts;
 mod terraform;
 pub mod git;
 mod keyring;
+pub mod docker;
 
 pub use credentials::Credentials;
 pub use parts::is_visible;
@@ -39,6 +41,10 @@ pub const CLIENTS: &[&str] = &["aws", "kubectl", "terraform", "bazel", "git", "k
 
 /// The names under which the program answers a client at once, without `helper` and the client in its words.
 pub const NAMES: &[(&str, &str)] = &[("terraform-credentials-os-secrets", "terraform"), ("bazel-credential-os-secrets", "bazel"), ("git-credential-os-secrets", "git"), // No package installs it: `secrets setup keyring` makes it where the user wants it. ("keyring", "keyring")];
+pub const CLIENTS: &[&str] = &["docker"];
+
+/// The names under which the program answers a client at once, without `helper` and the client in its words.
+pub const NAMES: &[(&str, &str)] = &[(docker::PROGRAM, "docker")];
 
 /// The words of `secrets` that do the same as a helper that was started by its own name. `None` if the program has another
 /// name.
@@ -74,6 +80,7 @@ pub fn answer(context: &Context, client: &str, words: Vec<OsString>) -> Result<i
         "git" => git::answer(context, &words),
         "askpass" => askpass::answer(context, words),
         "keyring" => keyring::answer(context, words),
+        "docker" => docker::answer(context, &words),
         _ => unreachable!("clap takes no other client than those of CLIENTS"),
     }
 }
