@@ -26,6 +26,7 @@
 //! | `helpers/` | answering other programs that ask for their credentials |
 //! | `setup/` | changing the configuration of other programs so that they ask us |
 //! | `plain/` | the files in which other programs keep credentials in plain text |
+//! | `json_members.rs` | the members of a JSON object, for changing one of them |
 //! | `reference.rs` | references that only `run` replaces |
 //! | `clipboard/` | the clipboard, and clearing it |
 //! | `secret_files.rs` | secrets as private files while a command runs |
@@ -60,6 +61,7 @@ mod encoding;
 mod exit_codes;
 mod failure;
 mod helpers;
+mod json_members;
 pub mod mask;
 mod output;
 mod plain;

@@ -21,6 +21,7 @@ pub mod yaml_scalar;
 mod git;
 mod netrc;
 mod pypirc;
+mod docker;
 
 /// A file format with credentials in plain text.
 pub trait PlainFormat: Sync {
@@ -85,6 +86,7 @@ pub fn home_directory() -> Option<PathBuf> {
     let home = Process.directory("HOME");
     if cfg!(windows) { home.or_else(|| Process.directory("USERPROFILE")) } else { home }
 }
+pub const FORMATS: &[&dyn PlainFormat] = &[&docker::DockerConfig];
 
 /// The format with a name.
 pub fn format(name: &str) -> Option<&'static dyn PlainFormat> {

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | this one | the clients, and what each must know about its files |
 //! | `aws.rs` | the AWS CLI and SDKs |
+//! | `docker.rs` | Docker, Podman and others |
 //! | `edit.rs` | replacing bytes in a text |
 //! | `file.rs` | reading and replacing a client's file |
 //! | `kubectl.rs` | kubectl and other clients of Kubernetes |
@@ -24,6 +25,7 @@ use crate::{context::Context, failure::Failure};
 
 pub mod aws;
 pub mod bazel;
+pub mod docker;
 pub mod edit;
 pub mod file;
 pub mod kubectl;
@@ -82,6 +84,7 @@ pub trait Client: Sync {
 
 /// The clients, in the order in which they are listed.
 pub const CLIENTS: &[&dyn Client] = &[&aws::Aws, &kubectl::Kubectl, &terraform::Terraform, &bazel::Bazel, &git::Git, &keyring::Keyring, &python_keyring::PythonKeyring];
+pub const CLIENTS: &[&dyn Client] = &[&docker::Docker];
 
 /// A change to one file. The file is created if it does not exist.
 #[derive(Debug)]

@@ -1,0 +1,383 @@
+//! Docker, Podman, Skopeo, Buildah and others.
+//!
+//! Docker reads `credsStore` in its `config.json`. Podman, Skopeo and Buildah ignore that, and read `credential-helpers` in
+//! `registries.conf`. A file in the user's `registries.conf.d` sets it without replacing the system's `registries.conf`. They
+//! look for these files in the home directory, whatever `XDG_CONFIG_HOME` says.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    Change, Client, Recorded, Replacement, file::ClientFile, own_program::find_own_program,
+    record::read_record,
+};
+use crate::{context::Context, failure::Failure, helpers::docker::PROGRAM, json_members::JsonObject};
+use os_secrets::{
+    environment::{Process, Variables, absolute_path, configuration_directory},
+    error::Error,
+    printable::{printable, printable_path},
+};
+
+/// What the clients call us: the program's name without `docker-credential-`.
+const HELPER: &str = "os-secrets";
+/// The member of `config.json` that names the helper.
+const MEMBER: &str = "credsStore";
+/// The setting of `registries.conf` that names the helpers.
+const SETTING: &str = "credential-helpers";
+/// Our file in `registries.conf.d`, and what it holds.
+const DROP_IN: &str = "os-secrets.conf";
+const DROP_IN_CONTENT: &str = "credential-helpers = [\"os-secrets\"]\n";
+
+pub struct Docker;
+
+impl Client for Docker {
+    fn name(&self) -> &'static str {
+        "docker"
+    }
+
+    fn changes(&self, context: &Context, selected: Option<&str>) -> Result<Vec<Change>, Failure> {
+        if selected.is_some() {
+            return Err(Failure::Usage("docker takes no further word".into()));
+        }
+        check_path(context)?;
+        let (config, drop_in) = (needed(config_path())?, needed(drop_in_path())?);
+        let replacement = set_store(&ClientFile::read(&config)?)?;
+        let in_config = replacement.map(|replacement| (config, replacement));
+        let in_drop_in = set_helpers(&ClientFile::read(&drop_in)?)?.map(|replacement| (drop_in, replacement));
+        let change =
+            |(path, replacement)| Change { path, replacements: vec![replacement], is_program: false };
+        Ok([in_config, in_drop_in].into_iter().flatten().map(change).collect())
+    }
+
+    fn without_ours(&self, change: &Recorded, content: &str) -> Result<Option<String>, Failure> {
+        if change.path.file_name().is_some_and(|name| name == DROP_IN) {
+            return Ok(content.contains(DROP_IN_CONTENT).then(|| content.replacen(DROP_IN_CONTENT, "", 1)));
+        }
+        let object = JsonObject::parse(&change.path, content)?;
+        let Some(ours) = object.member(MEMBER) else { return Ok(None) };
+        if object.text_of(ours).as_deref() != Some(HELPER) {
+            return Ok(None);
+        }
+        let mut text = content.to_owned();
+        match former_store(change) {
+            Some(former) => text.replace_range(ours.value.clone(), &former),
+            None => {
+                let cuts = object.cuts(|member| member.has_name(MEMBER));
+                cuts.into_iter().rev().for_each(|cut| text.replace_range(cut, ""));
+            }
+        }
+        Ok(Some(text))
+    }
+
+    fn is_set_up(&self, _: &Context) -> Result<bool, Failure> {
+        let (Some(config), Some(drop_in)) = (config_path(), drop_in_path()) else { return Ok(false) };
+        Ok(set_store(&ClientFile::read(&config)?)?.is_none()
+            && set_helpers(&ClientFile::read(&drop_in)?)?.is_none())
+    }
+
+    fn notes(&self, _: &Context) -> Vec<String> {
+        let mut notes = Vec::new();
+        if let Some(path) = config_path()
+            && let Ok(found) = ClientFile::read(&path)
+            && let Ok(text) = found.text()
+            && let Ok(object) = JsonObject::parse(&path, text)
+        {
+            let current = object.member(MEMBER).and_then(|member| object.text_of(member));
+            // In a dry run the file still has it.
+            let former = current.filter(|name| name != HELPER).or_else(|| {
+                let changes = read_record().ok()?;
+                let change =
+                    changes.iter().rfind(|change| change.client == "docker" && change.path == path)?;
+                serde_json::from_str(&former_store(change)?).ok()
+            });
+            if let Some(former) = former {
+                notes.push(format!(
+                    "docker asked {0} until now, which keeps the logins that it has. secrets setup docker --undo lets \
+                     docker ask {0} again",
+                    printable(&former)
+                ));
+            }
+            if let Some(helpers) = object.member("credHelpers").and_then(|member| object.object_of(member)) {
+                let others: Vec<_> = helpers
+                    .members
+                    .iter()
+                    .filter(|member| helpers.text_of(member).as_deref() != Some(HELPER))
+                    .filter_map(|member| member.name.as_deref().map(printable))
+                    .collect();
+                if !others.is_empty() {
+                    notes.push(format!(
+                        "docker still asks other helpers for these registries (credHelpers in {}): {}",
+                        printable_path(&path),
+                        others.join(", ")
+                    ));
+                }
+            }
+        }
+        for path in auth_paths().into_iter().filter(|path| has_logins(path)) {
+            notes.push(format!(
+                "{} has logins in plain text, which are not used any more. To store them, run secrets import --from \
+                 docker --delete",
+                printable_path(path)
+            ));
+        }
+        if let Some(other) = later_drop_in() {
+            notes.push(format!(
+                "{} also sets {SETTING} and is read later, so podman, skopeo and buildah ask the helpers that it names. \
+                 Remove the line there",
+                printable_path(other)
+            ));
+        }
+        notes
+    }
+}
+
+/// Fails if the clients cannot start us: they look for the program in `PATH`.
+fn check_path(context: &Context) -> Result<(), Failure> {
+    let advice = match find_own_program(context, PROGRAM) {
+        Some(program) if program.is_in_path => return Ok(()),
+        Some(program) => {
+            let directory = program.path.parent().map(printable_path).unwrap_or_default();
+            format!("Add its directory {directory} to PATH")
+        }
+        None => "Install os-secrets with npm install --global os-secrets, or put this program there".into(),
+    };
+    Err(Failure::Refused(format!("docker looks for {PROGRAM} in PATH, and it is not there. {advice}").into()))
+}
+
+fn needed(path: Option<PathBuf>) -> Result<PathBuf, Failure> {
+    let variable = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
+    path.ok_or_else(|| {
+        Failure::Refused(
+            format!("the home directory is unknown. Set {variable} to your home directory").into(),
+        )
+    })
+}
+
+fn home() -> Option<PathBuf> {
+    Process.directory(if cfg!(windows) { "USERPROFILE" } else { "HOME" })
+}
+
+/// Docker's `config.json`.
+pub fn config_path() -> Option<PathBuf> {
+    let directory = match Process.get("DOCKER_CONFIG") {
+        Some(directory) => absolute_path(directory.as_ref()),
+        None => home()?.join(".docker"),
+    };
+    Some(directory.join("config.json"))
+}
+
+/// The files in which the clients keep logins in plain text.
+pub fn auth_paths() -> Vec<PathBuf> {
+    let configuration = if cfg!(windows) {
+        home().map(|home| home.join(".config"))
+    } else {
+        configuration_directory(&Process)
+    };
+    let named = Process.get("REGISTRY_AUTH_FILE").map(|path| absolute_path(path.as_ref()));
+    let paths = [
+        config_path(),
+        named,
+        runtime_auth_path(),
+        configuration.map(|directory| directory.join("containers").join("auth.json")),
+    ];
+    let mut all: Vec<PathBuf> = Vec::new();
+    for path in paths.into_iter().flatten() {
+        if !all.contains(&path) {
+            all.push(path);
+        }
+    }
+    all
+}
+
+/// Where Podman and Skopeo keep logins until the user logs out.
+fn runtime_auth_path() -> Option<PathBuf> {
+    match Process.directory("XDG_RUNTIME_DIR") {
+        Some(directory) => Some(directory.join("containers").join("auth.json")),
+        #[cfg(target_os = "linux")]
+        None => Some(format!("/run/containers/{}/auth.json", rustix::process::getuid().as_raw()).into()),
+        #[cfg(not(target_os = "linux"))]
+        None => None,
+    }
+}
+
+fn drop_in_path() -> Option<PathBuf> {
+    Some(home()?.join(".config").join("containers").join("registries.conf.d").join(DROP_IN))
+}
+
+/// The first file of `registries.conf.d` that is read after ours and sets the helpers.
+fn later_drop_in() -> Option<PathBuf> {
+    let ours = drop_in_path()?;
+    let mut later: Vec<_> = fs::read_dir(ours.parent()?)
+        .ok()?
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| path.extension().is_some_and(|ending| ending == "conf") && *path > ours)
+        .filter(|path| fs::read_to_string(path).is_ok_and(|text| text.lines().any(sets_helpers)))
+        .collect();
+    later.sort();
+    later.into_iter().next()
+}
+
+/// What makes a `config.json` name us. `None` if it does.
+fn set_store(file: &ClientFile) -> Result<Option<Replacement>, Error> {
+    let text = file.text()?;
+    if text.trim().is_empty() {
+        let new = format!("{{\n\t\"{MEMBER}\": \"{HELPER}\"\n}}\n");
+        return Ok(Some(Replacement { at: 0, old: text.to_owned(), new }));
+    }
+    let object = JsonObject::parse(&file.path, text)?;
+    match object.member(MEMBER) {
+        Some(member) if object.text_of(member).is_none() && object.spelled(member) != "null" => {
+            Err(Error::InvalidFile {
+                path: file.path.clone(),
+                reason: format!("has under {MEMBER:?} something that is not a text. Correct it first"),
+            })
+        }
+        _ => Ok(object.set(MEMBER, HELPER)),
+    }
+}
+
+/// What makes our file in `registries.conf.d` name us. `None` if it does.
+fn set_helpers(file: &ClientFile) -> Result<Option<Replacement>, Error> {
+    let text = file.text()?;
+    if text.lines().any(|line| line.trim() == DROP_IN_CONTENT.trim()) {
+        return Ok(None);
+    }
+    if text.lines().any(sets_helpers) {
+        return Err(Error::InvalidFile {
+            path: file.path.clone(),
+            reason: format!("sets {SETTING} to other helpers. Remove the line first"),
+        });
+    }
+    Ok(Some(Replacement { at: 0, old: String::new(), new: DROP_IN_CONTENT.into() }))
+}
+
+fn sets_helpers(line: &str) -> bool {
+    line.trim_start().starts_with(SETTING)
+}
+
+/// The value that a change has replaced, as JSON spells it. `None` if the setting was new.
+fn former_store(change: &Recorded) -> Option<String> {
+    let old = &change.replacements.first()?.old;
+    if !old.trim_start().starts_with('"') {
+        return None;
+    }
+    // It is the member alone.
+    let member = format!("{{{old}}}");
+    let object = JsonObject::parse(&change.path, &member).ok()?;
+    Some(object.spelled(object.members.first()?).to_owned())
+}
+
+/// Whether a file has members of `auths` that are not empty.
+fn has_logins(path: &Path) -> bool {
+    let read = || -> Result<bool, Error> {
+        let found = ClientFile::read(path)?;
+        let text = found.text()?;
+        if text.trim().is_empty() {
+            return Ok(false);
+        }
+        let object = JsonObject::parse(path, text)?;
+        let auths = object.member("auths").and_then(|member| object.object_of(member));
+        Ok(auths.is_some_and(|auths| {
+            let is_login = |member| auths.object_of(member).is_some_and(|login| !login.members.is_empty());
+            auths.members.iter().any(is_login)
+        }))
+    };
+    // The setup itself says if it cannot read its files.
+    read().unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::setup::edit::{apply, revert};
+    use zeroize::Zeroizing;
+
+    fn set(text: &str) -> (Recorded, String) {
+        let content = Some(Zeroizing::new(text.as_bytes().to_vec()));
+        let file = ClientFile { path: "config.json".into(), content };
+        let replacements: Vec<_> = set_store(&file).unwrap().into_iter().collect();
+        let changed = apply(text, &replacements);
+        let change =
+            Recorded { client: "docker".into(), path: "config.json".into(), is_new: false, replacements };
+        (change, changed)
+    }
+
+    #[test]
+    fn the_setting_is_taken_back_from_the_changed_text() {
+        for text in [
+            "",
+            "{}",
+            "{ }\n",
+            "{\"auths\":{}}",
+            "{\n\t\"auths\": {\n\t\t\"a\": {}\n\t},\n\t\"credsStore\": \"desktop\"\n}",
+            "\u{feff}{\r\n  \"credsstore\" : \"pass\",\r\n  \"x\": [1]\r\n}\r\n",
+        ] {
+            let (change, changed) = set(text);
+            assert_eq!(revert(&changed, &change.replacements).as_deref(), Some(text), "{changed}");
+        }
+    }
+
+    /// As docker writes its file: sorted, with tabs.
+    fn rewrite(text: &str) -> String {
+        let mut value: serde_json::Value = serde_json::from_str(text).unwrap();
+        value["auths"] = serde_json::json!({ "b": {} });
+        value["zeta"] = "new".into();
+        serde_json::to_string_pretty(&value).unwrap().replace("  ", "\t")
+    }
+
+    #[test]
+    fn the_setting_is_taken_out_after_docker_has_rewritten_the_file() {
+        for (text, rest) in [
+            ("", r#"{"auths":{"b":{}},"zeta":"new"}"#),
+            ("{}", r#"{"auths":{"b":{}},"zeta":"new"}"#),
+            (r#"{"z": 1}"#, r#"{"auths":{"b":{}},"z":1,"zeta":"new"}"#),
+            (
+                r#"{"credsStore":"desktop","z":1}"#,
+                r#"{"auths":{"b":{}},"credsStore":"desktop","z":1,"zeta":"new"}"#,
+            ),
+        ] {
+            let (change, changed) = set(text);
+            let rewritten = rewrite(&changed);
+            let undone = match revert(&rewritten, &change.replacements) {
+                Some(undone) => undone,
+                None => Docker.without_ours(&change, &rewritten).unwrap().unwrap(),
+            };
+            let undone: serde_json::Value = serde_json::from_str(&undone).unwrap();
+            assert_eq!(undone, serde_json::from_str::<serde_json::Value>(rest).unwrap(), "{rewritten}");
+        }
+    }
+
+    #[test]
+    fn the_setting_of_another_helper_stays() {
+        let (change, _) = set("{}");
+        for text in ["{}", r#"{"credsStore":"pass"}"#, r#"{"credHelpers":{"a":"os-secrets"}}"#] {
+            assert_eq!(Docker.without_ours(&change, text).unwrap(), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_file_in_registries_conf_d_keeps_what_others_have_added() {
+        let file = |text: &str| {
+            let content = Some(Zeroizing::new(text.as_bytes().to_vec()));
+            ClientFile { path: DROP_IN.into(), content }
+        };
+        let added = "short-name-mode = \"disabled\"\n";
+        let replacements: Vec<_> = set_helpers(&file(added)).unwrap().into_iter().collect();
+        let changed = apply(added, &replacements);
+        assert_eq!(changed, format!("{DROP_IN_CONTENT}{added}"));
+        assert_eq!(revert(&changed, &replacements).as_deref(), Some(added));
+        assert_eq!(set_helpers(&file(&changed)), Ok(None));
+        assert!(set_helpers(&file("credential-helpers = [\n  \"pass\"\n]\n")).is_err());
+    }
+
+    #[test]
+    fn files_that_docker_cannot_read_are_refused() {
+        for text in ["[]", "{", r#"{"credsStore": {"a": "hunter2"}}"#, "hunter2"] {
+            let content = Some(Zeroizing::new(text.as_bytes().to_vec()));
+            let error = set_store(&ClientFile { path: "config.json".into(), content }).unwrap_err();
+            assert!(!error.to_string().contains("hunter2"), "{error}");
+        }
+    }
+}
