@@ -118,6 +118,12 @@ function buildGoClients(folder) {
   run("go", ["build", "-o", folder, "./..."], { cwd: join(root, "__test__", "helpers", "go"), env });
 }
 
+/** Unpacks Docker's program, without the daemon that its package starts. */
+function unpackDocker(folder) {
+  run("apt-get", ["update", "-qq"]);
+  unpackDebian(folder, ["docker.io"]);
+}
+
 /** Makes a folder that Wine takes for a Windows 10, with an empty credential store. */
 function makeWinePrefix(folder) {
   runWine(["wineboot", "--init"], folder, { stdio: "ignore" });
@@ -154,6 +160,7 @@ module.exports = {
   swift,
   unpackCoreFoundation,
   unpackKubectl,
+  unpackDocker,
   unpackMusl,
   unpackMuslNode,
   unpackRust,

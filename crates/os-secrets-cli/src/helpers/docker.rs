@@ -36,6 +36,7 @@ pub const PREFIX: &str = "docker:";
 const NOT_FOUND: &str = "credentials not found in native keychain";
 const NO_SERVER: &str = "no credentials server URL";
 const NO_USER: &str = "no credentials username";
+const NUL_IN_SERVER: &str = "The server URL has a NUL";
 /// The maximum size of an input: JSON may need six bytes for each byte of a value.
 const MAX_INPUT: usize = 6 * MAX_VALUE + (1 << 20);
 /// How often a call begins anew because another process has changed the user of the server meanwhile.
@@ -220,6 +221,9 @@ impl Login {
         if user.is_empty() {
             return Err(NO_USER.into());
         }
+        if server.contains('\0') {
+            return Err(NUL_IN_SERVER.into());
+        }
         if server != clean(&server) {
             return Err("The server URL has line breaks, or spaces around it. Nothing was stored".into());
         }
@@ -255,6 +259,7 @@ fn read_server() -> Result<String, Refusal> {
     let server = str::from_utf8(input.expose()).map_err(|_| "The server URL is not UTF-8 text")?;
     match clean(server) {
         server if server.is_empty() => Err(NO_SERVER.into()),
+        server if server.contains('\0') => Err(NUL_IN_SERVER.into()),
         server => Ok(server),
     }
 }
@@ -331,6 +336,7 @@ mod tests {
             r#"{"ServerURL":"a","Username":["b"],"Secret":"hunter2"}"#,
             r#"{"ServerURL":"a","Username":"b","Secret":{"hunter2":1}}"#,
             r#"{"ServerURL":"a\nb","Username":"b","Secret":"hunter2"}"#,
+            r#"{"ServerURL":"a\u0000","Username":"b","Secret":"hunter2"}"#,
             r#"{"ServerURL":" a","Username":"b","Secret":"hunter2"}"#,
             r#"{"ServerURL":"a","Username":"b","Secret":"hunter2\ud800"}"#,
         ] {

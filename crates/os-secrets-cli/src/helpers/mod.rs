@@ -37,14 +37,10 @@ pub use credentials::Credentials;
 pub use parts::is_visible;
 
 /// The clients that `secrets helper` answers.
-pub const CLIENTS: &[&str] = &["aws", "kubectl", "terraform", "bazel", "git", "keyring", "askpass"];
+pub const CLIENTS: &[&str] = &["aws", "kubectl", "terraform", "bazel", "git", "keyring", "askpass", "docker"];
 
 /// The names under which the program answers a client at once, without `helper` and the client in its words.
-pub const NAMES: &[(&str, &str)] = &[("terraform-credentials-os-secrets", "terraform"), ("bazel-credential-os-secrets", "bazel"), ("git-credential-os-secrets", "git"), // No package installs it: `secrets setup keyring` makes it where the user wants it. ("keyring", "keyring")];
-pub const CLIENTS: &[&str] = &["docker"];
-
-/// The names under which the program answers a client at once, without `helper` and the client in its words.
-pub const NAMES: &[(&str, &str)] = &[(docker::PROGRAM, "docker")];
+pub const NAMES: &[(&str, &str)] = &[("terraform-credentials-os-secrets", "terraform"), ("bazel-credential-os-secrets", "bazel"), ("git-credential-os-secrets", "git"), // No package installs it: `secrets setup keyring` makes it where the user wants it. ("keyring", "keyring"), (docker::PROGRAM, "docker")];
 
 /// The words of `secrets` that do the same as a helper that was started by its own name. `None` if the program has another
 /// name.

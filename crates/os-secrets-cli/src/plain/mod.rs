@@ -79,14 +79,13 @@ pub struct PlainEntry {
 }
 
 /// The formats, in the order in which they are listed.
-pub const FORMATS: &[&dyn PlainFormat] = &[&aws::AwsFiles, &kube::KubeFiles, &git::GitCredentials, &netrc::Netrc, &pypirc::Pypirc];
+pub const FORMATS: &[&dyn PlainFormat] = &[&aws::AwsFiles, &kube::KubeFiles, &git::GitCredentials, &netrc::Netrc, &pypirc::Pypirc, &docker::DockerConfig];
 
 /// The user's home directory, as git and curl find it.
 pub fn home_directory() -> Option<PathBuf> {
     let home = Process.directory("HOME");
     if cfg!(windows) { home.or_else(|| Process.directory("USERPROFILE")) } else { home }
 }
-pub const FORMATS: &[&dyn PlainFormat] = &[&docker::DockerConfig];
 
 /// The format with a name.
 pub fn format(name: &str) -> Option<&'static dyn PlainFormat> {

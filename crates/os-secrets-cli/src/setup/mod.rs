@@ -83,8 +83,7 @@ pub trait Client: Sync {
 }
 
 /// The clients, in the order in which they are listed.
-pub const CLIENTS: &[&dyn Client] = &[&aws::Aws, &kubectl::Kubectl, &terraform::Terraform, &bazel::Bazel, &git::Git, &keyring::Keyring, &python_keyring::PythonKeyring];
-pub const CLIENTS: &[&dyn Client] = &[&docker::Docker];
+pub const CLIENTS: &[&dyn Client] = &[&aws::Aws, &kubectl::Kubectl, &terraform::Terraform, &bazel::Bazel, &git::Git, &keyring::Keyring, &python_keyring::PythonKeyring, &docker::Docker];
 
 /// A change to one file. The file is created if it does not exist.
 #[derive(Debug)]
