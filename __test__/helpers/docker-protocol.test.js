@@ -2,8 +2,9 @@
 // Docker's own helpers.
 
 const assert = require("node:assert/strict");
-const { it } = require("node:test");
+const { describe, it } = require("node:test");
 const { describeClient } = require("../support/clients.js");
+const { runProgram } = require("../support/programs.js");
 const { startSession } = require("../support/session.js");
 
 const OURS = "docker-credential-os-secrets";
@@ -263,4 +264,45 @@ describeClient(OURS, (start) => {
       else assert.match(stdout, /^[^\n]{20,}\n$/);
     });
   }
+});
+
+describe(`${OURS} on a keyring that was not unlocked since it was started`, () => {
+  /** Starts a session with a stored credential and a keyring that waits for its password. */
+  async function prepare(t, ...answers) {
+    const session = await startSession({ keyring: false });
+    t.after(() => session.stop());
+    const ask = (word, input) => runProgram(session, "native", OURS, [word], { input });
+    await session.startKeyring({ password: "right" });
+    assert.equal((await ask("store", spell("a", "b", "hunter2"))).code, 0);
+    await session.endOwner();
+    const prompter = await session.startPrompter();
+    await session.startKeyring({ password: null, prompter });
+    await prompter.expect(...answers);
+    return ask;
+  }
+
+  for (const word of ["get", "list"]) {
+    it(`${word} asks the user for the password`, async (t) => {
+      const ask = await prepare(t, "password right");
+      const { code, stdout } = await ask(word, "a");
+      assert.equal(code, 0, stdout);
+      assert.deepEqual(
+        JSON.parse(stdout),
+        word === "get" ? { ServerURL: "a", Username: "b", Secret: "hunter2" } : { a: "b" },
+      );
+    });
+  }
+
+  it("fails if the user gives none, and never says that there are no credentials", async (t) => {
+    const ask = await prepare(t, "cancel", "cancel", "cancel", "cancel");
+    for (const [word, input] of [
+      ["get", "a"],
+      ["erase", "a"],
+      ["store", spell("a", "c", "hunter2")],
+    ]) {
+      const { code, stdout, stderr } = await ask(word, input);
+      assert.deepEqual({ code, stderr }, { code: 1, stderr: "" }, word);
+      assert.match(stdout, /is locked/, word);
+    }
+  });
 });

@@ -43,9 +43,8 @@ impl Client for Docker {
         }
         check_path(context)?;
         let (config, drop_in) = (needed(config_path())?, needed(drop_in_path())?);
-        let replacement = set_store(&ClientFile::read(&config)?)?;
-        let in_config = replacement.map(|replacement| (config, replacement));
-        let in_drop_in = set_helpers(&ClientFile::read(&drop_in)?)?.map(|replacement| (drop_in, replacement));
+        let in_config = examine(&config, set_store)?.map(|replacement| (config, replacement));
+        let in_drop_in = examine(&drop_in, set_helpers)?.map(|replacement| (drop_in, replacement));
         let change =
             |(path, replacement)| Change { path, replacements: vec![replacement], is_program: false };
         Ok([in_config, in_drop_in].into_iter().flatten().map(change).collect())
@@ -55,7 +54,7 @@ impl Client for Docker {
         if change.path.file_name().is_some_and(|name| name == DROP_IN) {
             return Ok(content.contains(DROP_IN_CONTENT).then(|| content.replacen(DROP_IN_CONTENT, "", 1)));
         }
-        let object = JsonObject::parse(&change.path, content)?;
+        let object = JsonObject::parse(&change.path, content).map_err(Failure::Failed)?;
         let Some(ours) = object.member(MEMBER) else { return Ok(None) };
         if object.text_of(ours).as_deref() != Some(HELPER) {
             return Ok(None);
@@ -73,8 +72,7 @@ impl Client for Docker {
 
     fn is_set_up(&self, _: &Context) -> Result<bool, Failure> {
         let (Some(config), Some(drop_in)) = (config_path(), drop_in_path()) else { return Ok(false) };
-        Ok(set_store(&ClientFile::read(&config)?)?.is_none()
-            && set_helpers(&ClientFile::read(&drop_in)?)?.is_none())
+        Ok(examine(&config, set_store)?.is_none() && examine(&drop_in, set_helpers)?.is_none())
     }
 
     fn notes(&self, _: &Context) -> Vec<String> {
@@ -217,6 +215,14 @@ fn later_drop_in() -> Option<PathBuf> {
         .collect();
     later.sort();
     later.into_iter().next()
+}
+
+/// Reads a file and returns what must be replaced in it.
+fn examine(
+    path: &Path,
+    change: impl FnOnce(&ClientFile) -> Result<Option<Replacement>, Error>,
+) -> Result<Option<Replacement>, Failure> {
+    ClientFile::read(path).and_then(|file| change(&file)).map_err(Failure::Failed)
 }
 
 /// What makes a `config.json` name us. `None` if it does.
