@@ -166,8 +166,14 @@ describeClient(OURS, (start) => {
     const users = Array.from({ length: 8 }, (_, index) => `user${index}`);
     const stored = users.map((user) => ask(client, OURS, "store", spell("r", user, `of ${user}`)));
     const read = users.map(() => ask(client, OURS, "get", "s"));
-    assert.deepEqual(await Promise.all(stored), users.map(() => done));
-    assert.deepEqual(await Promise.all(read), users.map(() => failed(NOT_FOUND)));
+    assert.deepEqual(
+      await Promise.all(stored),
+      users.map(() => done),
+    );
+    assert.deepEqual(
+      await Promise.all(read),
+      users.map(() => failed(NOT_FOUND)),
+    );
     const { stdout } = await ask(client, OURS, "get", "r");
     assert.equal(stdout.Secret, `of ${stdout.Username}`);
     const parallel = users.map(() => ask(client, OURS, "get", "r"));
@@ -230,7 +236,14 @@ describeClient(OURS, (start) => {
 
   it("keeps values of any text unchanged", async (t) => {
     const client = await start(t);
-    for (const secret of ["two\nlines\r\n", " ", "\u0001\u007f", "{}", "x".repeat(1 << 20), "👋".repeat(9000)]) {
+    for (const secret of [
+      "two\nlines\r\n",
+      " ",
+      "\u0001\u007f",
+      "{}",
+      "x".repeat(1 << 20),
+      "👋".repeat(9000),
+    ]) {
       assert.deepEqual(await ask(client, OURS, "store", spell("a", "b", secret)), done);
       assert.equal((await ask(client, OURS, "get", "a")).stdout.Secret, secret);
     }

@@ -124,7 +124,10 @@ describeClient("secrets setup docker", (start) => {
       [null, {}],
       ["{}", {}],
       ['{"zeta": 1, "HttpHeaders": {"b": "c"}}', { HttpHeaders: { b: "c" } }],
-      ['{"credsStore": "missing", "aliases": {"builder": "b"}}', { credsStore: "missing", aliases: { builder: "b" } }],
+      [
+        '{"credsStore": "missing", "aliases": {"builder": "b"}}',
+        { credsStore: "missing", aliases: { builder: "b" } },
+      ],
     ]) {
       rmSync(config, { force: true });
       if (before !== null) write(config, before);
@@ -218,7 +221,10 @@ describeClient("secrets setup docker", (start) => {
     write(config, '{"credsStore": "pass", "credHelpers": {"a": "os-secrets"}}\n');
     const { code } = await run("setup", "docker", "--undo");
     assert.equal(code, 0);
-    assert.equal(readFileSync(config, "utf8"), '{"credsStore": "pass", "credHelpers": {"a": "os-secrets"}}\n');
+    assert.equal(
+      readFileSync(config, "utf8"),
+      '{"credsStore": "pass", "credHelpers": {"a": "os-secrets"}}\n',
+    );
   });
 });
 

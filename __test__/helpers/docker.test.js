@@ -1,11 +1,12 @@
 // Real clients of docker-credential-os-secrets, against a registry that demands a password.
 
 const assert = require("node:assert/strict");
-const { existsSync, readFileSync } = require("node:fs");
+const { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } = require("node:fs");
 const { join } = require("node:path");
 const { it } = require("node:test");
 const { place } = require("../../tools/install.js");
 const { describeClient } = require("../support/clients.js");
+const { blocks, read } = require("../support/documents.js");
 const { makeImage, startRegistry, users } = require("../support/registry-server.js");
 
 const docker = place("docker-cli", "usr", "bin", "docker");
@@ -144,6 +145,54 @@ describeClient("the clients of Docker's protocol", (start) => {
     assert.match(stderr, /error getting credentials/);
     assert.doesNotMatch(stderr, /credentials not found/);
     assertNoPlainText(session);
+  });
+
+  it("the examples of the manual work", async (t) => {
+    const client = await start(t);
+    const { session } = client;
+    const registry = await startRegistry(session);
+    const [, section] = read("docs/helpers.md").split("\n## Docker, Podman and others\n");
+    const found = blocks(section.split("\n## ")[0]);
+    const blocksIn = (language) =>
+      found.filter((block) => block.language === language).map(({ text }) => text);
+    const at = (...parts) => join(session.home, ...parts);
+    mkdirSync(at(".docker"));
+    mkdirSync(at(".config", "containers"), { recursive: true });
+    // The registry of the example, which this one stands for, has a certificate.
+    const insecure = `[[registry]]\nlocation = "${registry}"\ninsecure = true\n`;
+    writeFileSync(at(".config", "containers", "registries.conf"), insecure);
+    const auth = Buffer.from(`bob:${users.bob}`).toString("base64");
+    writeFileSync(at(".docker", "config.json"), JSON.stringify({ auths: { "other.example": { auth } } }));
+    writeFileSync(at("password.txt"), users.alice);
+    symlinkSync(docker, join(client.bin, "docker"));
+    const image = makeImage(join(session.directory, "image"));
+    const push = `skopeo copy --dest-creds alice:"$(cat password.txt)" ${image} docker://${registry}/image`;
+    const run = async (script) => {
+      const command = script.replaceAll("registry.example.com", registry);
+      const { code, stdout, stderr } = await client.run("bash", ["--norc", "-euc", command]);
+      assert.equal(code, 0, stdout + stderr);
+      return stdout;
+    };
+    await run(push);
+    const [setup, set, wsl] = blocksIn("bash");
+    assert.match(await run(setup), /"Tag": "latest"|"Name": "127|Login Succeeded/);
+    assert.equal(await client.read("docker:other.example", "bob"), users.bob);
+    assert.equal(await client.read(`docker:${registry}`, "alice"), null);
+    assert.equal(JSON.parse(readFileSync(at(".docker", "config.json"), "utf8")).credsStore, "os-secrets");
+    assert.deepEqual(blocksIn("json").map(JSON.parse), [{ credsStore: "os-secrets" }]);
+    const dropIn = at(".config", "containers", "registries.conf.d", "os-secrets.conf");
+    assert.deepEqual(blocksIn("toml"), [readFileSync(dropIn, "utf8")]);
+
+    await run(set);
+    assert.equal(await client.read(`docker:${registry}`, "alice"), users.alice);
+    assert.equal(await client.succeed("podman", ["login", "--get-login", registry]), "alice\n");
+
+    mkdirSync(at("bin"));
+    const windows = join(session.directory, "docker-credential-os-secrets.exe");
+    symlinkSync(join(client.bin, "docker-credential-os-secrets"), windows);
+    await run(wsl.replace("/mnt/c/Users/me/bin/docker-credential-os-secrets.exe", windows));
+    const told = await client.succeed(at("bin", "docker-credential-os-secrets"), ["list"]);
+    assert.deepEqual(JSON.parse(told), { [registry]: "alice", "other.example": "bob" });
   });
 
   it("skopeo logs out of all registries", async (t) => {
