@@ -128,7 +128,8 @@ impl<'a> JsonObject<'a> {
     /// The parts of the text that go with some members: their commas, too. The positions are in their order.
     pub fn cuts(&self, is_cut: impl Fn(&JsonMember) -> bool) -> Vec<Range<usize>> {
         if !self.members.is_empty() && self.members.iter().all(&is_cut) {
-            return vec![self.place.start + 1..self.place.end - 1];
+            let inside = self.place.start + 1..self.place.end - 1;
+            return Vec::from([inside]);
         }
         let (mut cuts, mut some_stay) = (Vec::new(), false);
         for (index, member) in self.members.iter().enumerate() {
