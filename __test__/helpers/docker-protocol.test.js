@@ -2,6 +2,8 @@
 // Docker's own helpers.
 
 const assert = require("node:assert/strict");
+const { mkdirSync, writeFileSync } = require("node:fs");
+const { dirname, join } = require("node:path");
 const { describe, it } = require("node:test");
 const { describeClient } = require("../support/clients.js");
 const { runProgram } = require("../support/programs.js");
@@ -252,9 +254,17 @@ describeClient(OURS, (start) => {
     assert.deepEqual(await ask(client, OURS, "get", "a"), failed(NOT_FOUND));
   });
 
+  const settings = ({ session }) => join(session.configuration, "os-secrets", "config.toml");
   for (const [state, change] of [
     ["locked", (client) => client.lock()],
     ["not there", (client) => client.end()],
+    [
+      "unknown because of a wrong settings file",
+      (client) => {
+        mkdirSync(dirname(settings(client)), { recursive: true, mode: 0o700 });
+        writeFileSync(settings(client), 'store = "hunter"\n', { mode: 0o600 });
+      },
+    ],
   ]) {
     it(`fails while the store is ${state}, and never says that there are no credentials`, async (t) => {
       const client = await start(t);

@@ -104,7 +104,7 @@ impl Context {
             file::check_output(file).map_err(Failure::Failed)?;
         }
         if program != Program::BusSecrets {
-            if needs_settings(&command) {
+            if needs_settings(&command, store.is_some()) {
                 store::settings().settings_file.settings().map_err(Failure::Failed)?;
             }
             context.selected = match store {
@@ -394,8 +394,13 @@ impl Context {
 }
 
 /// Whether a command must not do anything while the user's settings file is refused.
-fn needs_settings(command: &Command) -> bool {
-    !matches!(command, Command::Doctor { .. } | Command::Completions { .. } | Command::ClearClipboard { .. })
+fn needs_settings(command: &Command, has_store_flag: bool) -> bool {
+    match command {
+        Command::Doctor { .. } | Command::Completions { .. } | Command::ClearClipboard { .. } => false,
+        // Without the flag, its calls of the store fail. Then it tells the client in the client's protocol.
+        Command::Helper { .. } => has_store_flag,
+        _ => true,
+    }
 }
 
 /// The file that a word of the command line names; `None` if it means standard input.

@@ -6,11 +6,11 @@
 //!
 //! | word | input | answer |
 //! |---|---|---|
-//! | `store` | `{"ServerURL": …, "Username": …, "Secret": …}` | nothing |
-//! | `get` | the server | the same object |
-//! | `erase` | the server | nothing, also if there was nothing |
-//! | `list` | ignored | an object with the user of each server |
-//! | `version` | ignored | a line |
+//! | store | `{"ServerURL": …, "Username": …, "Secret": …}` | nothing |
+//! | get | the server | the same object |
+//! | erase | the server | nothing, also if there was nothing |
+//! | list | ignored | an object with the user of each server |
+//! | version | ignored | a line |
 //!
 //! A server has one user. The user name `<token>` stands for an identity token. The credential of a server is stored under
 //! the service `docker:<server>`, with the user as name.

@@ -1,4 +1,4 @@
-//! The logins in Docker's `config.json`, and in the `auth.json` of Podman, Skopeo and Buildah.
+//! The logins in `~/.docker/config.json`, and in the `~/.config/containers/auth.json` of Podman, Skopeo and Buildah.
 
 use std::{ops::Range, path::PathBuf};
 

@@ -1,7 +1,7 @@
 //! Docker, Podman, Skopeo, Buildah and others.
 //!
-//! Docker reads `credsStore` in its `config.json`. Podman, Skopeo and Buildah ignore that, and read `credential-helpers` in
-//! `registries.conf`. A file in the user's `registries.conf.d` sets it without replacing the system's `registries.conf`. They
+//! Docker reads `credsStore` in `~/.docker/config.json`. Podman, Skopeo and Buildah ignore that, and read
+//! `credential-helpers` in `registries.conf`. A file in the user's `registries.conf.d` sets it without replacing the system's `registries.conf`. They
 //! look for these files in the home directory, whatever `XDG_CONFIG_HOME` says.
 
 use std::{
