@@ -11,6 +11,7 @@ const { startSession } = require("./session.js");
 const names = ["secrets", "terraform-credentials-os-secrets", "bazel-credential-os-secrets"];
 const names = ["secrets", "git-credential-os-secrets"];
 const names = ["secrets", "docker-credential-os-secrets"];
+const names = ["secrets", "cargo-credential-os-secrets"];
 
 /** The kinds of store, each with what starts a session on it. */
 const stores = {

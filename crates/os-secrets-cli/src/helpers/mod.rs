@@ -5,42 +5,53 @@
 //!
 //! | file | what it holds |
 //! |---|---|
+//! | `git/` | git |
+//! | `docker.rs` | Docker, Podman and others |
+//! | `cargo/` | cargo's credential provider protocol |
+//! | `aws.rs` | the AWS CLI and SDKs |
+//! | `kubectl.rs` | kubectl and other clients of Kubernetes |
+//! | `keyring/` | Python's `keyring`, for pip and uv |
+//! | `terraform.rs` | Terraform and OpenTofu |
+//! | `bazel.rs` | Bazel |
 //! | `askpass/` | the questions of ssh, git and sudo |
 //! | `credentials.rs` | the stored credentials of clients |
 //! | `parts.rs` | stored credentials that have several parts |
 //! | `address.rs` | the addresses of servers that clients name |
-//! | `aws.rs` | the AWS CLI and SDKs |
-//! | `kubectl.rs` | kubectl and other clients of Kubernetes |
-//! | `terraform.rs` | Terraform and OpenTofu |
-//! | `bazel.rs` | Bazel |
-//! | `git/` | git |
-//! | `keyring/` | Python's `keyring`, for pip and uv |
-//! | `docker.rs` | Docker, Podman and others |
 
 use std::ffi::OsString;
 
 use crate::{context::Context, failure::Failure};
 
 mod address;
+mod askpass;
 pub mod aws;
 mod bazel;
-mod askpass;
+pub mod cargo;
 mod credentials;
+pub mod docker;
+pub mod git;
+mod keyring;
 pub mod kubectl;
 mod parts;
 mod terraform;
-pub mod git;
-mod keyring;
-pub mod docker;
 
 pub use credentials::Credentials;
 pub use parts::is_visible;
 
 /// The clients that `secrets helper` answers.
-pub const CLIENTS: &[&str] = &["aws", "kubectl", "terraform", "bazel", "git", "keyring", "askpass", "docker"];
+pub const CLIENTS: &[&str] =
+    &["git", "docker", "cargo", "aws", "kubectl", "keyring", "terraform", "bazel", "askpass"];
 
 /// The names under which the program answers a client at once, without `helper` and the client in its words.
-pub const NAMES: &[(&str, &str)] = &[("terraform-credentials-os-secrets", "terraform"), ("bazel-credential-os-secrets", "bazel"), ("git-credential-os-secrets", "git"), // No package installs it: `secrets setup keyring` makes it where the user wants it. ("keyring", "keyring"), (docker::PROGRAM, "docker")];
+pub const NAMES: &[(&str, &str)] = &[
+    ("git-credential-os-secrets", "git"),
+    (docker::PROGRAM, "docker"),
+    ("cargo-credential-os-secrets", "cargo"),
+    ("terraform-credentials-os-secrets", "terraform"),
+    ("bazel-credential-os-secrets", "bazel"),
+    // No package installs it: `secrets setup keyring` makes it where the user wants it.
+    ("keyring", "keyring"),
+];
 
 /// The words of `secrets` that do the same as a helper that was started by its own name. `None` if the program has another
 /// name.
@@ -69,14 +80,15 @@ pub fn words_of(program: &str, words: Vec<OsString>) -> Option<Vec<OsString>> {
 /// Answers a client. Returns the exit code.
 pub fn answer(context: &Context, client: &str, words: Vec<OsString>) -> Result<i32, Failure> {
     match client {
+        "git" => git::answer(context, &words),
+        "docker" => docker::answer(context, &words),
+        "cargo" => cargo::answer(context, &words),
         "aws" => aws::answer(context, words),
         "kubectl" => kubectl::answer(context, words),
+        "keyring" => keyring::answer(context, words),
         "terraform" => terraform::answer(context, words),
         "bazel" => bazel::answer(context, words),
-        "git" => git::answer(context, &words),
         "askpass" => askpass::answer(context, words),
-        "keyring" => keyring::answer(context, words),
-        "docker" => docker::answer(context, &words),
         _ => unreachable!("clap takes no other client than those of CLIENTS"),
     }
 }

@@ -14,14 +14,15 @@ use os_secrets::{
 
 pub mod aws;
 pub mod aws_ini;
+mod cargo;
+mod docker;
+mod git;
 mod kube;
 pub mod kubeconfig;
-pub mod yaml;
-pub mod yaml_scalar;
-mod git;
 mod netrc;
 mod pypirc;
-mod docker;
+pub mod yaml;
+pub mod yaml_scalar;
 
 /// A file format with credentials in plain text.
 pub trait PlainFormat: Sync {
@@ -79,7 +80,15 @@ pub struct PlainEntry {
 }
 
 /// The formats, in the order in which they are listed.
-pub const FORMATS: &[&dyn PlainFormat] = &[&aws::AwsFiles, &kube::KubeFiles, &git::GitCredentials, &netrc::Netrc, &pypirc::Pypirc, &docker::DockerConfig];
+pub const FORMATS: &[&dyn PlainFormat] = &[
+    &git::GitCredentials,
+    &docker::DockerConfig,
+    &cargo::CargoCredentials,
+    &aws::AwsFiles,
+    &kube::KubeFiles,
+    &netrc::Netrc,
+    &pypirc::Pypirc,
+];
 
 /// The user's home directory, as git and curl find it.
 pub fn home_directory() -> Option<PathBuf> {

@@ -6,17 +6,19 @@
 //! | file | what it holds |
 //! |---|---|
 //! | this one | the clients, and what each must know about its files |
-//! | `aws.rs` | the AWS CLI and SDKs |
+//! | `git/` | git |
 //! | `docker.rs` | Docker, Podman and others |
-//! | `edit.rs` | replacing bytes in a text |
-//! | `file.rs` | reading and replacing a client's file |
+//! | `cargo.rs` | cargo |
+//! | `aws.rs` | the AWS CLI and SDKs |
 //! | `kubectl.rs` | kubectl and other clients of Kubernetes |
+//! | `keyring.rs` | pip and uv, which start a program `keyring` |
+//! | `python_keyring.rs` | twine and Poetry, which import Python's module `keyring` |
 //! | `terraform.rs` | Terraform and OpenTofu |
 //! | `bazel.rs` | Bazel |
-//! | `git/` | git |
-//! | `keyring.rs` | pip and uv, which start a program `keyring` |
+//! | `edit.rs` | replacing bytes in a text |
+//! | `toml.rs` | finding and inserting keys in TOML files |
+//! | `file.rs` | reading and replacing a client's file |
 //! | `own_program.rs` | how a client starts us |
-//! | `python_keyring.rs` | twine and Poetry, which import Python's module `keyring` |
 //! | `record.rs` | what was changed, for `--undo` |
 
 use std::path::PathBuf;
@@ -25,16 +27,18 @@ use crate::{context::Context, failure::Failure};
 
 pub mod aws;
 pub mod bazel;
+pub mod cargo;
 pub mod docker;
 pub mod edit;
 pub mod file;
-pub mod kubectl;
 mod git;
 mod keyring;
+pub mod kubectl;
 pub mod own_program;
 mod python_keyring;
 pub mod record;
 pub mod terraform;
+pub mod toml;
 
 pub use edit::Replacement;
 pub use record::Recorded;
@@ -83,7 +87,17 @@ pub trait Client: Sync {
 }
 
 /// The clients, in the order in which they are listed.
-pub const CLIENTS: &[&dyn Client] = &[&aws::Aws, &kubectl::Kubectl, &terraform::Terraform, &bazel::Bazel, &git::Git, &keyring::Keyring, &python_keyring::PythonKeyring, &docker::Docker];
+pub const CLIENTS: &[&dyn Client] = &[
+    &git::Git,
+    &docker::Docker,
+    &cargo::Cargo,
+    &aws::Aws,
+    &kubectl::Kubectl,
+    &keyring::Keyring,
+    &python_keyring::PythonKeyring,
+    &terraform::Terraform,
+    &bazel::Bazel,
+];
 
 /// A change to one file. The file is created if it does not exist.
 #[derive(Debug)]

@@ -1,0 +1,253 @@
+//! cargo's `credentials.toml`: tokens of registries.
+//!
+//! The file names a registry by its name in cargo's configuration. A token is stored under the URL of the registry's index,
+//! which is what cargo asks for. Only the user's own configuration says which URL that is, not a project's.
+
+use std::{ops::Range, path::PathBuf};
+
+use super::{PlainEntry, PlainFile, PlainFormat, cut_out};
+use crate::{
+    helpers::cargo::{TOKEN, service},
+    setup::{
+        cargo::{cargo_file, cargo_home},
+        file::ClientFile,
+        toml::{find, parse},
+    },
+};
+use os_secrets::{
+    credential::{Key, Secret},
+    document::{DeTable, DeValue},
+    environment::{Process, Variables},
+    error::Error,
+    printable::printable,
+};
+
+/// The URL of the index of crates.io, as cargo sends it, whichever protocol it uses.
+const CRATES_IO: &str = "https://github.com/rust-lang/crates.io-index";
+
+/// cargo's `credentials.toml`.
+pub struct CargoCredentials;
+
+impl PlainFormat for CargoCredentials {
+    fn name(&self) -> &'static str {
+        "cargo"
+    }
+
+    fn paths(&self) -> Vec<PathBuf> {
+        // cargo prefers the first.
+        let home = cargo_home();
+        home.map(|home| vec![home.join("credentials"), home.join("credentials.toml")]).unwrap_or_default()
+    }
+
+    fn entries(&self, file: &PlainFile<'_>) -> Result<Vec<PlainEntry>, Error> {
+        Ok(tokens(file)?.into_iter().filter_map(Result::ok).collect())
+    }
+
+    fn skipped(&self, file: &PlainFile<'_>) -> Vec<String> {
+        let Ok(found) = tokens(file) else { return Vec::new() };
+        found.into_iter().filter_map(Result::err).collect()
+    }
+}
+
+/// The tokens in the order of the file, or for each that stays its name and the reason.
+fn tokens(file: &PlainFile<'_>) -> Result<Vec<Result<PlainEntry, String>>, Error> {
+    let table = parse(file.path, file.content)?;
+    let configuration = cargo_file("config").and_then(|path| ClientFile::read(&path).ok());
+    let configuration = configuration.as_ref().and_then(|found| {
+        let content = found.content.as_ref()?;
+        parse(&found.path, content).ok()
+    });
+    let mut found = Vec::new();
+    let mut add = |keys: &[&str], label: &str, index: Option<String>| {
+        if find(&table, &[keys, &["secret-key"]].concat()).is_some() {
+            found.push((
+                0,
+                Err(format!(
+                    "{label}: the secret key stays in the file, because cargo has no other place for it"
+                )),
+            ));
+        }
+        let keys = [keys, &[TOKEN]].concat();
+        let Some((DeValue::String(token), place)) = find(&table, &keys) else { return };
+        let entry = match index {
+            None => Err(format!(
+                "{label}: the URL of its index is not in your cargo configuration. Add registries.NAME.index there"
+            )),
+            Some(_) if token.is_empty() => Err(format!("{label}: the token is empty")),
+            Some(index) => {
+                let value = Secret::new(token.as_bytes().to_vec());
+                let key = Key { service: service(&index), name: TOKEN.to_owned() };
+                match cuts(file.content, &table, &keys, &place) {
+                    Some(cuts) => {
+                        Ok(PlainEntry { label: format!("{label} ({})", printable(&index)), key, value, cuts })
+                    }
+                    None => Err(format!(
+                        "{label}: the token cannot be taken out of the file. Move it to a line of its own"
+                    )),
+                }
+            }
+        };
+        found.push((place.start, entry));
+    };
+    add(&["registry"], "crates.io", Some(CRATES_IO.to_owned()));
+    if let Some((DeValue::Table(registries), _)) = find(&table, &["registries"]) {
+        for name in registries.keys().map(|key| &**key.get_ref()) {
+            add(&["registries", name], &printable(name), index_of(name, configuration.as_ref()));
+        }
+    }
+    found.sort_by_key(|(start, _)| *start);
+    Ok(found.into_iter().map(|(_, entry)| entry).collect())
+}
+
+/// The URL of a registry's index: of the environment, else of the user's configuration.
+fn index_of(name: &str, configuration: Option<&DeTable<'_>>) -> Option<String> {
+    let variable = format!("CARGO_REGISTRIES_{}_INDEX", name.to_uppercase().replace('-', "_"));
+    let of_environment = Process.get(&variable).and_then(|value| value.into_string().ok());
+    let of_configuration =
+        || Some(find(configuration?, &["registries", name, "index"])?.0.as_str()?.to_owned());
+    of_environment.or_else(of_configuration).filter(|index| index.contains("://"))
+}
+
+/// The parts of the file that only the token needs: its line, and the header of its table if nothing else is in that. `None`
+/// if the rest would not be the same file without the token.
+fn cuts(
+    content: &[u8],
+    table: &DeTable<'_>,
+    keys: &[&str],
+    place: &Range<usize>,
+) -> Option<Vec<Range<usize>>> {
+    let text = str::from_utf8(content).ok()?;
+    let (_, parents) = keys.split_last()?;
+    let (parent, _) = find(table, parents)?;
+    let key = parent.as_table()?.get_key_value(TOKEN)?.0.span();
+    let line = text[..key.start].rfind('\n').map_or(0, |newline| newline + 1);
+    let end = text[place.end..].find('\n').map_or(text.len(), |newline| place.end + newline + 1);
+    let is_own_line = !text[line..key.start].contains('{');
+    let cut = if is_own_line {
+        let is_alone = parent.as_table()?.len() == 1;
+        let header = text[..line].trim_end().rfind('\n').map_or(0, |newline| newline + 1);
+        let above = text[header..line].trim();
+        let is_header = is_alone && above.starts_with('[') && above.ends_with(']');
+        if is_header { header..end } else { line..end }
+    } else {
+        let after = text[place.end..].trim_start_matches([' ', '\t']);
+        match after.strip_prefix(',') {
+            Some(next) => key.start..text.len() - next.trim_start_matches([' ', '\t']).len(),
+            None => {
+                let before = text[..key.start].trim_end();
+                before.strip_suffix(',').map_or(before.len(), str::len)..place.end
+            }
+        }
+    };
+    let rest = cut_out(content, std::slice::from_ref(&cut));
+    let (rest, _) = os_secrets::document::parse(&rest).ok()?;
+    (find(&rest, keys).is_none() && is_same_without(table, &rest, keys)).then(|| vec![cut])
+}
+
+/// Whether a table is another one without the value under keys. Tables that are empty then may be missing.
+fn is_same_without(table: &DeTable<'_>, rest: &DeTable<'_>, keys: &[&str]) -> bool {
+    let Some((key, inner)) = keys.split_first() else { return false };
+    rest.keys().all(|name| table.contains_key(name))
+        && table.iter().all(|(name, value)| {
+            let left = rest.get(name).map(|value| value.get_ref());
+            match (&**name.get_ref() == *key, value.get_ref(), left) {
+                (true, DeValue::Table(table), Some(DeValue::Table(rest))) => {
+                    is_same_without(table, rest, inner)
+                }
+                (true, DeValue::Table(table), None) => is_same_without(table, &DeTable::new(), inner),
+                (true, _, None) => inner.is_empty(),
+                (false, value, Some(left)) => is_same(value, left),
+                _ => false,
+            }
+        })
+}
+
+/// Whether two values are the same, wherever they stand.
+fn is_same(one: &DeValue<'_>, other: &DeValue<'_>) -> bool {
+    match (one, other) {
+        (DeValue::Table(one), DeValue::Table(other)) => {
+            one.len() == other.len()
+                && one.iter().all(|(name, value)| {
+                    other.get(name).is_some_and(|other| is_same(value.get_ref(), other.get_ref()))
+                })
+        }
+        (DeValue::Array(one), DeValue::Array(other)) => {
+            one.len() == other.len()
+                && one.iter().zip(other).all(|(one, other)| is_same(one.get_ref(), other.get_ref()))
+        }
+        (DeValue::String(one), DeValue::String(other)) => one == other,
+        (DeValue::Boolean(one), DeValue::Boolean(other)) => one == other,
+        (DeValue::Datetime(one), DeValue::Datetime(other)) => one == other,
+        (DeValue::Integer(one), DeValue::Integer(other)) => {
+            one.as_str() == other.as_str() && one.radix() == other.radix()
+        }
+        (DeValue::Float(one), DeValue::Float(other)) => one.as_str() == other.as_str(),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The content without the token under keys.
+    fn without(content: &str, keys: &[&str]) -> Option<String> {
+        let table = parse("x".as_ref(), content.as_bytes()).unwrap();
+        let (_, place) = find(&table, keys).unwrap();
+        let cuts = cuts(content.as_bytes(), &table, keys, &place)?;
+        Some(String::from_utf8(cut_out(content.as_bytes(), &cuts).to_vec()).unwrap())
+    }
+
+    #[test]
+    fn a_token_is_taken_out_with_its_line_and_an_empty_table() {
+        for (content, rest) in [
+            ("[registry]\ntoken = \"a\"\n", ""),
+            ("[registry]\ntoken = \"a\"", ""),
+            ("[registry] \r\ntoken = 'a' # x\r\n\r\n[b]\r\n", "\r\n[b]\r\n"),
+            ("[registry]\ntoken = \"a\"\nsecret-key = \"b\"\n", "[registry]\nsecret-key = \"b\"\n"),
+            ("[registry]\n# Mine\ntoken = \"a\"\n", "[registry]\n# Mine\n"),
+            ("registry.token = \"a\"\nb = 1\n", "b = 1\n"),
+            ("registry = { token = \"a\", b = 1 }\n", "registry = { b = 1 }\n"),
+            ("registry = { b = 1, token = \"a\" }\n", "registry = { b = 1 }\n"),
+            ("registry = { token = \"a\" }\n", "registry = { }\n"),
+            ("[registry]\ntoken = '''\na\nb'''\n[b]\n", "[b]\n"),
+        ] {
+            assert_eq!(without(content, &["registry", "token"]).as_deref(), Some(rest), "{content}");
+        }
+        let two = "[registries.a]\ntoken = \"1\"\n\n[registries.b]\ntoken = \"2\"\n";
+        assert_eq!(
+            without(two, &["registries", "a", "token"]).as_deref(),
+            Some("\n[registries.b]\ntoken = \"2\"\n")
+        );
+        assert_eq!(
+            without(two, &["registries", "b", "token"]).as_deref(),
+            Some("[registries.a]\ntoken = \"1\"\n\n")
+        );
+    }
+
+    #[test]
+    fn a_file_from_which_more_would_go_is_not_changed() {
+        // The brace makes the line look like an inline table.
+        let content = "\"a{b\".c = 1\nregistries.\"a{b\".token = \"a\"\nd = 1\n";
+        assert_eq!(without(content, &["registries", "a{b", "token"]), None);
+        let content = "[registries.\"a{b\"]\ntoken = \"a\"\n";
+        assert_eq!(without(content, &["registries", "a{b", "token"]).as_deref(), Some(""));
+    }
+
+    #[test]
+    fn values_are_compared_wherever_they_stand() {
+        let parsed = |text: &'static str| parse("x".as_ref(), text.as_bytes()).unwrap();
+        let table = parsed("a = 1\nb = [true, 'x', { c = 0x10 }]\nregistry.token = 't'\n");
+        let keys = ["registry", "token"];
+        assert!(is_same_without(&table, &parsed("b = [true, \"x\", { c = 0x10 }]\na = 1"), &keys));
+        for other in [
+            "a = 1",
+            "a = 2\nb = [true, 'x', { c = 0x10 }]",
+            "a = 1\nb = [true, 'x', { c = 16 }]",
+            "a = 1\nb = [true, 'x', { c = 0x10 }]\nd = 1",
+            "a = 1\nb = [true, 'x', { c = 0x10 }]\nregistry.token = 't'",
+        ] {
+            assert!(!is_same_without(&table, &parsed(other), &keys), "{other}");
+        }
+    }
+}
