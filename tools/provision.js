@@ -93,6 +93,15 @@ const things = {
   "secret-tool": { debian: { "secret-tool": "libsecret-tools" } },
   age: { debian: { age: "age" } },
   git: { debian: { git: "git" } },
+  /** git's own helper for the Secret Service, which Debian has as source. */
+  "git-credential-libsecret": {
+    debian: {
+      cc: "gcc libc6-dev",
+      "pkg-config": "pkg-config",
+      "/usr/include/libsecret-1/libsecret/secret.h": "libsecret-1-dev",
+    },
+    fill: recipes.buildLibsecretHelper,
+  },
   shells: {
     debian: {
       zsh: "zsh",

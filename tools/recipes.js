@@ -151,10 +151,21 @@ function buildKeytar() {
   ]);
 }
 
+/** Builds git's helper for the Secret Service from the source in Debian's package of git. */
+function buildLibsecretHelper(folder) {
+  const unpacked = temporaryFolder();
+  unpackDebian(unpacked, ["git"]);
+  const name = "git-credential-libsecret";
+  const source = join(unpacked, "usr/share/doc/git/contrib/credential/libsecret", `${name}.c`);
+  const flags = output("pkg-config", ["--cflags", "--libs", "libsecret-1"]).split(" ");
+  run("cc", ["-O2", "-o", join(folder, name), source, ...flags]);
+}
+
 module.exports = {
   buildAge,
   buildGoClients,
   buildKeytar,
+  buildLibsecretHelper,
   glibc,
   makeWinePrefix,
   swift,
