@@ -3,10 +3,11 @@
 const assert = require("node:assert/strict");
 const { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } = require("node:fs");
 const { join } = require("node:path");
-const { it } = require("node:test");
+const { describe, it } = require("node:test");
 const { describeClient } = require("../support/clients.js");
 const { startGitServer } = require("../support/git-server.js");
 const { ways } = require("../support/programs.js");
+const { startSession } = require("../support/session.js");
 
 const HELPER = "git-credential-os-secrets";
 
@@ -126,6 +127,20 @@ describeClient("git", (startClient) => {
     }
     assert.deepEqual(client.asked(), []);
     assert.equal(await client.read(`git:${server.url}`, "alice"), "secret");
+  });
+
+  it("stores the passwords of many users that come at the same time", async (t) => {
+    const client = await start(t);
+    const users = Array.from({ length: 12 }, (_, index) => `user${index}`);
+    const login = (user) => forHost(`username=${user}`, `password=of ${user}`);
+    await Promise.all(users.map((user) => client.ask("store", login(user))));
+    const answers = await Promise.all(users.map((user) => client.ask("get", forHost(`username=${user}`))));
+    assert.deepEqual(
+      answers,
+      users.map((user) => `username=${user}\npassword=of ${user}\n`),
+    );
+    await Promise.all(users.slice(1).map((user) => client.ask("erase", login(user))));
+    assert.equal(await client.ask("get", forHost()), "username=user0\npassword=of user0\n");
   });
 
   it("answers for a path only if git asks with the path (credential.useHttpPath)", async (t) => {
@@ -494,4 +509,52 @@ describeClient("git", (startClient) => {
     ]);
     assert.equal(stored, "p\n");
   });
+});
+
+describe("git on a keyring that is locked from the start", () => {
+  const service = "git:https://example.com";
+
+  /** Starts a locked keyring, which hides what it holds, with a password of alice's. Its own password is "right". */
+  async function startLocked(t) {
+    const session = await startSession({ keyring: false });
+    t.after(() => session.stop());
+    const prompter = await session.startPrompter();
+    const first = await session.startKeyring({ password: "right", prompter });
+    const run = (name, args, input) => {
+      const [program, ...rest] = ways.native(name);
+      return session.run(program, [...rest, ...args], { input, env: { DISPLAY: ":0" } });
+    };
+    const { code } = await run("secrets", ["set", "--service", service, "alice"], "hunter2");
+    assert.equal(code, 0);
+    await session.end(first);
+    await session.startKeyring({ password: null, prompter });
+    return { prompter, get: (...more) => run(HELPER, ["get"], forHost(...more)) };
+  }
+
+  for (const [of, more] of [
+    ["a user", ["username=alice"]],
+    ["whatever user there is", []],
+  ]) {
+    it(`the keyring asks for its password when git asks for ${of}`, async (t) => {
+      const { prompter, get } = await startLocked(t);
+      await prompter.expect("password right");
+      const { code, stdout, stderr } = await get(...more);
+      assert.deepEqual(
+        { code, stdout, stderr },
+        {
+          code: 0,
+          stdout: "username=alice\npassword=hunter2\n",
+          stderr: "",
+        },
+      );
+    });
+
+    it(`it is an error, and not an empty answer, if the user cancels that for ${of}`, async (t) => {
+      const { prompter, get } = await startLocked(t);
+      await prompter.expect("cancel");
+      const { code, stdout, stderr } = await get(...more);
+      assert.deepEqual({ code, stdout }, { code: 3, stdout: "" });
+      assert.match(stderr, /^secrets: .*dismissed/);
+    });
+  }
 });

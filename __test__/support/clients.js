@@ -33,7 +33,8 @@ const stores = {
     /** Nothing unlocks a file without its identity. */
     lock: ({ session }) => rmSync(join(session.configuration, "os-secrets", "identity")),
     /** The settings name the operating system's store, and there is none. */
-    end: ({ session }) => writeFileSync(join(session.configuration, "os-secrets", "config.toml"), 'store = "os"\n'),
+    end: ({ session }) =>
+      writeFileSync(join(session.configuration, "os-secrets", "config.toml"), 'store = "os"\n'),
   },
 };
 

@@ -20,8 +20,8 @@ use crate::{
     failure::Failure,
     output::{open_input, read_all},
 };
-use os_secrets::{credential::Secret, error::Code, file, wiped::WipedBuffer};
-use request::{NO_USER, Refusal, Request, user_of};
+use os_secrets::{credential::Secret, file, wiped::WipedBuffer};
+use request::{Refusal, Request, user_of};
 
 mod request;
 mod url;
@@ -103,15 +103,7 @@ fn names(credentials: &Credentials<'_>, service: &str, request: &Request) -> Res
         // Nobody's credential has the name of a user that cannot be.
         return Ok(name_of(Some(user)).into_iter().collect());
     }
-    let names = match credentials.names(service) {
-        // Names can be hidden as well. In contrast to listing, reading lets the store ask for its password.
-        Err(error) if error.code() == Code::InteractionNotAllowed => {
-            credentials.get(service, NO_USER)?;
-            credentials.names(service)?
-        }
-        names => names?,
-    };
-    Ok(names.into_iter().collect())
+    Ok(credentials.names(service)?.into_iter().collect())
 }
 
 fn parse(service: &str, name: &str, value: Secret) -> Result<Parts, Failure> {
