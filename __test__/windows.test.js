@@ -1,6 +1,8 @@
 // The differences of Windows' Credential Manager from the stores of other systems.
 
 const assert = require("node:assert/strict");
+const { existsSync, readdirSync, writeFileSync } = require("node:fs");
+const { join } = require("node:path");
 const { describe, it } = require("node:test");
 const { openStore, secrets } = require("..");
 const { secretsIn } = require("./support/client.js");
@@ -323,3 +325,33 @@ for (const way of Object.keys(ways)) {
     });
   });
 }
+
+describe("secrets setup keyring", windowsOnly("keyring.exe"), () => {
+  it("makes keyring.exe, a copy of the program that answers under its name, and removes it", async (t) => {
+    const { session } = await prepareStore(t);
+    const bin = join(session.directory, "new folder");
+    const keyring = join(bin, "keyring.exe");
+    const setup = (...words) => runProgram(session, "native", "secrets", ["setup", "keyring", ...words]);
+    const planned = await setup(bin, "--dry-run");
+    assert.match(planned.stdout, /^would copy this program to .*keyring\.exe\n$/, planned.stderr);
+    assert.equal(existsSync(bin), false);
+    const made = await setup(bin);
+    assert.match(made.stdout, /^copied this program to .*keyring\.exe\n$/, made.stderr);
+    assert.match(made.stderr, /is not in PATH/);
+    const service = "https://alice.example/simple/?a&b";
+    const set = await session.run(keyring, ["set", service, "alice"], { input: "p w\r\n" });
+    assert.equal(set.code, 0, set.stderr);
+    assert.equal(await secrets.get(service, "alice"), "p w");
+    const found = await session.run(keyring, ["--mode=creds", "--output=json", "get", service]);
+    assert.deepEqual(JSON.parse(found.stdout), { username: "alice", password: "p w" });
+    assert.equal((await session.run(keyring, ["get", service, "bob"])).code, 1);
+    assert.equal((await setup(bin)).stdout, "keyring asks os-secrets already\n");
+    const undone = await setup("--undo");
+    assert.match(undone.stdout, /^restored .*keyring\.exe\n$/, undone.stderr);
+    assert.deepEqual(readdirSync(bin), []);
+    writeFileSync(keyring, "another program");
+    const refused = await setup(bin);
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /is another program and was not changed/);
+  });
+});
