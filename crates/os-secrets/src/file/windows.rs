@@ -115,8 +115,12 @@ pub fn give(new: &File, old: &Path, access: Access) -> io::Result<()> {
     match access {
         Access::Private => Ok(()),
         Access::AsBefore => {
-            let old = OpenOptions::new().access_mode(READ_CONTROL).open(old)?;
-            acl::copy_list(old.as_handle(), new.as_handle())
+            match OpenOptions::new().access_mode(READ_CONTROL).open(old) {
+                Ok(old) => acl::copy_list(old.as_handle(), new.as_handle()),
+                // There is no old file.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+                Err(error) => Err(error),
+            }
         }
     }
 }
