@@ -59,13 +59,6 @@ describeClient("cargo", (start) => {
     return folder;
   }
 
-  /** Publishes the crate published-crate with a token. */
-  async function publishCrate(client, token) {
-    const folder = writePackage(client, "published-crate");
-    const args = ["publish", "--registry", "mine", "--no-verify", "--token", token];
-    await client.succeed(cargo, args, { cwd: folder });
-  }
-
   /** Writes a package that depends on the published crate of each registry. Returns its folder. */
   function writeDependent(client, ...registries) {
     const lines = registries.map(
@@ -326,7 +319,7 @@ describeClient("cargo", (start) => {
         const setup = (...args) => client.succeed("secrets", ["setup", "cargo", ...args]);
         assert.match(
           await setup("--dry-run"),
-          /would change .*config\.toml\n[^]*\+ .*cargo-credential-os-secrets/,
+          /would change .*config\.toml\n[\s\S]*\+ .*cargo-credential-os-secrets/,
         );
         assert.equal(read(), content);
         await setup();

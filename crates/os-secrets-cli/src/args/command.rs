@@ -252,8 +252,8 @@ pub enum Command {
     Setup {
         /// The program
         client: Option<String>,
-        /// For aws the profile, for kubectl the user, for bazel the host, for keyring the directory [default: all that are
-        /// stored]
+        /// For aws the profile, for kubectl the user, for bazel the host, for keyring the directory, for pnpm the registry
+        /// [default: all that are stored, or npm's registry]
         name: Option<OsString>,
         /// Print the change, and change nothing
         #[arg(long)]

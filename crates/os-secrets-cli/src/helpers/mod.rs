@@ -17,6 +17,7 @@
 //! | `credentials.rs` | the stored credentials of clients |
 //! | `parts.rs` | stored credentials that have several parts |
 //! | `address.rs` | the addresses of servers that clients name |
+//! | `npm.rs` | the header of a registry, for pnpm |
 
 use std::ffi::OsString;
 
@@ -34,13 +35,13 @@ mod keyring;
 pub mod kubectl;
 mod parts;
 mod terraform;
+pub mod npm;
 
 pub use credentials::Credentials;
 pub use parts::is_visible;
 
 /// The clients that `secrets helper` answers.
-pub const CLIENTS: &[&str] =
-    &["git", "docker", "cargo", "aws", "kubectl", "keyring", "terraform", "bazel", "askpass"];
+pub const CLIENTS: &[&str] = &["git", "docker", "cargo", "aws", "kubectl", "keyring", "terraform", "bazel", "askpass", "npm"];
 
 /// The names under which the program answers a client at once, without `helper` and the client in its words.
 pub const NAMES: &[(&str, &str)] = &[
@@ -89,6 +90,7 @@ pub fn answer(context: &Context, client: &str, words: Vec<OsString>) -> Result<i
         "terraform" => terraform::answer(context, words),
         "bazel" => bazel::answer(context, words),
         "askpass" => askpass::answer(context, words),
+        "npm" => npm::answer(context, &words),
         _ => unreachable!("clap takes no other client than those of CLIENTS"),
     }
 }

@@ -23,6 +23,7 @@ mod netrc;
 mod pypirc;
 pub mod yaml;
 pub mod yaml_scalar;
+pub mod npmrc;
 
 /// A file format with credentials in plain text.
 pub trait PlainFormat: Sync {
@@ -80,15 +81,7 @@ pub struct PlainEntry {
 }
 
 /// The formats, in the order in which they are listed.
-pub const FORMATS: &[&dyn PlainFormat] = &[
-    &git::GitCredentials,
-    &docker::DockerConfig,
-    &cargo::CargoCredentials,
-    &aws::AwsFiles,
-    &kube::KubeFiles,
-    &netrc::Netrc,
-    &pypirc::Pypirc,
-];
+pub const FORMATS: &[&dyn PlainFormat] = &[&git::GitCredentials, &docker::DockerConfig, &cargo::CargoCredentials, &aws::AwsFiles, &kube::KubeFiles, &netrc::Netrc, &pypirc::Pypirc, &npmrc::Npmrc];
 
 /// The user's home directory, as git and curl find it.
 pub fn home_directory() -> Option<PathBuf> {

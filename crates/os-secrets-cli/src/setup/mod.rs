@@ -20,6 +20,7 @@
 //! | `file.rs` | reading and replacing a client's file |
 //! | `own_program.rs` | how a client starts us |
 //! | `record.rs` | what was changed, for `--undo` |
+//! | `cargo.rs`, `pnpm.rs` | each client |
 
 use std::path::PathBuf;
 
@@ -36,6 +37,7 @@ mod keyring;
 pub mod kubectl;
 pub mod own_program;
 mod python_keyring;
+mod pnpm;
 pub mod record;
 pub mod terraform;
 pub mod toml;
@@ -87,17 +89,7 @@ pub trait Client: Sync {
 }
 
 /// The clients, in the order in which they are listed.
-pub const CLIENTS: &[&dyn Client] = &[
-    &git::Git,
-    &docker::Docker,
-    &cargo::Cargo,
-    &aws::Aws,
-    &kubectl::Kubectl,
-    &keyring::Keyring,
-    &python_keyring::PythonKeyring,
-    &terraform::Terraform,
-    &bazel::Bazel,
-];
+pub const CLIENTS: &[&dyn Client] = &[&git::Git, &docker::Docker, &cargo::Cargo, &aws::Aws, &kubectl::Kubectl, &keyring::Keyring, &python_keyring::PythonKeyring, &terraform::Terraform, &bazel::Bazel, &pnpm::Pnpm];
 
 /// A change to one file. The file is created if it does not exist.
 #[derive(Debug)]

@@ -129,8 +129,12 @@ fn answer_request(context: &Context, request: &Request) -> Answer {
     }
 }
 
-/// Checks what cargo would refuse to send in a header.
-fn check_token(token: &Secret) -> Result<(), &'static str> {
+/// Checks that a token can be sent in a header, as cargo does.
+///
+/// # Errors
+///
+/// What is wrong with it, as a text that follows "the token".
+pub fn check_token(token: &Secret) -> Result<(), &'static str> {
     match token.expose() {
         [] => Err("is empty"),
         bytes if bytes.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\t')) => Ok(()),
