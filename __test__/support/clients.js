@@ -92,3 +92,4 @@ async function startClientSession(t, store) {
 const startClient = (t) => startClientSession(t, stores["the encrypted file"]);
 
 module.exports = { describeClient, startClient };
+module.exports = { describeClient, startClientSession, stores };
