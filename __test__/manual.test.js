@@ -173,7 +173,6 @@ const commands = {
 const elsewhere = {
   // What is installed is tested in __test__/install/.
   "README.md": ["console", "sh", "toml"],
-  // The tests of each client, in __test__/helpers/.
   "docs/helpers.md": ["bash", "hcl", "ini", "json", "text", "toml", "yaml"],
   "docs/program.md": ["bash", "console", "json", "toml"],
   "docs/servers.md": ["console", "dockerfile", "ini", "toml", "yaml"],

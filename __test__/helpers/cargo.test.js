@@ -19,6 +19,8 @@ const { join } = require("node:path");
 const { describe, it } = require("node:test");
 const { startCargoRegistry } = require("../support/cargo-registry.js");
 const { describeClient } = require("../support/clients.js");
+const { sectionExamples } = require("../support/documents.js");
+const { ways } = require("../support/programs.js");
 const { runOnTerminal } = require("../support/terminal.js");
 
 /** cargo itself: rustup's cargo needs the home directory of the user who runs the tests. */
@@ -154,6 +156,42 @@ describeClient("cargo", (start) => {
     assert.deepEqual(new Set(mine.sent), new Set([null, "one"]));
     assert.deepEqual(new Set(other.sent), new Set([null, "two"]));
   });
+
+  it("does what the manual shows", async (t) => {
+    const registry = await startCargoRegistry(t, TOKEN);
+    const client = await prepare(t, {}, { setup: false });
+    const [use, set] = sectionExamples("docs/helpers.md", "cargo", "bash");
+    const [configuration] = sectionExamples("docs/helpers.md", "cargo", "toml");
+    writeFileSync(client.at("credentials.toml"), '[registry]\ntoken = "a"\n');
+    writeFileSync(join(client.session.home, "token.txt"), `${TOKEN}\n`);
+    const env = {
+      PATH: `${join(cargo, "..")}:${client.session.env.PATH}`,
+      CARGO_REGISTRIES_EXAMPLE_INDEX: registry.index,
+    };
+    assert.match(await client.succeed("bash", ["-ec", use], { env }), /somebody/);
+    assert.equal(readFileSync(client.at("config.toml"), "utf8"), configuration);
+    assert.equal(readFileSync(client.at("credentials.toml"), "utf8"), "");
+    assert.equal(await client.tokenOf(registry), null);
+    await client.succeed("bash", ["-ec", set], { env });
+    for (const index of [
+      "https://github.com/rust-lang/crates.io-index",
+      "sparse+https://cargo.example.com/index/",
+    ]) {
+      assert.equal(await client.tokenOf({ index }), TOKEN);
+    }
+  });
+
+  for (const way of ["Node", "Bun"]) {
+    it(`is answered in the same way by the program of the package in ${way}`, async (t) => {
+      const client = await prepare(t);
+      const lines = [get, request("login", { token: "one" }), get, request("logout")];
+      const input = lines.map((line) => `${JSON.stringify(line)}\n`).join("");
+      const [command, ...first] = ways[way](PROVIDER);
+      const { code, stdout, stderr } = await client.run(command, [...first, "--cargo-plugin"], { input });
+      const native = await client.run(PROVIDER, ["--cargo-plugin"], { input });
+      assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: native.stdout, stderr: "" });
+    });
+  }
 
   it("stores the token of crates.io under the URL that cargo sends", async (t) => {
     const client = await prepare(t);

@@ -13,6 +13,7 @@ const {
 const { join } = require("node:path");
 const { describe, it } = require("node:test");
 const { describeClient } = require("../support/clients.js");
+const { sectionExamples } = require("../support/documents.js");
 const { managers } = require("../support/managers.js");
 const { startNpmRegistry } = require("../support/npm-registry.js");
 
@@ -46,13 +47,10 @@ describeClient("npm's clients", (start) => {
       await client.store(`npm:${registry.key}`, "token", TOKEN);
       writeFileSync(client.npmrc, `registry=${registry.url}\n${registry.key}:_authToken=\${NPM_TOKEN}\n`);
       if (name === "Yarn 4") {
-        const yarn = {
-          npmRegistryServer: registry.url,
-          npmAuthToken: "$" + "{NPM_TOKEN}",
-          npmAlwaysAuth: true,
-        };
-        const more = { unsafeHttpWhitelist: ["127.0.0.1"], npmMinimalAgeGate: 0, enableTelemetry: false };
-        writeFileSync(join(session.home, ".yarnrc.yml"), JSON.stringify({ ...yarn, ...more }));
+        const more = [`npmRegistryServer: ${registry.url}`, "npmAlwaysAuth: true", "npmMinimalAgeGate: 0"];
+        more.push("unsafeHttpWhitelist: [127.0.0.1]", "enableTelemetry: false");
+        const [shown] = sectionExamples("docs/helpers.md", "npm, pnpm, Yarn and Bun", "yaml");
+        writeFileSync(join(session.home, ".yarnrc.yml"), `${more.join("\n")}\n${shown}`);
       }
       // Without it, Yarn 1 sends tokens only for packages with a scope.
       if (name === "Yarn 1") writeFileSync(client.npmrc, "always-auth=true\n", { flag: "a" });
@@ -66,6 +64,35 @@ describeClient("npm's clients", (start) => {
       assert.ok(!readFileSync(client.npmrc, "utf8").includes(TOKEN));
     });
   }
+
+  it("they do what the manual shows", async (t) => {
+    const client = await prepare(t);
+    const { registry, project, npmrc, session } = client;
+    const shown = (language) =>
+      sectionExamples("docs/helpers.md", "npm, pnpm, Yarn and Bun", language).map((text) =>
+        text.replaceAll("//registry.example.com/", registry.key).replaceAll("https:", "http:"),
+      );
+    const [use, setup] = shown("bash");
+    const line = `registry=${registry.url}\n`;
+    writeFileSync(npmrc, `${line}${registry.key}:_authToken=${TOKEN}\n`);
+    writeFileSync(join(project, ".secrets.toml"), shown("toml")[0]);
+    const dependencies = { [registry.name]: "1.0.0" };
+    writeFileSync(join(project, "package.json"), JSON.stringify({ private: true, dependencies }));
+    const [move, copy, install] = use.trim().split("\n");
+    await client.succeed("bash", ["-ec", `${move}\n${copy}`], { cwd: project });
+    assert.equal(readFileSync(npmrc, "utf8"), line);
+    writeFileSync(npmrc, shown("ini")[0], { flag: "a" });
+    await client.succeed("bash", ["-ec", install], { cwd: project });
+    assert.ok(isInstalled(client));
+
+    rmSync(join(project, "node_modules"), { recursive: true });
+    rmSync(join(project, "package-lock.json"));
+    writeFileSync(npmrc, line);
+    const env = { PATH: `${join(pnpm, "..")}:${session.env.PATH}` };
+    await client.succeed("bash", ["-ec", setup], { cwd: project, env });
+    assert.ok(isInstalled(client));
+    assert.deepEqual(new Set(registry.sent), new Set([`Bearer ${TOKEN}`]));
+  });
 
   it("pnpm asks os-secrets through its tokenHelper, and is undone byte for byte", async (t) => {
     const client = await prepare(t);

@@ -40,14 +40,14 @@ function examples(document, language) {
   return found.map(({ text }) => text);
 }
 
+/** The texts of the blocks in a language below a heading of the second level. */
+function sectionExamples(document, heading, language) {
+  const [, section] = read(document).split(`\n## ${heading}\n`);
+  const found = blocks(section.split("\n## ")[0]).filter((block) => block.language === language);
+  return found.map(({ text }) => text);
+}
+
 /** The text of a document without its fenced blocks. */
 const prose = (document) => read(document).replaceAll(/^```.*?^```$/gms, "");
-
-/** The texts of the blocks in a language in one section of a document. */
-function sectionExamples(document, title, language) {
-  const sections = read(document).split(/^## /m);
-  const found = blocks(sections.find((text) => text.startsWith(`${title}\n`)));
-  return found.filter((block) => block.language === language).map(({ text }) => text);
-}
 
 module.exports = { blocks, documents, examples, manual, prose, read, sectionExamples };

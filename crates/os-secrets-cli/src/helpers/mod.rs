@@ -8,6 +8,7 @@
 //! | `git/` | git |
 //! | `docker.rs` | Docker, Podman and others |
 //! | `cargo/` | cargo's credential provider protocol |
+//! | `npm.rs` | the header of a registry, for pnpm |
 //! | `aws.rs` | the AWS CLI and SDKs |
 //! | `kubectl.rs` | kubectl and other clients of Kubernetes |
 //! | `keyring/` | Python's `keyring`, for pip and uv |
@@ -17,7 +18,6 @@
 //! | `credentials.rs` | the stored credentials of clients |
 //! | `parts.rs` | stored credentials that have several parts |
 //! | `address.rs` | the addresses of servers that clients name |
-//! | `npm.rs` | the header of a registry, for pnpm |
 
 use std::ffi::OsString;
 
@@ -33,15 +33,16 @@ pub mod docker;
 pub mod git;
 mod keyring;
 pub mod kubectl;
+pub mod npm;
 mod parts;
 mod terraform;
-pub mod npm;
 
 pub use credentials::Credentials;
 pub use parts::is_visible;
 
 /// The clients that `secrets helper` answers.
-pub const CLIENTS: &[&str] = &["git", "docker", "cargo", "aws", "kubectl", "keyring", "terraform", "bazel", "askpass", "npm"];
+pub const CLIENTS: &[&str] =
+    &["git", "docker", "cargo", "npm", "aws", "kubectl", "keyring", "terraform", "bazel", "askpass"];
 
 /// The names under which the program answers a client at once, without `helper` and the client in its words.
 pub const NAMES: &[(&str, &str)] = &[
@@ -84,13 +85,13 @@ pub fn answer(context: &Context, client: &str, words: Vec<OsString>) -> Result<i
         "git" => git::answer(context, &words),
         "docker" => docker::answer(context, &words),
         "cargo" => cargo::answer(context, &words),
+        "npm" => npm::answer(context, &words),
         "aws" => aws::answer(context, words),
         "kubectl" => kubectl::answer(context, words),
         "keyring" => keyring::answer(context, words),
         "terraform" => terraform::answer(context, words),
         "bazel" => bazel::answer(context, words),
         "askpass" => askpass::answer(context, words),
-        "npm" => npm::answer(context, &words),
         _ => unreachable!("clap takes no other client than those of CLIENTS"),
     }
 }

@@ -20,10 +20,10 @@ mod git;
 mod kube;
 pub mod kubeconfig;
 mod netrc;
+pub mod npmrc;
 mod pypirc;
 pub mod yaml;
 pub mod yaml_scalar;
-pub mod npmrc;
 
 /// A file format with credentials in plain text.
 pub trait PlainFormat: Sync {
@@ -81,7 +81,16 @@ pub struct PlainEntry {
 }
 
 /// The formats, in the order in which they are listed.
-pub const FORMATS: &[&dyn PlainFormat] = &[&git::GitCredentials, &docker::DockerConfig, &cargo::CargoCredentials, &aws::AwsFiles, &kube::KubeFiles, &netrc::Netrc, &pypirc::Pypirc, &npmrc::Npmrc];
+pub const FORMATS: &[&dyn PlainFormat] = &[
+    &git::GitCredentials,
+    &docker::DockerConfig,
+    &cargo::CargoCredentials,
+    &npmrc::Npmrc,
+    &aws::AwsFiles,
+    &kube::KubeFiles,
+    &netrc::Netrc,
+    &pypirc::Pypirc,
+];
 
 /// The user's home directory, as git and curl find it.
 pub fn home_directory() -> Option<PathBuf> {

@@ -9,6 +9,7 @@
 //! | `git/` | git |
 //! | `docker.rs` | Docker, Podman and others |
 //! | `cargo.rs` | cargo |
+//! | `pnpm.rs` | pnpm |
 //! | `aws.rs` | the AWS CLI and SDKs |
 //! | `kubectl.rs` | kubectl and other clients of Kubernetes |
 //! | `keyring.rs` | pip and uv, which start a program `keyring` |
@@ -20,7 +21,6 @@
 //! | `file.rs` | reading and replacing a client's file |
 //! | `own_program.rs` | how a client starts us |
 //! | `record.rs` | what was changed, for `--undo` |
-//! | `cargo.rs`, `pnpm.rs` | each client |
 
 use std::path::PathBuf;
 
@@ -36,8 +36,8 @@ mod git;
 mod keyring;
 pub mod kubectl;
 pub mod own_program;
-mod python_keyring;
 mod pnpm;
+mod python_keyring;
 pub mod record;
 pub mod terraform;
 pub mod toml;
@@ -89,7 +89,18 @@ pub trait Client: Sync {
 }
 
 /// The clients, in the order in which they are listed.
-pub const CLIENTS: &[&dyn Client] = &[&git::Git, &docker::Docker, &cargo::Cargo, &aws::Aws, &kubectl::Kubectl, &keyring::Keyring, &python_keyring::PythonKeyring, &terraform::Terraform, &bazel::Bazel, &pnpm::Pnpm];
+pub const CLIENTS: &[&dyn Client] = &[
+    &git::Git,
+    &docker::Docker,
+    &cargo::Cargo,
+    &pnpm::Pnpm,
+    &aws::Aws,
+    &kubectl::Kubectl,
+    &keyring::Keyring,
+    &python_keyring::PythonKeyring,
+    &terraform::Terraform,
+    &bazel::Bazel,
+];
 
 /// A change to one file. The file is created if it does not exist.
 #[derive(Debug)]
