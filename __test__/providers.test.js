@@ -52,10 +52,15 @@ const providers = {
   },
   "exec, over docker-credential-os-secrets,": {
     needs: { bus: true },
-    options: () => ({ provider: "exec", command: ways.native("docker-credential-os-secrets")[0] }),
+    options: (_, { env }) => ({
+      provider: "exec",
+      command: ways.native("docker-credential-os-secrets")[0],
+      // The model of Keychain has variables of its own.
+      env: Object.fromEntries(Object.entries(env).filter(([name]) => name.startsWith("KEYCHAIN_"))),
+    }),
     kind: isWindows ? "ownHelperOnWindows" : "ownHelper",
-    // Starting a program takes long under Wine.
-    slow: ["Node 22"],
+    // Starting a program takes long under Wine. On the model of macOS there is one runtime only.
+    slow: isMac ? false : ["Node 22"],
   },
 };
 
@@ -72,7 +77,7 @@ for (const [name, provider] of Object.entries(providers)) {
         await prepare?.(session);
         const folder = join(session.directory, "store");
         mkdirSync(folder, { mode: 0o700 });
-        const words = [program, JSON.stringify(options(folder)), kind];
+        const words = [program, JSON.stringify(options(folder, session)), kind];
         const { code, stdout, stderr } = await session.run(command, [...args, ...words]);
         assert.deepEqual({ code, stdout }, { code: 0, stdout: "conforms\n" }, stderr);
       });
