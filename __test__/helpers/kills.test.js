@@ -4,7 +4,15 @@
 
 const assert = require("node:assert/strict");
 const { once } = require("node:events");
-const { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, watch, writeFileSync } = require("node:fs");
+const {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} = require("node:fs");
 const { dirname, join } = require("node:path");
 const { describe, it } = require("node:test");
 const { stores, startClientSession } = require("../support/clients.js");
@@ -112,7 +120,10 @@ describe("secrets import --from … --delete", () => {
       const client = await startClientSession(t, store);
       const known = await listFormats(client);
       const kills = Math.ceil(KILLS / known.length);
-      for (const format of known) await killOften(client, format, kills, emptied[name]);
+      for (const format of known) {
+        const moments = await killOften(client, format, kills, emptied[name]);
+        t.diagnostic(`${format}, what was done when it was killed: ${JSON.stringify(moments)}`);
+      }
     });
   }
 });
@@ -126,6 +137,7 @@ async function listFormats({ run }) {
   return known;
 }
 
+/** Kills the program many times. Returns how often it had stored how many credentials, and changed the file. */
 async function killOften(client, format, kills, empty) {
   const { session, read } = client;
   const { path, content, credentials, env = {} } = formats[format];
@@ -150,18 +162,43 @@ async function killOften(client, format, kills, empty) {
     assert.ok(content.includes(mark) && !rest.includes(mark), `${format}: ${mark}`);
   }
 
-  // A kill comes at a change in a folder, or after a time that is shorter if the program has ended before.
-  let longest = Number(process.hrtime.bigint() - start) / 1e6;
-  const folders = [folder, join(session.data, "os-secrets"), join(session.data, "keyrings")];
+  let longest = process.hrtime.bigint() - start;
+  const inode = () => statSync(file).ino;
+  const changed = (place) => statSync(place, { throwIfNoEntry: false })?.mtimeMs;
+  const stores = [join(session.data, "os-secrets"), join(session.data, "keyrings")];
+  /** The moments of a kill, each as a function that is asked again and again whether it has come. */
+  const kinds = [
+    // After a time, which is shorter if the program has ended before.
+    (tried) => {
+      const end = process.hrtime.bigint() + (longest * BigInt((tried * 618) % 1000)) / 1000n;
+      return () => process.hrtime.bigint() >= end;
+    },
+    // The temporary file is there.
+    () => () => readdirSync(folder).length > names.length,
+    // The file was replaced.
+    () => {
+      const before = inode();
+      return () => inode() !== before;
+    },
+    // The store was changed a number of times.
+    (tried) => {
+      let [count, last] = [0, stores.map(changed).join()];
+      return () => {
+        const now = stores.map(changed).join();
+        if (now !== last) [count, last] = [count + 1, now];
+        return count > (tried / 4) % 4;
+      };
+    },
+  ];
+  const moments = {};
   for (let [tried, killed] = [0, 0]; killed < kills; tried += 1) {
     await begin();
-    const after = longest * ((tried * 0.618) % 1);
-    const when = tried % 2 === 0 ? { changes: 1 + ((tried / 2) % 12) } : { after };
-    if (!(await runAndKill(session, args, env, folders, when))) {
-      longest *= 0.9;
+    if (!(await runAndKill(session, args, env, kinds[tried % 4](tried)))) {
+      longest = (longest * 9n) / 10n;
       continue;
     }
     killed += 1;
+    const left = readdirSync(folder);
     const found = readFileSync(file, "utf8");
     assert.ok([content, rest].includes(found), `${format}: ${found}`);
     const stored = await readAll();
@@ -170,6 +207,10 @@ async function killOften(client, format, kills, empty) {
       assert.ok([null, values[at]].includes(stored[at]), `${place}: another value is stored`);
       assert.ok(found.includes(mark) || stored[at] === values[at], `${place}: it is lost`);
     }
+    const isTemporary = left.length > names.length ? ", with the temporary file" : "";
+    const count = stored.filter(Boolean).length;
+    const moment = found === content ? `${count} stored${isTemporary}` : "deleted";
+    moments[moment] = (moments[moment] ?? 0) + 1;
     const { code, stderr } = await client.run("secrets", args, { env });
     assert.equal(code, 0, stderr);
     assert.equal(readFileSync(file, "utf8"), rest);
@@ -177,29 +218,18 @@ async function killOften(client, format, kills, empty) {
     assert.deepEqual(readdirSync(folder), names);
   }
   rmSync(file);
+  return moments;
 }
 
-/**
- * Starts the program, and kills it at a number of changes in folders, or after a time in milliseconds. Returns whether it
- * was killed before it ended.
- */
-async function runAndKill(session, args, env, folders, when) {
-  const watchers = folders.filter((folder) => existsSync(folder)).map((folder) => watch(folder));
-  const child = session.start("secrets", args, {
-    env: { ...session.env, ...env },
-    cwd: session.home,
-    stdio: "ignore",
-  });
-  let changes = 0;
-  for (const watcher of watchers) {
-    watcher.on("change", () => {
-      changes += 1;
-      if (changes === when.changes) child.kill("SIGKILL");
-    });
-  }
-  const timer = when.after === undefined ? undefined : setTimeout(() => child.kill("SIGKILL"), when.after);
-  const [, signal] = await once(child, "exit");
-  clearTimeout(timer);
-  for (const watcher of watchers) watcher.close();
+/** Starts the program, and kills it when its moment has come. Returns whether it was killed before it ended. */
+async function runAndKill(session, args, env, hasCome) {
+  const options = { env: { ...session.env, ...env }, cwd: session.home, stdio: "ignore" };
+  const child = session.start("secrets", args, options);
+  const ended = once(child, "exit");
+  // Nothing else runs meanwhile: a program in which events are waited for would come too late.
+  const hasEnded = () => / Z /.test(readFileSync(`/proc/${child.pid}/stat`, "utf8"));
+  while (!hasCome() && !hasEnded());
+  child.kill("SIGKILL");
+  const [, signal] = await ended;
   return signal === "SIGKILL";
 }
