@@ -1,4 +1,4 @@
-//! cargo's `credentials.toml`: tokens of registries.
+//! cargo's file with the tokens of registries, `$CARGO_HOME/credentials.toml`.
 //!
 //! The file names a registry by its name in cargo's configuration. A token is stored under the URL of the registry's index,
 //! which is what cargo asks for. Only the user's own configuration says which URL that is, not a project's.
