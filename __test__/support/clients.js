@@ -4,14 +4,12 @@ const { mkdirSync, rmSync, symlinkSync, writeFileSync } = require("node:fs");
 const assert = require("node:assert/strict");
 const { delimiter, join } = require("node:path");
 const { describe } = require("node:test");
+const { bin: programs } = require("../../package.json");
 const { ways } = require("./programs.js");
 const { startSession } = require("./session.js");
 
-/** The names under which the program answers clients. */
-const names = ["secrets", "terraform-credentials-os-secrets", "bazel-credential-os-secrets"];
-const names = ["secrets", "git-credential-os-secrets"];
-const names = ["secrets", "docker-credential-os-secrets"];
-const names = ["secrets", "cargo-credential-os-secrets"];
+/** The names of the program, among them those under which it answers clients. */
+const names = Object.keys(programs);
 
 /** The kinds of store, each with what starts a session on it. */
 const stores = {
@@ -91,5 +89,4 @@ async function startClientSession(t, store) {
 /** Starts a client's session for a test that needs only one kind of store. */
 const startClient = (t) => startClientSession(t, stores["the encrypted file"]);
 
-module.exports = { describeClient, startClient };
-module.exports = { describeClient, startClientSession, stores };
+module.exports = { describeClient, startClient, startClientSession, stores };

@@ -90,7 +90,7 @@ const NOTES: &[Notes] = &[
     Notes {
         command: "helper",
         examples: &["printf 'protocol=https\\nhost=example.com\\n\\n' | secrets helper git get"],
-        exit_codes: "those of the program's protocol",
+        exit_codes: "0 success, others those of the program's protocol",
     },
     Notes {
         command: "completions",
