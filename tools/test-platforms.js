@@ -85,7 +85,7 @@ async function testPlatforms(names) {
   }
   await tests;
   if (chosen.some(({ name }) => WITH_PROGRAM.includes(name)))
-    run(process.execPath, ["--test", "--test-timeout=600000", archives]);
+    run(process.execPath, ["--test", "--test-timeout=1200000", archives]);
   const built = chosen.filter(isBuildable).map(({ name }) => name);
   if (built.length > 0) run("npm", ["run", "size", "--", "--limits", ...built]);
 }
