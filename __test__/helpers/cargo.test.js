@@ -371,7 +371,7 @@ describeClient("cargo", (start) => {
         assert.match(await client.succeed("secrets", ["setup"]), /^cargo +asks os-secrets$/m);
         await setup("--undo");
         assert.equal(read(), content);
-        assert.match(await client.succeed("secrets", ["setup"]), /^cargo +not set up/m);
+        assert.match(await client.succeed("secrets", ["setup"]), /^cargo +does not ask os-secrets/m);
       });
     }
 
@@ -469,7 +469,7 @@ describeClient("cargo", (start) => {
       const listed = await client.succeed("secrets", ["setup"]);
       assert.match(
         listed,
-        /credentials\.toml: crates\.io \(https:\/\/github\.com\/rust-lang\/crates\.io-index\)/,
+        /credentials\.toml\n {2}crates\.io \(https:\/\/github\.com\/rust-lang\/crates\.io-index\)\n/,
       );
       assert.doesNotMatch(listed, /"|three|k3/);
 

@@ -121,8 +121,8 @@ describeClient("secrets import", (startClient) => {
     writeFileSync(client.plain, "https://u:hunter2@one.tld\nhttps://hunter2:x-oauth-basic@two.tld\n");
     writeFileSync(client.netrc, "machine one.tld login u password hunter2\n");
     const stdout = await client.succeed("secrets", ["setup"]);
-    assert.match(stdout, /\.git-credentials: https:\/\/u@one\.tld \(secrets import --from git\)/);
-    assert.match(stdout, /\.netrc: machine one\.tld login u \(secrets import --from netrc\)/);
+    assert.match(stdout, /\.git-credentials\n {2}https:\/\/u@one\.tld\n/);
+    assert.match(stdout, /\.netrc\n {2}machine one\.tld login u\n/);
     assert.doesNotMatch(stdout, /hunter2/);
   });
 });

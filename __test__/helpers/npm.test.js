@@ -189,7 +189,7 @@ describeClient("npm's clients", (start) => {
       mkdirSync(join(auth, ".."), { recursive: true });
       writeFileSync(auth, "//d.example/:_authToken=four\n");
       const listed = await client.succeed("secrets", ["setup"]);
-      assert.match(listed, /\.npmrc: \/\/127\.0\.0\.1:\d+\/npm\/:_authToken \(secrets import --from npmrc\)/);
+      assert.match(listed, /\.npmrc\n {2}\/\/127\.0\.0\.1:\d+\/npm\/:_authToken\n/);
       assert.ok(!listed.includes(TOKEN));
 
       const { code, stdout, stderr } = await client.run("secrets", ["import", "--from", "npmrc", "--delete"]);

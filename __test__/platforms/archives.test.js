@@ -60,8 +60,11 @@ function makeAll(destination, own = {}, mask = "022") {
   runSuccessfully("sh", ["-c", script, "sh", ...args], { cwd: root, env });
 }
 
-/** What a program prints for --version. A credential helper says that it is `secrets`. */
-const versionOf = (name) => `${name === "bus-secrets" ? name : "secrets"} ${version}\n`;
+/** What a program prints for --version. A credential helper says that it is `secrets`, except that of Docker. */
+function versionOf(name) {
+  if (name === "docker-credential-os-secrets") return `${name} (os-secrets) v${version}\n`;
+  return `${name === "bus-secrets" ? name : "secrets"} ${version}\n`;
+}
 
 const digest = (file) => createHash("sha256").update(readFileSync(file)).digest("hex");
 

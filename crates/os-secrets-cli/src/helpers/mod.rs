@@ -58,11 +58,11 @@ pub const NAMES: &[(&str, &str)] = &[
 /// The words of `secrets` that do the same as a helper that was started by its own name. `None` if the program has another
 /// name.
 ///
-/// `--store STORE` may stand before the words of the protocol, because a client's configuration can have such flags. No
-/// client passes `--version`, which prints that of `secrets`.
+/// `--store STORE` may stand before the words of the protocol, because a client's configuration can have such flags. Only
+/// Docker's protocol has `--version`; the other names print that of `secrets`.
 pub fn words_of(program: &str, words: Vec<OsString>) -> Option<Vec<OsString>> {
     let (_, client) = NAMES.iter().find(|(name, _)| *name == program)?;
-    if matches!(&*words, [word] if word == "--version" || word == "-V") {
+    if *client != "docker" && matches!(&*words, [word] if word == "--version" || word == "-V") {
         return Some(words);
     }
     let takes_value = |word: &OsString| word == "--store";
