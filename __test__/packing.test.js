@@ -67,9 +67,9 @@ describe("the packed tarballs", linuxOnly("packages of Linux"), () => {
     assert.deepEqual(listFolder(join("os-secrets", "bin")), [
       "bazel-credential-os-secrets.js",
       "bus-secrets.js",
-      "git-credential-os-secrets.js",
-      "docker-credential-os-secrets.js",
       "cargo-credential-os-secrets.js",
+      "docker-credential-os-secrets.js",
+      "git-credential-os-secrets.js",
       "os-secrets.js",
       "secrets.js",
       "terraform-credentials-os-secrets.js",

@@ -326,7 +326,7 @@ for (const way of Object.keys(ways)) {
   });
 }
 
-describe("secrets setup keyring", windowsOnly("keyring.exe"), () => {
+describe("secrets setup keyring", windowsOnly("Credential Manager"), () => {
   it("makes keyring.exe, a copy of the program that answers under its name, and removes it", async (t) => {
     const { session } = await prepareStore(t);
     const bin = join(session.directory, "new folder");
