@@ -23,10 +23,60 @@ const { describeClient } = require("../support/clients.js");
  *   args      the words after the client's name
  *   prepare   makes what the setup needs, such as a stored credential
  *   file      the file that is changed
- *   texts     what may be in the file before. That there is no such file is tested for every client
+ *   texts     what may be in the file before
+ *   needsFile whether the client has nothing to set up if there is no file. Otherwise that is tested, too
  *   edits     what other programs may put before and after everything else in the file
  */
 const clients = {
+  git: {
+    file: ({ session }) => join(session.home, ".gitconfig"),
+    texts: ["", "[user]\n\tname = A\n", "[credential]\n\thelper = store\n[core]\n\tpager = cat\n"],
+    edits: ["# first\n", "[alias]\n\tst = status\n"],
+  },
+  docker: {
+    file: ({ session }) => join(session.home, ".docker", "config.json"),
+    texts: ["{}\n", '{\n\t"auths": {},\n\t"credsStore": "pass"\n}\n', '{"HttpHeaders": {"a": "b"}}\n'],
+  },
+  cargo: {
+    file: ({ session }) => join(session.home, ".cargo", "config.toml"),
+    texts: ["", "[build]\njobs = 2\n", '[registry]\nglobal-credential-providers = ["cargo:token"]\n'],
+    edits: ["# first\n", "[net]\noffline = true\n"],
+  },
+  pnpm: {
+    file: ({ session }) => join(session.configuration, "pnpm", "auth.ini"),
+    texts: ["", "//a.example/:username=me\n"],
+    edits: ["; first\n", "//b.example/:username=me\n"],
+  },
+  aws: {
+    args: () => ["default"],
+    prepare: ({ store }) =>
+      store("aws", "default", '{"Version":1,"AccessKeyId":"AKIAEXAMPLE","SecretAccessKey":"hunter2"}'),
+    file: ({ session }) => join(session.home, ".aws", "config"),
+    texts: ["", "[profile b]\nregion = eu-north-1\n", "[default]\nregion = eu-north-1\n"],
+    edits: ["# first\n", "[profile last]\noutput = json\n"],
+  },
+  kubectl: {
+    args: () => ["me"],
+    prepare: ({ store }) => store("kubernetes:https://a.example", "me", "hunter2"),
+    file: ({ session }) => join(session.home, ".kube", "config"),
+    needsFile: true,
+    texts: [
+      "apiVersion: v1\nkind: Config\ncurrent-context: a\nclusters:\n- name: a\n  cluster:\n    server: https://a.example\n" +
+        "contexts:\n- name: a\n  context:\n    cluster: a\n    user: me\nusers:\n- name: me\n  user: {}\n",
+    ],
+    edits: ["# first\n", "# last\n"],
+  },
+  terraform: {
+    file: ({ session }) => join(session.home, ".terraformrc"),
+    texts: ["", "disable_checkpoint = true\n"],
+    edits: ["# first\n", "disable_checkpoint_signature = true\n"],
+  },
+  bazel: {
+    args: () => ["cache.example"],
+    file: ({ session }) => join(session.home, ".bazelrc"),
+    texts: ["", "build --jobs=2\n"],
+    edits: ["# first\n", "test --test_output=errors\n"],
+  },
   keyring: { args: ({ bin }) => [bin], file: ({ bin }) => join(bin, "keyring"), texts: [] },
   "python-keyring": {
     file: ({ session }) => join(session.configuration, "python_keyring", "keyringrc.cfg"),
@@ -41,9 +91,51 @@ const clients = {
 
 /**
  * The formats of files with credentials in plain text: the file, its text, and how its entries are named. `broken` is a
- * text that the client refuses as well.
+ * text that the client refuses as well, if there is one.
  */
 const formats = {
+  git: {
+    file: ({ session }) => join(session.home, ".git-credentials"),
+    text: "https://me:hunter2@a.example\n",
+    labels: ["https://me@a.example"],
+  },
+  docker: {
+    file: ({ session }) => join(session.home, ".docker", "config.json"),
+    text: `{"auths": {"a.example": {"auth": "${Buffer.from("me:hunter2").toString("base64")}"}}}\n`,
+    labels: ["a.example (me)"],
+    broken: '{"auths": {"a.example": "hunter2"\n',
+  },
+  cargo: {
+    file: ({ session }) => join(session.home, ".cargo", "credentials.toml"),
+    text: '[registry]\ntoken = "hunter2"\n',
+    labels: ["crates.io (https://github.com/rust-lang/crates.io-index)"],
+    broken: 'token = "hunter2\n',
+  },
+  npmrc: {
+    file: ({ session }) => join(session.home, ".npmrc"),
+    text: "//a.example/:_authToken=hunter2\n",
+    labels: ["//a.example/:_authToken"],
+  },
+  aws: {
+    file: ({ session }) => join(session.home, ".aws", "credentials"),
+    text: "[default]\naws_access_key_id = AKIAEXAMPLE\naws_secret_access_key = hunter2\n",
+    labels: ["default"],
+    broken: "aws_secret_access_key = hunter2\n",
+  },
+  kube: {
+    file: ({ session }) => join(session.home, ".kube", "config"),
+    text:
+      "apiVersion: v1\nkind: Config\nclusters:\n- name: a\n  cluster:\n    server: https://a.example\n" +
+      "contexts:\n- name: a\n  context:\n    cluster: a\n    user: me\nusers:\n- name: me\n  user:\n    token: hunter2\n",
+    labels: ["the user me for https://a.example"],
+    broken: "users: [{name: me, user: {token: hunter2}}]\n",
+  },
+  netrc: {
+    file: ({ session }) => join(session.home, ".netrc"),
+    text: "machine a.example login me password hunter2\n",
+    labels: ["machine a.example login me"],
+    broken: 'machine a.example login me password "hunter2\n',
+  },
   pypirc: {
     file: ({ session }) => join(session.home, ".pypirc"),
     text: "[pypi]\npassword = hunter2\n[a]\nrepository = https://a.example/\nusername = bob\npassword = hunter2\n",
@@ -58,7 +150,7 @@ function snapshot({ session, bin }) {
   const visit = (folder) => {
     for (const entry of readdirSync(folder, { withFileTypes: true })) {
       const path = join(folder, entry.name);
-      const isOwn = folder === join(session.data, "os-secrets") && /^setup\.json|lock/.test(entry.name);
+      const isOwn = folder === join(session.data, "os-secrets") && /^setup\./.test(entry.name);
       // gnome-keyring and the notes of the session write whenever they like.
       if (isOwn || entry.name === "keyrings") continue;
       if (entry.isDirectory()) visit(path);
@@ -81,7 +173,11 @@ function write(path, text, mode = 0o644) {
 /** Starts a session in which each of these clients can be set up, and returns it with the calls of `setup`. */
 async function prepare(t, start, names) {
   const client = await start(t);
-  for (const name of names) await clients[name].prepare?.(client);
+  for (const name of names) {
+    const { prepare, file, needsFile, texts } = clients[name];
+    await prepare?.(client);
+    if (needsFile) write(file(client), texts[0]);
+  }
   const words = (name) => ["setup", name, ...(clients[name].args?.(client) ?? [])];
   return {
     client,
@@ -102,7 +198,7 @@ async function prepare(t, start, names) {
 }
 
 describeClient("setup", (start) => {
-  for (const [name, { file, texts, edits }] of Object.entries(clients)) {
+  for (const [name, { file, texts, needsFile, edits }] of Object.entries(clients)) {
     /** Each text as it may be in a file, and where the file is. */
     const forms = texts.flatMap((text) => [
       { form: "as it is", text, mode: 0o644 },
@@ -115,7 +211,7 @@ describeClient("setup", (start) => {
     it(`${name}: a second setup changes nothing, and --undo restores the file byte for byte`, async (t) => {
       const { client, setup, undo, asks } = await prepare(t, start, [name]);
       const path = file(client);
-      for (const { form, text, mode, isLink } of [{ form: "missing" }, ...forms]) {
+      for (const { form, text, mode, isLink } of [...(needsFile ? [] : [{ form: "missing" }]), ...forms]) {
         const about = `${form}: ${JSON.stringify(text)}`;
         rmSync(path, { force: true });
         if (text !== undefined) write(path, text, mode);
@@ -170,6 +266,20 @@ describeClient("setup", (start) => {
     assert.deepEqual(snapshot(client), before);
   });
 
+  for (const name of Object.keys(clients)) {
+    it(`${name}: several setups at once do what one does`, async (t) => {
+      const { client, setup, undo } = await prepare(t, start, [name]);
+      const before = snapshot(client);
+      await setup(name);
+      const after = snapshot(client);
+      await undo(name);
+      await Promise.all(Array.from({ length: 6 }, () => setup(name)));
+      assert.deepEqual(snapshot(client), after);
+      await Promise.all([undo(name), undo(name)]);
+      assert.deepEqual(snapshot(client), before);
+    });
+  }
+
   it("alone names all clients and the entries in plain text, without a value", async (t) => {
     const client = await start(t);
     const overview = () => client.run("secrets", ["setup"]);
@@ -198,8 +308,9 @@ describeClient("setup", (start) => {
     const client = await start(t);
     for (const [name, { file, broken }] of Object.entries(formats)) {
       const path = file(client);
-      for (const make of [() => write(path, broken), () => mkdirSync(path)]) {
+      for (const make of [...(broken ? [() => write(path, broken)] : []), () => mkdirSync(path)]) {
         rmSync(path, { force: true });
+        mkdirSync(dirname(path), { recursive: true });
         make();
         const { code, stdout, stderr } = await client.run("secrets", ["setup"]);
         assert.equal(code, 1, name);

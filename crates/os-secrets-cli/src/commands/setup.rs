@@ -13,7 +13,7 @@ use crate::{
         self, CLIENTS, Change, Client, Recorded, Replacement,
         edit::{apply, revert},
         file::{ClientFile, change_file, copy_program, make_executable, remove_file},
-        record::{change_record, read_record},
+        record::{change_record, read_record, take_turn},
     },
 };
 use os_secrets::{
@@ -43,6 +43,8 @@ pub fn setup(
         .map(OsString::into_string)
         .transpose()
         .map_err(|_| Failure::Usage("the word after the client must be UTF-8 text".into()))?;
+    // Two setups at once would both find that the client does not ask us.
+    let _turn = if dry_run { None } else { Some(take_turn()?) };
     let text = if undo {
         undo_changes(context, client, dry_run)?
     } else {

@@ -12,7 +12,7 @@ use super::{Replacement, file::change_file};
 use os_secrets::{
     environment::{Process, data_directory},
     error::Error,
-    file,
+    file::{self, LockedDirectory},
 };
 
 /// A change that was made.
@@ -28,9 +28,32 @@ pub struct Recorded {
     pub replacements: Vec<Replacement>,
 }
 
-/// The path of the record. `None` if the user's data directory is not known.
-fn record_path() -> Option<PathBuf> {
-    Some(data_directory(&Process)?.join("os-secrets").join("setup.json"))
+/// The path of the record.
+///
+/// # Errors
+///
+/// [`Error::InvalidSetting`] if the user's data directory is not known.
+fn record_path() -> Result<PathBuf, Error> {
+    let directory = data_directory(&Process).ok_or_else(|| {
+        Error::InvalidSetting(
+            "There is no place for the record of the change. Set HOME to your home directory".into(),
+        )
+    })?;
+    Ok(directory.join("os-secrets").join("setup.json"))
+}
+
+/// Waits until no other setup changes files. What a setup reads is then still so when it writes.
+///
+/// # Errors
+///
+/// [`Error::File`], and [`Error::InvalidSetting`] as [`change_record`].
+pub fn take_turn() -> Result<LockedDirectory, Error> {
+    // A directory of its own: that of the record is locked while the record is changed.
+    let turn = record_path()?.with_extension("turn").join("turn");
+    file::check_creator(&turn)?;
+    let directory = turn.parent().unwrap_or(&turn);
+    file::make_directory(directory).map_err(|error| file::failure("Cannot create", directory, error))?;
+    LockedDirectory::lock(&turn)
 }
 
 /// The changes that were made, in their order.
@@ -39,7 +62,7 @@ fn record_path() -> Option<PathBuf> {
 ///
 /// [`Error::File`], and [`Error::InvalidFile`] if the record is damaged.
 pub fn read_record() -> Result<Vec<Recorded>, Error> {
-    let Some(path) = record_path() else { return Ok(Vec::new()) };
+    let Ok(path) = record_path() else { return Ok(Vec::new()) };
     match file::read(&path)? {
         Some(bytes) => parse(&path, &bytes),
         None => Ok(Vec::new()),
@@ -52,11 +75,7 @@ pub fn read_record() -> Result<Vec<Recorded>, Error> {
 ///
 /// Those of [`read_record`] and of writing. [`Error::InvalidSetting`] if there is no place for the record.
 pub fn change_record(change: impl FnOnce(&mut Vec<Recorded>)) -> Result<(), Error> {
-    let path = record_path().ok_or_else(|| {
-        Error::InvalidSetting(
-            "There is no place for the record of the change. Set HOME to your home directory".into(),
-        )
-    })?;
+    let path = record_path()?;
     change_file(&path, |found| {
         let mut changes = match &found.content {
             Some(bytes) => parse(&path, bytes)?,
