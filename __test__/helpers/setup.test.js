@@ -322,6 +322,15 @@ describeClient("setup", (start) => {
     }
   });
 
+  it("refuses --store, which clients would not use", async (t) => {
+    const client = await start(t);
+    const before = snapshot(client);
+    const { code, stderr } = await client.run("secrets", ["setup", "git", "--store", "os"]);
+    assert.equal(code, 2);
+    assert.match(stderr, /--store cannot be used with setup, because clients use the store/);
+    assert.deepEqual(snapshot(client), before);
+  });
+
   it("refuses --dry-run and --undo without a client, and a client that it does not know", async (t) => {
     const client = await start(t);
     for (const args of [["--undo"], ["--dry-run"], ["svn"], ["svn", "--undo"]]) {

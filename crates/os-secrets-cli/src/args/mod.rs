@@ -116,7 +116,7 @@ const REFUSED_FLAGS: [(&str, &[&str]); 10] = [
     ("rekey", &["scope"]),
     ("textconv", &["scope", "store"]),
     ("doctor", &["scope"]),
-    ("setup", &["scope"]),
+    ("setup", &["scope", "store"]),
     ("helper", &["scope"]),
     ("completions", &["scope", "store"]),
 ];

@@ -29,6 +29,8 @@ pub fn setup(
     undo: bool,
 ) -> Result<(), Failure> {
     context.reject_scope("setup")?;
+    // Clients start us without this flag. The settings file counts for all of them.
+    context.reject_store("setup, because clients use the store that your settings file names")?;
     let Some(name) = client else {
         if dry_run || undo {
             return Err(Failure::Usage("name the client, such as secrets setup git".into()));

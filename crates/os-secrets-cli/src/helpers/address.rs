@@ -34,6 +34,11 @@ impl ServerAddress {
         self.scheme == "https" || self.scheme == "http" && self.is_loopback()
     }
 
+    /// Whether the connection is encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        self.scheme == "https"
+    }
+
     /// Whether the server is this machine.
     pub fn is_loopback(&self) -> bool {
         let end = self.host.rfind(':').filter(|at| is_complete(&self.host[..*at]));

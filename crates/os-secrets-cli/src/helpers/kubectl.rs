@@ -128,12 +128,16 @@ fn parse_question(info: Option<&str>) -> Result<Question, String> {
         "the client does not say for which server it asks. Set provideClusterInfo: true beside the command in exec",
     )?;
     let address = ServerAddress::parse(server);
-    let is_safe = address.as_ref().is_some_and(ServerAddress::is_safe);
     let skips = cluster["insecure-skip-tls-verify"] == true;
-    if !is_safe || skips && !address.is_some_and(|address| address.is_loopback()) {
+    // A proxy is where the connection really goes.
+    let is_direct = cluster["proxy-url"].as_str().unwrap_or_default().is_empty();
+    let is_safe = address.is_some_and(|address| {
+        (address.is_encrypted() && !skips) || (address.is_safe() && address.is_loopback() && is_direct)
+    });
+    if !is_safe {
         return Err(format!(
             "others could read the credential for {} on its way, because the kubeconfig does not verify the server. Use an \
-             https URL without insecure-skip-tls-verify",
+             https URL without a user in it and without insecure-skip-tls-verify",
             printable(server)
         ));
     }
@@ -203,6 +207,10 @@ mod tests {
         ] {
             let cluster = format!(r#""cluster":{{"server":"{server}","insecure-skip-tls-verify":{skips}}}"#);
             assert_eq!(ask("v1", &cluster).is_ok(), safe, "{cluster}");
+            // Behind a proxy, this machine is no safer than others.
+            let behind = cluster.replace('}', r#","proxy-url":"http://b:3128"}"#);
+            let is_verified = safe && !skips && server.starts_with("https:");
+            assert_eq!(ask("v1", &behind).is_ok(), is_verified, "{behind}");
         }
     }
 

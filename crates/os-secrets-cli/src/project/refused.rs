@@ -8,21 +8,31 @@ const SETTINGS: &str = "OS_SECRETS_";
 /// Variables that decide which code a command loads, or with whom it talks.
 const LOADERS: &[&str] = &[
     "ALL_PROXY",
+    "ANSIBLE_CONFIG",
+    "AWS_CA_BUNDLE",
     "AWS_CONFIG_FILE",
     "AWS_SHARED_CREDENTIALS_FILE",
+    "BAO_ADDR",
     "BASHOPTS",
     "BASH_ENV",
     "BROWSER",
+    "BUN_CONFIG_REGISTRY",
     "BUN_OPTIONS",
     "CARGO_ENCODED_RUSTFLAGS",
     "CARGO_HOME",
+    "CC",
     "CDPATH",
     "CLASSPATH",
+    "CLOUDSDK_CONFIG",
+    "CLOUDSDK_PYTHON",
     "COMSPEC",
+    "COREPACK_NPM_REGISTRY",
     "CURL_CA_BUNDLE",
     "CURL_HOME",
+    "CXX",
     "DBUS_SESSION_BUS_ADDRESS",
     "DOCKER_CONFIG",
+    "DOCKER_CONTEXT",
     "DOCKER_HOST",
     "DOTNET_STARTUP_HOOKS",
     "EDITOR",
@@ -30,6 +40,7 @@ const LOADERS: &[&str] = &[
     "ENV",
     "FPATH",
     "GCONV_PATH",
+    "GH_HOST",
     "GIT_ASKPASS",
     "GIT_DIR",
     "GIT_EDITOR",
@@ -41,7 +52,11 @@ const LOADERS: &[&str] = &[
     "GIT_TEMPLATE_DIR",
     "GLIBC_TUNABLES",
     "GOFLAGS",
+    "GOPROXY",
+    "GOSUMDB",
+    "GOTOOLCHAIN",
     "GRADLE_OPTS",
+    "HELM_PLUGINS",
     "HOME",
     "HTTPS_PROXY",
     "HTTP_PROXY",
@@ -50,12 +65,14 @@ const LOADERS: &[&str] = &[
     "JDK_JAVA_OPTIONS",
     "JULIA_LOAD_PATH",
     "KUBECONFIG",
+    "KUBERNETES_EXEC_INFO",
     "LESSCLOSE",
     "LESSOPEN",
     "MAKEFLAGS",
     "MANPAGER",
     "MAVEN_OPTS",
     "MODULE_PATH",
+    "NETRC",
     "NODE_EXTRA_CA_CERTS",
     "NODE_OPTIONS",
     "NODE_PATH",
@@ -86,6 +103,7 @@ const LOADERS: &[&str] = &[
     "PYTHONUSERBASE",
     "PYTHONWARNINGS",
     "RANDOM",
+    "REGISTRY_AUTH_FILE",
     "REQUESTS_CA_BUNDLE",
     "RPROMPT",
     "RUBYLIB",
@@ -96,6 +114,7 @@ const LOADERS: &[&str] = &[
     "RUSTC_WRAPPER",
     "RUSTDOC",
     "RUSTFLAGS",
+    "RUSTUP_TOOLCHAIN",
     "SHELL",
     "SHELLOPTS",
     "SSH_ASKPASS",
@@ -106,21 +125,42 @@ const LOADERS: &[&str] = &[
     "SUDO_ASKPASS",
     "SYSTEMROOT",
     "TERMINFO",
+    "TF_CLI_CONFIG_FILE",
     "TMPDIR",
+    "TWINE_CERT",
+    "TWINE_REPOSITORY",
+    "TWINE_REPOSITORY_URL",
     "USERPROFILE",
+    "UV_CONFIG_FILE",
+    "UV_DEFAULT_INDEX",
+    "UV_EXTRA_INDEX_URL",
+    "UV_FIND_LINKS",
+    "UV_INDEX",
+    "UV_INDEX_URL",
+    "UV_INSECURE_HOST",
+    "UV_PUBLISH_URL",
+    "UV_PYTHON",
+    "VAULT_ADDR",
     "VISUAL",
+    "WGETRC",
     "WINDIR",
+    "YARN_NPM_REGISTRY_SERVER",
+    "YARN_RC_FILENAME",
+    "YARN_REGISTRY",
     "YARN_YARN_PATH",
     "ZDOTDIR",
 ];
 /// Starts of the names of such variables.
 const STARTS_OF_LOADERS: &[&str] = &[
     "APPDATA",
+    "AWS_ENDPOINT_URL",
     "BASH_FUNC_",
     "CARGO_ALIAS_",
     "CARGO_BUILD_",
     "CARGO_REGISTRY_CREDENTIAL_",
     "CARGO_TARGET_",
+    "CLOUDSDK_API_ENDPOINT_",
+    "CONTAINERS_",
     "DYLD_",
     "FISH_",
     "GIT_CONFIG",
@@ -132,6 +172,9 @@ const STARTS_OF_LOADERS: &[&str] = &[
     "NPM_CONFIG_",
     "PERL5",
     "PIP_",
+    "PNPM_CONFIG_",
+    "POETRY_REPOSITORIES_",
+    "TF_CLI_ARGS",
     "XDG_",
     "_JAVA_OPTIONS",
 ];
@@ -156,6 +199,8 @@ pub fn is_loader(name: &str) -> bool {
     // Many programs know the names of proxies and of npm's settings in small letters.
     LOADERS.iter().any(|loader| name.eq_ignore_ascii_case(loader))
         || STARTS_OF_LOADERS.iter().any(|start| has_start_of_any_case(name, start))
+        // The index of a registry, but not its token.
+        || (has_start_of_any_case(name, "CARGO_REGISTRIES_") && !name.to_ascii_uppercase().ends_with("_TOKEN"))
 }
 
 fn starts_with(name: &str, start: &str) -> bool {
@@ -183,6 +228,11 @@ mod tests {
         ] {
             assert!(is_loader(name), "{name}");
         }
+        for name in
+            ["UV_INDEX_URL", "TWINE_REPOSITORY_URL", "CARGO_REGISTRIES_A_INDEX", "AWS_ENDPOINT_URL_S3"]
+        {
+            assert!(is_loader(name), "{name}");
+        }
         for name in ["https_proxy", "npm_config_script_shell", "GIT_CONFIG_COUNT", "GIT_SSH_COMMAND"] {
             assert!(is_loader(name), "{name}");
         }
@@ -191,6 +241,10 @@ mod tests {
             "GIT_TOKEN",
             "NPM_TOKEN",
             "CARGO_REGISTRY_TOKEN",
+            "CARGO_REGISTRIES_A_TOKEN",
+            "TWINE_PASSWORD",
+            "UV_PUBLISH_TOKEN",
+            "YARN_NPM_AUTH_TOKEN",
             "RUBYGEMS_API_KEY",
             "PATH_TO_KEY",
             "ENVIRONMENT",
