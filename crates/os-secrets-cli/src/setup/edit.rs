@@ -23,13 +23,19 @@ pub fn apply(text: &str, replacements: &[Replacement]) -> String {
     result
 }
 
-/// The text without the replacements. `None` if what was inserted is not in it exactly once: then others have changed it.
+/// The text without the replacements. `None` if what was inserted is not in it exactly once, or if whole lines that were
+/// inserted do not begin a line any more: then others have changed it, such as by making a comment of it.
 pub fn revert(text: &str, replacements: &[Replacement]) -> Option<String> {
     let mut text = text.to_owned();
     for Replacement { old, new, .. } in replacements.iter().rev() {
         let mut found = text.match_indices(new.as_str());
         let (at, _) = found.next()?;
         if new.is_empty() || found.next().is_some() {
+            return None;
+        }
+        let before = &text[..at];
+        let begins_line = before.is_empty() || before.ends_with(['\n', '\u{feff}']);
+        if new.ends_with('\n') && !new.starts_with(['\r', '\n']) && !begins_line {
             return None;
         }
         text.replace_range(at..at + new.len(), old);
@@ -72,5 +78,11 @@ mod tests {
         assert_eq!(revert("helper = y\n", &change), None);
         assert_eq!(revert("helper = x\nhelper = x\n", &change), None);
         assert_eq!(revert("a", &[replacement(0, "a", "")]), None);
+        // Without the line, its comment sign would make a comment of the next line.
+        assert_eq!(revert("# helper = x\nregion = y\n", &change), None);
+        assert_eq!(revert("\u{feff}helper = x\n", &change).as_deref(), Some("\u{feff}"));
+        // What was inserted within a line, or with its own line break in front, is found there.
+        assert_eq!(revert("[a, b]\n", &[replacement(2, "", ", b")]).as_deref(), Some("[a]\n"));
+        assert_eq!(revert("x\nb\n", &[replacement(1, "", "\nb\n")]).as_deref(), Some("x"));
     }
 }

@@ -111,11 +111,22 @@ impl Client for Pnpm {
         if change.path != path {
             return Ok(None);
         }
-        let ours: Vec<_> =
-            settings(content).filter(|setting| is_ours(setting.key, setting.value, &programs)).collect();
+        // Each setting that we have written, with the line that was there before.
+        let made: Vec<_> = change
+            .replacements
+            .iter()
+            .flat_map(|replacement| settings(&replacement.new).map(|ours| (ours.key, &*replacement.old)))
+            .collect();
+        let ours: Vec<_> = settings(content)
+            .filter(|setting| is_ours(setting.key, setting.value, &programs))
+            .filter_map(|setting| {
+                let (_, former) = made.iter().find(|(key, _)| *key == setting.key)?;
+                Some((setting.line, *former))
+            })
+            .collect();
         let mut rest = content.to_owned();
-        for setting in ours.iter().rev() {
-            rest.replace_range(setting.line.clone(), "");
+        for (line, former) in ours.iter().rev() {
+            rest.replace_range(line.clone(), former);
         }
         Ok((!ours.is_empty()).then_some(rest))
     }

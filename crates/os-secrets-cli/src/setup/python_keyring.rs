@@ -46,19 +46,8 @@ impl Client for PythonKeyring {
         Ok(changes)
     }
 
-    fn without_ours(&self, _: &Recorded, content: &str) -> Result<Option<String>, Failure> {
-        let lines = setting_lines(content);
-        let is_ours = lines
-            .iter()
-            .any(|(key, line)| *key == "default-keyring" && content[line.clone()].contains(MODULE));
-        if !is_ours {
-            return Ok(None);
-        }
-        let mut rest = content.to_owned();
-        for (_, line) in lines.into_iter().rev() {
-            rest.replace_range(line, "");
-        }
-        Ok(Some(rest))
+    fn without_ours(&self, change: &Recorded, content: &str) -> Result<Option<String>, Failure> {
+        Ok(former_settings(&change.replacements, content))
     }
 
     fn is_set_up(&self, context: &Context) -> Result<bool, Failure> {
@@ -144,6 +133,30 @@ fn changed_settings(text: &str, directory: &str) -> Vec<Replacement> {
     replacements
 }
 
+/// A file of settings with the former values instead of ours. `None` if it has none of ours.
+fn former_settings(replacements: &[Replacement], content: &str) -> Option<String> {
+    let mut made = Vec::new();
+    for Replacement { old, new, .. } in replacements {
+        made.extend(new.lines().filter_map(|line| Some((key_and_value(line)?, old))));
+    }
+    let mut rest = content.to_owned();
+    let mut is_changed = false;
+    for (_, line) in setting_lines(content).into_iter().rev() {
+        let found = key_and_value(&content[line.clone()]);
+        if let Some((_, former)) = made.iter().find(|(ours, _)| found.as_ref() == Some(ours)) {
+            rest.replace_range(line, former);
+            is_changed = true;
+        }
+    }
+    is_changed.then_some(rest)
+}
+
+/// The key of a setting in small letters, and its value.
+fn key_and_value(line: &str) -> Option<(String, &str)> {
+    let (key, value) = line.split_once(['=', ':'])?;
+    Some((key.trim().to_ascii_lowercase(), value.trim()))
+}
+
 /// The lines of the section `[backend]` with our two settings: the key, and where the line with its continuations is.
 fn setting_lines(text: &str) -> Vec<(&'static str, Range<usize>)> {
     let (mut at, mut is_inside, mut found) = (0, false, Vec::<(&'static str, Range<usize>)>::new());
@@ -212,6 +225,24 @@ mod tests {
         let crlf = "[backend]\r\nx = y\r\n";
         let changed = apply(crlf, &changed_settings(crlf, "/d"));
         assert_eq!(changed, format!("[backend]\r\n{}x = y\r\n", OURS.replace('\n', "\r\n")));
+    }
+
+    #[test]
+    fn former_settings_come_back_in_a_file_that_others_have_written() {
+        let text = "[backend]\ndefault-keyring = a.B\nkeyring-path = /mine\n";
+        let changes = changed_settings(text, "/d");
+        let rewritten = apply(text, &changes).replace(" = ", "=");
+        assert_eq!(former_settings(&changes, &rewritten).as_deref(), Some(text));
+        // What the user has chosen since stays.
+        let chosen = rewritten.replace("/d", "/e");
+        let expected = "[backend]\ndefault-keyring = a.B\nkeyring-path=/e\n";
+        assert_eq!(former_settings(&changes, &chosen).as_deref(), Some(expected));
+        assert_eq!(former_settings(&changes, text), None);
+        let new = changed_settings("[backend]\n", "/d");
+        assert_eq!(
+            former_settings(&new, "[backend]\nkeyring-path : /d\nx=y\n").as_deref(),
+            Some("[backend]\nx=y\n")
+        );
     }
 
     #[test]
