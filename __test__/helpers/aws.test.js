@@ -202,7 +202,7 @@ describeClient("AWS", (start) => {
     const client = await begin(t);
     const before =
       "# mine\r\n[default]\r\nregion = eu-north-1\r\n\r\n[profile old]\r\n" +
-      "Credential_Process = /bin/other --x\r\n  --y\r\ns3 =\r\n  max_concurrent_requests = 2\r\n[sso-session z]";
+      "Credential_Process = /other/secrets helper aws --profile old\r\ns3 =\r\n  max_concurrent_requests = 2\r\n[sso-session z]";
     client.write("config", before, 0o640);
     const real = join(client.session.home, "real-config");
     await client.succeed("mv", [client.at("config"), real]);
@@ -235,7 +235,7 @@ describeClient("AWS", (start) => {
   it("takes its lines back after aws configure has changed the file", async (t) => {
     const client = await begin(t);
     await client.store("aws", "work", value(keys.alice));
-    client.write("config", "[default]\nregion = us-east-1\ncredential_process = old\n");
+    client.write("config", "[default]\nregion = us-east-1\ncredential_process = /old helper aws\n");
     await client.succeed("secrets", ["setup", "aws", "default"]);
     await client.succeed("secrets", ["setup", "aws"]);
     for (const [profile, option] of [
@@ -250,10 +250,33 @@ describeClient("AWS", (start) => {
     assert.doesNotMatch(left, /secrets helper/);
     assert.match(
       left,
-      /^\[default\]\nregion = us-east-1\ncredential_process = old\noutput = json\n/,
+      /^\[default\]\nregion = us-east-1\ncredential_process = \/old helper aws\noutput = json\n/,
       between,
     );
     assert.equal(await client.succeed(aws, ["configure", "get", "region", "--profile", "work"]), "json\n");
+  });
+
+  it("neither replaces nor shows a command of another program, whose words may be secrets", async (t) => {
+    const client = await begin(t);
+    const before = "[default]\ncredential_process = /opt/x --token hunter2\n[profile b]\nregion = x\n";
+    client.write("config", before);
+    await client.store("aws", "default", value(keys.alice));
+    for (const words of [["default"], [], ["--dry-run"]]) {
+      const { code, stdout, stderr } = await client.run("secrets", ["setup", "aws", ...words]);
+      assert.equal(code, 1);
+      assert.match(
+        stderr,
+        /profile default in .* asks another program already\. Remove its credential_process/,
+      );
+      assert.doesNotMatch(stdout + stderr, /hunter2|asks os-secrets/);
+      assert.equal(client.read("config"), before);
+    }
+    // Other profiles are set up.
+    await client.store("aws", "b", value(keys.alice));
+    const { stdout, stderr } = await client.run("secrets", ["setup", "aws"]);
+    assert.match(client.read("config"), /hunter2\n\[profile b\]\ncredential_process = secrets helper aws/);
+    const record = readFileSync(join(client.session.data, "os-secrets", "setup.json"), "utf8");
+    assert.doesNotMatch(stdout + stderr + record, /hunter2/);
   });
 
   it("removes a configuration that it has made, also in a folder and for a program with spaces", async (t) => {

@@ -5,6 +5,7 @@ use super::{
 };
 use crate::{
     context::Context,
+    exit_codes::FAILED,
     failure::Failure,
     helpers::{
         Credentials,
@@ -12,7 +13,7 @@ use crate::{
     },
     plain::{
         aws::{config_path, credentials_path},
-        aws_ini::{AwsSection, parse_aws},
+        aws_ini::{AwsOption, AwsSection, parse_aws},
     },
 };
 use os_secrets::{
@@ -53,6 +54,7 @@ impl Client for Aws {
         let program = command_word(context, "secrets")?;
         let newline = line_break(text);
         let (mut replacements, mut appended) = (Vec::new(), String::new());
+        let mut has_other = false;
         for profile in &profiles {
             let command = format!("{program} helper aws --profile {}", profile_word(profile)?);
             let line = format!("{OPTION} = {command}{newline}");
@@ -63,6 +65,19 @@ impl Client for Aws {
             };
             match section.option(OPTION) {
                 Some(option) if option.value == command && !option.is_continued => {}
+                // Its words may be secrets, which must not get into our output and record.
+                Some(option) if !is_ours(option) => {
+                    let message = format!(
+                        "the profile {} in {} asks another program already. Remove its {OPTION} there first",
+                        printable(profile),
+                        printable_path(&file.path)
+                    );
+                    if selected.is_some() {
+                        return Err(Failure::Refused(message.into()));
+                    }
+                    context.print_message(&message);
+                    has_other = true;
+                }
                 Some(option) => {
                     let old = text[option.lines.clone()].to_owned();
                     replacements.push(Replacement { at: option.lines.start, old, new: line });
@@ -89,6 +104,7 @@ impl Client for Aws {
             }
         }
         Ok(match replacements.is_empty() {
+            true if has_other => return Err(Failure::Silent(FAILED)),
             true => Vec::new(),
             false => vec![Change { path, replacements, is_program: false }],
         })
@@ -192,7 +208,12 @@ fn parse<'a>(file: &ClientFile, text: &'a str) -> Result<Vec<AwsSection<'a>>, Fa
 
 /// Whether a profile asks a program named `secrets`.
 fn asks_us(section: &AwsSection<'_>) -> bool {
-    section.option(OPTION).is_some_and(|option| option.value.contains(" helper aws"))
+    section.option(OPTION).is_some_and(is_ours)
+}
+
+/// Whether an option has a command of ours and nothing else.
+fn is_ours(option: &AwsOption<'_>) -> bool {
+    option.value.contains(" helper aws") && !option.is_continued
 }
 
 /// The command in a line of ours.

@@ -13,6 +13,7 @@ use super::{
 use crate::{
     child::withhold_keys,
     context::Context,
+    exit_codes::FAILED,
     failure::Failure,
     helpers::{
         Credentials,
@@ -44,7 +45,7 @@ impl Client for Kubectl {
         let configs = parse(&files)?;
         let credentials = Credentials(context);
         let (mut changes, mut chosen, mut seen) = (Vec::new(), 0, Vec::new());
-        let mut text_of_exec = None;
+        let (mut text_of_exec, mut has_other) = (None, false);
         for (file, config) in files.iter().zip(&configs) {
             let mut replacements = Vec::new();
             for user in config.users().map_err(Failure::Failed)? {
@@ -74,6 +75,7 @@ impl Client for Kubectl {
                         return Err(Failure::Refused(message.into()));
                     }
                     context.print_message(&message);
+                    has_other = true;
                     continue;
                 }
                 if text_of_exec.is_none() {
@@ -98,6 +100,7 @@ impl Client for Kubectl {
                  the user: secrets setup kubectl USER"
                     .into(),
             )),
+            _ if has_other && changes.is_empty() => Err(Failure::Silent(FAILED)),
             _ => Ok(changes),
         }
     }

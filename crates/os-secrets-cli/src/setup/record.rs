@@ -1,7 +1,8 @@
 //! What was changed in the files of clients, for `--undo`.
 //!
-//! The record is a private JSON file in the user's data directory. It holds the parts of the files that we have replaced,
-//! which are settings and never secrets.
+//! The record is a private JSON file in the user's data directory. It holds the parts of the files that we have replaced:
+//! names of programs and directories. A command that others have chosen may have a secret among its words, so no client
+//! replaces one.
 
 use std::path::{Path, PathBuf};
 
