@@ -156,13 +156,19 @@ fn undo_change(client: &dyn Client, change: &Recorded, dry_run: bool) -> Result<
     let found = ClientFile::read(&change.path)?;
     let Some(content) = &found.content else { return Ok(false) };
     if change.replacements.is_empty() {
-        let is_ours = client.is_our_copy(content);
-        if is_ours && !dry_run {
-            remove_file(&found.path)?;
+        let mut was_ours = client.is_our_copy(content);
+        if was_ours && !dry_run {
+            change_file(&change.path, |found| {
+                was_ours = found.content.as_ref().is_some_and(|content| client.is_our_copy(content));
+                if was_ours {
+                    remove_file(&found.path)?;
+                }
+                Ok::<_, Failure>(None)
+            })?;
         }
-        return Ok(is_ours);
+        return Ok(was_ours);
     }
-    let (mut was_undone, mut remove) = (false, None);
+    let mut was_undone = false;
     change_file(&change.path, |found| {
         let text = found.text()?;
         let reverted = client.can_revert(change, text).then(|| revert(text, &change.replacements)).flatten();
@@ -173,14 +179,12 @@ fn undo_change(client: &dyn Client, change: &Recorded, dry_run: bool) -> Result<
         was_undone = undone.is_some();
         let undone = undone.filter(|_| !dry_run);
         if undone.as_ref().is_some_and(|undone| change.is_new && is_blank(undone)) {
-            remove = Some(found.path.clone());
+            // While no other os-secrets changes it.
+            remove_file(&found.path)?;
             return Ok::<_, Failure>(None);
         }
         Ok(undone.map(|undone| Zeroizing::new(undone.into_bytes())))
     })?;
-    if let Some(path) = remove {
-        remove_file(&path)?;
-    }
     Ok(was_undone)
 }
 
@@ -189,14 +193,15 @@ fn is_blank(text: &str) -> bool {
     text.chars().all(|c| c.is_whitespace() || c == '{' || c == '}')
 }
 
-/// Appends what is changed in a file. Only what we insert and replace is shown: the rest may hold secrets.
+/// Appends what is changed in a file. Only what we insert and replace is shown: the rest may hold secrets. What we replace
+/// names a program or a directory, and no client replaces a command with words that others have chosen.
 fn describe(path: &Path, replacements: &[Replacement], dry_run: bool, text: &mut String) {
     let verb = if dry_run { "would change" } else { "changed" };
     text.push_str(&format!("{verb} {}\n", printable_path(path)));
     for Replacement { old, new, .. } in replacements {
         for (sign, part) in [('-', old), ('+', new)] {
             for line in part.lines().filter(|line| !line.trim().is_empty()) {
-                text.push_str(&format!("{sign} {}\n", line.trim_end()));
+                text.push_str(&format!("{sign} {}\n", printable(line.trim_end())));
             }
         }
     }

@@ -102,7 +102,7 @@ pub fn remove_file(path: &Path) -> Result<(), Error> {
     }
 }
 
-/// Makes a file a program, which its group and others may run if they may read it.
+/// Makes a file a program, which those may run who may read it.
 ///
 /// # Errors
 ///
@@ -111,8 +111,9 @@ pub fn remove_file(path: &Path) -> Result<(), Error> {
 pub fn make_executable(path: &Path) -> Result<(), Error> {
     use std::os::unix::fs::PermissionsExt;
 
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
-        .map_err(|error| failure("Cannot make a program of", path, error))
+    let fail = |error| failure("Cannot make a program of", path, error);
+    let mode = fs::metadata(path).map_err(fail)?.permissions().mode();
+    fs::set_permissions(path, fs::Permissions::from_mode(mode | ((mode & 0o444) >> 2))).map_err(fail)
 }
 
 /// Does nothing: on Windows, the name makes a file a program.
