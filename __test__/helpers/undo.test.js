@@ -1,7 +1,7 @@
 // `secrets setup CLIENT --undo` for files that their users have edited since, and what setup must not do to them.
 
 const assert = require("node:assert/strict");
-const { existsSync, mkdirSync, readFileSync, writeFileSync } = require("node:fs");
+const { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } = require("node:fs");
 const { dirname, join } = require("node:path");
 const { describe, it } = require("node:test");
 const { startClient } = require("../support/clients.js");
@@ -120,5 +120,70 @@ describe("secrets setup CLIENT --undo", () => {
     await client.succeed("secrets", ["setup", "bazel", "a.example"]);
     await client.succeed("secrets", ["setup", "bazel", "--undo"]);
     assert.equal(readFileSync(path, "utf8"), "");
+  });
+});
+
+describe("secrets setup", () => {
+  it("names another program that is called secrets for no client", async (t) => {
+    const client = await startClient(t);
+    const other = join(client.session.directory, "other");
+    write(join(other, "secrets"), "#!/bin/sh\necho other\n");
+    chmodSync(join(other, "secrets"), 0o755);
+    const env = { PATH: `${other}:/usr/bin:/bin`, XDG_CONFIG_HOME: client.session.configuration };
+    const own = join(client.bin, "secrets");
+    const aws = await client.run(own, ["setup", "aws", "default"], { env });
+    assert.equal(aws.code, 0, aws.stderr);
+    const command = /^credential_process = (.*) helper aws --profile default$/m.exec(
+      readFileSync(clients.aws.file(client), "utf8"),
+    );
+    assert.match(await client.succeed("sh", ["-c", `${command[1]} --version`]), /^secrets \d/);
+    const pnpm = await client.run(own, ["setup", "pnpm"], { env });
+    assert.equal(pnpm.code, 0, pnpm.stderr);
+    const helper = /=(.*)$/m.exec(readFileSync(clients.pnpm.file(client), "utf8"))[1];
+    assert.doesNotMatch((await client.run(helper, [], { env })).stdout, /other/);
+    assert.match(readFileSync(helper, "utf8"), /^exec \/.*secrets'? helper npm/m);
+  });
+
+  it("makes a program again of a script that is none, for those who may read it", async (t) => {
+    const client = await startClient(t);
+    const scripts = { keyring: join(client.bin, "keyring") };
+    scripts.terraform = join(client.session.home, ".terraform.d/plugins/terraform-credentials-os-secrets");
+    for (const [name, script] of Object.entries(scripts)) {
+      const words = ["setup", name, ...(name === "keyring" ? [client.bin] : [])];
+      await client.succeed("secrets", words);
+      const text = readFileSync(script, "utf8");
+      for (const [mode, expected] of [
+        [0o600, 0o700],
+        [0o640, 0o750],
+      ]) {
+        chmodSync(script, mode);
+        assert.match(await client.succeed("secrets", words), new RegExp(`^changed .*${name}`));
+        assert.equal(statSync(script).mode & 0o777, expected);
+        assert.match(await client.succeed("secrets", words), /asks os-secrets already/);
+      }
+      assert.equal(readFileSync(script, "utf8"), text);
+      await client.succeed("secrets", ["setup", name, "--undo"]);
+      assert.equal(existsSync(script), false);
+    }
+  });
+
+  it("refuses a directory that would be further lines of the settings of Python's keyring", async (t) => {
+    const client = await startClient(t);
+    const env = { XDG_DATA_HOME: join(client.session.directory, "a\nevil = 1") };
+    const { code, stderr } = await client.run("secrets", ["setup", "python-keyring"], { env });
+    assert.equal(code, 1);
+    assert.match(stderr, /is not UTF-8 text of one line/);
+    assert.equal(existsSync(clients["python-keyring"].file(client)), false);
+  });
+
+  it("gives a profile a section of its own if AWS does not read the one that has its name", async (t) => {
+    const client = await startClient(t);
+    const path = clients.aws.file(client);
+    write(path, "[work]\nregion = x\n");
+    await client.succeed("secrets", ["setup", "aws", "work"]);
+    assert.match(
+      readFileSync(path, "utf8"),
+      /^\[work\]\nregion = x\n\n\[profile work\]\ncredential_process = /,
+    );
   });
 });

@@ -87,6 +87,9 @@ fn make_changes(
 }
 
 fn make_change(client: &dyn Client, change: &Change) -> Result<(), Failure> {
+    if change.replacements.is_empty() {
+        return Ok(make_executable(&change.path)?);
+    }
     change_file(&change.path, |found| {
         let text = found.text()?;
         let fits = |replacement: &Replacement| {

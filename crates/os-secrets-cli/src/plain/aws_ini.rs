@@ -56,6 +56,13 @@ impl<'a> AwsSection<'a> {
             .unwrap_or(rest)
     }
 
+    /// The profile whose section it is in `~/.aws/config`. `None` if it is of none, such as a section of another profile
+    /// than `default` without the word.
+    pub fn config_profile(&self) -> Option<&'a str> {
+        let profile = self.profile();
+        (self.name == "default" || profile != self.name).then_some(profile)
+    }
+
     /// The option with a name, which is in small letters.
     pub fn option(&self, name: &str) -> Option<&AwsOption<'a>> {
         self.options.iter().find(|option| option.name == name)

@@ -59,7 +59,8 @@ impl Client for Aws {
             let command = format!("{program} helper aws --profile {}", profile_word(profile)?);
             let line = format!("{OPTION} = {command}{newline}");
             // The last section counts if a profile has two.
-            let Some(section) = sections.iter().rfind(|section| section.profile() == profile) else {
+            let Some(section) = sections.iter().rfind(|section| section.config_profile() == Some(profile))
+            else {
                 appended.push_str(&format!("{newline}[{}]{newline}{line}", section_name(profile)));
                 continue;
             };
@@ -180,7 +181,7 @@ impl Client for Aws {
         let with_keys =
             credentials.text().map(|text| parse_aws(text).unwrap_or_default()).unwrap_or_default();
         for section in with_keys.iter().filter(|section| section.option("aws_access_key_id").is_some()) {
-            if ours.iter().any(|other| other.profile() == section.profile()) {
+            if ours.iter().any(|other| other.config_profile() == Some(section.profile())) {
                 notes.push(format!(
                     "AWS prefers the keys of the profile {} in {}. To store and delete them, run secrets import --from aws \
                      --delete",

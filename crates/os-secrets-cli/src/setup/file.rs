@@ -86,8 +86,25 @@ pub fn copy_program(path: &Path) -> Result<(), Error> {
     let program = std::env::current_exe().map_err(fail)?;
     // A copy that is cut off must not have the name.
     let partial = path.with_extension("new");
-    fs::copy(program, &partial).map_err(fail)?;
+    // What stands there may be a link to another file.
+    remove_file(&partial)?;
+    let mut copy = fs::File::create_new(&partial).map_err(fail)?;
+    let mut program = fs::File::open(program).map_err(fail)?;
+    io::copy(&mut program, &mut copy).and_then(|_| copy.sync_all()).map_err(fail)?;
+    drop(copy);
     fs::rename(&partial, path).map_err(fail)
+}
+
+/// Whether this user may run a file.
+#[cfg(unix)]
+pub fn is_executable(path: &Path) -> bool {
+    rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok()
+}
+
+/// Whether a file exists: on Windows, the name makes it a program.
+#[cfg(windows)]
+pub fn is_executable(path: &Path) -> bool {
+    path.exists()
 }
 
 /// Removes a file that we made.

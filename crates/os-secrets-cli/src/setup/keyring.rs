@@ -8,7 +8,9 @@ use std::{
 };
 
 use super::{
-    Change, Client, Recorded, Replacement, file::ClientFile, own_program::find_this_program,
+    Change, Client, Recorded, Replacement,
+    file::{ClientFile, is_executable},
+    own_program::find_this_program,
     record::read_record,
 };
 use crate::{context::Context, encoding::shell_word, failure::Failure};
@@ -119,7 +121,10 @@ fn script_change(path: PathBuf, script: &str) -> Result<Option<Change>, Failure>
     let found = ClientFile::read(&path)?;
     let old = match &found.content {
         Some(content) if !is_ours(content) => return Err(other_program(&path)),
-        Some(content) if **content == *script.as_bytes() => return Ok(None),
+        Some(content) if **content == *script.as_bytes() => {
+            let change = Change { path, replacements: Vec::new(), is_program: true };
+            return Ok(Some(change).filter(|change| !is_executable(&change.path)));
+        }
         Some(_) => found.text()?.to_owned(),
         None => String::new(),
     };
@@ -165,5 +170,8 @@ fn directories_of_path() -> Vec<PathBuf> {
 }
 
 fn first_in_path() -> Option<PathBuf> {
-    directories_of_path().into_iter().map(|directory| directory.join(file_name())).find(|path| path.is_file())
+    directories_of_path()
+        .into_iter()
+        .map(|directory| directory.join(file_name()))
+        .find(|path| path.is_file() && is_executable(path))
 }

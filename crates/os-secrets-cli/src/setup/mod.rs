@@ -107,7 +107,8 @@ pub const CLIENTS: &[&dyn Client] = &[
 pub struct Change {
     /// The file, as the client finds it. It may be a symbolic link.
     pub path: PathBuf,
-    /// What is replaced, in the order of the positions. The positions are those of the file as it is now.
+    /// What is replaced, in the order of the positions. The positions are those of the file as it is now. Empty if the
+    /// file only has to become a program.
     pub replacements: Vec<Replacement>,
     /// Whether the file is a program.
     pub is_program: bool,

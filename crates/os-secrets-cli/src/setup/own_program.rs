@@ -5,7 +5,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::file::is_executable;
 use crate::{context::Context, failure::Failure};
+
+/// The name of the program with the commands.
+const THIS_PROGRAM: &str = "secrets";
 
 /// A program of ours that a client can start.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -19,6 +23,12 @@ pub struct OwnProgram {
 /// Finds one of our programs by its name, such as `git-credential-os-secrets`: in `PATH`, else beside the program that
 /// runs. `None` if it is in neither place.
 pub fn find_own_program(context: &Context, name: &str) -> Option<OwnProgram> {
+    if name == THIS_PROGRAM {
+        // Other programs may have this name.
+        let path = find_this_program(context)?;
+        let is_in_path = find_in_path(name).as_ref() == Some(&path);
+        return Some(OwnProgram { path, is_in_path });
+    }
     if let Some(path) = find_in_path(name) {
         return Some(OwnProgram { path, is_in_path: true });
     }
@@ -40,15 +50,21 @@ pub fn find_in_path(name: &str) -> Option<PathBuf> {
 ///
 /// # Errors
 ///
-/// [`Failure::Refused`] if the program is not found, or if its path is not text.
+/// [`Failure::Refused`] if the program is not found, or if its path is not text of one line.
 pub fn client_program(context: &Context, name: &str) -> Result<String, Failure> {
     let found = find_own_program(context, name).ok_or_else(|| not_found(name))?;
     // On Windows, a client that uses no shell finds nothing but .exe files by their name.
     if found.is_in_path && (cfg!(unix) || found.path.extension().is_some_and(|ending| ending == "exe")) {
         return Ok(name.to_owned());
     }
-    found.path.into_os_string().into_string().map_err(|_| {
-        Failure::Refused(format!("the path of {name} is not UTF-8 text. Put its directory in PATH").into())
+    let path = found.path.into_os_string().into_string().ok();
+    path.filter(|path| !path.contains(char::is_control)).ok_or_else(|| {
+        Failure::Refused(
+            format!(
+                "the path of {name} has control characters or is not UTF-8 text. Put its directory in PATH"
+            )
+            .into(),
+        )
     })
 }
 
@@ -61,7 +77,9 @@ pub fn client_program(context: &Context, name: &str) -> Result<String, Failure> 
 pub fn command_word(context: &Context, name: &str) -> Result<String, Failure> {
     let program = client_program(context, name)?;
     let is_safe = |path: &&str| {
-        !path.contains(['"', '$', '`', '%', '\n', '\r']) && (cfg!(windows) || !path.contains('\\'))
+        !path.contains(['"', '$', '`', '%'])
+            && !path.contains(char::is_control)
+            && (cfg!(windows) || !path.contains('\\'))
     };
     match Some(&*program).filter(is_safe) {
         Some(path) if path.contains(|c: char| !c.is_ascii_alphanumeric() && !"/\\:._-+@".contains(c)) => {
@@ -94,9 +112,24 @@ pub fn find_this_program(context: &Context) -> Option<PathBuf> {
         .iter()
         .flat_map(env::split_paths)
         .filter(|directory| directory.is_absolute())
-        .filter_map(|directory| find_in(&directory, "secrets"))
-        .find(|path| real.is_some() && fs::canonicalize(path).ok() == real);
+        .filter_map(|directory| find_in(&directory, THIS_PROGRAM))
+        .find(|path| real.as_ref().is_some_and(|real| leads_to(path, real)));
     in_path.or(Some(started))
+}
+
+/// Whether a program in `PATH` is a file: the file itself, a link to it, or a script of npm that starts it.
+fn leads_to(path: &Path, file: &Path) -> bool {
+    if path.extension().is_some_and(|ending| ending == "cmd") {
+        // npm writes the path from the script's directory.
+        let Ok(directory) = path.parent().map(fs::canonicalize).transpose() else { return false };
+        let text = fs::read_to_string(path).unwrap_or_default();
+        let places = directory.iter().flat_map(|directory| directory.ancestors().take(2));
+        return places.filter_map(|place| file.strip_prefix(place).ok()?.to_str()).any(|rest| {
+            let rest = rest.strip_prefix("node_modules\\").unwrap_or(rest);
+            text.contains(rest)
+        });
+    }
+    fs::canonicalize(path).is_ok_and(|path| path == file)
 }
 
 /// The file that runs: the native program, or within a JavaScript runtime the script.
@@ -115,14 +148,6 @@ fn find_in(directory: &Path, name: &str) -> Option<PathBuf> {
     endings.iter().map(|ending| directory.join(format!("{name}{ending}"))).find(|path| is_program(path))
 }
 
-#[cfg(unix)]
 fn is_program(path: &Path) -> bool {
-    use rustix::fs::{Access, access};
-
-    fs::metadata(path).is_ok_and(|found| found.is_file()) && access(path, Access::EXEC_OK).is_ok()
-}
-
-#[cfg(windows)]
-fn is_program(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|found| found.is_file())
+    fs::metadata(path).is_ok_and(|found| found.is_file()) && is_executable(path)
 }

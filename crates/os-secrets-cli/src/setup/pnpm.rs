@@ -4,7 +4,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Change, Client, Recorded, Replacement, file::ClientFile, own_program::find_own_program};
+use super::{
+    Change, Client, Recorded, Replacement,
+    file::{ClientFile, is_executable},
+    own_program::find_own_program,
+};
 use crate::{
     context::Context,
     failure::Failure,
@@ -78,12 +82,22 @@ impl Client for Pnpm {
                 "secrets is neither in PATH nor beside this program. Install os-secrets again".into(),
             )
         })?;
+        let is_plain = |path: &str| !path.contains('%') && !path.contains(char::is_control);
+        if cfg!(windows) && !secrets.path.to_str().is_some_and(is_plain) {
+            let path = printable_path(&secrets.path);
+            return Err(Failure::Refused(
+                format!("a script cannot start {path}: the path has % or is not text. Install os-secrets in another directory")
+                    .into(),
+            ));
+        }
         let mut changes = Vec::new();
         let file = ClientFile::read(&helper).map_err(Failure::Failed)?;
         let (old, new) = (file.text().map_err(Failure::Failed)?, program(&secrets.path, &registry));
         if old != new {
             let replacement = Replacement { at: 0, old: old.to_owned(), new };
             changes.push(Change { path: helper.clone(), replacements: vec![replacement], is_program: true });
+        } else if !is_executable(&helper) {
+            changes.push(Change { path: helper.clone(), replacements: Vec::new(), is_program: true });
         }
         let file = ClientFile::read(&path).map_err(Failure::Failed)?;
         let text = file.text().map_err(Failure::Failed)?;

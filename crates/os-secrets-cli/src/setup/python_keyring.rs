@@ -38,7 +38,7 @@ impl Client for PythonKeyring {
             changes.push(Change { path: module, replacements, is_program: false });
         }
         let found = ClientFile::read(&settings)?;
-        let directory = directory.to_str().ok_or_else(not_text)?;
+        let directory = directory.to_str().filter(|path| is_value(path)).ok_or_else(not_text)?;
         let replacements = changed_settings(found.text()?, directory);
         if !replacements.is_empty() {
             changes.push(Change { path: settings, replacements, is_program: false });
@@ -85,6 +85,12 @@ fn places() -> Result<(PathBuf, PathBuf), Failure> {
 
 fn backend(context: &Context) -> Result<String, Failure> {
     let program = find_this_program(context).ok_or_else(not_text)?;
+    if cfg!(windows) && program.extension().is_none_or(|ending| !ending.eq_ignore_ascii_case("exe")) {
+        return Err(Failure::Refused(
+            "on Windows, Python can start programs only, and this is a script. Install secrets.exe, and run its setup"
+                .into(),
+        ));
+    }
     let program = program.to_str().ok_or_else(not_text)?;
     // JSON texts are Python texts.
     let text = serde_json::to_string(program).map_err(|_| not_text())?;
@@ -93,8 +99,15 @@ fn backend(context: &Context) -> Result<String, Failure> {
 
 fn not_text() -> Failure {
     Failure::Refused(
-        "the path of this program or of your home directory is not UTF-8 text, which Python needs".into(),
+        "the path of this program or of your data directory is not UTF-8 text of one line, which Python needs. Choose \
+         another one"
+            .into(),
     )
+}
+
+/// Whether Python reads a value from its settings as it was written: it is one line without white space around it.
+fn is_value(value: &str) -> bool {
+    !value.is_empty() && value.trim() == value && !value.contains(char::is_control)
 }
 
 /// What to change so that the settings name our backend. Empty if they do.

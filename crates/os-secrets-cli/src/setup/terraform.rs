@@ -3,7 +3,10 @@
 use std::{ops::Range, path::PathBuf};
 
 use super::{
-    Change, Client, Recorded, Replacement, edit::line_break, file::ClientFile, own_program::find_own_program,
+    Change, Client, Recorded, Replacement,
+    edit::line_break,
+    file::{ClientFile, is_executable},
+    own_program::find_own_program,
 };
 use crate::{context::Context, failure::Failure};
 use os_secrets::{
@@ -134,9 +137,12 @@ fn program_change(context: &Context) -> Result<Option<Change>, Failure> {
         Some(content) if content.starts_with(SCRIPT.as_bytes()) => file.text()?.to_owned(),
         Some(_) => return Ok(None),
     };
+    if old == new {
+        let change = Change { path, replacements: Vec::new(), is_program: true };
+        return Ok(Some(change).filter(|change| !is_executable(&change.path)));
+    }
     let replacements = vec![Replacement { at: 0, old, new }];
-    let is_done = replacements.iter().all(|replacement| replacement.old == replacement.new);
-    Ok((!is_done).then_some(Change { path, replacements, is_program: true }))
+    Ok(Some(Change { path, replacements, is_program: true }))
 }
 
 /// The configurations that are read: Terraform's, and OpenTofu's own if there is one.
