@@ -199,7 +199,7 @@ describeClient("Terraform", (start) => {
     await client.succeed("secrets", ["setup", "terraform"]);
     assert.equal(client.read(".terraformrc"), BLOCK);
     assert.equal(client.read(".tofurc"), `${text}\r\n${BLOCK.trim()}\r\n`);
-    assert.equal(statSync(client.plugin).mode & 0o777, 0o755);
+    assert.equal(statSync(client.plugin).mode & 0o777, 0o700);
     assert.equal(lstatSync(client.plugin).isFile(), true);
     await client.store("terraform:example.com", "token", "t");
     const { stdout } = await client.run(credentials, [client.plugin, "get", "example.com"]);
