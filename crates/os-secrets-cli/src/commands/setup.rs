@@ -204,7 +204,9 @@ fn describe(path: &Path, replacements: &[Replacement], dry_run: bool, text: &mut
     for Replacement { old, new, .. } in replacements {
         for (sign, part) in [('-', old), ('+', new)] {
             for line in part.lines().filter(|line| !line.trim().is_empty()) {
-                text.push_str(&format!("{sign} {}\n", printable(line.trim_end())));
+                // Indentation is no danger to a terminal.
+                let columns: Vec<_> = line.trim_end().split('\t').map(printable).collect();
+                text.push_str(&format!("{sign} {}\n", columns.join("\t")));
             }
         }
     }
