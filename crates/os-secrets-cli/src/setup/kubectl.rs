@@ -13,7 +13,6 @@ use super::{
 use crate::{
     child::withhold_keys,
     context::Context,
-    exit_codes::FAILED,
     failure::Failure,
     helpers::{
         Credentials,
@@ -45,7 +44,7 @@ impl Client for Kubectl {
         let configs = parse(&files)?;
         let credentials = Credentials(context);
         let (mut changes, mut chosen, mut seen) = (Vec::new(), 0, Vec::new());
-        let (mut text_of_exec, mut has_other) = (None, false);
+        let mut text_of_exec = None;
         for (file, config) in files.iter().zip(&configs) {
             let mut replacements = Vec::new();
             for user in config.users().map_err(Failure::Failed)? {
@@ -75,7 +74,6 @@ impl Client for Kubectl {
                         return Err(Failure::Refused(message.into()));
                     }
                     context.print_message(&message);
-                    has_other = true;
                     continue;
                 }
                 if text_of_exec.is_none() {
@@ -100,7 +98,6 @@ impl Client for Kubectl {
                  the user: secrets setup kubectl USER"
                     .into(),
             )),
-            _ if has_other && changes.is_empty() => Err(Failure::Silent(FAILED)),
             _ => Ok(changes),
         }
     }
