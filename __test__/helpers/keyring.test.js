@@ -1,7 +1,9 @@
 // pip and uv ask the program `keyring` that `secrets setup keyring` makes, against an index with basic authentication.
 
 const assert = require("node:assert/strict");
+const { once } = require("node:events");
 const { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, writeFileSync } = require("node:fs");
+const { createServer } = require("node:http");
 const { delimiter, join } = require("node:path");
 const { describe, it } = require("node:test");
 const { place } = require("../../tools/install.js");
@@ -207,6 +209,47 @@ describeClient("keyring", (start) => {
     for (const name of ["https://example.com", "example.com", "git:https://example.com/"]) {
       assert.equal((await client.run("keyring", ["--mode=creds", "get", name])).code, 1);
     }
+  });
+
+  it("keeps the user's own secrets and the credentials of other clients from an index that names them", async (t) => {
+    const { client, index, ...run } = await startWithIndex(t, start);
+    const named = index.simple.replace(index.host, "npm_token@os-secrets");
+    await client.succeed("secrets", ["set", "npm_token"], { input: "s3cret" });
+    await client.store("aws", "default", "s3cret");
+    const services = ["git:https://h", "docker:h", "cargo:https://h/", "npm://h/", "kubernetes:https://h"];
+    services.push("terraform:h", "bazel:h");
+    for (const service of services) await client.store(service, "u", "s3cret");
+    const keys = services.map((service) => [service, "u"]);
+    keys.push(["os-secrets", "npm_token"], ["aws", "default"]);
+    const none = { code: 1, signal: null, stdout: "", stderr: "" };
+    for (const [service, user] of keys) {
+      assert.deepEqual(await client.run("keyring", ["get", service, user]), none);
+      assert.deepEqual(await client.run("keyring", ["--mode=creds", "get", service]), none);
+      const set = await client.run("keyring", ["set", service, user], { input: "planted" });
+      assert.equal(set.code, 1);
+      assert.match(set.stderr, /is a service of os-secrets itself/);
+      assert.equal((await client.run("keyring", ["del", service, user])).code, 1);
+      assert.equal(await client.read(service, user), "s3cret");
+    }
+    // pip asks by the host, and would send the answer to whoever has this name in the network.
+    const received = [];
+    const proxy = createServer((request, response) => {
+      received.push(request.headers.authorization);
+      response.writeHead(401, { "WWW-Authenticate": "Basic" }).end();
+    }).listen(0, "127.0.0.1");
+    await once(proxy, "listening");
+    t.after(() => proxy.closeAllConnections() ?? proxy.close());
+    Object.assign(client.session.env, {
+      http_proxy: `http://127.0.0.1:${proxy.address().port}`,
+      PIP_TRUSTED_HOST: "os-secrets",
+    });
+    const asked = await run.pip(named);
+    assert.notEqual(asked.code, 0);
+    assert.ok(received.length > 0, asked.stdout + asked.stderr);
+    const sent = received.map((value) =>
+      Buffer.from((value ?? "").replace("Basic ", ""), "base64").toString(),
+    );
+    assert.ok(!sent.some((value) => value.includes("s3cret")));
   });
 
   it("works as the manual shows", async (t) => {

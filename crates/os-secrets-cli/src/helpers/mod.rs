@@ -22,6 +22,7 @@
 use std::ffi::OsString;
 
 use crate::{context::Context, failure::Failure};
+use os_secrets::scope::SERVICE;
 
 mod address;
 mod askpass;
@@ -54,6 +55,20 @@ pub const NAMES: &[(&str, &str)] = &[
     // No package installs it: `secrets setup keyring` makes it where the user wants it.
     ("keyring", "keyring"),
 ];
+
+/// How the services of clients start. What comes after it says for which server a credential is.
+const PREFIXES: &[&str] = &["git:", docker::PREFIX, "cargo:", "npm:", "kubernetes:", "terraform:", "bazel:"];
+
+/// Whether a service is one of os-secrets: that of the user's own secrets, or of a client that has its own helper. Letters
+/// count in either case, as in Credential Manager, and so does a text after a slash, which it could take for a name.
+///
+/// A client that chooses services freely must not reach them: others would get to choose, such as who names an index.
+pub fn is_own_service(service: &str) -> bool {
+    let starts_with =
+        |prefix: &str| service.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+    let is = |own: &str| starts_with(own) && matches!(service.as_bytes().get(own.len()), None | Some(b'/'));
+    is(SERVICE) || is(aws::SERVICE) || PREFIXES.iter().any(|prefix| starts_with(prefix))
+}
 
 /// The words of `secrets` that do the same as a helper that was started by its own name. `None` if the program has another
 /// name.
@@ -93,5 +108,49 @@ pub fn answer(context: &Context, client: &str, words: Vec<OsString>) -> Result<i
         "bazel" => bazel::answer(context, words),
         "askpass" => askpass::answer(context, words),
         _ => unreachable!("clap takes no other client than those of CLIENTS"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plain::npmrc;
+
+    #[test]
+    fn the_services_of_all_clients_are_our_own() {
+        for service in [
+            SERVICE.into(),
+            aws::SERVICE.into(),
+            git::service("https", "h", None).unwrap(),
+            format!("{}h", docker::PREFIX),
+            cargo::service("sparse+https://h/"),
+            npmrc::service("//h/"),
+            kubectl::service("https://h"),
+            "terraform:h".into(),
+            "bazel:h:8080".into(),
+            "OS-Secrets".into(),
+            "os-secrets/name".into(),
+            "GIT:https://h".into(),
+        ] {
+            assert!(is_own_service(&service), "{service}");
+        }
+    }
+
+    #[test]
+    fn the_services_of_other_programs_are_not() {
+        for service in [
+            "https://os-secrets/simple/",
+            "os-secrets.example.com",
+            "os-secrets:8080",
+            "aws.example.com",
+            "awscli",
+            "git",
+            "git.example.com:8080",
+            "poetry-repository-npm",
+            "\u{e9}\u{e9}\u{e9}\u{e9}",
+            "",
+        ] {
+            assert!(!is_own_service(service), "{service}");
+        }
     }
 }

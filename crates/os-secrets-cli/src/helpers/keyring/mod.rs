@@ -1,6 +1,7 @@
 //! `helper keyring`: answers programs that ask Python's `keyring`, such as pip and uv.
 //!
-//! The protocol is the command line of the package keyring 25 on PyPI. The service and the user are stored as given.
+//! The protocol is the command line of the package keyring 25 on PyPI. The service and the user are stored as given. The
+//! services of os-secrets itself do not exist for it: pip asks for whatever host an index names.
 //!
 //! | file | what it holds |
 //! |---|---|
@@ -14,7 +15,7 @@ use std::{
 
 use zeroize::Zeroizing;
 
-use super::Credentials;
+use super::{Credentials, is_own_service};
 use crate::{
     commands::set::{check_text, drop_newline},
     context::Context,
@@ -56,12 +57,20 @@ pub fn answer(context: &Context, words: Vec<OsString>) -> Result<i32, Failure> {
             if !is_valid_part(&service) || !is_valid_part(&user) {
                 return Err(Failure::Usage("keyring: the service and the user must not be empty".into()));
             }
+            if is_own_service(&service) {
+                let reason = format!("{service} is a service of os-secrets itself. Use secrets set for it");
+                return Err(Failure::Refused(printable(&reason).into()));
+            }
             let password = read_password(&service, &user)?;
             check_text(context.program, &password, false)?;
             credentials.set(&service, &user, password)?;
         }
         Request::Delete { service, user } => {
-            if !is_valid_part(&service) || !is_valid_part(&user) || !credentials.delete(&service, &user)? {
+            let is_found = is_valid_part(&service)
+                && is_valid_part(&user)
+                && !is_own_service(&service)
+                && credentials.delete(&service, &user)?;
+            if !is_found {
                 let reason = format!("there is no password of {user} for {service}");
                 return Err(Failure::Refused(printable(&reason).into()));
             }
@@ -81,7 +90,10 @@ fn get(
     as_json: bool,
 ) -> Result<i32, Failure> {
     let credentials = Credentials(context);
-    if !is_valid_part(service) || user.as_ref().is_some_and(|user| !is_valid_part(user)) {
+    if is_own_service(service)
+        || !is_valid_part(service)
+        || user.as_ref().is_some_and(|user| !is_valid_part(user))
+    {
         return Ok(FAILED);
     }
     let user = match user {
