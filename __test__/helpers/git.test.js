@@ -11,6 +11,9 @@ const { startSession } = require("../support/session.js");
 
 const HELPER = "git-credential-os-secrets";
 
+/** What makes git give up. */
+const QUIT = "quit=1\n";
+
 /** The lines of a request. */
 const lines = (...attributes) => attributes.map((attribute) => `${attribute}\n`).join("");
 
@@ -40,11 +43,11 @@ function withGit(client) {
       assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
       return stdout;
     },
-    /** Runs the helper, which must fail, and print nothing to git. Returns its message. */
-    async fail(operation, input, options) {
-      const { code, stdout, stderr } = await client.run(HELPER, [operation], { input, ...options });
+    /** Runs the helper, which must fail, and print nothing to git but what is given. Returns its message. */
+    async fail(operation, input, answer = "") {
+      const { code, stdout, stderr } = await client.run(HELPER, [operation], { input });
       assert.notEqual(code, 0);
-      assert.equal(stdout, "");
+      assert.equal(stdout, answer);
       assert.match(stderr, /^secrets: [^\n]+\n$/);
       return stderr;
     },
@@ -389,7 +392,7 @@ describeClient("git", (startClient) => {
     assert.notDeepEqual(state(), before);
   });
 
-  it("fails and prints nothing if the store is locked", async (t) => {
+  it("fails and makes git give up if the store is locked", async (t) => {
     const client = await start(t);
     await client.ask("store", forHost("username=a", "password=hunter2"));
     await client.lock();
@@ -398,27 +401,33 @@ describeClient("git", (startClient) => {
         const message = await client.fail(
           operation,
           forHost(...user, "password=hunter2", ...(user.length ? [] : ["username=a"])),
+          operation === "get" ? QUIT : "",
         );
         assert.doesNotMatch(message, /hunter2|not found|no such/i);
       }
     }
-    await client.fail("get", forHost());
+    await client.fail("get", forHost(), QUIT);
   });
 
-  it("fails and prints nothing if there is no store, and git says so and asks the user", async (t) => {
-    const client = await start(t);
-    const server = await startGitServer(t, client.folder("repositories"), { alice: "typed" });
-    server.addRepository("one");
-    await client.store(`git:${server.url}`, "alice", "typed");
-    await client.end();
-    await client.fail("get", forHost());
-    await client.fail("store", forHost("username=a", "password=p"));
-    await client.fail("erase", forHost("username=a", "password=p"));
-    const { code, stderr } = await client.run("git", ["clone", "--quiet", `${server.url}/one.git`]);
-    assert.equal(code, 0, stderr);
-    assert.match(stderr, /^secrets: /m);
-    assert.equal(client.asked().length, 2);
-  });
+  for (const state of ["lock", "end"]) {
+    it(`git says so and does not ask the user if the store ${state === "lock" ? "is locked" : "is gone"}`, async (t) => {
+      const client = await start(t);
+      const server = await startGitServer(t, client.folder("repositories"), { alice: "typed" });
+      server.addRepository("one");
+      await client.store(`git:${server.url}`, "alice", "typed");
+      await client[state]();
+      if (state === "end") {
+        await client.fail("get", forHost(), QUIT);
+        await client.fail("store", forHost("username=a", "password=p"));
+        await client.fail("erase", forHost("username=a", "password=p"));
+      }
+      const { code, stderr } = await client.run("git", ["clone", "--quiet", `${server.url}/one.git`]);
+      assert.equal(code, 128, stderr);
+      assert.match(stderr, /^secrets: /m);
+      assert.match(stderr, /told us to quit/);
+      assert.deepEqual(client.asked(), []);
+    });
+  }
 
   it("refuses hostile input", async (t) => {
     const client = await start(t);
@@ -553,7 +562,7 @@ describe("git on a keyring that is locked from the start", () => {
       const { prompter, get } = await startLocked(t);
       await prompter.expect("cancel");
       const { code, stdout, stderr } = await get(...more);
-      assert.deepEqual({ code, stdout }, { code: 3, stdout: "" });
+      assert.deepEqual({ code, stdout }, { code: 3, stdout: QUIT });
       assert.match(stderr, /^secrets: .*dismissed/);
     });
   }

@@ -37,6 +37,9 @@ const MAX_LINE: usize = 65_535;
 /// What git learns about us if it asks.
 const CAPABILITIES: &[u8] = b"version 0\ncapability authtype\n";
 
+/// Makes git give up, and ask neither other helpers nor the user.
+const QUIT: &[u8] = b"quit=1\n";
+
 /// Answers git. `words` is the operation: `get`, `store` or `erase`. Others are ignored, as git demands.
 pub fn answer(context: &Context, words: &[OsString]) -> Result<i32, Failure> {
     let operation = match words {
@@ -51,7 +54,13 @@ pub fn answer(context: &Context, words: &[OsString]) -> Result<i32, Failure> {
     let credentials = Credentials(context);
     match operation.to_str() {
         Some("get") => {
-            let answer = find(&credentials, &read_request()?)?;
+            let answer = find(&credentials, &read_request()?).or_else(|failure| {
+                // The store, and not the credential. Without this line, git would go on to ask the user.
+                if matches!(failure, Failure::Call(_)) {
+                    context.output.write(QUIT)?;
+                }
+                Err(failure)
+            })?;
             context.output.write(&answer.into_bytes())?;
         }
         Some("store") => store(&credentials, read_request()?)?,
