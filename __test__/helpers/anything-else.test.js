@@ -245,6 +245,18 @@ describeClient("other programs", (start) => {
     assert.equal((await ask("name", question)).code, 1);
     await set(client, "name", "own");
     assert.equal((await ask("name", question)).stdout, "own\n");
+    // What is for one host, user or key is for nothing else.
+    assert.equal((await ask("name", "--for", "/a/id", "Enter passphrase for key '/a/id': ")).stdout, "own\n");
+    for (const [other, asked] of [
+      ["alice@example.com", question],
+      ["/a/id", question],
+      ["/a/id", "Enter passphrase for key '/b/id': "],
+      ["/a/id", "(/a/id@evil.example) Enter passphrase for key '/a/id': "],
+    ]) {
+      const { code, stdout, stderr } = await ask("name", "--for", other, asked);
+      assert.deepEqual([code, stdout], [1, ""]);
+      assert.match(stderr, /did not answer/);
+    }
     await set(client, "name", "two\nlines");
     const several = await ask("name", question);
     assert.deepEqual([several.code, several.stdout], [1, ""]);

@@ -1,7 +1,8 @@
 //! `helper askpass`: answers ssh, git and sudo when they ask for a password by an askpass program.
 //!
 //! They ask every question by the same program, also whether to trust a host. So only questions for a password or a
-//! passphrase are answered, and one for a password on another host only if the command line names that host.
+//! passphrase are answered, and one for a password on another host only if the command line names that host. A command line
+//! that names something answers for nothing else.
 //!
 //! | file | what it holds |
 //! |---|---|
@@ -19,11 +20,11 @@ use crate::{
     output::printable,
 };
 use os_secrets::scope::Scope;
-use question::{Question, recognize};
+use question::{AskpassQuestion, recognize};
 
 mod question;
 
-const USAGE: &str = "usage: secrets helper askpass NAME [--for USER@HOST|URL] QUESTION";
+const USAGE: &str = "usage: secrets helper askpass NAME [--for USER@HOST|URL|FILE] QUESTION";
 
 /// Answers a client.
 pub fn answer(context: &Context, words: Vec<OsString>) -> Result<i32, Failure> {
@@ -31,8 +32,8 @@ pub fn answer(context: &Context, words: Vec<OsString>) -> Result<i32, Failure> {
     let words: Vec<_> =
         words.into_iter().map(|word| word.into_string().map_err(|_| usage())).collect::<Result<_, _>>()?;
     let words: Vec<_> = words.iter().map(String::as_str).collect();
-    let (name, remote, prompt) = match *words {
-        [name, "--for", remote, prompt] => (name, Some(remote), prompt),
+    let (name, meant, prompt) = match *words {
+        [name, "--for", meant, prompt] => (name, Some(meant), prompt),
         [name, prompt] if prompt != "--for" => (name, None, prompt),
         _ => return Err(usage()),
     };
@@ -46,9 +47,11 @@ pub fn answer(context: &Context, words: Vec<OsString>) -> Result<i32, Failure> {
                 "it does not ask for a password. Answer it yourself once, on a terminal",
             ));
         }
-        Some(Question::Remote(asked)) if remote != Some(asked) => {
-            let asked = printable(asked);
-            return Err(refuse(prompt, &format!("to answer it, the command needs --for '{asked}'")));
+        Some(AskpassQuestion::Remote(asked)) if meant != Some(asked) => {
+            return Err(refuse_other(prompt, asked));
+        }
+        Some(AskpassQuestion::Local(asked)) if meant.is_some_and(|meant| meant != asked) => {
+            return Err(refuse_other(prompt, asked));
         }
         Some(_) => {}
     }
@@ -66,6 +69,10 @@ pub fn answer(context: &Context, words: Vec<OsString>) -> Result<i32, Failure> {
     answer.push(b'\n');
     context.output.write(&answer)?;
     Ok(SUCCESS)
+}
+
+fn refuse_other(prompt: &str, asked: &str) -> Failure {
+    refuse(prompt, &format!("to answer it, the command needs --for '{}'", printable(asked)))
 }
 
 fn refuse(prompt: &str, reason: &str) -> Failure {
