@@ -474,13 +474,28 @@ describeClient("git", (startClient) => {
       await client.store(service, "a", value);
       for (const request of [forHost(), forHost("username=a")]) {
         const message = await client.fail("get", request);
-        assert.match(message, /git:https:\/\/example\.com\/a/);
+        assert.match(message, /A credential of git:https:\/\/example\.com has /);
         assert.doesNotMatch(message, /hunter2/);
       }
       // Another password that works replaces it.
       await client.ask("store", forHost("username=a", "password=good"));
       assert.equal(await client.ask("get", forHost()), "username=a\npassword=good\n");
     }
+  });
+
+  it("offers another user's password in place of a damaged one, and names no user who may be a token", async (t) => {
+    const client = await start(t);
+    const service = "git:https://example.com";
+    await client.store(service, "ghp_token", '{"password":1}');
+    assert.doesNotMatch(await client.fail("get", forHost()), /ghp_token/);
+    assert.doesNotMatch(await client.fail("get", forHost("username=ghp_token")), /ghp_token/);
+    await client.store(service, "middle", "a\nb");
+    await client.store(service, "zoe", "good");
+    assert.equal(await client.ask("get", forHost()), "username=zoe\npassword=good\n");
+    await client.fail("get", forHost("username=ghp_token"));
+    const renewable = { password: "p", password_expiry_utc: "1000000000", oauth_refresh_token: "t" };
+    await client.store(service, "zoe", JSON.stringify(renewable));
+    assert.equal(await client.ask("get", forHost()), "username=zoe\noauth_refresh_token=t\n");
   });
 
   it("says how to set it up if a user starts it", async (t) => {

@@ -18,9 +18,9 @@ use crate::{
     context::Context,
     exit_codes::SUCCESS,
     failure::Failure,
-    output::{open_input, read_all},
+    output::{open_input, printable, read_all},
 };
-use os_secrets::{credential::Secret, file, wiped::WipedBuffer};
+use os_secrets::{file, wiped::WipedBuffer};
 use request::{Refusal, Request, user_of};
 
 mod request;
@@ -85,25 +85,35 @@ fn refused(refusal: Refusal) -> Failure {
 /// The attributes of the credential that git wants. Nothing if there is none.
 ///
 /// If git names no user, the first user in the order of their names whose credential is valid is offered. If there is none,
-/// the first whose refresh token can renew it.
+/// the first whose refresh token can renew it. A damaged one is an error only if there is no other.
 fn find(credentials: &Credentials<'_>, request: &Request) -> Result<WipedBuffer, Failure> {
-    let (now, mut renewal) = (now(), None);
+    let (now, mut renewal, mut damage) = (now(), None, None);
     let Some(service) = request.service().map_err(refused)? else { return Ok(WipedBuffer::default()) };
     for name in names(credentials, &service, request)? {
         let Some(value) = credentials.get(&service, &name)? else { continue };
-        let parts = parse(&service, &name, value)?;
-        let Some(answer) = spell_answer(&parts, user_of(&name), request.takes_authtype, now) else {
-            continue;
-        };
-        let answer = answer.map_err(|reason| {
-            refused(format!("The credential {service}/{name} {reason}. Store it again, or delete it"))
-        })?;
-        if !parts.is_expired(now) {
-            return Ok(answer);
+        let answer = Parts::parse(value).map_err(String::from).and_then(|parts| {
+            let answer = spell_answer(&parts, user_of(&name), request.takes_authtype, now).transpose()?;
+            Ok(answer.map(|answer| (answer, parts.is_expired(now))))
+        });
+        match answer {
+            Ok(Some((answer, false))) => return Ok(answer),
+            Ok(Some((answer, true))) => renewal = renewal.or(Some(answer)),
+            Ok(None) => {}
+            Err(reason) => damage = damage.or(Some(reason)),
         }
-        renewal = renewal.or(Some(answer));
     }
-    Ok(renewal.unwrap_or_default())
+    match (renewal, damage) {
+        (Some(renewal), _) => Ok(renewal),
+        (None, None) => Ok(WipedBuffer::default()),
+        // Without the user, who may be a token.
+        (None, Some(reason)) => {
+            let message = format!(
+                "A credential of {service} {reason}. Find it with secrets list --service {service}, and store it again \
+                 or delete it"
+            );
+            Err(refused(printable(&message)))
+        }
+    }
 }
 
 /// The names of the credentials that a request can mean.
@@ -113,12 +123,6 @@ fn names(credentials: &Credentials<'_>, service: &str, request: &Request) -> Res
         return Ok(name_of(Some(user)).into_iter().collect());
     }
     Ok(credentials.names(service)?.into_iter().collect())
-}
-
-fn parse(service: &str, name: &str, value: Secret) -> Result<Parts, Failure> {
-    Parts::parse(value).map_err(|reason| {
-        refused(format!("The credential {service}/{name} {reason}. Store it again, or delete it"))
-    })
 }
 
 /// What git is told about a credential, if it can use it. After the credential has expired, only the user and the refresh
@@ -232,6 +236,7 @@ fn now() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use os_secrets::credential::Secret;
 
     fn secret(text: &str) -> Secret {
         Secret::new(text.as_bytes().to_vec())
