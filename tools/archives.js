@@ -1,8 +1,9 @@
 // npm run archives [-- [--built] directory]: makes what a release has besides packages of npm and crates: for each platform
 // an archive with the native programs, for Linux with glibc a Debian package, SHA256SUMS, and a formula for Homebrew. With
-// --built, it makes them only for the platforms whose program has been built here, and the formula only if that are all.
+// --built, it makes them only for the platforms whose program has been built here, and the formula only if no platform is
+// missing.
 //
-// Nobody but the commit decides what is in them: two runs make the same bytes.
+// What is in them depends on the commit alone: two runs make the same bytes.
 
 const { createHash } = require("node:crypto");
 const { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } = require("node:fs");

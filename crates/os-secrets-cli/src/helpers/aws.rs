@@ -15,9 +15,11 @@ pub const SERVICE: &str = "aws";
 /// The profile if none is named.
 pub const DEFAULT_PROFILE: &str = "default";
 
-/// The members of the JSON that are stored and printed.
+/// The member with the public part of a key. All members in these constants are stored and printed.
 pub const ACCESS_KEY_ID: &str = "AccessKeyId";
+/// The member with the secret part of a key.
 pub const SECRET_ACCESS_KEY: &str = "SecretAccessKey";
+/// The member with the token that belongs to a temporary key.
 pub const SESSION_TOKEN: &str = "SessionToken";
 const EXPIRATION: &str = "Expiration";
 const ACCOUNT_ID: &str = "AccountId";

@@ -20,9 +20,11 @@ use os_secrets::{
 /// The versions of the protocol, the newest first.
 pub const VERSIONS: [&str; 2] = ["client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1"];
 
-/// The members of the status that are stored and printed.
+/// The member of the status with the token. All members in these constants are stored and printed.
 pub const TOKEN: &str = "token";
+/// The member with the client's certificate, in PEM.
 pub const CERTIFICATE: &str = "clientCertificateData";
+/// The member with the certificate's private key, in PEM.
 pub const KEY: &str = "clientKeyData";
 const EXPIRATION: &str = "expirationTimestamp";
 

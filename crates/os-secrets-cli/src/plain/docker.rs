@@ -21,6 +21,7 @@ const TOKEN_USER: &str = "<token>";
 /// The server of Docker Hub, which Docker itself calls so.
 const HUB: &str = "https://index.docker.io/v1/";
 
+/// The files in which Docker and Podman keep logins: `config.json` and `auth.json`.
 pub struct DockerConfig;
 
 impl PlainFormat for DockerConfig {

@@ -30,6 +30,7 @@ const SETTING: &str = "credential-helpers";
 const DROP_IN: &str = "os-secrets.conf";
 const DROP_IN_CONTENT: &str = "credential-helpers = [\"os-secrets\"]\n";
 
+/// Docker, and Podman and others that take its helpers.
 pub struct Docker;
 
 impl Client for Docker {

@@ -9,10 +9,15 @@ use os_secrets::credential::Secret;
 /// A URL with its parts decoded. A part that the URL does not have is `None`.
 #[derive(Debug)]
 pub struct CredentialUrl {
+    /// The protocol, such as `https`.
     pub protocol: String,
+    /// The host, with `:PORT` if the URL has a port. May be empty.
     pub host: String,
+    /// The path, without the slashes at its ends.
     pub path: Option<String>,
+    /// The user.
     pub username: Option<String>,
+    /// The password, which may be any bytes.
     pub password: Option<Secret>,
 }
 
