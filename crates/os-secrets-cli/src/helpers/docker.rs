@@ -45,20 +45,20 @@ const MAX_ROUNDS: usize = 100;
 const OF_GO: JsonStyle = JsonStyle { as_code: "<>&\u{2028}\u{2029}", ..JsonStyle::PLAIN };
 
 /// Why a client gets no answer.
-enum Refusal {
+enum DockerRefusal {
     /// A text of the protocol, or about the input.
     Text(String),
     /// The store failed.
     Store(Error),
 }
 
-impl From<&str> for Refusal {
+impl From<&str> for DockerRefusal {
     fn from(text: &str) -> Self {
         Self::Text(text.into())
     }
 }
 
-impl From<Error> for Refusal {
+impl From<Error> for DockerRefusal {
     fn from(error: Error) -> Self {
         Self::Store(error)
     }
@@ -72,7 +72,7 @@ pub fn answer(context: &Context, words: &[OsString]) -> Result<i32, Failure> {
         return Ok(FAILED);
     };
     let word = word.to_string_lossy();
-    let helper = Helper(Credentials(context));
+    let helper = DockerHelper(Credentials(context));
     let answer = match &*word {
         "--help" | "-h" => Ok(text(&format!("{usage}\n"))),
         "version" | "--version" | "-v" => {
@@ -82,12 +82,12 @@ pub fn answer(context: &Context, words: &[OsString]) -> Result<i32, Failure> {
         "get" => helper.get(),
         "erase" => helper.erase(),
         "list" => helper.list(),
-        other => Err(Refusal::Text(format!("{PROGRAM}: unknown action: {other}"))),
+        other => Err(DockerRefusal::Text(format!("{PROGRAM}: unknown action: {other}"))),
     };
     let (answer, code) = match answer {
         Ok(answer) => (answer, SUCCESS),
-        Err(Refusal::Text(reason)) => (text(&format!("{}\n", printable(&reason))), FAILED),
-        Err(Refusal::Store(error)) => (text(&format!("{}\n", printable(&describe(&error)))), FAILED),
+        Err(DockerRefusal::Text(reason)) => (text(&format!("{}\n", printable(&reason))), FAILED),
+        Err(DockerRefusal::Store(error)) => (text(&format!("{}\n", printable(&describe(&error)))), FAILED),
     };
     context.output.write(answer.expose())?;
     Ok(code)
@@ -97,11 +97,11 @@ fn text(text: &str) -> Secret {
     Secret::new(text.as_bytes().to_vec())
 }
 
-struct Helper<'a>(Credentials<'a>);
+struct DockerHelper<'a>(Credentials<'a>);
 
-impl Helper<'_> {
+impl DockerHelper<'_> {
     /// Stores the credential of a server, and deletes those of its other users.
-    fn store(&self) -> Result<Secret, Refusal> {
+    fn store(&self) -> Result<Secret, DockerRefusal> {
         let input = read_input()?;
         let Login { server, user, secret } = Login::parse(input.expose())?;
         let service = service_of(&server);
@@ -126,7 +126,7 @@ impl Helper<'_> {
         Err("Other programs keep deleting what was stored for this server. Log in again".into())
     }
 
-    fn get(&self) -> Result<Secret, Refusal> {
+    fn get(&self) -> Result<Secret, DockerRefusal> {
         let server = read_server()?;
         let service = service_of(&server);
         for _ in 0..MAX_ROUNDS {
@@ -145,7 +145,7 @@ impl Helper<'_> {
     }
 
     /// Deletes the credentials of all users of a server.
-    fn erase(&self) -> Result<Secret, Refusal> {
+    fn erase(&self) -> Result<Secret, DockerRefusal> {
         let service = service_of(&read_server()?);
         for user in self.0.names(&service)? {
             self.0.delete(&service, &user)?;
@@ -153,7 +153,7 @@ impl Helper<'_> {
         Ok(text(""))
     }
 
-    fn list(&self) -> Result<Secret, Refusal> {
+    fn list(&self) -> Result<Secret, DockerRefusal> {
         let keys = self.0.list_by_prefix(PREFIX)?;
         let mut listed: Vec<(&str, String)> = Vec::new();
         for key in &keys {
@@ -201,7 +201,7 @@ struct Login {
 }
 
 impl Login {
-    fn parse(input: &[u8]) -> Result<Self, Refusal> {
+    fn parse(input: &[u8]) -> Result<Self, DockerRefusal> {
         const INVALID: &str = "The input is not a JSON object with the texts ServerURL, Username and Secret";
         let document = Document::parse(Path::new("input"), input).map_err(|_| INVALID)?;
         let [mut server, mut user, mut secret] = [const { None }; 3];
@@ -219,7 +219,7 @@ impl Login {
         }
         let into_text = |member: Option<Secret>| {
             let bytes = member.map(|text| text.expose().to_vec()).unwrap_or_default();
-            String::from_utf8(bytes).map_err(|_| Refusal::from(INVALID))
+            String::from_utf8(bytes).map_err(|_| DockerRefusal::from(INVALID))
         };
         let (server, user) = (into_text(server)?, into_text(user)?);
         if server.is_empty() {
@@ -249,11 +249,11 @@ fn clean(input: &str) -> String {
     joined.trim().to_owned()
 }
 
-fn read_input() -> Result<Secret, Refusal> {
+fn read_input() -> Result<Secret, DockerRefusal> {
     let mut input = WipedBuffer::default();
     open_input()
         .and_then(|stream| input.read_to_end(stream.take(MAX_INPUT as u64 + 1)))
-        .map_err(|error| Refusal::Text(format!("Cannot read standard input: {error}")))?;
+        .map_err(|error| DockerRefusal::Text(format!("Cannot read standard input: {error}")))?;
     if input.len() > MAX_INPUT {
         return Err("The input is too long".into());
     }
@@ -261,7 +261,7 @@ fn read_input() -> Result<Secret, Refusal> {
     Ok(Secret::new(std::mem::take(&mut *bytes)))
 }
 
-fn read_server() -> Result<String, Refusal> {
+fn read_server() -> Result<String, DockerRefusal> {
     let input = read_input()?;
     let server = str::from_utf8(input.expose()).map_err(|_| "The server URL is not UTF-8 text")?;
     match clean(server) {
@@ -305,8 +305,8 @@ mod tests {
                 let secret = String::from_utf8(login.secret.expose().to_vec()).unwrap();
                 Ok((login.server, login.user, secret))
             }
-            Err(Refusal::Text(text)) => Err(text),
-            Err(Refusal::Store(error)) => panic!("{error}"),
+            Err(DockerRefusal::Text(text)) => Err(text),
+            Err(DockerRefusal::Store(error)) => panic!("{error}"),
         }
     }
 

@@ -12,7 +12,7 @@ use os_secrets::{
 pub const HELLO: &[u8] = b"{\"v\":[1]}\n";
 
 /// A request.
-pub struct Request {
+pub struct CargoRequest {
     /// The registry that it is about.
     pub registry: Registry,
     /// What cargo wants.
@@ -53,7 +53,7 @@ pub enum RequestKind {
     Unknown,
 }
 
-impl Request {
+impl CargoRequest {
     /// Parses a line.
     ///
     /// # Errors
@@ -162,7 +162,7 @@ mod tests {
     use super::*;
 
     fn kind(line: &str) -> &'static str {
-        match Request::parse(line.as_bytes()).map(|request| request.kind) {
+        match CargoRequest::parse(line.as_bytes()).map(|request| request.kind) {
             Ok(RequestKind::Get) => "get",
             Ok(RequestKind::Login { token: Some(_), .. }) => "login with a token",
             Ok(RequestKind::Login { .. }) => "login",

@@ -29,7 +29,7 @@ mod lines;
 mod messages;
 
 use lines::Lines;
-use messages::{Answer, HELLO, Registry, Request, RequestKind};
+use messages::{Answer, CargoRequest, HELLO, Registry, RequestKind};
 
 /// The word with which cargo starts a credential provider.
 const PLUGIN: &str = "--cargo-plugin";
@@ -63,7 +63,7 @@ fn answer_all(context: &Context, mut lines: Lines<impl Read>) -> Result<(), Fail
     loop {
         let (answer, is_last) = match lines.next_line() {
             Ok(None) => return Ok(()),
-            Ok(Some(line)) => match Request::parse(&line) {
+            Ok(Some(line)) => match CargoRequest::parse(&line) {
                 Ok(request) => (answer_request(context, &request), false),
                 Err(reason) => (Answer::Other(reason), true),
             },
@@ -76,7 +76,7 @@ fn answer_all(context: &Context, mut lines: Lines<impl Read>) -> Result<(), Fail
     }
 }
 
-fn answer_request(context: &Context, request: &Request) -> Answer {
+fn answer_request(context: &Context, request: &CargoRequest) -> Answer {
     // A configuration that comes with a project can have arguments. They must not choose the store.
     if request.args.iter().any(|arg| arg == "--store" || arg.starts_with("--store=")) {
         return Answer::Other(

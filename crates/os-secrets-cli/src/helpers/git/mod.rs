@@ -21,7 +21,7 @@ use crate::{
     output::{open_input, printable, read_all},
 };
 use os_secrets::{file, wiped::WipedBuffer};
-use request::{Refusal, Request, user_of};
+use request::{GitRefusal, GitRequest, user_of};
 
 mod request;
 mod url;
@@ -71,14 +71,14 @@ pub fn answer(context: &Context, words: &[OsString]) -> Result<i32, Failure> {
     Ok(SUCCESS)
 }
 
-fn read_request() -> Result<Request, Failure> {
+fn read_request() -> Result<GitRequest, Failure> {
     let input = open_input().and_then(read_all);
     let input = input
         .map_err(|error| Failure::Failed(file::failure("Cannot read", "standard input".as_ref(), error)))?;
-    Request::parse(&input).map_err(refused)
+    GitRequest::parse(&input).map_err(refused)
 }
 
-fn refused(refusal: Refusal) -> Failure {
+fn refused(refusal: GitRefusal) -> Failure {
     Failure::Refused(refusal.into())
 }
 
@@ -86,7 +86,7 @@ fn refused(refusal: Refusal) -> Failure {
 ///
 /// If git names no user, the first user in the order of their names whose credential is valid is offered. If there is none,
 /// the first whose refresh token can renew it. A damaged one is an error only if there is no other.
-fn find(credentials: &Credentials<'_>, request: &Request) -> Result<WipedBuffer, Failure> {
+fn find(credentials: &Credentials<'_>, request: &GitRequest) -> Result<WipedBuffer, Failure> {
     let (now, mut renewal, mut damage) = (now(), None, None);
     let Some(service) = request.service().map_err(refused)? else { return Ok(WipedBuffer::default()) };
     for name in names(credentials, &service, request)? {
@@ -117,7 +117,7 @@ fn find(credentials: &Credentials<'_>, request: &Request) -> Result<WipedBuffer,
 }
 
 /// The names of the credentials that a request can mean.
-fn names(credentials: &Credentials<'_>, service: &str, request: &Request) -> Result<Vec<String>, Failure> {
+fn names(credentials: &Credentials<'_>, service: &str, request: &GitRequest) -> Result<Vec<String>, Failure> {
     if let Some(user) = &request.username {
         // Nobody's credential has the name of a user that cannot be.
         return Ok(name_of(Some(user)).into_iter().collect());
@@ -186,9 +186,9 @@ fn spell(attributes: &[(&str, &[u8])]) -> Result<WipedBuffer, String> {
 }
 
 /// Stores a credential, unless it is stored already.
-fn store(credentials: &Credentials<'_>, request: Request) -> Result<(), Failure> {
+fn store(credentials: &Credentials<'_>, request: GitRequest) -> Result<(), Failure> {
     let Some(service) = request.service().map_err(refused)? else { return Ok(()) };
-    let Request { username, mut parts, is_ephemeral, .. } = request;
+    let GitRequest { username, mut parts, is_ephemeral, .. } = request;
     if is_ephemeral || parts.authtype.is_none() {
         (parts.authtype, parts.credential) = (None, None);
     }
@@ -212,7 +212,7 @@ fn store(credentials: &Credentials<'_>, request: Request) -> Result<(), Failure>
 }
 
 /// Deletes the credentials that a request means. If it has a password, only those with this password.
-fn erase(credentials: &Credentials<'_>, request: &Request) -> Result<(), Failure> {
+fn erase(credentials: &Credentials<'_>, request: &GitRequest) -> Result<(), Failure> {
     let Some(service) = request.service().map_err(refused)? else { return Ok(()) };
     let names_password = request.parts.password.is_some() || request.parts.credential.is_some();
     for name in names(credentials, &service, request)? {

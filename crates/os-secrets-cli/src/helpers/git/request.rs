@@ -15,7 +15,7 @@ pub const EMPTY_USER: &str = "<empty>";
 
 /// A description of a credential.
 #[derive(Default, Debug)]
-pub struct Request {
+pub struct GitRequest {
     protocol: Option<String>,
     host: Option<String>,
     path: Option<String>,
@@ -30,9 +30,9 @@ pub struct Request {
 }
 
 /// Why git is not answered. Holds a sentence that has no value in it.
-pub type Refusal = String;
+pub type GitRefusal = String;
 
-impl Request {
+impl GitRequest {
     /// Parses the attributes: `KEY=VALUE` on each line, up to an empty line or the end. Attributes that we do not know are
     /// ignored, as are `authtype` and `credential` without the capability.
     ///
@@ -40,7 +40,7 @@ impl Request {
     ///
     /// A carriage return or NUL, which git does not send: other programs end a line there, and could so be led to send the
     /// credentials of one host to another. Text that is not UTF-8, where a credential's name needs it. A line without `=`.
-    pub fn parse(input: &[u8]) -> Result<Self, Refusal> {
+    pub fn parse(input: &[u8]) -> Result<Self, GitRefusal> {
         let mut request = Self::default();
         for line in input.split(|byte| *byte == b'\n') {
             if line.iter().any(|byte| b"\r\0".contains(byte)) {
@@ -62,7 +62,7 @@ impl Request {
         Ok(request)
     }
 
-    fn set(&mut self, key: &[u8], value: &[u8]) -> Result<(), Refusal> {
+    fn set(&mut self, key: &[u8], value: &[u8]) -> Result<(), GitRefusal> {
         let text = || match str::from_utf8(value) {
             Ok(text) => Ok(Some(text.to_owned())),
             Err(_) => Err("git's request is not UTF-8 text, and names in the store are"),
@@ -95,7 +95,7 @@ impl Request {
     }
 
     /// Sets what a URL holds. Everything else of the credential is forgotten, as in git.
-    fn set_url(&mut self, url: &[u8]) -> Result<(), Refusal> {
+    fn set_url(&mut self, url: &[u8]) -> Result<(), GitRefusal> {
         let CredentialUrl { protocol, host, path, username, password } =
             CredentialUrl::parse(url).map_err(|error| match error {
                 UrlError::NoProtocol => "the URL in git's request has no protocol",
@@ -112,7 +112,7 @@ impl Request {
     /// # Errors
     ///
     /// Those of [`service`].
-    pub fn service(&self) -> Result<Option<String>, Refusal> {
+    pub fn service(&self) -> Result<Option<String>, GitRefusal> {
         match (&self.protocol, &self.host, &self.path) {
             (None, ..) | (_, None, None) => Ok(None),
             (Some(protocol), host, path) => {
@@ -128,7 +128,7 @@ impl Request {
 /// # Errors
 ///
 /// The protocol or host has characters that make it look like another one.
-pub fn service(protocol: &str, host: &str, path: Option<&str>) -> Result<String, Refusal> {
+pub fn service(protocol: &str, host: &str, path: Option<&str>) -> Result<String, GitRefusal> {
     let is_scheme = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
     if protocol.is_empty() || !protocol.chars().all(is_scheme) {
         return Err("the protocol of the credential is not valid".into());
@@ -145,7 +145,7 @@ pub fn service(protocol: &str, host: &str, path: Option<&str>) -> Result<String,
 /// # Errors
 ///
 /// The user has the name of a credential without one.
-pub fn name_of(user: Option<&str>) -> Result<String, Refusal> {
+pub fn name_of(user: Option<&str>) -> Result<String, GitRefusal> {
     match user {
         None => Ok(NO_USER.into()),
         Some("") => Ok(EMPTY_USER.into()),
@@ -174,8 +174,8 @@ fn is_true(value: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    fn parse(text: &str) -> Request {
-        Request::parse(text.as_bytes()).unwrap()
+    fn parse(text: &str) -> GitRequest {
+        GitRequest::parse(text.as_bytes()).unwrap()
     }
 
     #[test]
@@ -212,10 +212,10 @@ mod tests {
             b"protocol=https\nhost\n",
             b"url=https://h%0ahost=i\n",
         ] {
-            assert!(Request::parse(input).is_err());
+            assert!(GitRequest::parse(input).is_err());
         }
         // A password may be any bytes.
-        assert!(Request::parse(b"password=\xff\n").is_ok());
+        assert!(GitRequest::parse(b"password=\xff\n").is_ok());
     }
 
     #[test]

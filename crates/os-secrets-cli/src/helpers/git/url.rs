@@ -109,8 +109,8 @@ mod tests {
 
     #[test]
     fn urls_have_parts() {
-        type Parts<'a> = (&'a str, &'a str, Option<&'a str>, Option<&'a str>, Option<&'a str>);
-        let cases: [(&str, Parts<'_>); 10] = [
+        type UrlParts<'a> = (&'a str, &'a str, Option<&'a str>, Option<&'a str>, Option<&'a str>);
+        let cases: [(&str, UrlParts<'_>); 10] = [
             ("https://h", ("https", "h", None, None, None)),
             ("https://u@h:8080/", ("https", "h:8080", None, Some("u"), None)),
             ("https://u:p@h/a/b.git//", ("https", "h", Some("a/b.git"), Some("u"), Some("p"))),

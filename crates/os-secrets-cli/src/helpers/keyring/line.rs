@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 /// What a command line asks for.
 #[derive(PartialEq, Eq, Debug)]
-pub enum Request {
+pub enum KeyringRequest {
     /// Print a password, or with `wants_user` a user and the password.
     Get {
         /// The service, such as the URL of an index.
@@ -39,7 +39,7 @@ pub enum Request {
 }
 
 /// Parses the words after `keyring`. The error is a message, and shows no value of the command line.
-pub fn parse(words: Vec<OsString>) -> Result<Request, String> {
+pub fn parse(words: Vec<OsString>) -> Result<KeyringRequest, String> {
     let mut words = words.into_iter().map(into_text);
     let (mut wants_user, mut as_json, mut positional) = (false, false, Vec::new());
     while let Some(word) = words.next() {
@@ -55,8 +55,8 @@ pub fn parse(words: Vec<OsString>) -> Result<Request, String> {
                     positional.push(word?);
                 }
             }
-            "-h" | "--help" => return Ok(Request::Help),
-            "--list-backends" => return Ok(Request::ListBackends),
+            "-h" | "--help" => return Ok(KeyringRequest::Help),
+            "--list-backends" => return Ok(KeyringRequest::ListBackends),
             "--mode" => wants_user = choose("--mode", ["password", "creds"], &value()?)?,
             "--output" => as_json = choose("--output", ["plain", "json"], &value()?)?,
             "-b" | "-p" | "--keyring-backend" | "--keyring-path" => {
@@ -78,7 +78,7 @@ pub fn parse(words: Vec<OsString>) -> Result<Request, String> {
     request(positional, wants_user, as_json)
 }
 
-fn request(positional: Vec<String>, wants_user: bool, as_json: bool) -> Result<Request, String> {
+fn request(positional: Vec<String>, wants_user: bool, as_json: bool) -> Result<KeyringRequest, String> {
     let mut words = positional.into_iter();
     let (operation, service, user) = (words.next(), words.next(), words.next());
     if words.next().is_some() {
@@ -86,12 +86,12 @@ fn request(positional: Vec<String>, wants_user: bool, as_json: bool) -> Result<R
     }
     match (operation.as_deref(), service, user) {
         (Some("get"), Some(service), user) if wants_user || user.is_some() => {
-            Ok(Request::Get { service, user, wants_user, as_json })
+            Ok(KeyringRequest::Get { service, user, wants_user, as_json })
         }
         (Some("get"), ..) if wants_user => Err("get requires service".into()),
-        (Some("set"), Some(service), Some(user)) => Ok(Request::Set { service, user }),
-        (Some("del"), Some(service), Some(user)) => Ok(Request::Delete { service, user }),
-        (Some("diagnose"), ..) => Ok(Request::Diagnose),
+        (Some("set"), Some(service), Some(user)) => Ok(KeyringRequest::Set { service, user }),
+        (Some("del"), Some(service), Some(user)) => Ok(KeyringRequest::Delete { service, user }),
+        (Some("diagnose"), ..) => Ok(KeyringRequest::Diagnose),
         (Some(operation @ ("get" | "set" | "del")), ..) => {
             Err(format!("{operation} requires service and username"))
         }
@@ -115,14 +115,19 @@ fn into_text(word: OsString) -> Result<String, String> {
 mod tests {
     use super::*;
 
-    fn parsed(line: &str) -> Result<Request, String> {
+    fn parsed(line: &str) -> Result<KeyringRequest, String> {
         parse(line.split_whitespace().map(OsString::from).collect())
     }
 
     #[test]
     fn options_may_stand_in_every_position() {
         let get = |user: Option<&str>, wants_user, as_json| {
-            Ok(Request::Get { service: "s".into(), user: user.map(str::to_owned), wants_user, as_json })
+            Ok(KeyringRequest::Get {
+                service: "s".into(),
+                user: user.map(str::to_owned),
+                wants_user,
+                as_json,
+            })
         };
         assert_eq!(parsed("get s u"), get(Some("u"), false, false));
         assert_eq!(parsed("get -- s u"), get(Some("u"), false, false));
@@ -138,11 +143,14 @@ mod tests {
         ] {
             assert_eq!(parsed(line), get(Some("u"), true, true), "{line}");
         }
-        assert_eq!(parsed("set s u"), Ok(Request::Set { service: "s".into(), user: "u".into() }));
-        assert_eq!(parsed("del -- -s -u"), Ok(Request::Delete { service: "-s".into(), user: "-u".into() }));
-        assert_eq!(parsed("--list-backends"), Ok(Request::ListBackends));
-        assert_eq!(parsed("diagnose"), Ok(Request::Diagnose));
-        assert_eq!(parsed("get -h"), Ok(Request::Help));
+        assert_eq!(parsed("set s u"), Ok(KeyringRequest::Set { service: "s".into(), user: "u".into() }));
+        assert_eq!(
+            parsed("del -- -s -u"),
+            Ok(KeyringRequest::Delete { service: "-s".into(), user: "-u".into() })
+        );
+        assert_eq!(parsed("--list-backends"), Ok(KeyringRequest::ListBackends));
+        assert_eq!(parsed("diagnose"), Ok(KeyringRequest::Diagnose));
+        assert_eq!(parsed("get -h"), Ok(KeyringRequest::Help));
     }
 
     #[test]

@@ -24,7 +24,7 @@ use crate::{
     output::{printable, read_input},
     terminal,
 };
-use line::Request;
+use line::KeyringRequest;
 use os_secrets::{
     credential::{Secret, is_valid_part},
     file,
@@ -50,10 +50,10 @@ pub fn answer(context: &Context, words: Vec<OsString>) -> Result<i32, Failure> {
     let credentials = Credentials(context);
     let request = line::parse(words).map_err(|message| Failure::Usage(format!("keyring: {message}")))?;
     match request {
-        Request::Get { service, user, wants_user, as_json } => {
+        KeyringRequest::Get { service, user, wants_user, as_json } => {
             return get(context, &service, user, wants_user, as_json);
         }
-        Request::Set { service, user } => {
+        KeyringRequest::Set { service, user } => {
             if !is_valid_part(&service) || !is_valid_part(&user) {
                 return Err(Failure::Usage("keyring: the service and the user must not be empty".into()));
             }
@@ -65,7 +65,7 @@ pub fn answer(context: &Context, words: Vec<OsString>) -> Result<i32, Failure> {
             check_text(context.program, &password, false)?;
             credentials.set(&service, &user, password)?;
         }
-        Request::Delete { service, user } => {
+        KeyringRequest::Delete { service, user } => {
             let is_found = is_valid_part(&service)
                 && is_valid_part(&user)
                 && !is_own_service(&service)
@@ -75,9 +75,9 @@ pub fn answer(context: &Context, words: Vec<OsString>) -> Result<i32, Failure> {
                 return Err(Failure::Refused(printable(&reason).into()));
             }
         }
-        Request::ListBackends => context.output.write(b"os-secrets\n")?,
-        Request::Diagnose => context.output.write(DIAGNOSIS.as_bytes())?,
-        Request::Help => context.output.write(USAGE.as_bytes())?,
+        KeyringRequest::ListBackends => context.output.write(b"os-secrets\n")?,
+        KeyringRequest::Diagnose => context.output.write(DIAGNOSIS.as_bytes())?,
+        KeyringRequest::Help => context.output.write(USAGE.as_bytes())?,
     }
     Ok(SUCCESS)
 }
