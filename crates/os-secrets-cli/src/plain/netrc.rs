@@ -73,6 +73,8 @@ struct Machine {
     password_parts: Vec<Range<usize>>,
     /// Whether it has macros, which would belong to another machine without it.
     has_macros: bool,
+    /// Why it must stay as it is, although it may have a login and a password.
+    unclear: Option<&'static str>,
 }
 
 /// Reads the words of a file.
@@ -86,10 +88,7 @@ impl Words<'_> {
     fn next(&mut self) -> Result<Option<Token>, usize> {
         while let Some(&byte) = self.content.get(self.at) {
             if byte == b'#' && self.is_first_in_line() {
-                self.at = self.content[self.at..]
-                    .iter()
-                    .position(|byte| *byte == b'\n')
-                    .map_or(self.content.len(), |length| self.at + length);
+                self.skip_line();
             } else if is_space(byte) {
                 self.at += 1;
             } else {
@@ -97,6 +96,12 @@ impl Words<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// Skips the rest of a line.
+    fn skip_line(&mut self) {
+        let rest = &self.content[self.at..];
+        self.at += rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
     }
 
     fn is_first_in_line(&self) -> bool {
@@ -185,20 +190,45 @@ fn line_of(content: &[u8], at: usize) -> usize {
     content[..at].iter().filter(|byte| **byte == b'\n').count() + 1
 }
 
+/// Why a machine with `#` before a value stays.
+const UNCLEAR_VALUE: &str =
+    "some versions of curl take a value with # at its start for a comment. Put it in quotes";
+
+/// Whether a word has a meaning where no value is due.
+fn is_keyword(word: &[u8]) -> bool {
+    let keywords = ["machine", "default", "login", "password", "account", "macdef"];
+    keywords.iter().any(|keyword| word.eq_ignore_ascii_case(keyword.as_bytes()))
+}
+
 /// The machines of a file. The error: where a quoted word starts that does not end.
 fn parse_machines(content: &[u8]) -> Result<Vec<Machine>, usize> {
     let mut words = Words { content, at: 0 };
     let mut machines: Vec<Machine> = Vec::new();
+    // Also where a value should be: curl up to 7.83 takes `#p` for the value, and the others for a comment.
+    let is_comment = |word: &Token| !word.is_quoted && word.text.starts_with(b"#");
     while let Some(word) = words.next()? {
+        if is_comment(&word) {
+            words.skip_line();
+            // curl up to 7.83 reads the words of such a comment.
+            let comment = &content[word.at.start..words.at];
+            if let Some(machine) = machines.last_mut()
+                && comment.split(|byte| is_space(*byte)).any(is_keyword)
+            {
+                machine.refuse("a comment behind it has words such as login, which not every curl ignores");
+            }
+            continue;
+        }
         let keyword = if word.is_quoted { Vec::new() } else { word.text.to_ascii_lowercase() };
         match &*keyword {
             b"machine" => {
                 let name = words.next()?;
+                let is_unclear = name.as_ref().is_some_and(is_comment);
                 let at = word.at.start..name.as_ref().map_or(word.at.end, |name| name.at.end);
                 machines.push(Machine {
                     name: Some(name.map_or_else(Zeroizing::default, |name| name.text)),
                     line: line_of(content, at.start),
                     parts: vec![at],
+                    unclear: is_unclear.then_some(UNCLEAR_VALUE),
                     ..Machine::default()
                 });
             }
@@ -218,14 +248,23 @@ fn parse_machines(content: &[u8]) -> Result<Vec<Machine>, usize> {
                 let at = word.at.start..value.as_ref().map_or(word.at.end, |value| value.at.end);
                 let Some(machine) = machines.last_mut() else { continue };
                 machine.parts.push(at.clone());
+                if value.as_ref().is_some_and(is_comment) {
+                    machine.refuse(UNCLEAR_VALUE);
+                }
                 let text = value.map(|value| value.text);
-                match &*keyword {
-                    b"login" => machine.login = text,
+                let former = match &*keyword {
+                    b"login" => std::mem::replace(&mut machine.login, text),
                     b"password" => {
-                        machine.password = text;
                         machine.password_parts.push(at);
+                        std::mem::replace(&mut machine.password, text)
                     }
-                    _ => {}
+                    _ => {
+                        machine.refuse("it has an account, which git does not take");
+                        None
+                    }
+                };
+                if former.is_some() {
+                    machine.refuse("it has several logins or passwords. Write a machine for each");
                 }
             }
             // curl ignores other words.
@@ -242,6 +281,10 @@ enum NoEntry {
 }
 
 impl Machine {
+    fn refuse(&mut self, reason: &'static str) {
+        self.unclear.get_or_insert(reason);
+    }
+
     /// What to cut out of the file: all words of the machine, or only its password if it has macros.
     fn cuts(&self, content: &[u8]) -> Vec<Range<usize>> {
         let parts = if self.has_macros { &self.password_parts } else { &self.parts };
@@ -271,6 +314,9 @@ impl Machine {
         let host = text(&name)?;
         if host.is_empty() {
             return Err(NoEntry::Skipped("machine has no name".into()));
+        }
+        if let Some(reason) = self.unclear {
+            return Err(NoEntry::Refused(reason.into()));
         }
         let (Some(login), Some(mut password)) = (self.login, self.password) else {
             return Err(NoEntry::Skipped(format!("machine {host} has no login or no password")));
@@ -331,9 +377,9 @@ mod tests {
         for (text, password) in [
             ("machine a login u password p", "p"),
             ("MACHINE a\n\tLogin u\r\n\tPASSWORD p\r\n", "p"),
-            ("machine a password p account x login u\n", "p"),
+            ("machine a password p login u\n", "p"),
             ("machine \"a\" login \"u\" password \"p \\\"\\t\\\\q\"\n", "p \"\t\\q"),
-            ("# machine x login y password z\nmachine a\n  # c\n login u\npassword #p\n", "#p"),
+            ("# machine x login y password z\nmachine a\n  # c\n login u\npassword \"#p\" # q\n", "#p"),
             ("junk login x password y\nmachine a login u password password", "password"),
             ("macdef m\nmachine x login y password z\n\nmachine a login u password p", "p"),
             ("machine a login u password p\nmachine a login u password q", "p"),
@@ -365,6 +411,31 @@ mod tests {
             let entries: Vec<_> = parsed.entries.iter().collect();
             let left = Netrc.without(text.as_bytes(), &entries);
             assert_eq!(str::from_utf8(&left).unwrap(), rest, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_machine_that_is_not_clear_is_refused_and_stays() {
+        for text in [
+            "machine a login u password good # was password old",
+            "machine a login u password p1 # MACHINE b",
+            "machine a login u1 password p1 login u2 password p2",
+            "machine a login u password p1 password p2",
+            "machine a login u login v password p1",
+            "machine a login u password #p",
+            "machine a login #u\npassword p",
+            "machine #a\nlogin u password p",
+            "machine a login u account x password p",
+        ] {
+            let both = format!("{text}\nmachine z login u password p\n");
+            let parsed = parse_text(&both);
+            assert_eq!(
+                (parsed.entries.len(), parsed.skipped.len(), parsed.refused.len()),
+                (1, 0, 1),
+                "{text}"
+            );
+            let left = Netrc.without(both.as_bytes(), &[&parsed.entries[0]]);
+            assert_eq!(str::from_utf8(&left).unwrap(), format!("{text}\n"));
         }
     }
 
