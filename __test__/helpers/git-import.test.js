@@ -1,7 +1,9 @@
 // secrets import --from git and --from netrc: passwords leave their plain files, and git still gets them.
 
 const assert = require("node:assert/strict");
+const { once } = require("node:events");
 const { mkdirSync, readFileSync, statSync, writeFileSync } = require("node:fs");
+const { createServer } = require("node:http");
 const { dirname, join } = require("node:path");
 const { it } = require("node:test");
 const { describeClient } = require("../support/clients.js");
@@ -98,6 +100,68 @@ describeClient("secrets import", (startClient) => {
       'protocol=https\nhost=one.tld\nusername=alice\npassword=pass "word\n',
     );
     assert.match(await client.fill("one.tld", "username=bob"), /^password=b$/m);
+  });
+
+  it("--from netrc stores what curl sends, and leaves machines that can be read in two ways", async (t) => {
+    const client = await start(t);
+    const sent = [];
+    const server = createServer((request, response) => {
+      sent.push(Buffer.from(request.headers.authorization?.split(" ")[1] ?? "", "base64").toString());
+      response.end();
+    });
+    server.listen(0, "127.0.0.1");
+    t.after(() => server.close());
+    await once(server, "listening");
+    const { port } = server.address();
+    const curl = async () => {
+      const url = `http://127.0.0.1:${port}/`;
+      await client.succeed("curl", ["--silent", "--netrc-file", client.netrc, url]);
+      return sent.pop();
+    };
+    for (const login of [
+      "login u password good # was password old",
+      "login u password p1 login v password p2",
+    ]) {
+      const kept = `machine 127.0.0.1 ${login}\n`;
+      writeFileSync(client.netrc, `machine x.tld login u password p\n${kept}`);
+      const before = await curl();
+      const { code, stdout, stderr } = await client.importFrom("netrc", "--delete", "--force");
+      assert.equal(code, 1);
+      assert.equal(stdout.replace("unchanged", "stored"), "stored machine x.tld login u\n");
+      assert.match(stderr, /not stored: line 2 of /);
+      assert.equal(readFileSync(client.netrc, "utf8"), kept);
+      assert.equal(await curl(), before);
+    }
+    writeFileSync(client.netrc, "machine 127.0.0.1 login u password good # mine\n");
+    assert.equal(await curl(), "u:good");
+    assert.equal((await client.importFrom("netrc", "--delete")).code, 0);
+    assert.equal(readFileSync(client.netrc, "utf8"), "# mine\n");
+    assert.equal(await client.read("git:https://127.0.0.1", "u"), "good");
+  });
+
+  it("--force does not replace what the same run has stored", async (t) => {
+    const client = await start(t);
+    const xdg = join(client.session.configuration, "git", "credentials");
+    mkdirSync(dirname(xdg));
+    writeFileSync(client.plain, "https://u:first@one.tld\n");
+    writeFileSync(xdg, "https://u:second@one.tld\n");
+    const pypirc = join(client.session.home, ".pypirc");
+    const section = (name, password) =>
+      `[${name}]\nrepository = https://p.tld/\nusername = u\npassword = ${password}\n`;
+    writeFileSync(pypirc, `${section("a", "first")}${section("b", "second")}`);
+    for (const format of ["git", "pypirc"]) {
+      const dry = await client.importFrom(format, "--force", "--delete", "--dry-run");
+      assert.equal(dry.code, 1);
+      const { code, stderr } = await client.importFrom(format, "--force", "--delete");
+      assert.equal(code, 1);
+      assert.match(stderr, /an entry before it has another value/);
+    }
+    assert.equal(readFileSync(client.plain, "utf8"), "");
+    assert.equal(readFileSync(xdg, "utf8"), "https://u:second@one.tld\n");
+    assert.equal(await client.read("git:https://one.tld", "u"), "first");
+    const left = section("a", "first").replace("password = first\n", "");
+    assert.equal(readFileSync(pypirc, "utf8"), `${left}${section("b", "second")}`);
+    assert.equal(await client.read("https://p.tld/", "u"), "first");
   });
 
   it("keeps every entry in its file if the store is locked", async (t) => {

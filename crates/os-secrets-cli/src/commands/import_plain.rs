@@ -10,7 +10,10 @@ use crate::{
     plain::{PlainEntry, PlainFile, PlainFormat},
     setup::file::{ClientFile, change_file},
 };
-use os_secrets::{credential::Secret, printable::printable_path};
+use os_secrets::{
+    credential::{Key, Secret},
+    printable::printable_path,
+};
 
 /// What to do with the credentials of a file.
 #[derive(Clone, Copy)]
@@ -22,6 +25,9 @@ pub struct PlainImport {
     /// Whether an entry is deleted from the file after its value was stored and read back.
     pub delete: bool,
 }
+
+/// The credentials that are in the store, or would be in a dry run, because of the entries so far.
+type Kept = RefCell<Vec<(Key, Secret)>>;
 
 /// Imports one file, or those that the client has.
 pub fn import_plain(
@@ -36,11 +42,12 @@ pub fn import_plain(
     };
     context.reject_output_over(&paths)?;
     let (mut count, mut failed) = (0, None);
+    let kept = Kept::default();
     for path in &paths {
         let found = ClientFile::read(path)?;
         let Some(content) = &found.content else { continue };
         count += 1;
-        match import_file(context, format, &found.path, content, import) {
+        match import_file(context, format, &PlainFile { path: &found.path, content }, import, &kept) {
             Err(Failure::Silent(code)) => failed = failed.max(Some(code)),
             done => done?,
         }
@@ -56,16 +63,16 @@ pub fn import_plain(
 fn import_file(
     context: &Context,
     format: &dyn PlainFormat,
-    path: &std::path::Path,
-    content: &[u8],
+    file: &PlainFile<'_>,
     import: PlainImport,
+    kept: &Kept,
 ) -> Result<(), Failure> {
-    let file = PlainFile { path, content };
-    let entries = format.entries(&file).map_err(Failure::Failed)?;
-    for skipped in format.skipped(&file) {
+    let path = file.path;
+    let entries = format.entries(file).map_err(Failure::Failed)?;
+    for skipped in format.skipped(file) {
         context.note(&format!("skipped {skipped}"));
     }
-    let refused = format.refused(&file);
+    let refused = format.refused(file);
     for refused in &refused {
         context.print_message(&format!("not stored: {refused}"));
     }
@@ -76,7 +83,14 @@ fn import_file(
     let stored = RefCell::new(Vec::new());
     let labelled = entries.into_iter().map(|entry| (entry.label.clone(), entry)).collect();
     let done = do_each(context, "stored", labelled, |entry: PlainEntry| {
+        // Else the entry would take the place of one that is out of its file by now, also with --force.
+        if kept.borrow().iter().any(|(key, value)| *key == entry.key && *value != entry.value) {
+            return Err(NotDone::because(
+                "was not stored: an entry before it has another value for the same credential. Remove one of the two",
+            ));
+        }
         let did = store_entry(context, &entry, import)?;
+        kept.borrow_mut().push((entry.key.clone(), entry.value.clone()));
         stored.borrow_mut().push(entry);
         Ok(did)
     });
