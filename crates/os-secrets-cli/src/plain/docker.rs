@@ -34,28 +34,15 @@ impl PlainFormat for DockerConfig {
     }
 
     fn entries(&self, file: &PlainFile<'_>) -> Result<Vec<PlainEntry>, Error> {
-        let blank = file.content.trim_ascii().is_empty();
-        let document = Document::parse(file.path, if blank { b"{}" } else { file.content })?;
-        let Some(auths) = document.field(AUTHS).and_then(|field| field.members()) else {
-            return Ok(Vec::new());
-        };
-        let places = places(file.content);
-        let mut entries: Vec<PlainEntry> = Vec::new();
-        for (name, login) in auths {
-            let Some(name) = name else { continue };
-            let Some(server) = server_of(&name) else { continue };
-            let invalid =
-                || document.error(format!("has a login of {} that cannot be read", printable(&name)));
-            let Some((user, value)) = read_login(&login).ok_or_else(invalid)? else { continue };
-            let cuts: Vec<_> =
-                places.iter().filter(|(found, _)| *found == name).map(|(_, place)| place.clone()).collect();
-            let label = format!("{name} ({user})");
-            let key = Key { service: format!("{PREFIX}{server}"), name: user };
-            // The last of several members with a name counts, as in Go.
-            entries.retain(|entry| entry.cuts != cuts);
-            entries.push(PlainEntry { label, key, value, cuts });
-        }
-        Ok(entries)
+        Ok(parse(file)?.entries)
+    }
+
+    fn skipped(&self, file: &PlainFile<'_>) -> Vec<String> {
+        parse(file).map_or_else(|_| Vec::new(), |logins| logins.skipped)
+    }
+
+    fn refused(&self, file: &PlainFile<'_>) -> Vec<String> {
+        parse(file).map_or_else(|_| Vec::new(), |logins| logins.refused)
     }
 
     /// The members of `auths` that stay need commas between them, whichever are cut out.
@@ -64,6 +51,56 @@ impl PlainFormat for DockerConfig {
         let cuts = with_auths(content, |auths| auths.cuts(|member| is_cut(&member.place)));
         cut_out(content, &cuts.unwrap_or_default())
     }
+}
+
+/// The logins of a file.
+#[derive(Default)]
+struct DockerLogins {
+    entries: Vec<PlainEntry>,
+    skipped: Vec<String>,
+    refused: Vec<String>,
+}
+
+fn parse(file: &PlainFile<'_>) -> Result<DockerLogins, Error> {
+    let mut logins = DockerLogins::default();
+    let blank = file.content.trim_ascii().is_empty();
+    let document = Document::parse(file.path, if blank { b"{}" } else { file.content })?;
+    let Some(auths) = document.field(AUTHS).and_then(|field| field.members()) else {
+        return Ok(logins);
+    };
+    let auths: Vec<_> = auths.into_iter().filter_map(|(name, login)| Some((name?, login))).collect();
+    let places = places(file.content);
+    for (index, (name, login)) in auths.iter().enumerate() {
+        // The last of several members with a name counts, as in Go.
+        if auths[index + 1..].iter().any(|(other, _)| other == name) {
+            continue;
+        }
+        let Some(server) = server_of(name) else { continue };
+        let invalid = || document.error(format!("has a login of {} that cannot be read", printable(name)));
+        let (user, value) = match read_login(login).ok_or_else(invalid)? {
+            DockerLogin::None => continue,
+            DockerLogin::Unclear(reason) => {
+                logins.refused.push(format!("{}: {reason}", printable(name)));
+                continue;
+            }
+            DockerLogin::Of(user, value) => (user, value),
+        };
+        // As in Docker, which asks for another spelling of the server only if there is none of its own.
+        if name != server && auths.iter().any(|(other, _)| other == server) {
+            logins.skipped.push(format!(
+                "{}: the file has {}, too, which counts",
+                printable(name),
+                printable(server)
+            ));
+            continue;
+        }
+        let cuts: Vec<_> =
+            places.iter().filter(|(found, _)| *found == *name).map(|(_, place)| place.clone()).collect();
+        let label = format!("{name} ({user})");
+        let key = Key { service: format!("{PREFIX}{server}"), name: user };
+        logins.entries.push(PlainEntry { label, key, value, cuts });
+    }
+    Ok(logins)
 }
 
 /// Calls a function with the object `auths` of a file.
@@ -95,22 +132,28 @@ fn server_of(name: &str) -> Option<&str> {
     }
 }
 
-/// The user and secret of a login. The inner `None` if it holds none, as when a helper has it; the outer one if it cannot be
-/// read.
+/// What a member of `auths` holds.
+enum DockerLogin {
+    /// No credential, as when a helper has it.
+    None,
+    /// More than a helper can keep, and why.
+    Unclear(&'static str),
+    /// A user and a secret.
+    Of(String, Secret),
+}
+
+/// What a login holds. `None` if it cannot be read.
 ///
-/// As in Docker, `auth` takes precedence over `username` and `password`, and an identity token over both.
-#[allow(
-    clippy::option_option,
-    reason = "the two mean different things, and an error type would have no content"
-)]
-fn read_login(login: &Field<'_, '_>) -> Option<Option<(String, Secret)>> {
-    let [mut auth, mut user, mut password, mut token] = [const { None }; 4];
+/// As in Docker, `auth` takes precedence over `username` and `password`.
+fn read_login(login: &Field<'_, '_>) -> Option<DockerLogin> {
+    let [mut auth, mut user, mut password, mut token, mut registry_token] = [const { None }; 5];
     for (name, value) in login.members()? {
         let member = match name.as_deref().map(str::to_ascii_lowercase).as_deref() {
             Some("auth") => &mut auth,
             Some("username") => &mut user,
             Some("password") => &mut password,
             Some("identitytoken") => &mut token,
+            Some("registrytoken") => &mut registry_token,
             _ => continue,
         };
         *member = match value.is_null() {
@@ -119,15 +162,27 @@ fn read_login(login: &Field<'_, '_>) -> Option<Option<(String, Secret)>> {
         };
     }
     let given = |text: Option<Secret>| text.filter(|text| !text.expose().is_empty());
-    if let Some(token) = given(token) {
-        return Some(Some((TOKEN_USER.into(), token)));
+    if given(registry_token).is_some() {
+        return Some(DockerLogin::Unclear("it has a registry token, which no helper can keep"));
     }
+    let (mut user, mut password) = (given(user), given(password));
     if let Some(auth) = given(auth) {
         let (name, value) = decode(&auth)?;
-        (user, password) = (Some(name), Some(value));
+        if password.as_ref().is_some_and(|password| *password != value) {
+            return Some(DockerLogin::Unclear("its auth and its password differ. Remove one of the two"));
+        }
+        (user, password) = (Some(name), given(Some(value)));
     }
-    let (Some(user), Some(password)) = (given(user), given(password)) else { return Some(None) };
-    Some(Some((String::from_utf8(user.expose().to_vec()).ok()?, password)))
+    match (given(token), user, password) {
+        (Some(_), _, Some(_)) => Some(DockerLogin::Unclear(
+            "it has a password and an identity token, and a helper keeps only one. Remove one of the two",
+        )),
+        (Some(token), _, None) => Some(DockerLogin::Of(TOKEN_USER.into(), token)),
+        (None, Some(user), Some(password)) => {
+            Some(DockerLogin::Of(String::from_utf8(user.expose().to_vec()).ok()?, password))
+        }
+        _ => Some(DockerLogin::None),
+    }
 }
 
 /// The user and password of an `auth`: `user:password` in base64.
@@ -175,7 +230,7 @@ mod tests {
                 vec![login("docker:https://index.docker.io/v1/", "a", "b")],
             ),
             (
-                r#"{"auths":{"r":{"auth":"YWxpY2U6cHc6MQ==","username":"x","password":"y"}}}"#,
+                r#"{"auths":{"r":{"auth":"YWxpY2U6cHc6MQ==","username":"x","password":"pw:1"}}}"#,
                 vec![login("docker:r", "alice", "pw:1")],
             ),
             (
@@ -192,6 +247,28 @@ mod tests {
             ),
         ] {
             assert_eq!(found(content), expected, "{content}");
+        }
+    }
+
+    #[test]
+    fn what_no_helper_can_keep_stays_and_is_named() {
+        for (content, refused, skipped) in [
+            (r#"{"auths":{"r":{"auth":"YWxpY2U6cHc6MQ==","registrytoken":"hunter2"}}}"#, 1, 0),
+            (r#"{"auths":{"r":{"auth":"YWxpY2U6cHc6MQ==","identitytoken":"hunter2"}}}"#, 1, 0),
+            (r#"{"auths":{"r":{"username":"a","password":"hunter2","identitytoken":"hunter2"}}}"#, 1, 0),
+            (r#"{"auths":{"r":{"auth":"YWxpY2U6cHc6MQ==","password":"hunter2"}}}"#, 1, 0),
+            (r#"{"auths":{"https://r/v1/":{"username":"u","password":"hunter2"},"r":{}}}"#, 0, 1),
+        ] {
+            let logins = parse(&PlainFile { path: "f".as_ref(), content: content.as_bytes() }).unwrap();
+            assert!(logins.entries.is_empty(), "{content}");
+            assert_eq!((logins.refused.len(), logins.skipped.len()), (refused, skipped), "{content}");
+            assert!(!format!("{:?}{:?}", logins.refused, logins.skipped).contains("hunter2"));
+        }
+        for content in [
+            r#"{"auths":{"https://r/v1/":{"username":"u","password":"old"},"r":{"username":"u","password":"new"}}}"#,
+            r#"{"auths":{"r":{"username":"u","password":"new"},"http://r":{"username":"u","password":"old"}}}"#,
+        ] {
+            assert_eq!(found(content), [login("docker:r", "u", "new")]);
         }
     }
 
