@@ -14,6 +14,7 @@ use os_secrets::{
     environment::{Process, Variables},
     error::Error,
     json::object_of_texts,
+    printable::printable,
 };
 
 /// The options with secrets, each with the member that it is stored as. The last one is the old name of the token.
@@ -37,46 +38,63 @@ impl PlainFormat for AwsFiles {
     }
 
     fn entries(&self, file: &PlainFile<'_>) -> Result<Vec<PlainEntry>, Error> {
-        let invalid = |reason: String| Error::InvalidFile { path: file.path.into(), reason };
-        let text = str::from_utf8(file.content).map_err(|_| invalid("is not UTF-8 text".into()))?;
-        let sections = parse_aws(text)
-            .map_err(|line| invalid(format!("cannot be read as the AWS CLI does, because of line {line}")))?;
-        let mut entries = Vec::new();
-        for section in &sections {
-            let found: Vec<_> = OPTIONS
-                .iter()
-                .filter_map(|(name, member)| Some((*member, section.option(name)?)))
-                .filter(|(_, option)| !option.value.is_empty())
-                .collect();
-            let has = |member| found.iter().any(|(other, _)| *other == member);
-            if !has(ACCESS_KEY_ID) || !has(SECRET_ACCESS_KEY) {
-                continue;
-            }
-            if let Some((_, option)) =
-                found.iter().find(|(_, option)| option.is_continued || !is_visible(option.value.as_bytes()))
-            {
-                let line = text[..option.lines.start].matches('\n').count() + 1;
-                return Err(invalid(format!("has a value in line {line} that is no AWS key")));
-            }
-            let members: Vec<_> = found.iter().map(|(member, option)| (*member, option.value)).collect();
-            let profile = section.profile();
-            let mut cuts: Vec<_> = found.iter().map(|(_, option)| option.lines.clone()).collect();
-            if cuts.len() == section.options.len() {
-                cuts.push(section.header.clone());
-                // A comment stays, and the lines after it, which may belong to what follows.
-                let empty = section.others.iter().take_while(|other| !other.is_comment);
-                cuts.extend(empty.map(|other| other.line.clone()));
-            }
-            cuts.sort_by_key(|cut| cut.start);
-            entries.push(PlainEntry {
-                label: profile.to_owned(),
-                key: Key { service: SERVICE.into(), name: profile.to_owned() },
-                value: secret(object_of_texts(&members[..members.len().min(3)], 0)),
-                cuts,
-            });
-        }
-        Ok(entries)
+        Ok(profiles(file)?.into_iter().filter_map(Result::ok).collect())
     }
+
+    fn refused(&self, file: &PlainFile<'_>) -> Vec<String> {
+        profiles(file)
+            .map_or_else(|_| Vec::new(), |found| found.into_iter().filter_map(Result::err).collect())
+    }
+}
+
+/// The profiles with keys in the order of the file, or for each that is refused its name and the reason.
+fn profiles(file: &PlainFile<'_>) -> Result<Vec<Result<PlainEntry, String>>, Error> {
+    let invalid = |reason: String| Error::InvalidFile { path: file.path.into(), reason };
+    let text = str::from_utf8(file.content).map_err(|_| invalid("is not UTF-8 text".into()))?;
+    let sections = parse_aws(text)
+        .map_err(|line| invalid(format!("cannot be read as the AWS CLI does, because of line {line}")))?;
+    let mut entries = Vec::new();
+    for section in &sections {
+        let found: Vec<_> = OPTIONS
+            .iter()
+            .filter_map(|(name, member)| Some((*member, section.option(name)?)))
+            .filter(|(_, option)| !option.value.is_empty())
+            .collect();
+        let has = |member| found.iter().any(|(other, _)| *other == member);
+        if !has(ACCESS_KEY_ID) || !has(SECRET_ACCESS_KEY) {
+            continue;
+        }
+        if let Some((_, option)) =
+            found.iter().find(|(_, option)| option.is_continued || !is_visible(option.value.as_bytes()))
+        {
+            let line = text[..option.lines.start].matches('\n').count() + 1;
+            return Err(invalid(format!("has a value in line {line} that is no AWS key")));
+        }
+        if found.iter().filter(|(member, _)| *member == SESSION_TOKEN).count() > 1 {
+            entries.push(Err(format!(
+                "the profile {}: it has aws_session_token and aws_security_token. Remove one of the two",
+                printable(section.profile())
+            )));
+            continue;
+        }
+        let members: Vec<_> = found.iter().map(|(member, option)| (*member, option.value)).collect();
+        let profile = section.profile();
+        let mut cuts: Vec<_> = found.iter().map(|(_, option)| option.lines.clone()).collect();
+        if cuts.len() == section.options.len() {
+            cuts.push(section.header.clone());
+            // A comment stays, and the lines after it, which may belong to what follows.
+            let empty = section.others.iter().take_while(|other| !other.is_comment);
+            cuts.extend(empty.map(|other| other.line.clone()));
+        }
+        cuts.sort_by_key(|cut| cut.start);
+        entries.push(Ok(PlainEntry {
+            label: profile.to_owned(),
+            key: Key { service: SERVICE.into(), name: profile.to_owned() },
+            value: secret(object_of_texts(&members, 0)),
+            cuts,
+        }));
+    }
+    Ok(entries)
 }
 
 fn secret(mut bytes: Zeroizing<Vec<u8>>) -> Secret {
@@ -159,6 +177,15 @@ mod tests {
         ] {
             assert_eq!(rest(&text), left, "{text}");
         }
+    }
+
+    #[test]
+    fn a_profile_with_two_session_tokens_is_refused() {
+        let text = "[a]\naws_access_key_id=i\naws_secret_access_key=s\naws_session_token=hunter2\naws_security_token=hunter2\n";
+        assert_eq!(rest(text), text);
+        let refused = AwsFiles.refused(&PlainFile { path: Path::new("x"), content: text.as_bytes() });
+        assert_eq!(refused.len(), 1);
+        assert!(refused[0].starts_with("the profile a: ") && !refused[0].contains("hunter2"));
     }
 
     #[test]
