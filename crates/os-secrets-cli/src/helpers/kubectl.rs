@@ -112,6 +112,14 @@ fn command(service: &str, user: &str) -> String {
     format!("secrets set --service {} {}", printable(service), printable(user))
 }
 
+/// Whether nobody else can read what is sent to a server. `skips`: whether the client does not verify its certificate.
+/// `has_proxy`: whether the connection goes to a proxy, so that even this machine is not the one that is reached.
+pub fn is_safe(server: &str, skips: bool, has_proxy: bool) -> bool {
+    ServerAddress::parse(server).is_some_and(|address| {
+        (address.is_encrypted() && !skips) || (address.is_safe() && address.is_loopback() && !has_proxy)
+    })
+}
+
 /// Parses what the client has put into the environment.
 fn parse_question(info: Option<&str>) -> Result<Question, String> {
     let info = info.ok_or(
@@ -129,14 +137,9 @@ fn parse_question(info: Option<&str>) -> Result<Question, String> {
     let server = cluster["server"].as_str().filter(|server| !server.is_empty()).ok_or(
         "the client does not say for which server it asks. Set provideClusterInfo: true beside the command in exec",
     )?;
-    let address = ServerAddress::parse(server);
     let skips = cluster["insecure-skip-tls-verify"] == true;
-    // A proxy is where the connection really goes.
-    let is_direct = cluster["proxy-url"].as_str().unwrap_or_default().is_empty();
-    let is_safe = address.is_some_and(|address| {
-        (address.is_encrypted() && !skips) || (address.is_safe() && address.is_loopback() && is_direct)
-    });
-    if !is_safe {
+    let has_proxy = cluster["proxy-url"].as_str().is_some_and(|proxy| !proxy.is_empty());
+    if !is_safe(server, skips, has_proxy) {
         return Err(format!(
             "others could read the credential for {} on its way, because the kubeconfig does not verify the server. Use an \
              https URL without a user in it and without insecure-skip-tls-verify",

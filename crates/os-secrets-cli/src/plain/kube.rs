@@ -43,7 +43,10 @@ impl PlainFormat for KubeFiles {
         let mut entries = Vec::new();
         for user in config.users()? {
             let Some((value, cuts)) = read_credential(config, &user, file.content)? else { continue };
-            for server in servers_of(&files, &user.name)? {
+            let servers = servers_of(&files, &user.name)?;
+            // The file's copy stays for a server for which nothing is stored.
+            let cuts = if servers.unsafe_ones.is_empty() { cuts } else { Vec::new() };
+            for server in servers.safe {
                 entries.push(PlainEntry {
                     label: format!("the user {} for {server}", user.name),
                     key: Key { service: service(&server), name: user.name.clone() },
@@ -66,8 +69,19 @@ impl PlainFormat for KubeFiles {
                     skipped.push(format!("the user {name}: it has {what}, and a credential plugin gives only tokens and client certificates"));
                 }
             }
+            let servers = servers_of(&files, &user.name).unwrap_or_default();
             let has_credential = matches!(read_credential(&files[0], &user, file.content), Ok(Some(_)));
-            if has_credential && servers_of(&files, &user.name).is_ok_and(|servers| servers.is_empty()) {
+            if !has_credential {
+                continue;
+            }
+            // The helper would refuse to give it out.
+            for server in &servers.unsafe_ones {
+                skipped.push(format!(
+                    "the user {name} for {}: others could read the credential on its way, because the kubeconfig does not verify the server",
+                    printable(server)
+                ));
+            }
+            if servers.safe.is_empty() && servers.unsafe_ones.is_empty() {
                 skipped.push(format!("the user {name}: no context in the file says for which server it is"));
             }
         }
@@ -107,8 +121,13 @@ fn read_credential(
         parts.push((TOKEN, Zeroizing::new(std::mem::take(&mut *text).into_bytes())));
     }
     if let (Some(certificate), Some(key)) = (certificate, key) {
-        for (member, name) in [(certificate, CERTIFICATE), (key, KEY)] {
-            let Some(text) = config.text(member)? else { continue };
+        let texts = [config.text(certificate)?, config.text(key)?];
+        if texts.iter().filter(|text| text.is_some()).count() == 1 {
+            return Err(config
+                .invalid(certificate.line, "a client certificate without its key, or the key without it"));
+        }
+        for ((member, name), text) in [(certificate, CERTIFICATE), (key, KEY)].into_iter().zip(texts) {
+            let Some(text) = text else { continue };
             let decoded = decode_base64(&text).filter(|decoded| str::from_utf8(decoded).is_ok());
             let decoded =
                 decoded.ok_or_else(|| config.invalid(member.line, "data that is not base64 of PEM"))?;
@@ -198,6 +217,21 @@ mod tests {
     }
 
     #[test]
+    fn a_server_that_the_helper_refuses_is_skipped_and_named() {
+        let user = "users:\n- name: u\n  user:\n    token: hunter2\n";
+        let file = |text: &str| {
+            let file = PlainFile { path: Path::new("x"), content: text.as_bytes() };
+            (entries(text).unwrap().len(), KubeFiles.skipped(&file).len(), rest(text) == text)
+        };
+        let skipping = SERVERS.replace("https://b/\n", "https://b/\n    insecure-skip-tls-verify: true\n");
+        assert_eq!(file(&format!("{skipping}{user}")), (1, 1, true));
+        assert_eq!(file(&format!("{}{user}", skipping.replace("true", "false"))), (2, 0, false));
+        assert_eq!(file(&format!("{}{user}", SERVERS.replace("https://a", "http://a"))), (1, 1, true));
+        let local = skipping.replace("https://b/", "https://127.0.0.1:1");
+        assert_eq!(file(&format!("{local}{user}")), (2, 0, false));
+    }
+
+    #[test]
     fn errors_name_the_line_and_show_nothing_of_the_file() {
         for secret in [
             "token: \"hunter2\\x41\"",
@@ -206,6 +240,7 @@ mod tests {
             "token: &hunter2 x",
             "token: 'hunter2 x'",
             "client-key-data: hunter2\n    client-certificate-data: hunter2",
+            "client-key-data: aHVudGVyMg==\n    client-certificate-data: null",
         ] {
             let text = format!("{SERVERS}users:\n- name: u\n  user:\n    {secret}\n");
             let told = entries(&text).map(drop).unwrap_err().to_string();

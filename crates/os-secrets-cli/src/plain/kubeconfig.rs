@@ -8,6 +8,7 @@ use super::{
     yaml::{YamlMember, YamlValue, parse_yaml},
     yaml_scalar::scalar_text,
 };
+use crate::helpers::kubectl::is_safe;
 use os_secrets::{
     environment::{Process, Variables},
     error::Error,
@@ -137,14 +138,24 @@ impl<'a> Kubeconfig<'a> {
     }
 }
 
+/// The servers that a user is for, of which our helper answers for.
+#[derive(Default)]
+pub struct KubeServers {
+    /// Those for which it answers.
+    pub safe: Vec<String>,
+    /// Those for which it gives out nothing, because others could read that on its way.
+    pub unsafe_ones: Vec<String>,
+}
+
 /// The servers that a user is for: those of the contexts with the user. As for kubectl, the first of several entries of one
 /// name counts, also if they are in several files.
 ///
 /// # Errors
 ///
 /// [`Error::InvalidFile`].
-pub fn servers_of(files: &[Kubeconfig<'_>], user: &str) -> Result<Vec<String>, Error> {
-    let (mut contexts, mut clusters) = (Vec::<(String, [String; 2])>::new(), Vec::<(String, String)>::new());
+pub fn servers_of(files: &[Kubeconfig<'_>], user: &str) -> Result<KubeServers, Error> {
+    let (mut contexts, mut clusters) =
+        (Vec::<(String, [String; 2])>::new(), Vec::<(String, String, bool)>::new());
     for file in files {
         for (name, member) in file.named_entries("contexts", "context")? {
             let members = file.members(&member.value, member.line)?;
@@ -156,18 +167,26 @@ pub fn servers_of(files: &[Kubeconfig<'_>], user: &str) -> Result<Vec<String>, E
         for (name, member) in file.named_entries("clusters", "cluster")? {
             let members = file.members(&member.value, member.line)?;
             let server = file.text_of(members, "server")?.unwrap_or_default().to_string();
-            if !clusters.iter().any(|(other, _)| *other == name) {
-                clusters.push((name, server));
+            let skips = file.text_of(members, "insecure-skip-tls-verify")?;
+            // As YAML 1.1, which clients parse. Another value is an error for them.
+            let skips =
+                skips.is_some_and(|text| !["false", "no", "off", "n"].contains(&&*text.to_lowercase()));
+            let has_proxy = file.text_of(members, "proxy-url")?.is_some_and(|proxy| !proxy.is_empty());
+            if !clusters.iter().any(|(other, ..)| *other == name) {
+                clusters.push((name, server, skips, has_proxy));
             }
         }
     }
-    let mut servers = Vec::new();
+    let mut servers = KubeServers::default();
     for (_, [_, cluster]) in contexts.iter().filter(|(_, [other, _])| other == user) {
-        let found = clusters.iter().find(|(name, _)| name == cluster);
-        let server =
-            found.map(|(_, server)| server.trim_end_matches('/')).filter(|server| !server.is_empty());
-        if let Some(server) = server.filter(|server| !servers.iter().any(|other| other == server)) {
-            servers.push(server.to_owned());
+        let Some((_, server, skips, has_proxy)) = clusters.iter().find(|(name, ..)| name == cluster) else {
+            continue;
+        };
+        let list =
+            if is_safe(server, *skips, *has_proxy) { &mut servers.safe } else { &mut servers.unsafe_ones };
+        let server = server.trim_end_matches('/');
+        if !server.is_empty() && !list.iter().any(|other| other == server) {
+            list.push(server.to_owned());
         }
     }
     Ok(servers)
@@ -211,9 +230,9 @@ mod tests {
                       - name: three\n  context:\n    cluster: none\n    user: u\n";
         let block = second.replace("{cluster: b, user: u}", "\n    cluster: b\n    user: v");
         let files = [parse(first).unwrap(), parse(&block).unwrap()];
-        assert_eq!(servers_of(&files, "u").unwrap(), ["https://a:6443", "https://b"]);
-        assert_eq!(servers_of(&files, "v").unwrap(), [""; 0]);
-        let told = servers_of(&[parse(second).unwrap()], "u").unwrap_err().to_string();
+        assert_eq!(servers_of(&files, "u").unwrap().safe, ["https://a:6443", "https://b"]);
+        assert_eq!(servers_of(&files, "v").unwrap().safe, [""; 0]);
+        let told = servers_of(&[parse(second).unwrap()], "u").map(drop).unwrap_err().to_string();
         assert!(told.contains("flow style in line 3"), "{told}");
     }
 

@@ -190,7 +190,7 @@ fn parse(files: &[ClientFile]) -> Result<Vec<Kubeconfig<'_>>, Failure> {
 
 /// Whether a credential of a user is stored, for one of its servers.
 fn is_stored(credentials: &Credentials<'_>, configs: &[Kubeconfig<'_>], user: &str) -> Result<bool, Failure> {
-    for server in servers_of(configs, user).map_err(Failure::Failed)? {
+    for server in servers_of(configs, user).map_err(Failure::Failed)?.safe {
         if credentials.names(&service(&server))?.contains(user) {
             return Ok(true);
         }
