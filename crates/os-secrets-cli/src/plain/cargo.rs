@@ -3,7 +3,11 @@
 //! The file names a registry by its name in cargo's configuration. A token is stored under the URL of the registry's index,
 //! which is what cargo asks for. Only the user's own configuration says which URL that is, not a project's.
 
-use std::{ops::Range, path::PathBuf};
+use std::{
+    net::{Ipv4Addr, Ipv6Addr},
+    ops::Range,
+    path::PathBuf,
+};
 
 use super::{PlainEntry, PlainFile, PlainFormat, cut_out};
 use crate::{
@@ -73,6 +77,7 @@ fn tokens(file: &PlainFile<'_>) -> Result<Vec<Result<PlainEntry, String>>, Error
             None => Err(format!(
                 "{label}: the URL of its index is not in your cargo configuration. Add registries.NAME.index there"
             )),
+            Some(index) if let Err(reason) = check_index(&index) => Err(format!("{label}: {reason}")),
             Some(_) if token.is_empty() => Err(format!("{label}: the token is empty")),
             Some(index) => {
                 let value = Secret::new(token.as_bytes().to_vec());
@@ -106,6 +111,67 @@ fn index_of(name: &str, configuration: Option<&DeTable<'_>>) -> Option<String> {
     let of_configuration =
         || Some(find(configuration?, &["registries", name, "index"])?.0.as_str()?.to_owned());
     of_environment.or_else(of_configuration).filter(|index| index.contains("://"))
+}
+
+/// Checks that cargo sends the URL of an index as it is spelled, and not another spelling of it. It normalizes URLs as the
+/// WHATWG's URL Standard says. Spellings that are rare are refused, too.
+fn check_index(index: &str) -> Result<(), &'static str> {
+    let not_normal = "cargo asks for another spelling of the URL of its index. In your cargo configuration, write the host in \
+                      small letters with a path behind it, and without dot segments or the usual port";
+    let sparse = index.strip_prefix("sparse+");
+    if sparse.is_some_and(|url| !url.ends_with('/')) {
+        return Err(
+            "cargo takes the URL of a sparse index only with / at its end. Add it in your cargo configuration",
+        );
+    }
+    let (scheme, rest) = sparse.unwrap_or(index).split_once("://").ok_or(not_normal)?;
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let is_plain = |text: &str, more: &str| {
+        text.chars().all(|c| c.is_ascii_alphanumeric() || "-._~".contains(c) || more.contains(c))
+    };
+    let (user, address) = authority.rsplit_once('@').unwrap_or(("", authority));
+    let is_normal_host = match scheme {
+        "http" | "https" => {
+            !path.is_empty() && is_normal_address(address, if scheme == "https" { "443" } else { "80" })
+        }
+        "file" => authority.is_empty(),
+        "ssh" | "git" => {
+            let (host, port) = address.split_once(':').unwrap_or((address, "1"));
+            !host.is_empty() && is_plain(host, "") && is_normal_port(port)
+        }
+        _ => false,
+    };
+    let is_dots = |segment: &str| matches!(&*segment.to_ascii_lowercase().replace("%2e", "."), "." | "..");
+    let is_normal = is_normal_host
+        && is_plain(user, "")
+        && authority.contains('@') != user.is_empty()
+        && is_plain(path, "!$&'()*+,;=:@/%")
+        && !path.split('/').any(is_dots);
+    if is_normal { Ok(()) } else { Err(not_normal) }
+}
+
+fn is_normal_port(port: &str) -> bool {
+    port.parse::<u16>().is_ok_and(|number| number.to_string() == port)
+}
+
+/// Whether a host with its port, which is not the usual one, is spelled as the URL Standard does.
+fn is_normal_address(address: &str, usual: &str) -> bool {
+    let (host, port) = match address.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (address, None),
+    };
+    if port.is_some_and(|port| port == usual || !is_normal_port(port)) {
+        return false;
+    }
+    if let Some(inner) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        return !inner.contains('.')
+            && inner.parse::<Ipv6Addr>().is_ok_and(|address| address.to_string() == inner);
+    }
+    let last = host.trim_end_matches('.').rsplit('.').next().unwrap_or_default();
+    let is_number = last.starts_with("0x") || last.bytes().all(|byte| byte.is_ascii_digit());
+    let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-._".contains(c);
+    host.chars().all(is_name)
+        && (!is_number || host.parse::<Ipv4Addr>().is_ok_and(|address| address.to_string() == host))
 }
 
 /// The parts of the file that only the token needs: its line, and the header of its table if nothing else is in that. `None`
@@ -223,6 +289,43 @@ mod tests {
             without(two, &["registries", "b", "token"]).as_deref(),
             Some("[registries.a]\ntoken = \"1\"\n\n")
         );
+    }
+
+    #[test]
+    fn only_an_index_that_cargo_sends_as_it_is_spelled_is_taken() {
+        for index in [
+            CRATES_IO,
+            "sparse+https://h/",
+            "sparse+http://127.0.0.1:9/i/",
+            "https://u@h.example:8443/x.git",
+            "https://[::1]:1/x",
+            "ssh://git@Host:22/X.git",
+            "file:///srv/index",
+        ] {
+            assert_eq!(check_index(index), Ok(()), "{index}");
+        }
+        for index in [
+            "https://EXAMPLE.invalid/",
+            "https://example.invalid",
+            "HTTPS://h/",
+            "sparse+https://h/i",
+            "sparse+https://h/i/../x/",
+            "https://h/%2E/x",
+            "https://h:443/",
+            "http://h:080/",
+            "https://h:/",
+            "https://127.1/",
+            "https://0x7f.1/",
+            "https://[0::1]/",
+            "https://@h/",
+            "https:///h/",
+            "https://h/a b",
+            "https://h\\x/",
+            "https://\u{e9}/",
+            "file://localhost/x",
+        ] {
+            assert!(check_index(index).is_err(), "{index}");
+        }
     }
 
     #[test]
