@@ -71,8 +71,12 @@ fn parse(file: &PlainFile<'_>) -> Result<DockerLogins, Error> {
     let auths: Vec<_> = auths.into_iter().filter_map(|(name, login)| Some((name?, login))).collect();
     let places = places(file.content);
     for (index, (name, login)) in auths.iter().enumerate() {
-        // The last of several members with a name counts, as in Go.
-        if auths[index + 1..].iter().any(|(other, _)| other == name) {
+        if auths.iter().filter(|(other, _)| other == name).count() > 1 {
+            if auths[..index].iter().all(|(other, _)| other != name) {
+                logins
+                    .refused
+                    .push(format!("{}: the file has it several times. Remove all but one", printable(name)));
+            }
             continue;
         }
         let Some(server) = server_of(name) else { continue };
@@ -156,6 +160,9 @@ fn read_login(login: &Field<'_, '_>) -> Option<DockerLogin> {
             Some("registrytoken") => &mut registry_token,
             _ => continue,
         };
+        if member.is_some() {
+            return Some(DockerLogin::Unclear("it has a member several times. Remove all but one"));
+        }
         *member = match value.is_null() {
             true => None,
             false => Some(value.text()?),
@@ -241,10 +248,6 @@ mod tests {
                 r#"{"auths":{"https://r.example/v1/":{"auth":"YWxpY2U6cHc6MQ=="}}}"#,
                 vec![login("docker:r.example", "alice", "pw:1")],
             ),
-            (
-                r#"{"auths":{"r":{"username":"a","password":"1"},"r":{"username":"a","password":"2"}}}"#,
-                vec![login("docker:r", "a", "2")],
-            ),
         ] {
             assert_eq!(found(content), expected, "{content}");
         }
@@ -257,6 +260,8 @@ mod tests {
             (r#"{"auths":{"r":{"auth":"YWxpY2U6cHc6MQ==","identitytoken":"hunter2"}}}"#, 1, 0),
             (r#"{"auths":{"r":{"username":"a","password":"hunter2","identitytoken":"hunter2"}}}"#, 1, 0),
             (r#"{"auths":{"r":{"auth":"YWxpY2U6cHc6MQ==","password":"hunter2"}}}"#, 1, 0),
+            (r#"{"auths":{"r":{"username":"a","password":"1"},"r":{"username":"a","password":"2"}}}"#, 1, 0),
+            (r#"{"auths":{"r":{"username":"a","password":"1","Password":"2"}}}"#, 1, 0),
             (r#"{"auths":{"https://r/v1/":{"username":"u","password":"hunter2"},"r":{}}}"#, 0, 1),
         ] {
             let logins = parse(&PlainFile { path: "f".as_ref(), content: content.as_bytes() }).unwrap();

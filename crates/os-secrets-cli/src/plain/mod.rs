@@ -19,6 +19,8 @@ mod docker;
 mod git;
 mod kube;
 pub mod kubeconfig;
+#[cfg(test)]
+mod losses;
 mod netrc;
 pub mod npmrc;
 mod pypirc;
