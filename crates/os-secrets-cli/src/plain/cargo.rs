@@ -73,13 +73,14 @@ fn tokens(file: &PlainFile<'_>) -> Result<Vec<Result<PlainEntry, String>>, Error
         }
         let keys = [keys, &[TOKEN]].concat();
         let Some((DeValue::String(token), place)) = find(&table, &keys) else { return };
-        let entry = match index {
-            None => Err(format!(
+        let problem = index.as_deref().and_then(|index| check_index(index).err());
+        let entry = match (index, problem) {
+            (None, _) => Err(format!(
                 "{label}: the URL of its index is not in your cargo configuration. Add registries.NAME.index there"
             )),
-            Some(index) if let Err(reason) = check_index(&index) => Err(format!("{label}: {reason}")),
-            Some(_) if token.is_empty() => Err(format!("{label}: the token is empty")),
-            Some(index) => {
+            (Some(_), Some(reason)) => Err(format!("{label}: {reason}")),
+            (Some(_), None) if token.is_empty() => Err(format!("{label}: the token is empty")),
+            (Some(index), None) => {
                 let value = Secret::new(token.as_bytes().to_vec());
                 let key = Key { service: service(&index), name: TOKEN.to_owned() };
                 match cuts(file.content, &table, &keys, &place) {
