@@ -155,7 +155,7 @@ pub struct KubeServers {
 /// [`Error::InvalidFile`].
 pub fn servers_of(files: &[Kubeconfig<'_>], user: &str) -> Result<KubeServers, Error> {
     let (mut contexts, mut clusters) =
-        (Vec::<(String, [String; 2])>::new(), Vec::<(String, String, bool)>::new());
+        (Vec::<(String, [String; 2])>::new(), Vec::<(String, String, bool, bool)>::new());
     for file in files {
         for (name, member) in file.named_entries("contexts", "context")? {
             let members = file.members(&member.value, member.line)?;

@@ -21,6 +21,10 @@ impl Client for Bazel {
         "bazel"
     }
 
+    fn argument(&self) -> &'static str {
+        " HOST"
+    }
+
     fn changes(&self, context: &Context, selected: Option<&str>) -> Result<Vec<Change>, Failure> {
         // For all hosts, Bazel would not read .netrc any more.
         let host = selected.ok_or_else(|| {
