@@ -6,11 +6,11 @@
 // What is in them depends on the commit alone: two runs make the same bytes.
 
 const { createHash } = require("node:crypto");
-const { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } = require("node:fs");
+const { existsSync, mkdirSync, readFileSync, writeFileSync } = require("node:fs");
 const { basename, join, resolve } = require("node:path");
 const { parseArgs } = require("node:util");
 const { repository } = require("../package.json");
-const { archiveNames, archiveStem, epoch, makeShared, stage } = require("./contents.js");
+const { archiveNames, archiveStem, epoch, filesBelow, makeShared, stage } = require("./contents.js");
 const { debianName, makeDebian } = require("./debian.js");
 const { formula, formulaPlatforms } = require("./formula.js");
 const { platforms } = require("./platforms.js");
@@ -26,12 +26,10 @@ function packTar(folder, stem, file, compress, options = []) {
 
 /** Packs the folder `stem` in a folder as a zip archive. */
 function packZip(folder, stem, file) {
-  const files = readdirSync(join(folder, stem), { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1));
+  const files = filesBelow(join(folder, stem)).map((file) => join(stem, file));
   // A date in an archive has no time zone.
   const env = { ...process.env, TZ: "UTC" };
-  const input = files.sort().join("\n");
+  const input = files.join("\n");
   const stdio = ["pipe", "inherit", "inherit"];
   run("zip", ["-q", "-9", "-X", "-D", file, "-@"], { cwd: folder, env, input, stdio });
 }

@@ -11,8 +11,8 @@ const { basename, delimiter, join } = require("node:path");
 const { compilerFor, windows } = require("./cross.js");
 const { place } = require("./install.js");
 const { OLDEST_MACOS, checkMachO, frameworks } = require("./mach-o.js");
-const { PROGRAM, ownPlatform, packages, platform, platforms } = require("./platforms.js");
-const { check, fail, output, run, runAside } = require("./process.js");
+const { PROGRAM, metadata, ownPlatform, packages, platform, platforms } = require("./platforms.js");
+const { check, fail, run, runAside } = require("./process.js");
 const { provide } = require("./provision.js");
 
 /** The arguments of cargo that build the addon. */
@@ -59,8 +59,7 @@ function replace(source, destination) {
 
 /** The folder that cargo builds into, which its configuration and environment may move. */
 function targetDirectory() {
-  const args = ["metadata", "--format-version=1", "--no-deps", "--locked"];
-  return JSON.parse(output("cargo", args)).target_directory;
+  return metadata().target_directory;
 }
 
 /** Builds the addon into this platform's package. */

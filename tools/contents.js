@@ -11,7 +11,7 @@ const {
   symlinkSync,
   writeFileSync,
 } = require("node:fs");
-const { join, parse } = require("node:path");
+const { join, parse, relative } = require("node:path");
 const { files, version } = require("../package.json");
 const { packages, programNames } = require("./platforms.js");
 const { output, root, run } = require("./process.js");
@@ -83,4 +83,11 @@ function makeAlike(folder) {
   run("find", [folder, "-exec", "touch", "--no-dereference", `--date=@${epoch()}`, "{}", "+"]);
 }
 
-module.exports = { archiveNames, archiveStem, epoch, makeAlike, makeShared, stage, writtenPages };
+/** The paths of all files in a folder and below, from that folder on, in their order. Links are none. */
+function filesBelow(folder) {
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile());
+  return files.map((entry) => relative(folder, join(entry.parentPath, entry.name))).sort();
+}
+
+module.exports = { archiveNames, archiveStem, epoch, filesBelow, makeAlike, makeShared, stage, writtenPages };

@@ -4,7 +4,7 @@ const { cpSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } 
 const { join } = require("node:path");
 const { gzipSync } = require("node:zlib");
 const { author, repository, version } = require("../package.json");
-const { epoch, makeAlike } = require("./contents.js");
+const { epoch, filesBelow, makeAlike } = require("./contents.js");
 const { output, root, run, temporaryFolder } = require("./process.js");
 
 /** Debian's names of the platforms that there is a package for: those with glibc. */
@@ -103,12 +103,9 @@ function makeDebian(platform, staged, destination) {
 
 /** Writes what dpkg reads of a package: what it is, and the digests of its files. */
 function writeControl(folder, architecture) {
-  const files = readdirSync(join(folder, "usr"), { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
-    .sort();
-  const kibibytes = files.reduce((sum, file) => sum + Math.ceil(statSync(file).size / 1024), 0);
-  const names = files.map((file) => file.slice(folder.length + 1));
+  const names = filesBelow(join(folder, "usr")).map((file) => join("usr", file));
+  const sizes = names.map((name) => Math.ceil(statSync(join(folder, name)).size / 1024));
+  const kibibytes = sizes.reduce((sum, size) => sum + size, 0);
   const digests = output("md5sum", names, { cwd: folder });
   mkdirSync(join(folder, "DEBIAN"));
   writeFileSync(join(folder, "DEBIAN", "control"), control(architecture, kibibytes));

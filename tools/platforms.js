@@ -65,10 +65,18 @@ function manifest({ folder }) {
   return JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
 }
 
+let described;
+
+/** What cargo knows about the workspace. It is asked once. */
+function metadata() {
+  const args = ["metadata", "--format-version=1", "--no-deps", "--locked"];
+  described ??= JSON.parse(output("cargo", args));
+  return described;
+}
+
 /** What cargo knows about the package of the programs. */
 function describePrograms() {
-  const args = ["metadata", "--format-version=1", "--no-deps", "--locked"];
-  return JSON.parse(output("cargo", args)).packages.find(({ name }) => name === packages.programs);
+  return metadata().packages.find(({ name }) => name === packages.programs);
 }
 
 /** The names of all programs, that of the built one first. They are the binaries in the package's Cargo.toml. */
@@ -82,6 +90,7 @@ module.exports = {
   PROGRAM,
   describePrograms,
   manifest,
+  metadata,
   ownPlatform,
   packages,
   platform,

@@ -112,7 +112,8 @@ const things = {
   },
   pass: { debian: { pass: "pass", gpg: "gpg gpg-agent" } },
   docker: { debian: { "docker-credential-pass": "golang-docker-credential-helpers" } },
-  "docker-cli": { fill: recipes.unpackDocker },
+  /** Docker's program, without the daemon that its package starts. */
+  "docker-cli": { fill: recipes.unpackPackage("docker.io") },
   podman: { debian: { podman: "podman", skopeo: "skopeo" } },
   "image-registry": { debian: { "docker-registry": "docker-registry", htpasswd: "apache2-utils" } },
   clipboard: { debian: { xclip: "xclip", xsel: "xsel", Xvfb: "xvfb" } },
@@ -123,7 +124,8 @@ const things = {
 
   // Programs that ask for credentials, and their servers.
   aws: { debian: venv, pip: ["awscli==1.46.2", "moto[server]==5.2.5"] },
-  kubectl: { debian: { openssl: "openssl" }, fill: recipes.unpackKubectl },
+  /** Debian's kubectl speaks an older protocol than the one that may be installed, and conflicts with it. */
+  kubectl: { debian: { openssl: "openssl" }, fill: recipes.unpackPackage("kubernetes-client") },
   /** Programs over the clients' own Go packages: see __test__/helpers/go. */
   "go-clients": { debian: { go: "golang-go" }, fill: recipes.buildGoClients },
 

@@ -106,22 +106,18 @@ function buildAge(folder) {
   }
 }
 
-/** Unpacks Debian's kubectl, which speaks an older protocol than the one that may be installed, and conflicts with it. */
-function unpackKubectl(folder) {
-  run("apt-get", ["update", "-qq"]);
-  unpackDebian(folder, ["kubernetes-client"]);
-}
-
 /** Builds the test programs in Go. */
 function buildGoClients(folder) {
   const env = { ...process.env, GOFLAGS: "-mod=readonly", CGO_ENABLED: "0" };
   run("go", ["build", "-o", folder, "./..."], { cwd: join(root, "__test__", "helpers", "go"), env });
 }
 
-/** Unpacks Docker's program, without the daemon that its package starts. */
-function unpackDocker(folder) {
-  run("apt-get", ["update", "-qq"]);
-  unpackDebian(folder, ["docker.io"]);
+/** Unpacks a package of this Debian into the cache, without what its installation would start or conflict with. */
+function unpackPackage(name) {
+  return (folder) => {
+    run("apt-get", ["update", "-qq"]);
+    unpackDebian(folder, [name]);
+  };
 }
 
 /** Makes a folder that Wine takes for a Windows 10, with an empty credential store. */
@@ -170,9 +166,8 @@ module.exports = {
   makeWinePrefix,
   swift,
   unpackCoreFoundation,
-  unpackKubectl,
-  unpackDocker,
   unpackMusl,
   unpackMuslNode,
+  unpackPackage,
   unpackRust,
 };
