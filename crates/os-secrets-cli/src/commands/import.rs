@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     import_plain::{PlainImport, import_plain},
-    transfer::{NotDone, do_each},
+    transfer::{ImportRules, ImportStep, NotDone, do_each},
 };
 use crate::{
     args::{PlainArgs, ServiceArg},
@@ -35,9 +35,10 @@ pub fn import(
     dry_run: bool,
     plain: PlainArgs,
 ) -> Result<(), Failure> {
+    let rules = ImportRules { force, dry_run };
     if let Some(format) = plain.from.as_deref().and_then(plain::format) {
         context.reject_scope("import --from")?;
-        return import_plain(context, format, file, PlainImport { force, dry_run, delete: plain.delete });
+        return import_plain(context, format, file, PlainImport { rules, delete: plain.delete });
     }
     let service = context.service(service)?;
     let scope = context.scope_to_change()?;
@@ -59,7 +60,7 @@ pub fn import(
         choose_from_dotenv(context, variables, into)?
     };
 
-    let import = Import { context, force, dry_run, has_stored: Cell::new(false) };
+    let import = Import { context, rules, has_stored: Cell::new(false) };
     let done = do_each(context, "stored", secrets, |(target, value)| import.store_if_allowed(target, value));
     if import.has_stored.get() {
         context.note_readers(service.is_none().then_some(scope));
@@ -200,8 +201,7 @@ fn reason_to_skip(value: &Secret) -> Option<&'static str> {
 
 struct Import<'a> {
     context: &'a Context,
-    force: bool,
-    dry_run: bool,
+    rules: ImportRules,
     /// Whether a secret was stored.
     has_stored: Cell<bool>,
 }
@@ -216,25 +216,13 @@ impl Import<'_> {
             ));
         }
         let stored = self.context.get_value(&target).map_err(fail)?;
-        let done = match stored {
-            Some(stored) if stored == value => return Ok("unchanged"),
-            Some(_) if !self.force && self.dry_run => {
-                return Err(NotDone::because("would replace a different value, which needs --force"));
+        match self.rules.choose(stored.as_ref(), &value, " under this name")? {
+            ImportStep::Nothing(done) => Ok(done),
+            ImportStep::Store(done) => {
+                self.context.set_value(target, value).map_err(fail)?;
+                self.has_stored.set(true);
+                Ok(done)
             }
-            Some(_) if !self.force => {
-                return Err(NotDone::because(
-                    "was not stored: a different value is stored under this name. To replace it, use --force",
-                ));
-            }
-            Some(_) if self.dry_run => "would replace",
-            Some(_) => "replaced",
-            None if self.dry_run => "would store",
-            None => "stored",
-        };
-        if !self.dry_run {
-            self.context.set_value(target, value).map_err(fail)?;
-            self.has_stored.set(true);
         }
-        Ok(done)
     }
 }

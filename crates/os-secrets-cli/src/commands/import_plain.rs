@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, path::PathBuf};
 
-use super::transfer::{NotDone, do_each};
+use super::transfer::{ImportRules, ImportStep, NotDone, do_each};
 use crate::{
     context::{Context, Target},
     exit_codes::FAILED,
@@ -18,10 +18,7 @@ use os_secrets::{
 /// What to do with the credentials of a file.
 #[derive(Clone, Copy)]
 pub struct PlainImport {
-    /// Whether a different value that is stored already is replaced.
-    pub force: bool,
-    /// Whether nothing is changed.
-    pub dry_run: bool,
+    pub rules: ImportRules,
     /// Whether an entry is deleted from the file after its value was stored and read back.
     pub delete: bool,
 }
@@ -99,7 +96,7 @@ fn import_file(
         (done, _) => done,
     };
     let stored = stored.into_inner();
-    if import.dry_run || stored.is_empty() {
+    if import.rules.dry_run || stored.is_empty() {
         return done;
     }
     if import.delete {
@@ -118,20 +115,9 @@ fn store_entry(context: &Context, entry: &PlainEntry, import: PlainImport) -> Re
     let fail = |error| NotDone::failed("was not stored", &error);
     let target = Target::Credential(entry.key.clone());
     let read = || -> Result<Option<Secret>, NotDone> { context.get_value(&target).map_err(fail) };
-    let done = match read()? {
-        Some(stored) if stored == entry.value => return Ok("unchanged"),
-        Some(_) if !import.force && import.dry_run => {
-            return Err(NotDone::because("would replace a different value, which needs --force"));
-        }
-        Some(_) if !import.force => {
-            return Err(NotDone::because(
-                "was not stored: a different value is stored. To replace it, use --force",
-            ));
-        }
-        Some(_) if import.dry_run => return Ok("would replace"),
-        None if import.dry_run => return Ok("would store"),
-        Some(_) => "replaced",
-        None => "stored",
+    let done = match import.rules.choose(read()?.as_ref(), &entry.value, "")? {
+        ImportStep::Nothing(done) => return Ok(done),
+        ImportStep::Store(done) => done,
     };
     context.set_value(target.clone(), entry.value.clone()).map_err(fail)?;
     match read()?.as_ref() == Some(&entry.value) {

@@ -58,6 +58,49 @@ pub fn do_each<T>(
     failed.map_or(Ok(()), |code| Err(Failure::Silent(code)))
 }
 
+/// What an import may change.
+#[derive(Clone, Copy)]
+pub struct ImportRules {
+    /// Whether a different value that is stored already is replaced.
+    pub force: bool,
+    /// Whether nothing is changed.
+    pub dry_run: bool,
+}
+
+/// What an import does with one value.
+pub enum ImportStep {
+    /// Nothing: this was done before, or would be done.
+    Nothing(&'static str),
+    /// The value is stored. Then this was done.
+    Store(&'static str),
+}
+
+impl ImportRules {
+    /// What to do with a value, by the one that is stored. `where_stored` follows "a different value is stored" in errors.
+    pub fn choose(
+        self,
+        stored: Option<&Secret>,
+        value: &Secret,
+        where_stored: &str,
+    ) -> Result<ImportStep, NotDone> {
+        Ok(match stored {
+            Some(stored) if stored == value => ImportStep::Nothing("unchanged"),
+            Some(_) if !self.force && self.dry_run => {
+                return Err(NotDone::because("would replace a different value, which needs --force"));
+            }
+            Some(_) if !self.force => {
+                return Err(NotDone::because(&format!(
+                    "was not stored: a different value is stored{where_stored}. To replace it, use --force"
+                )));
+            }
+            Some(_) if self.dry_run => ImportStep::Nothing("would replace"),
+            None if self.dry_run => ImportStep::Nothing("would store"),
+            Some(_) => ImportStep::Store("replaced"),
+            None => ImportStep::Store("stored"),
+        })
+    }
+}
+
 /// How the copy of a value ended.
 #[derive(Debug, PartialEq)]
 pub enum CopyOutcome {
