@@ -5,7 +5,7 @@ use std::{ops::Range, path::Path};
 
 use serde::de::IgnoredAny;
 
-use crate::setup::Replacement;
+use crate::setup::{Replacement, edit::any_line_break};
 use os_secrets::error::Error;
 
 const BOM: &str = "\u{feff}";
@@ -107,7 +107,7 @@ impl<'a> JsonObject<'a> {
             return replacement(member.place.clone(), format!("{before}{}", spell(value)));
         }
         let Some((first, last)) = self.members.first().zip(self.members.last()) else {
-            let new_line = if self.text.contains("\r\n") { "\r\n" } else { "\n" };
+            let new_line = any_line_break(self.text);
             let new = format!("{{{new_line}\t{}: {}{new_line}}}", spell(name), spell(value));
             return replacement(self.place.clone(), new);
         };

@@ -51,6 +51,11 @@ pub fn is_privileged() -> bool {
     false
 }
 
+/// The user's home directory: `%USERPROFILE%` on Windows, elsewhere `$HOME`.
+pub fn home_directory(variables: &impl Variables) -> Option<PathBuf> {
+    variables.directory(if cfg!(windows) { "USERPROFILE" } else { "HOME" })
+}
+
 /// The directory for configuration files: `%APPDATA%` on Windows, elsewhere `$XDG_CONFIG_HOME` or `~/.config`.
 pub fn configuration_directory(variables: &impl Variables) -> Option<PathBuf> {
     base_directory(variables, "XDG_CONFIG_HOME", ".config")

@@ -156,29 +156,12 @@ fn undo_changes(context: &Context, client: &dyn Client, dry_run: bool) -> Result
 
 /// Takes a change back. Returns whether something of it was left.
 fn undo_change(client: &dyn Client, change: &Recorded, dry_run: bool) -> Result<bool, Failure> {
-    let found = ClientFile::read(&change.path)?;
-    let Some(content) = &found.content else { return Ok(false) };
-    if change.replacements.is_empty() {
-        let mut was_ours = client.is_our_copy(content);
-        if was_ours && !dry_run {
-            change_file(&change.path, |found| {
-                was_ours = found.content.as_ref().is_some_and(|content| client.is_our_copy(content));
-                if was_ours {
-                    remove_file(&found.path)?;
-                }
-                Ok::<_, Failure>(None)
-            })?;
-        }
-        return Ok(was_ours);
+    if ClientFile::read(&change.path)?.content.is_none() {
+        return Ok(false);
     }
     let mut was_undone = false;
     change_file(&change.path, |found| {
-        let text = found.text()?;
-        let reverted = client.can_revert(change, text).then(|| revert(text, &change.replacements)).flatten();
-        let undone = match reverted {
-            Some(undone) => Some(undone),
-            None => client.without_ours(change, text)?,
-        };
+        let undone = without_change(client, change, found)?;
         was_undone = undone.is_some();
         let undone = undone.filter(|_| !dry_run);
         if undone.as_ref().is_some_and(|undone| change.is_new && is_blank(undone)) {
@@ -189,6 +172,24 @@ fn undo_change(client: &dyn Client, change: &Recorded, dry_run: bool) -> Result<
         Ok(undone.map(|undone| Zeroizing::new(undone.into_bytes())))
     })?;
     Ok(was_undone)
+}
+
+/// What a file holds without a change. `None` if the change is not in it any more.
+fn without_change(
+    client: &dyn Client,
+    change: &Recorded,
+    found: &ClientFile,
+) -> Result<Option<String>, Failure> {
+    if change.replacements.is_empty() {
+        // It is a copy of this program.
+        let is_ours = found.content.as_ref().is_some_and(|content| client.is_our_copy(content));
+        return Ok(is_ours.then(String::new));
+    }
+    let text = found.text()?;
+    match client.can_revert(change, text).then(|| revert(text, &change.replacements)).flatten() {
+        Some(reverted) => Ok(Some(reverted)),
+        None => client.without_ours(change, text),
+    }
 }
 
 /// Whether a file holds nothing: it is empty, or an empty JSON object.

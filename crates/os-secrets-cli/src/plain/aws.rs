@@ -11,7 +11,7 @@ use crate::helpers::{
 };
 use os_secrets::{
     credential::{Key, Secret},
-    environment::{Process, Variables},
+    environment::{Process, Variables, home_directory},
     error::Error,
     json::object_of_texts,
     printable::printable,
@@ -112,7 +112,7 @@ pub fn config_path() -> Option<PathBuf> {
 }
 
 fn aws_path(variable: &str, name: &str) -> Option<PathBuf> {
-    let home = Process.directory(if cfg!(windows) { "USERPROFILE" } else { "HOME" });
+    let home = home_directory(&Process);
     match Process.get(variable).map(PathBuf::from) {
         Some(path) => match path.strip_prefix("~") {
             Ok(rest) => Some(home?.join(rest)),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{PlainEntry, PlainFile, PlainFormat, home_directory};
+use super::{PlainEntry, PlainFile, PlainFormat, home_of_git};
 use crate::helpers::git::{CredentialUrl, Parts, UrlError, name_of, service};
 use os_secrets::{
     credential::Key,
@@ -19,7 +19,7 @@ impl PlainFormat for GitCredentials {
     }
 
     fn paths(&self) -> Vec<PathBuf> {
-        let Some(home) = home_directory() else { return Vec::new() };
+        let Some(home) = home_of_git() else { return Vec::new() };
         let directory = Process.directory("XDG_CONFIG_HOME").unwrap_or_else(|| home.join(".config"));
         vec![home.join(".git-credentials"), directory.join("git").join("credentials")]
     }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::helpers::kubectl::is_safe;
 use os_secrets::{
-    environment::{Process, Variables},
+    environment::{Process, Variables, home_directory},
     error::Error,
 };
 
@@ -206,8 +206,7 @@ pub fn kubeconfig_paths() -> Vec<PathBuf> {
             .map(absolute)
             .collect();
     }
-    let home = Process.directory(if cfg!(windows) { "USERPROFILE" } else { "HOME" });
-    home.map(|home| home.join(".kube").join("config")).into_iter().collect()
+    home_directory(&Process).map(|home| home.join(".kube").join("config")).into_iter().collect()
 }
 
 fn describe(line: usize, what: &str) -> String {

@@ -95,7 +95,7 @@ pub const FORMATS: &[&dyn PlainFormat] = &[
 ];
 
 /// The user's home directory, as git and curl find it.
-pub fn home_directory() -> Option<PathBuf> {
+pub fn home_of_git() -> Option<PathBuf> {
     let home = Process.directory("HOME");
     if cfg!(windows) { home.or_else(|| Process.directory("USERPROFILE")) } else { home }
 }

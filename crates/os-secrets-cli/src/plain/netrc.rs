@@ -4,7 +4,7 @@ use std::{ops::Range, path::PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::{PlainEntry, PlainFile, PlainFormat, home_directory};
+use super::{PlainEntry, PlainFile, PlainFormat, home_of_git};
 use crate::helpers::git::{Parts, name_of, service};
 use os_secrets::{
     credential::{Key, Secret},
@@ -26,7 +26,7 @@ impl PlainFormat for Netrc {
             return vec![absolute_path(path.as_ref())];
         }
         let names: &[&str] = if cfg!(windows) { &[".netrc", "_netrc"] } else { &[".netrc"] };
-        home_directory().map_or_else(Vec::new, |home| names.iter().map(|name| home.join(name)).collect())
+        home_of_git().map_or_else(Vec::new, |home| names.iter().map(|name| home.join(name)).collect())
     }
 
     fn entries(&self, file: &PlainFile<'_>) -> Result<Vec<PlainEntry>, Error> {

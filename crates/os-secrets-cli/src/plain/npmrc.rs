@@ -8,7 +8,7 @@ use std::{ops::Range, path::PathBuf};
 use super::{PlainEntry, PlainFile, PlainFormat};
 use os_secrets::{
     credential::{Key, Secret},
-    environment::{Process, Variables},
+    environment::{Process, Variables, home_directory},
     error::Error,
     printable::printable,
 };
@@ -23,16 +23,11 @@ pub fn service(registry: &str) -> String {
     format!("npm:{registry}")
 }
 
-/// The user's home directory.
-pub fn home() -> Option<PathBuf> {
-    Process.directory(if cfg!(windows) { "USERPROFILE" } else { "HOME" })
-}
-
 /// pnpm's own file with credentials. See [Authentication settings](https://pnpm.io/npmrc).
 pub fn pnpm_file() -> Option<PathBuf> {
     let folder = Process.directory("XDG_CONFIG_HOME").map(|folder| folder.join("pnpm"));
     let usual = || {
-        Some(home()?.join(if cfg!(windows) {
+        Some(home_directory(&Process)?.join(if cfg!(windows) {
             "AppData/Local/pnpm/config"
         } else if cfg!(target_os = "macos") {
             "Library/Preferences/pnpm"
@@ -54,7 +49,11 @@ impl PlainFormat for Npmrc {
     fn paths(&self) -> Vec<PathBuf> {
         let named = ["NPM_CONFIG_USERCONFIG", "npm_config_userconfig"];
         let named = named.iter().find_map(|name| Process.directory(name));
-        named.or_else(|| Some(home()?.join(".npmrc"))).into_iter().chain(pnpm_file()).collect()
+        named
+            .or_else(|| Some(home_directory(&Process)?.join(".npmrc")))
+            .into_iter()
+            .chain(pnpm_file())
+            .collect()
     }
 
     fn entries(&self, file: &PlainFile<'_>) -> Result<Vec<PlainEntry>, Error> {

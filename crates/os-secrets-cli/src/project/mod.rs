@@ -17,7 +17,7 @@ use std::{
 use zeroize::Zeroizing;
 
 use os_secrets::{
-    environment::{Process, Variables},
+    environment::{Process, home_directory},
     error::Error,
     file::{TrustedFile, canonical, read_if_present},
 };
@@ -47,8 +47,7 @@ pub struct ProjectFile {
 pub fn read_nearest(directory: &Path) -> Result<Option<ProjectFile>, Error> {
     // A directory that cannot be looked at has no file that could be read.
     let Ok(start) = canonical(directory) else { return Ok(None) };
-    let home = Process.directory(if cfg!(windows) { "USERPROFILE" } else { "HOME" });
-    let home = home.and_then(|home| canonical(&home).ok());
+    let home = home_directory(&Process).and_then(|home| canonical(&home).ok());
     for directory in directories_to_search(&start, home.as_deref()) {
         let path = directory.join(FILE);
         if !may_exist(&path) {

@@ -118,10 +118,7 @@ impl Client for Aws {
             let header = format!("[{}]", section.name);
             change.replacements.iter().any(|replacement| replacement.new.contains(&header))
         };
-        sections
-            .iter()
-            .filter(is_made)
-            .all(|section| section.options.len() == 1 && !section.others.iter().any(|other| other.is_comment))
+        sections.iter().filter(is_made).all(has_one_option)
     }
 
     fn without_ours(&self, change: &Recorded, content: &str) -> Result<Option<String>, Failure> {
@@ -138,10 +135,8 @@ impl Client for Aws {
                 });
                 let Some((section, option)) = found else { continue };
                 let (lines, mut header) = (option.lines.clone(), None);
-                let is_empty =
-                    section.options.len() == 1 && !section.others.iter().any(|other| other.is_comment);
                 // Then we have made the section.
-                if old.is_empty() && is_empty && new.contains(&format!("[{}]", section.name)) {
+                if old.is_empty() && has_one_option(section) && new.contains(&format!("[{}]", section.name)) {
                     header = Some(section.header.clone());
                 }
                 text.replace_range(lines, old);
@@ -210,6 +205,11 @@ fn parse<'a>(file: &ClientFile, text: &'a str) -> Result<Vec<AwsSection<'a>>, Fa
 /// Whether a profile asks a program named `secrets`.
 fn asks_us(section: &AwsSection<'_>) -> bool {
     section.option(OPTION).is_some_and(is_ours)
+}
+
+/// Whether a section has one option and no comment.
+fn has_one_option(section: &AwsSection<'_>) -> bool {
+    section.options.len() == 1 && !section.others.iter().any(|other| other.is_comment)
 }
 
 /// Whether an option has a command of ours and nothing else.

@@ -2,11 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::{
-    Change, Client, Recorded, Replacement, edit::line_break, file::ClientFile, own_program::client_program,
-};
+use super::{Change, Client, Recorded, edit::append_line, file::ClientFile, own_program::client_program};
 use crate::{context::Context, failure::Failure};
-use os_secrets::environment::{Process, Variables};
+use os_secrets::environment::{Process, home_directory};
 
 /// The name of the program.
 const PROGRAM: &str = "bazel-credential-os-secrets";
@@ -47,11 +45,7 @@ impl Client for Bazel {
         if text.lines().any(|other| other == line) {
             return Ok(Vec::new());
         }
-        let newline = line_break(text);
-        let start = if text.is_empty() || text.ends_with('\n') { "" } else { newline };
-        let new = format!("{start}{line}{newline}");
-        let replacements = vec![Replacement { at: text.len(), old: String::new(), new }];
-        Ok(vec![Change { path, replacements, is_program: false }])
+        Ok(vec![Change { path, replacements: vec![append_line(text, &line)], is_program: false }])
     }
 
     fn without_ours(&self, change: &Recorded, content: &str) -> Result<Option<String>, Failure> {
@@ -73,6 +67,5 @@ impl Client for Bazel {
 
 /// The user's `.bazelrc`.
 fn path() -> Option<PathBuf> {
-    let home = Process.directory(if cfg!(windows) { "USERPROFILE" } else { "HOME" });
-    Some(home?.join(".bazelrc"))
+    Some(home_directory(&Process)?.join(".bazelrc"))
 }

@@ -16,7 +16,7 @@ use super::{
 use crate::{context::Context, failure::Failure};
 use os_secrets::{
     document::{DeTable, DeValue},
-    environment::{Process, Variables},
+    environment::{Process, Variables, home_directory},
     error::Error,
     printable::{printable, printable_path},
 };
@@ -42,8 +42,7 @@ pub fn cargo_file(name: &str) -> Option<PathBuf> {
 
 /// cargo's home directory: `$CARGO_HOME`, else `~/.cargo`.
 pub fn cargo_home() -> Option<PathBuf> {
-    let home = || Process.directory(if cfg!(windows) { "USERPROFILE" } else { "HOME" });
-    Process.directory("CARGO_HOME").or_else(|| Some(home()?.join(".cargo")))
+    Process.directory("CARGO_HOME").or_else(|| Some(home_directory(&Process)?.join(".cargo")))
 }
 
 fn configuration_path() -> Result<PathBuf, Failure> {

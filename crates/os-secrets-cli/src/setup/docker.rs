@@ -1,8 +1,8 @@
 //! Docker, Podman, Skopeo, Buildah and others.
 //!
 //! Docker reads `credsStore` in `~/.docker/config.json`. Podman, Skopeo and Buildah ignore that, and read
-//! `credential-helpers` in `registries.conf`. A file in the user's `registries.conf.d` sets it without replacing the system's `registries.conf`. They
-//! look for these files in the home directory, whatever `XDG_CONFIG_HOME` says.
+//! `credential-helpers` in `registries.conf`. A file in the user's `registries.conf.d` sets it without replacing the
+//! system's `registries.conf`. They look for these files in the home directory, whatever `XDG_CONFIG_HOME` says.
 
 use std::{
     fs,
@@ -10,12 +10,12 @@ use std::{
 };
 
 use super::{
-    Change, Client, Recorded, Replacement, file::ClientFile, own_program::find_own_program,
+    Change, Client, Recorded, Replacement, edit::cut, file::ClientFile, own_program::find_own_program,
     record::read_record,
 };
 use crate::{context::Context, failure::Failure, helpers::docker::PROGRAM, json_members::JsonObject};
 use os_secrets::{
-    environment::{Process, Variables, absolute_path, configuration_directory},
+    environment::{Process, Variables, absolute_path, configuration_directory, home_directory},
     error::Error,
     printable::{printable, printable_path},
 };
@@ -60,15 +60,14 @@ impl Client for Docker {
         if object.text_of(ours).as_deref() != Some(HELPER) {
             return Ok(None);
         }
-        let mut text = content.to_owned();
-        match former_store(change) {
-            Some(former) => text.replace_range(ours.value.clone(), &former),
-            None => {
-                let cuts = object.cuts(|member| member.has_name(MEMBER));
-                cuts.into_iter().rev().for_each(|cut| text.replace_range(cut, ""));
+        Ok(Some(match former_store(change) {
+            Some(former) => {
+                let mut text = content.to_owned();
+                text.replace_range(ours.value.clone(), &former);
+                text
             }
-        }
-        Ok(Some(text))
+            None => cut(content, object.cuts(|member| member.has_name(MEMBER))),
+        }))
     }
 
     fn is_set_up(&self, _: &Context) -> Result<bool, Failure> {
@@ -154,15 +153,11 @@ fn needed(path: Option<PathBuf>) -> Result<PathBuf, Failure> {
     })
 }
 
-fn home() -> Option<PathBuf> {
-    Process.directory(if cfg!(windows) { "USERPROFILE" } else { "HOME" })
-}
-
 /// Docker's `config.json`.
 pub fn config_path() -> Option<PathBuf> {
     let directory = match Process.get("DOCKER_CONFIG") {
         Some(directory) => absolute_path(directory.as_ref()),
-        None => home()?.join(".docker"),
+        None => home_directory(&Process)?.join(".docker"),
     };
     Some(directory.join("config.json"))
 }
@@ -170,7 +165,7 @@ pub fn config_path() -> Option<PathBuf> {
 /// The files in which the clients keep logins in plain text.
 pub fn auth_paths() -> Vec<PathBuf> {
     let configuration = if cfg!(windows) {
-        home().map(|home| home.join(".config"))
+        home_directory(&Process).map(|home| home.join(".config"))
     } else {
         configuration_directory(&Process)
     };
@@ -202,7 +197,7 @@ fn runtime_auth_path() -> Option<PathBuf> {
 }
 
 fn drop_in_path() -> Option<PathBuf> {
-    Some(home()?.join(".config").join("containers").join("registries.conf.d").join(DROP_IN))
+    Some(home_directory(&Process)?.join(".config").join("containers").join("registries.conf.d").join(DROP_IN))
 }
 
 /// The first file of `registries.conf.d` that is read after ours and sets the helpers.

@@ -1,5 +1,7 @@
 //! Replacing bytes in a text.
 
+use std::ops::Range;
+
 /// A part of a text, and what replaces it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Replacement {
@@ -49,6 +51,25 @@ pub fn line_break(text: &str) -> &'static str {
         Some((line, _)) if line.ends_with('\r') => "\r\n",
         _ => "\n",
     }
+}
+
+/// The line break of a text: CRLF if one of its lines ends with it.
+pub fn any_line_break(text: &str) -> &'static str {
+    if text.contains("\r\n") { "\r\n" } else { "\n" }
+}
+
+/// What appends a line to a text, on a line of its own.
+pub fn append_line(text: &str, line: &str) -> Replacement {
+    let newline = line_break(text);
+    let start = if text.is_empty() || text.ends_with('\n') { "" } else { newline };
+    Replacement { at: text.len(), old: String::new(), new: format!("{start}{line}{newline}") }
+}
+
+/// The text without some parts, which are in their order and do not overlap.
+pub fn cut(text: &str, parts: Vec<Range<usize>>) -> String {
+    let mut rest = text.to_owned();
+    parts.into_iter().rev().for_each(|part| rest.replace_range(part, ""));
+    rest
 }
 
 #[cfg(test)]

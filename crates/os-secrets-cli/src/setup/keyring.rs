@@ -2,15 +2,12 @@
 //! copy of our program, because uv starts no scripts, and because the shell of Windows would take parts of a URL for
 //! commands.
 
-use std::{
-    env,
-    path::{Path, PathBuf, absolute},
-};
+use std::path::{Path, PathBuf, absolute};
 
 use super::{
-    Change, Client, Recorded, Replacement,
-    file::{ClientFile, is_executable},
-    own_program::find_this_program,
+    Change, Client, Recorded,
+    file::ClientFile,
+    own_program::{find_this_program, is_program, path_directories},
     record::read_record,
 };
 use crate::{context::Context, encoding::shell_word, failure::Failure};
@@ -119,17 +116,10 @@ fn script(context: &Context) -> Result<String, Failure> {
 
 fn script_change(path: PathBuf, script: &str) -> Result<Option<Change>, Failure> {
     let found = ClientFile::read(&path)?;
-    let old = match &found.content {
-        Some(content) if !is_ours(content) => return Err(other_program(&path)),
-        Some(content) if **content == *script.as_bytes() => {
-            let change = Change { path, replacements: Vec::new(), is_program: true };
-            return Ok(Some(change).filter(|change| !is_executable(&change.path)));
-        }
-        Some(_) => found.text()?.to_owned(),
-        None => String::new(),
-    };
-    let replacements = vec![Replacement { at: 0, old, new: script.to_owned() }];
-    Ok(Some(Change { path, replacements, is_program: true }))
+    match &found.content {
+        Some(content) if !is_ours(content) => Err(other_program(&path)),
+        _ => Ok(Change::of_script(path, found.text()?, script.to_owned())),
+    }
 }
 
 fn is_ours(content: &[u8]) -> bool {
@@ -145,7 +135,7 @@ fn other_program(path: &Path) -> Failure {
 
 /// Tells the user if programs will find another `keyring`, or none.
 fn advise(context: &Context, directory: &Path) {
-    let directories = directories_of_path();
+    let directories = path_directories();
     let own = printable_path(directory);
     if !directories.iter().any(|other| is_same_directory(other, directory)) {
         context.note(&format!("{own} is not in PATH. Add it there, so that programs find keyring"));
@@ -165,13 +155,6 @@ fn is_same_directory(one: &Path, other: &Path) -> bool {
     one == other || one.canonicalize().is_ok_and(|one| other.canonicalize().is_ok_and(|other| one == other))
 }
 
-fn directories_of_path() -> Vec<PathBuf> {
-    env::var_os("PATH").iter().flat_map(env::split_paths).filter(|path| path.is_absolute()).collect()
-}
-
 fn first_in_path() -> Option<PathBuf> {
-    directories_of_path()
-        .into_iter()
-        .map(|directory| directory.join(file_name()))
-        .find(|path| path.is_file() && is_executable(path))
+    path_directories().into_iter().map(|directory| directory.join(file_name())).find(|path| is_program(path))
 }

@@ -43,6 +43,7 @@ pub mod terraform;
 pub mod toml;
 
 pub use edit::Replacement;
+use file::is_executable;
 pub use record::Recorded;
 
 /// A program whose configuration can name us as its credential helper.
@@ -112,6 +113,18 @@ pub struct Change {
     pub replacements: Vec<Replacement>,
     /// Whether the file is a program.
     pub is_program: bool,
+}
+
+impl Change {
+    /// The change that makes a file a script of ours with this text. `old` is what it holds. `None` if nothing is to do.
+    pub fn of_script(path: PathBuf, old: &str, new: String) -> Option<Self> {
+        let replacements = match old == new {
+            true if is_executable(&path) => return None,
+            true => Vec::new(),
+            false => vec![Replacement { at: 0, old: old.to_owned(), new }],
+        };
+        Some(Self { path, replacements, is_program: true })
+    }
 }
 
 /// The client with a name.

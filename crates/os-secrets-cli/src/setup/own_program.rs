@@ -39,11 +39,13 @@ pub fn find_own_program(context: &Context, name: &str) -> Option<OwnProgram> {
 
 /// Finds a program by its name in `PATH`.
 pub fn find_in_path(name: &str) -> Option<PathBuf> {
-    let directories = env::var_os("PATH")?;
-    // A relative entry means another directory for the client.
-    env::split_paths(&directories)
-        .filter(|directory| directory.is_absolute())
-        .find_map(|directory| find_in(&directory, name))
+    path_directories().iter().find_map(|directory| find_in(directory, name))
+}
+
+/// The directories of `PATH`. A relative one is left out: it means another directory for the client.
+pub fn path_directories() -> Vec<PathBuf> {
+    let directories = env::var_os("PATH");
+    directories.iter().flat_map(env::split_paths).filter(|directory| directory.is_absolute()).collect()
 }
 
 /// One of our programs as a client starts it without a shell: by its name if that is enough, else by its path.
@@ -107,12 +109,9 @@ pub fn not_found(name: &str) -> Failure {
 pub fn find_this_program(context: &Context) -> Option<PathBuf> {
     let started = started_file(context)?;
     let real = fs::canonicalize(&started).ok();
-    let directories = env::var_os("PATH");
-    let in_path = directories
+    let in_path = path_directories()
         .iter()
-        .flat_map(env::split_paths)
-        .filter(|directory| directory.is_absolute())
-        .filter_map(|directory| find_in(&directory, THIS_PROGRAM))
+        .filter_map(|directory| find_in(directory, THIS_PROGRAM))
         .find(|path| real.as_ref().is_some_and(|real| leads_to(path, real)));
     in_path.or(Some(started))
 }
@@ -148,6 +147,7 @@ fn find_in(directory: &Path, name: &str) -> Option<PathBuf> {
     endings.iter().map(|ending| directory.join(format!("{name}{ending}"))).find(|path| is_program(path))
 }
 
-fn is_program(path: &Path) -> bool {
+/// Whether a path is that of a file that this user may run.
+pub fn is_program(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|found| found.is_file()) && is_executable(path)
 }

@@ -5,8 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    Change, Client, Recorded, Replacement,
-    file::{ClientFile, is_executable},
+    Change, Client, Recorded, Replacement, edit::any_line_break, file::ClientFile,
     own_program::find_own_program,
 };
 use crate::{
@@ -93,18 +92,13 @@ impl Client for Pnpm {
         let mut changes = Vec::new();
         let file = ClientFile::read(&helper).map_err(Failure::Failed)?;
         let (old, new) = (file.text().map_err(Failure::Failed)?, program(&secrets.path, &registry));
-        if old != new {
-            let replacement = Replacement { at: 0, old: old.to_owned(), new };
-            changes.push(Change { path: helper.clone(), replacements: vec![replacement], is_program: true });
-        } else if !is_executable(&helper) {
-            changes.push(Change { path: helper.clone(), replacements: Vec::new(), is_program: true });
-        }
+        changes.extend(Change::of_script(helper.clone(), old, new));
         let file = ClientFile::read(&path).map_err(Failure::Failed)?;
         let text = file.text().map_err(Failure::Failed)?;
         let key = format!("{registry}:tokenHelper");
         let found = settings(text).filter(|setting| setting.key == key).last();
         if found.as_ref().is_none_or(|setting| setting.value != value) {
-            let newline = if text.contains("\r\n") { "\r\n" } else { "\n" };
+            let newline = any_line_break(text);
             let new = format!("{key}={value}{newline}");
             let (at, old) = match found {
                 Some(setting) => (setting.line.start, text[setting.line].to_owned()),

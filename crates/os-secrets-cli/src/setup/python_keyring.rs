@@ -5,7 +5,10 @@
 
 use std::{env, ops::Range, path::PathBuf};
 
-use super::{Change, Client, Recorded, Replacement, file::ClientFile, own_program::find_this_program};
+use super::{
+    Change, Client, Recorded, Replacement, edit::any_line_break, file::ClientFile,
+    own_program::find_this_program,
+};
 use crate::{context::Context, failure::Failure};
 use os_secrets::environment::{Process, Variables, configuration_directory, data_directory};
 
@@ -112,7 +115,7 @@ fn is_value(value: &str) -> bool {
 
 /// What to change so that the settings name our backend. Empty if they do.
 fn changed_settings(text: &str, directory: &str) -> Vec<Replacement> {
-    let newline = if text.contains("\r\n") { "\r\n" } else { "\n" };
+    let newline = any_line_break(text);
     let wanted = [("default-keyring", BACKEND_NAME), ("keyring-path", directory)];
     let lines = setting_lines(text);
     let mut replacements = Vec::new();

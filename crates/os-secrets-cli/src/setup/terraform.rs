@@ -2,12 +2,7 @@
 
 use std::{ops::Range, path::PathBuf};
 
-use super::{
-    Change, Client, Recorded, Replacement,
-    edit::line_break,
-    file::{ClientFile, is_executable},
-    own_program::find_own_program,
-};
+use super::{Change, Client, Recorded, edit::append_line, file::ClientFile, own_program::find_own_program};
 use crate::{context::Context, failure::Failure};
 use os_secrets::{
     environment::{Process, Variables},
@@ -65,10 +60,7 @@ impl Client for Terraform {
                 }
                 None => {}
             }
-            let newline = line_break(text);
-            let start = if text.is_empty() || text.ends_with('\n') { "" } else { newline };
-            let new = format!("{start}{BLOCK} \"{HELPER}\" {{}}{newline}");
-            let replacements = vec![Replacement { at: text.len(), old: String::new(), new }];
+            let replacements = vec![append_line(text, &format!("{BLOCK} \"{HELPER}\" {{}}"))];
             changes.push(Change { path, replacements, is_program: false });
         }
         Ok(changes)
@@ -132,17 +124,12 @@ fn program_change(context: &Context) -> Result<Option<Change>, Failure> {
     let path = directory.join(PROGRAM);
     let file = ClientFile::read(&path)?;
     let old = match &file.content {
-        None => String::new(),
+        None => "",
         // Only scripts of ours are replaced.
-        Some(content) if content.starts_with(SCRIPT.as_bytes()) => file.text()?.to_owned(),
+        Some(content) if content.starts_with(SCRIPT.as_bytes()) => file.text()?,
         Some(_) => return Ok(None),
     };
-    if old == new {
-        let change = Change { path, replacements: Vec::new(), is_program: true };
-        return Ok(Some(change).filter(|change| !is_executable(&change.path)));
-    }
-    let replacements = vec![Replacement { at: 0, old, new }];
-    Ok(Some(Change { path, replacements, is_program: true }))
+    Ok(Change::of_script(path, old, new))
 }
 
 /// The configurations that are read: Terraform's, and OpenTofu's own if there is one.

@@ -2,7 +2,10 @@
 
 use std::{ops::Range, path::Path};
 
-use super::{Replacement, edit::apply};
+use super::{
+    Replacement,
+    edit::{any_line_break, apply},
+};
 use os_secrets::{
     document::{self, DeTable, DeValue},
     error::Error,
@@ -50,7 +53,7 @@ pub fn texts_of(value: &DeValue<'_>) -> Option<Vec<String>> {
 pub fn insert_texts(text: &str, table: &str, key: &str, texts: &[String]) -> Option<Replacement> {
     let spelled: Vec<_> = texts.iter().map(|text| spell(text)).collect();
     let setting = format!("{key} = [{}]", spelled.join(", "));
-    let newline = newline_of(text);
+    let newline = any_line_break(text);
     // Each is tried: what looks like a header may stand in a text of several lines.
     let after_header = lines(text).filter(|(_, line)| is_header(line, table)).map(|(at, line)| {
         let (before, after) = if line.ends_with('\n') { ("", newline) } else { (newline, "") };
@@ -88,7 +91,7 @@ pub fn append_text(text: &str, keys: &[&str], added: &str) -> Option<Replacement
             let indent = &text[line..start];
             match indent.trim().is_empty() {
                 // One text per line.
-                true => (end, format!(",{}{indent}{}", newline_of(text), spell(added))),
+                true => (end, format!(",{}{indent}{}", any_line_break(text), spell(added))),
                 false => (end, format!(", {}", spell(added))),
             }
         }
@@ -132,11 +135,6 @@ pub fn spell(text: &str) -> String {
         }
     }
     spelled + "\""
-}
-
-/// How the text ends its lines.
-fn newline_of(text: &str) -> &'static str {
-    if text.contains("\r\n") { "\r\n" } else { "\n" }
 }
 
 /// The lines with their newlines, and where they start.

@@ -12,7 +12,7 @@ use std::{
 use super::kind::StoreKind;
 use crate::{
     document::{self, DeValue},
-    environment::{Variables, configuration_directory},
+    environment::{Variables, configuration_directory, home_directory},
     error::Error,
     file::{TrustedFile, failure, read_if_present},
     printable::printable_path,
@@ -68,7 +68,7 @@ impl SettingsFile {
     pub fn read(variables: &impl Variables) -> Self {
         let path = configuration_directory(variables)
             .map(|directory| PATH.iter().fold(directory, |path, name| path.join(name)));
-        let home = variables.directory(if cfg!(windows) { "USERPROFILE" } else { "HOME" });
+        let home = home_directory(variables);
         let content = path.as_deref().map_or(Ok(None), |path| read(path, home.as_deref()));
         Self { path, content }
     }

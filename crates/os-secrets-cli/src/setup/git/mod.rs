@@ -11,7 +11,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Change, Client, Recorded, Replacement, file::ClientFile, own_program::find_own_program};
+use super::{
+    Change, Client, Recorded, Replacement,
+    edit::{cut, line_break},
+    file::ClientFile,
+    own_program::find_own_program,
+};
 use crate::{context::Context, failure::Failure};
 use config::{GitConfig, end_of_line, start_of_line};
 use os_secrets::{
@@ -77,14 +82,7 @@ impl Client for Git {
             let (_, value) = inserted.helpers().last()?;
             find_ours(&config, content, value)
         });
-        Ok(cuts.map(|cuts| {
-            let (mut rest, mut end) = (String::with_capacity(content.len()), 0);
-            for cut in cuts {
-                rest.push_str(&content[end..cut.start]);
-                end = cut.end;
-            }
-            rest + &content[end..]
-        }))
+        Ok(cuts.map(|cuts| cut(content, cuts)))
     }
 
     fn is_set_up(&self, _: &Context) -> Result<bool, Failure> {
@@ -107,7 +105,7 @@ impl Files {
         if let Some(path) = Process.get("GIT_CONFIG_GLOBAL") {
             return Ok(Self(vec![absolute_path(Path::new(&path))]));
         }
-        let home = crate::plain::home_directory().ok_or_else(|| {
+        let home = crate::plain::home_of_git().ok_or_else(|| {
             Error::InvalidSetting(
                 "Your git configuration cannot be found. Set HOME to your home directory".into(),
             )
@@ -230,15 +228,7 @@ fn quote(value: &str) -> String {
 /// What makes git ask only us. It stands after all helpers that are for every URL, and if there are none, before those that
 /// are for one: a helper that the user has chosen for a URL stays.
 fn insert_block(text: &str, config: &GitConfig, helper: &str) -> Replacement {
-    let newline = if text
-        .lines()
-        .next()
-        .is_some_and(|_| text.split_once('\n').is_some_and(|(first, _)| first.ends_with('\r')))
-    {
-        "\r\n"
-    } else {
-        "\n"
-    };
+    let newline = line_break(text);
     let at = find_place(text, config);
     let before = if text[..at].is_empty() || text[..at].ends_with(['\n', '\u{feff}']) { "" } else { newline };
     let value = quote(helper);
