@@ -109,11 +109,12 @@ pub fn run_named(name: &str, words: Vec<OsString>, hosted: bool) -> Option<i32> 
 pub fn run_native(default: &str) -> i32 {
     let mut words = env::args_os();
     let started = words.next().map(PathBuf::from);
-    let name = started.as_deref().and_then(Path::file_stem).and_then(OsStr::to_str).unwrap_or(default);
-    let words: Vec<_> = words.collect();
-    run_named(name, words.clone(), false)
-        .or_else(|| run_named(default, words, false))
-        .unwrap_or(exit_codes::FAILED)
+    let name = started.as_deref().and_then(Path::file_stem).and_then(OsStr::to_str);
+    let is_own = |name: &&str| {
+        Program::ALL.iter().any(|program| program.name() == *name) || helpers::client_of(name).is_some()
+    };
+    let name = name.filter(is_own).unwrap_or(default);
+    run_named(name, words.collect(), false).unwrap_or(exit_codes::FAILED)
 }
 
 /// Runs a program and returns its exit code.

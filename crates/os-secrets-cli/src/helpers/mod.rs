@@ -70,14 +70,19 @@ pub fn is_own_service(service: &str) -> bool {
     is(SERVICE) || is(aws::SERVICE) || PREFIXES.iter().any(|prefix| starts_with(prefix))
 }
 
+/// The client that a program with this name answers. `None` if the program has another name.
+pub fn client_of(program: &str) -> Option<&'static str> {
+    NAMES.iter().find(|(name, _)| *name == program).map(|(_, client)| *client)
+}
+
 /// The words of `secrets` that do the same as a helper that was started by its own name. `None` if the program has another
 /// name.
 ///
 /// `--store STORE` may stand before the words of the protocol, because a client's configuration can have such flags. Only
 /// Docker's protocol has `--version`; the other names print that of `secrets`.
 pub fn words_of(program: &str, words: Vec<OsString>) -> Option<Vec<OsString>> {
-    let (_, client) = NAMES.iter().find(|(name, _)| *name == program)?;
-    if *client != "docker" && matches!(&*words, [word] if word == "--version" || word == "-V") {
+    let client = client_of(program)?;
+    if client != "docker" && matches!(&*words, [word] if word == "--version" || word == "-V") {
         return Some(words);
     }
     let takes_value = |word: &OsString| word == "--store";
@@ -89,7 +94,7 @@ pub fn words_of(program: &str, words: Vec<OsString>) -> Option<Vec<OsString>> {
     };
     let mut all = words;
     let protocol = all.split_off(before);
-    all.extend(["helper".into(), (*client).into()]);
+    all.extend(["helper".into(), client.into()]);
     all.extend(protocol);
     Some(all)
 }

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use super::{Credentials, cargo::check_token};
 use crate::{
     context::Context,
+    encoding::base64,
     exit_codes::SUCCESS,
     failure::Failure,
     output::printable,
@@ -76,10 +77,7 @@ fn find_header(credentials: &Credentials<'_>, service: &str) -> Result<Option<Ze
     pair.extend_from_slice(user.as_bytes());
     pair.push(b':');
     pair.extend_from_slice(&decoded[..length]);
-    let mut encoded = vec![0; pair.len().div_ceil(3) * 4];
-    let length = STANDARD.encode_slice(&*pair, &mut encoded).map_err(|_| invalid())?;
-    encoded.truncate(length);
-    header("Basic ", &Secret::new(encoded)).map(Some)
+    header("Basic ", &base64(&pair)).map(Some)
 }
 
 fn header(scheme: &str, value: &Secret) -> Result<Zeroizing<Vec<u8>>, Failure> {

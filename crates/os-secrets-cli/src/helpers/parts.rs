@@ -53,8 +53,7 @@ impl StoredParts {
         let Some(text) = self.get(name) else { return Ok(()) };
         let time =
             parse_time(text).ok_or_else(|| format!("{name} is not a time such as 2030-01-31T12:00:00Z"))?;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        if time <= i64::try_from(now).unwrap_or(i64::MAX) {
+        if time <= i64::try_from(now()).unwrap_or(i64::MAX) {
             // It was parsed, so that it can be shown.
             return Err(format!("they expired at {text}"));
         }
@@ -73,6 +72,11 @@ impl StoredParts {
         }
         Secret::new(spelled)
     }
+}
+
+/// The time, in seconds since 1970.
+pub fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 /// Whether bytes are only visible characters of ASCII.

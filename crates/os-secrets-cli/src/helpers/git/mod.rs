@@ -8,12 +8,9 @@
 //! | `value.rs` | what a stored credential holds |
 //! | `url.rs` | the URLs of credentials |
 
-use std::{
-    ffi::OsString,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::ffi::OsString;
 
-use super::Credentials;
+use super::{Credentials, parts::now};
 use crate::{
     context::Context,
     exit_codes::SUCCESS,
@@ -226,11 +223,6 @@ fn erase(credentials: &Credentials<'_>, request: &GitRequest) -> Result<(), Fail
         }
     }
     Ok(())
-}
-
-/// The time, in seconds since 1970.
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 #[cfg(test)]
