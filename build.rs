@@ -8,7 +8,7 @@ fn main() {
     let argument = match var("CARGO_CFG_TARGET_OS").as_deref() {
         // A runtime may unload the addon while threads still have destructors in it to run: see
         // https://sourceware.org/bugzilla/show_bug.cgi?id=21032. On macOS such a library is never unloaded.
-        Ok("linux") => "-Wl,-z,nodelete",
+        Ok("linux" | "freebsd") => "-Wl,-z,nodelete",
         // Else the file contains the path that it was built at.
         Ok("macos") => "-Wl,-install_name,@rpath/os-secrets.node",
         _ => return,

@@ -102,7 +102,10 @@ declare namespace osSecrets {
      * users can have written the repository's `datapackage.json`.
      */
     | "ERR_SECRETS_ACCESS_DENIED"
-    /** The passphrase or identity does not open the encrypted file. */
+    /**
+     * The passphrase or identity does not open the encrypted file, the identity is not in the operating system's store any
+     * more, or a server has refused the token or the log-in.
+     */
     | "ERR_SECRETS_AUTH_FAILED"
     /** The user dismissed the store's prompt. */
     | "ERR_SECRETS_USER_CANCELED"
@@ -140,12 +143,14 @@ declare namespace osSecrets {
     | "no-session"
     /** macOS: there is no default keychain, or its file is missing or damaged. */
     | "no-keychain"
-    /** The program of the provider `exec` cannot be started. */
+    /** The program of the provider `exec` or of an age plugin cannot be started. */
     | "no-helper"
     /** No identity or passphrase is set up for the encrypted file; see {@link FileStoreOptions.identity}. */
     | "no-key"
     /** The encrypted file does not exist, and `mustExist` is set; see {@link FileStoreOptions.mustExist}. */
     | "no-file"
+    /** The server has no secrets engine at the mount. */
+    | "no-mount"
     /** The native binary of this package is missing or cannot be loaded. */
     | "no-binary"
     /** The store is locked or wants a confirmation, and the user cannot or must not be asked. */
@@ -156,11 +161,18 @@ declare namespace osSecrets {
     | "denied"
     /** Other users have access to a file that must be private. */
     | "not-private"
-    /** Other users can have written a file that the call would trust. */
+    /**
+     * Other users can have written a file that the call would trust, only a file names the plugin that it needs, or the
+     * certificate of a server is not of an authority that is trusted.
+     */
     | "untrusted"
-    /** The passphrase, identity or password is wrong. */
+    /** The passphrase, identity or password is wrong, or the identity is lost. */
     | "wrong-key"
-    /** The connection to the store was lost, and lost again when the call was repeated. */
+    /** The token of a server is wrong or has expired, or the log-in was refused. */
+    | "token"
+    /** The server is sealed. */
+    | "sealed"
+    /** The store cannot be reached, or the connection to it was lost, and lost again when the call was repeated. */
     | "unreachable"
     /** The store is there, but failed. */
     | "failed"
@@ -170,6 +182,8 @@ declare namespace osSecrets {
     | "aborted"
     /** The store was closed. */
     | "closed"
+    /** The function of an update has started an update of the same credential, or has closed the store. */
+    | "nested-update"
     /** The store cannot hold a value of this size. */
     | "too-large"
     /** The store cannot keep this value, such as bytes in a store for text. */
@@ -304,8 +318,10 @@ declare namespace osSecrets {
     | { provider?: undefined }
     | OsStoreOptions
     | FileStoreOptions
+    | VaultStoreOptions
     | MemoryStoreOptions
-    | ExecStoreOptions;
+    | ExecStoreOptions
+    | CustomStoreOptions;
 
   /** The operating system's own store. Neither the environment nor the settings file changes it. */
   interface OsStoreOptions {
@@ -329,19 +345,25 @@ declare namespace osSecrets {
     path?: string | undefined;
 
     /**
-     * The identity that decrypts the file: an X25519 identity from `age-keygen` or `npx os-secrets init`, as its
-     * text or the path of its file or pipe. If neither this nor `passphrase` is given, the first of these is used:
+     * The identity that decrypts the file: an X25519 identity from `age-keygen` or `npx os-secrets init`, the
+     * private key of an SSH key pair (ed25519 or RSA), or an identity of an age plugin, as its text, the path of its file or pipe, or the service and the
+     * name of an item in the operating system's store that holds its text. The first `set` creates that item if neither it nor the file exists; see
+     * {@link OsIdentityOptions}. If neither this nor `passphrase` is given, the first of these is used:
      *
-     * 1. `OS_SECRETS_IDENTITY` (text or path)
+     * 1. `OS_SECRETS_IDENTITY`, opened with `OS_SECRETS_PASSPHRASE` if that is set as well (text or path, or `os` for the item `identity` of the service `os-secrets`)
      * 2. `OS_SECRETS_PASSPHRASE`
      * 3. `os-secrets.identity` in `$CREDENTIALS_DIRECTORY` (systemd)
-     * 4. the path that the settings file names
+     * 4. the path or `os` that the settings file names
      * 5. `os-secrets.identity` in `/run/secrets` (containers)
      * 6. the identity that `npx os-secrets init` or {@link createIdentity} created
      */
-    identity?: string | undefined;
+    identity?: string | OsIdentityOptions | undefined;
 
-    /** A passphrase instead of an identity. The store's first call then takes about a second. */
+    /**
+     * The passphrase of the file, or if `identity` is given as well, the one that protects that identity: an SSH key, or an
+     * age file with identities (`age -p`). The store's first call then takes about a second. Not for an identity in the
+     * operating system's store.
+     */
     passphrase?: string | undefined;
 
     /**
@@ -351,6 +373,119 @@ declare namespace osSecrets {
      * @default false
      */
     mustExist?: boolean | undefined;
+  }
+
+  /**
+   * An identity in the operating system's store, which may ask the user to unlock it. The file then holds values of any
+   * size and lists all its credentials on every system, and the operating system protects its key.
+   *
+   * If the file exists and the item does not, calls reject with `ERR_SECRETS_AUTH_FAILED`: a new identity would not open
+   * the file.
+   */
+  interface OsIdentityOptions {
+    /** The service of the item. */
+    service: string;
+    /** The name of the item. Several files may share it. */
+    name: string;
+  }
+
+  /**
+   * A server of HashiCorp Vault or OpenBao, with the secrets engine KV of version 1 or 2. The service is the path of a
+   * secret, whose segments are separated by `/`; they must not be empty or `.`, or contain `..`. The name is a field of the secret.
+   * What is left out comes from the environment.
+   *
+   * A call without `timeout` takes at most 25 s (`OS_SECRETS_TIMEOUT`), in which it is repeated if the server is sealed or
+   * has no leader.
+   */
+  interface VaultStoreOptions {
+    provider: "vault";
+
+    /**
+     * The address: `https://HOST:PORT`, or `http://` for this machine (127.0.0.1, ::1 or localhost).
+     *
+     * @default `BAO_ADDR`, else `VAULT_ADDR`
+     */
+    address?: string | undefined;
+
+    /**
+     * The mount of the secrets engine.
+     *
+     * @default `OS_SECRETS_VAULT_MOUNT`, else `secret`
+     */
+    mount?: string | undefined;
+
+    /**
+     * The path before the services, such as `apps/prod`.
+     *
+     * @default `OS_SECRETS_VAULT_PREFIX`, else none
+     */
+    prefix?: string | undefined;
+
+    /**
+     * The namespace.
+     *
+     * @default `BAO_NAMESPACE`, else `VAULT_NAMESPACE`
+     */
+    namespace?: string | undefined;
+
+    /**
+     * The authorities that may have signed the server's certificate: the path of a PEM file, or its text. It is always
+     * verified.
+     *
+     * @default `BAO_CACERT`, else `VAULT_CACERT`, else the authorities that the operating system trusts
+     */
+    caCert?: string | undefined;
+
+    /**
+     * A token. It is renewed before it ends. At most one of this, `appRole`, `kubernetes` and `jwt` may be given.
+     *
+     * @default the log-in of the environment: `OS_SECRETS_VAULT_ROLE_ID` with `OS_SECRETS_VAULT_SECRET_ID`,
+     * `OS_SECRETS_VAULT_KUBERNETES_ROLE`, or `OS_SECRETS_VAULT_JWT_ROLE` with `OS_SECRETS_VAULT_JWT`; else `BAO_TOKEN`,
+     * `VAULT_TOKEN`, and the file `~/.vault-token`
+     */
+    token?: string | undefined;
+
+    /** A log-in by the auth method AppRole. It is repeated if its token has ended. */
+    appRole?: VaultAppRole | undefined;
+
+    /** A log-in by the auth method Kubernetes. It is repeated if its token has ended. */
+    kubernetes?: VaultKubernetes | undefined;
+
+    /** A log-in by the auth method JWT. It is repeated if its token has ended. */
+    jwt?: VaultJwt | undefined;
+  }
+
+  /** A log-in by AppRole. */
+  interface VaultAppRole {
+    /** The path at which the method is mounted. The default is `approle`. */
+    mount?: string | undefined;
+    /** The ID of the role. */
+    roleId: string;
+    /** The secret ID, unless the role needs none. */
+    secretId?: string | undefined;
+  }
+
+  /** A log-in by the service account of a Kubernetes pod. */
+  interface VaultKubernetes {
+    /** The path at which the method is mounted. The default is `kubernetes`. */
+    mount?: string | undefined;
+    /** The name of the role. */
+    role: string;
+    /**
+     * The file of the service account's token, which is read at each log-in. The default is
+     * `/var/run/secrets/kubernetes.io/serviceaccount/token`.
+     */
+    jwtFile?: string | undefined;
+  }
+
+  /** A log-in by a JSON Web Token. */
+  interface VaultJwt {
+    /** The path at which the method is mounted. The default is `jwt`. */
+    mount?: string | undefined;
+    /** The name of the role. */
+    role: string;
+    /** The JSON Web Token. */
+    token: string;
   }
 
   /**
@@ -386,8 +521,48 @@ declare namespace osSecrets {
     timeout?: number | undefined;
   }
 
+  /** A store of the program's own code, for a service that this package does not know. */
+  interface CustomStoreOptions {
+    provider: CustomProvider;
+  }
+
+  /** What names a credential. */
+  interface CredentialKey {
+    service: string;
+    name: string;
+  }
+
   /**
-   * A credential store: {@link Secrets}, plus bytes as values, `has`, `list` and `close`. The store of the
+   * The functions of a store that the program has written. Arguments are checked before they are called, and every call has
+   * its deadline and signal, and at most 25 s (`OS_SECRETS_TIMEOUT`). What a function returns may be a promise. What it
+   * throws is the `cause` of the call's error, except for errors of this package, which the caller gets as they are. An
+   * answer of another type rejects with `ERR_SECRETS_INVALID_DATA`.
+   */
+  interface CustomProvider {
+    /** Returns a credential, or null if there is none. */
+    get(credential: CredentialKey): Value | null | Promise<Value | null>;
+
+    /**
+     * Stores a credential, or replaces it. `value` is a string, or a `Buffer` if it is not UTF-8 text. It is never empty:
+     * storing an empty value deletes.
+     */
+    set(credential: CredentialKey & { value: Value }): unknown;
+
+    /** Deletes a credential. Returns whether there was one. */
+    delete(credential: CredentialKey): boolean | Promise<boolean>;
+
+    /** Returns all credentials, in any order. Without this function, `list` rejects. */
+    list?(): readonly CredentialKey[] | Promise<readonly CredentialKey[]>;
+  }
+
+  /** The options of {@link Store.update}. */
+  interface UpdateOptions extends Omit<SetOptions, "value">, CallOptions {}
+
+  /** The new value of a credential, or a promise of it: `null` and empty values delete, `undefined` changes nothing. */
+  type NewValue<T> = T | null | undefined | Promise<T | null | undefined>;
+
+  /**
+   * A credential store: {@link Secrets}, plus bytes as values, `update`, `has`, `list` and `close`. The store of the
    * operating system holds the same credentials as `secrets`. The methods work detached: `const { get } = store`.
    *
    * @example
@@ -418,6 +593,40 @@ declare namespace osSecrets {
       options: Omit<SetOptions, "value"> & { value?: undefined } & CallOptions,
       value: Value,
     ): Promise<void>;
+
+    /**
+     * Replaces a credential by what a function makes of it, while no other `update` of the credential runs in any
+     * process of the user. So no process loses the change of another one. `set` and `delete` do not wait for it; what
+     * they store while the function runs is replaced. On a server of Vault or OpenBao, it is not: if the value was changed
+     * meanwhile by anybody, the function is called again with the new one (not on a mount of version 1).
+     *
+     * The wait and the read have `timeout`, and storing has it again; the function has no limit. If the signal fires while
+     * the function runs, the new value is discarded: a token that was exchanged by then is lost. A process that ends, or
+     * is killed, holds up nobody.
+     *
+     * @param change gets the value, or `null` if there is no such credential. It returns the new value: `null` or `""`
+     * deletes the credential, and `undefined` changes nothing.
+     * @returns the value that was stored, or `null` if it was deleted. If the function returns `undefined`, the value that
+     * was read. If the function fails, nothing is changed, and the promise rejects with its error. Within the function,
+     * a call for the same credential and `close` reject at once, with the `reason` `"nested-update"`.
+     * @throws a `TypeError`, synchronously, if the arguments are wrong
+     *
+     * @example
+     * ```ts
+     * const token = await store.update({ service: "my-tool", name: "token" }, async (old) => {
+     *   return old === null || isExpired(old) ? await refresh(old) : undefined;
+     * });
+     * ```
+     */
+    update(
+      options: UpdateOptions & { encoding: "buffer" },
+      change: (old: Bytes | null) => NewValue<Value>,
+    ): Promise<Bytes | null>;
+    /** Replaces a text by what a function makes of it. */
+    update(
+      options: UpdateOptions & { encoding?: "utf8" | undefined },
+      change: (old: string | null) => NewValue<string>,
+    ): Promise<string | null>;
 
     /** Deletes a credential. Returns whether there was such a credential. */
     delete(options: SecretOptions & CallOptions): Promise<boolean>;
@@ -481,7 +690,8 @@ declare namespace osSecrets {
     | KeychainDiagnosis
     | FileDiagnosis
     | MemoryDiagnosis
-    | HelperDiagnosis;
+    | HelperDiagnosis
+    | CustomDiagnosis;
 
   /** What every {@link Diagnosis} has. */
   interface BaseDiagnosis {
@@ -503,6 +713,8 @@ declare namespace osSecrets {
     collection: string | null;
     /** Whether the default collection is unlocked. */
     unlocked: boolean | null;
+    /** Whether credentials can be stored now, without asking the user. */
+    writable: boolean;
     /** Whether credentials are kept when the session ends. */
     persistent: boolean | null;
     /** Whether secrets are encrypted on the bus. */
@@ -520,6 +732,8 @@ declare namespace osSecrets {
     store: "Credential Manager";
     /** Whether Credential Manager answers. */
     reachable: boolean;
+    /** Whether credentials can be stored now, without asking the user. */
+    writable: boolean;
     /** Whether credentials are kept when the logon session ends, or `null` if that is not known. */
     persistent: boolean | null;
     /** The largest value, in bytes. */
@@ -535,6 +749,8 @@ declare namespace osSecrets {
     reachable: boolean;
     /** Whether the default keychain is unlocked. */
     unlocked: boolean | null;
+    /** Whether credentials can be stored now, without asking the user. */
+    writable: boolean;
     /** Whether there is a desktop for prompts. */
     display: boolean;
   }
@@ -546,10 +762,15 @@ declare namespace osSecrets {
     path: string;
     /** Whether the file exists. */
     exists: boolean;
-    /** Whether credentials can be stored in it. */
+    /** Whether credentials can be stored now, without asking the user. */
     writable: boolean;
-    /** What unlocks it: the name of a variable, the path of an identity, or `"option"`. */
+    /** What unlocks it: the name of a variable, the path of an identity or of the settings file, or `"option"`. */
     key: string | null;
+    /**
+     * The service and the name of the identity in the operating system's store, with a slash between them. `null` if
+     * something else unlocks it.
+     */
+    os_identity: string | null;
     /** The recipients that the file is encrypted for; none if it has a passphrase. */
     recipients: string[] | null;
     /** The number of credentials. */
@@ -561,6 +782,7 @@ declare namespace osSecrets {
   /** The state of a store in memory. */
   interface MemoryDiagnosis extends BaseDiagnosis {
     store: "memory";
+    writable: true;
     persistent: false;
   }
 
@@ -571,6 +793,14 @@ declare namespace osSecrets {
     command: string;
     /** Whether the program exists and may be run. */
     reachable: boolean;
+    /** `false` if the program cannot be run. Otherwise `null`: only the program knows. */
+    writable: false | null;
+  }
+
+  /** The state of a store of the program's own code, which is not called. */
+  interface CustomDiagnosis extends BaseDiagnosis {
+    store: "custom provider";
+    writable: null;
   }
 
   /**
@@ -639,6 +869,9 @@ declare namespace osSecrets {
      * @default process.cwd()
      */
     cwd?: string | undefined;
+
+    /** The store with the user's secrets. Without it, it is that of {@link secrets}. */
+    store?: Store | undefined;
   }
 
   /**

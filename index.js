@@ -3,13 +3,23 @@
 // The argument shim: it checks arguments as `Bun.secrets` does, with the same errors, and calls the native
 // code.
 
+const {
+  environmentStore,
+  whyConfigurationIgnored,
+  whyKeyIgnored,
+  whyLoginIgnored,
+  whyPathIgnored,
+  whyServerIgnored,
+  whyTrustIgnored,
+} = require("./chosen-store.js");
 const native = require("./load.js");
+const { withoutThen, withStack } = require("./stacks.js");
 
 // Copied here, so that a program that changes the globals later does not change the checks.
 const { assign, defineProperty, getPrototypeOf, hasOwn, prototype: objectPrototype } = Object;
 const { get: reflectGet } = Reflect;
 const { parse } = JSON;
-const { captureStackTrace } = Error;
+const { alloc: allocate } = Buffer;
 const includes = Function.prototype.call.bind(String.prototype.includes);
 const typedArrays = getPrototypeOf(Uint8Array.prototype);
 const keys = Function.prototype.call.bind(typedArrays.keys);
@@ -155,18 +165,6 @@ function cancelWith(signal, token) {
   };
 }
 
-/**
- * Returns a value for a promise to be resolved with. The promise looks for a `then` of an object, which must
- * not lead to a polluted `Object.prototype`. Before the promise's next handler runs, the property is gone.
- */
-function withoutThen(value) {
-  if (isObject(value) && !hasOwn(value, "then")) {
-    defineProperty(value, "then", { __proto__: null, value: undefined, configurable: true });
-    queueMicrotask(() => delete value.then);
-  }
-  return value;
-}
-
 /** Sets the `cause` of an AbortError to its signal's reason. */
 function addCause(error, signal) {
   if (error.code === "ABORT_ERR") {
@@ -175,48 +173,7 @@ function addCause(error, signal) {
   return error;
 }
 
-/**
- * Returns a promise that rejects with an error, which gets a stack meanwhile: the functions that await the call. The
- * native code resolves the promise of a failed call with this one. A call that succeeds costs nothing.
- */
-async function rejectWithStack(error) {
-  // By then, the call's promise waits for this one, so that the runtime finds who awaits it.
-  await undefined;
-  await undefined;
-  addStack(error, rejectWithStack);
-  throw error;
-}
-
-/** Gives an error a stack, without the frames of a function and of those that it has called. */
-function addStack(error, without) {
-  try {
-    captureStackTrace(error, without);
-  } catch {
-    // What the program has put in place of the runtime's function failed. The error is more important.
-  }
-}
-
-/**
- * Returns the promise of a call whose error has a stack. Bun finds the functions that await a call only from within a
- * function that awaits it, too.
- */
-const withStack = process.versions.bun
-  ? async function withStack(outcome) {
-      try {
-        return withoutThen(await outcome);
-      } catch (error) {
-        addStack(error, withStack);
-        throw error;
-      }
-    }
-  : (outcome) => outcome;
-
-if (!process.versions.bun) native.rejectWith(rejectWithStack);
-
-/**
- * Reads the options of `set`. The value may be the second argument instead. `kept` holds two flags for the
- * native code: whether the credential stays on this machine, and whether every application may read it.
- */
+/** Reads the options of `set`. The value may be the second argument instead. `kept` is what `readKept` returns. */
 function readSetOptions(options, second, isValue) {
   const { service, name } = readKey(options);
   const own = readOption(options, "value");
@@ -227,7 +184,15 @@ function readSetOptions(options, second, isValue) {
   if (!isValue(value)) {
     throw wrongType(`Expected 'value' to be a string${isValue === isString ? "" : " or a Uint8Array"}`);
   }
-  // Used on macOS, and `persist` on Windows. Both are read on every platform, so that a getter runs on each.
+  const kept = readKept(options);
+  return { service, name, value, bounded: readBounds(options), kept };
+}
+
+/**
+ * Reads how a credential is kept: two flags for the native code, whether it stays on this machine (Windows), and whether
+ * every application may read it (macOS). Both are read on every platform, so that a getter runs on each.
+ */
+function readKept(options) {
   const unrestricted = Boolean(readOption(options, "allowUnrestrictedAccess"));
   const persist = readOption(options, "persist");
   if (persist !== undefined && persist !== "local" && persist !== "enterprise") {
@@ -236,7 +201,19 @@ function readSetOptions(options, second, isValue) {
       "The property 'options.persist' must be one of: `local`, `enterprise`",
     );
   }
-  return { service, name, value, bounded: readBounds(options), kept: [persist === "local", unrestricted] };
+  return [persist === "local", unrestricted];
+}
+
+/** Reads whether a value is wanted as bytes. */
+function readsBytes(options) {
+  const encoding = readOption(options, "encoding");
+  if (encoding !== undefined && encoding !== "utf8" && encoding !== "buffer") {
+    throw invalid(
+      "ERR_INVALID_ARG_VALUE",
+      "The property 'options.encoding' must be one of: `utf8`, `buffer`",
+    );
+  }
+  return encoding === "buffer";
 }
 
 /** Reads the credential and the limits from either form of a method's arguments. */
@@ -281,83 +258,37 @@ function checkMemory(array) {
   }
 }
 
-/** The variables that say what opens an encrypted file. */
-const KEY_VARIABLES = ["OS_SECRETS_IDENTITY", "OS_SECRETS_PASSPHRASE"];
+/** Returns a copy of a buffer, in memory of its own: Node's pool would show the bytes in the buffers of others. */
+function copyBytes(buffer) {
+  const copy = allocate(buffer.length);
+  copy.set(buffer);
+  return copy;
+}
 
-/** Reads a variable of `process.env`. An empty one counts as unset. */
-function readVariable(name) {
-  // Deno asks the user for a permission if a variable is read without.
-  const permissions = globalThis.Deno?.permissions;
-  if (permissions?.querySync({ name: "env", variable: name }).state === "prompt") return undefined;
-  try {
-    const value = process.env[name];
-    return isString(value) && value !== "" && hasOwn(process.env, name) ? value : undefined;
-  } catch {
-    // Deno denies it.
-    return undefined;
-  }
+/** The storage of the update whose function is running, after the first update. */
+let runningUpdates;
+
+/** Returns the storage of the update whose function is running. */
+function findRunningUpdates() {
+  // Loaded only here: most programs need neither.
+  runningUpdates ??= new (require("node:async_hooks").AsyncLocalStorage)();
+  return runningUpdates;
 }
 
 /**
- * Returns why one of these variables of `process.env` has no effect: the process was started with another value, or
- * Windows or macOS had another one when the package was loaded. Returns undefined if each has an effect or is not set.
+ * Checks what the function of an update has returned. Returns the value to store: empty to delete, or undefined to
+ * change nothing.
  */
-function whyIgnored(names) {
-  for (const name of names) {
-    const value = readVariable(name);
-    if (value !== undefined && !native.hadValue(name, value)) {
-      return (
-        `${name} in process.env has no effect, because the process was not started with this value: a .env file ` +
-        "or the program has set it. Set it before the process starts, or choose the store in code with openStore"
-      );
-    }
+function checkNewValue(value, isAllowed) {
+  if (value === undefined) return undefined;
+  if (value === null) return "";
+  if (!isAllowed(value)) {
+    const types = isAllowed === isString ? "a string" : "a string, a Uint8Array";
+    throw wrongType(`Expected the function of update to return ${types}, null or undefined`);
   }
-  return undefined;
-}
-
-/** As `whyIgnored`, for variables of which only the first that is set counts. */
-function whyDirectoryIgnored(names) {
-  const first = process.platform === "win32" ? "APPDATA" : names.find((name) => readVariable(name));
-  return first === undefined ? undefined : whyIgnored([first]);
-}
-
-// Programs may change these variables later for other reasons, so they are compared only once. They count only if the
-// variables of the package do not name the file or its key.
-const whyConfigurationIgnored = whyDirectoryIgnored(["XDG_CONFIG_HOME", "HOME"]);
-const whyUsualPathIgnored = native.wasSet("OS_SECRETS_FILE")
-  ? undefined
-  : whyDirectoryIgnored([native.isPathInSettings() ? "XDG_CONFIG_HOME" : "XDG_DATA_HOME", "HOME"]);
-const whyUsualKeyIgnored = KEY_VARIABLES.some((name) => native.wasSet(name))
-  ? undefined
-  : (whyIgnored(["CREDENTIALS_DIRECTORY"]) ?? whyConfigurationIgnored);
-
-/** The store that the user's settings file names, if the environment names none. */
-const settingsProvider = native.settingsProvider() ?? undefined;
-/** Why the settings file is not the one of `process.env`, if it names an encrypted file as the store. */
-const whySettingsIgnored = settingsProvider === "file" ? whyConfigurationIgnored : undefined;
-
-/** Returns why the variables that lead to an encrypted file have no effect, or undefined. */
-function whyPathIgnored() {
-  return whyIgnored(["OS_SECRETS_FILE"]) ?? whyUsualPathIgnored;
-}
-
-/** Returns why the variables that lead to the key of an encrypted file have no effect, or undefined. */
-function whyKeyIgnored() {
-  return whyIgnored(KEY_VARIABLES) ?? whyUsualKeyIgnored;
-}
-
-/**
- * Returns the store that the environment chooses, as the native code takes it. If `process.env` names another
- * one, the calls of the returned store reject: they must not go to a store that the program does not expect.
- */
-function environmentStore() {
-  const provider = readVariable("OS_SECRETS_PROVIDER") ?? settingsProvider;
-  if (provider === undefined) return undefined;
-  const reason =
-    whyIgnored(["OS_SECRETS_PROVIDER"]) ??
-    whySettingsIgnored ??
-    (provider === "file" ? (whyPathIgnored() ?? whyKeyIgnored()) : undefined);
-  return reason === undefined ? undefined : native.openRefusing(reason);
+  if (isString(value)) checkKey("any", "any", value);
+  else checkMemory(value);
+  return value;
 }
 
 // Methods, not functions: like Bun's, they have no prototype and cannot be called with `new`.
@@ -398,7 +329,7 @@ class Store {
     this.#native = native;
     this.#isChosen = isChosen;
     // Properties of each store, so that methods work detached, as those of `secrets` do, and spies can replace them.
-    for (const name of ["get", "set", "delete", "has", "list", "close"]) {
+    for (const name of ["get", "set", "update", "delete", "has", "list", "close"]) {
       const value = this[name].bind(this);
       defineProperty(this, name, { __proto__: null, value, writable: true, configurable: true });
     }
@@ -411,16 +342,8 @@ class Store {
 
   get(...args) {
     const { service, name, bounded, options } = readKeyArguments("secrets.get", args);
-    const encoding = options && readOption(options, "encoding");
-    if (encoding !== undefined && encoding !== "utf8" && encoding !== "buffer") {
-      throw invalid(
-        "ERR_INVALID_ARG_VALUE",
-        "The property 'options.encoding' must be one of: `utf8`, `buffer`",
-      );
-    }
-    return this.#startCall(bounded, (limits) =>
-      native.get(this.#handle, service, name, limits, encoding === "buffer"),
-    );
+    const bytes = options !== undefined && readsBytes(options);
+    return this.#startCall(bounded, (limits) => native.get(this.#handle, service, name, limits, bytes));
   }
 
   set(...args) {
@@ -428,6 +351,45 @@ class Store {
     return this.#startCall(bounded, (limits) =>
       native.set(this.#handle, service, name, value, limits, ...kept),
     );
+  }
+
+  update(options, change) {
+    const { service, name } = readKey(options);
+    checkKey(service, name);
+    const [bytes, kept, bounded] = [readsBytes(options), readKept(options), readBounds(options)];
+    if (typeof change !== "function")
+      throw wrongType("Expected the second argument of update to be a function");
+    return this.#update({ service, name, bytes, kept, bounded }, change);
+  }
+
+  async #update({ service, name, bytes, kept, bounded }, change) {
+    const running = findRunningUpdates();
+    const update = native.newUpdate(running.getStore());
+    let old = await this.#startCall(bounded, (limits) =>
+      native.beginUpdate(update, this.#handle, service, name, limits, bytes),
+    );
+    for (;;) {
+      // A copy, because the function may alter its buffer and then change nothing.
+      const unaltered = bytes && old !== null ? copyBytes(old) : old;
+      let value;
+      try {
+        value = checkNewValue(await running.run(update, change, old), bytes ? isValue : isString);
+      } catch (error) {
+        await native.endUpdate(update);
+        throw error;
+      }
+      if (value === undefined) {
+        await native.endUpdate(update);
+        return withoutThen(unaltered);
+      }
+      // The store may be closed by now. These are still the call that was made before.
+      const store = (limits) => native.storeUpdate(update, value, limits, bytes, ...kept);
+      const stored = await withStack(startCall(bounded, store));
+      if (stored !== true) return withoutThen(stored);
+      // Another machine has changed the value since it was read.
+      const read = (limits) => native.rereadUpdate(update, limits, bytes);
+      old = await withStack(startCall(bounded, read));
+    }
   }
 
   delete(...args) {
@@ -451,12 +413,28 @@ class Store {
   }
 
   close() {
+    const running = runningUpdates?.getStore();
+    if (running !== undefined && native.updatesStore(running, this.#native)) {
+      return withStack(native.closeInUpdate());
+    }
     this.#closed = true;
     return native.close(this.#native);
   }
 
   #startCall(bounded, call) {
     return withStack(this.#closed ? native.closed() : startCall(bounded, call));
+  }
+
+  /** Whether a value is a store. */
+  static isStore(value) {
+    return isObject(value) && #native in value;
+  }
+
+  /** Starts a call of the package on a store, or without one on that of the environment. */
+  static startCall(store, bounded, call) {
+    if (store?.#closed) return native.closed();
+    const handle = store === undefined ? environmentStore() : store.#handle;
+    return startCall(bounded, (limits) => call(handle, limits));
   }
 }
 
@@ -469,7 +447,11 @@ function invalidSetting(message) {
 
 /** Reads an optional string option of `openStore`. */
 function readTextOption(options, property) {
-  const text = readOption(options, property);
+  return checkTextOption(readOption(options, property), property);
+}
+
+/** Checks an optional string option of `openStore`, and returns it. */
+function checkTextOption(text, property) {
   if (text === undefined) return undefined;
   if (!isString(text) || text === "" || includes(text, "\0")) {
     throw invalidSetting(`The property 'options.${property}' must be a non-empty string without null bytes`);
@@ -484,14 +466,16 @@ const providers = {
   memory: () => native.openMemory(),
   file(options) {
     const path = readTextOption(options, "path");
-    const identity = readTextOption(options, "identity");
+    const { identity, osIdentity } = readIdentity(options);
     const passphrase = readTextOption(options, "passphrase");
-    if (identity !== undefined && passphrase !== undefined) {
+    const hasIdentity = identity !== undefined || osIdentity !== undefined;
+    if (osIdentity !== undefined && passphrase !== undefined) {
       throw invalidSetting(
-        "Only one of the properties 'options.identity' and 'options.passphrase' may be given",
+        "The property 'options.passphrase' cannot be given with an identity in the operating system's store, which " +
+          "has no passphrase",
       );
     }
-    const hasKey = identity !== undefined || passphrase !== undefined;
+    const hasKey = hasIdentity || passphrase !== undefined;
     const reason =
       (path === undefined ? whyPathIgnored() : undefined) ?? (hasKey ? undefined : whyKeyIgnored());
     if (reason !== undefined) throw invalidSetting(reason);
@@ -502,9 +486,28 @@ const providers = {
     return native.openFile(
       path === undefined ? path : makeAbsolute(path),
       makeIdentityAbsolute(identity),
+      osIdentity,
       passphrase,
       mustExist ?? false,
     );
+  },
+  vault(options) {
+    const [address, mount, prefix, namespace, caCert] = [
+      "address",
+      "mount",
+      "prefix",
+      "namespace",
+      "caCert",
+    ].map((property) => readTextOption(options, property));
+    const login = readLogin(options);
+    const reason =
+      (address === undefined ? whyServerIgnored() : undefined) ??
+      (caCert === undefined ? whyTrustIgnored() : undefined) ??
+      (login === undefined ? whyLoginIgnored() : undefined);
+    if (reason !== undefined) throw invalidSetting(reason);
+    const isPath = caCert !== undefined && !includes(caCert, "-----BEGIN ");
+    const server = { address, mount, prefix, namespace, caCert: isPath ? makeAbsolute(caCert) : caCert };
+    return native.openVault(server, login);
   },
   exec(options) {
     const command = readTextOption(options, "command");
@@ -542,8 +545,76 @@ const optionsOf = {
   os: ["provider"],
   memory: ["provider"],
   file: ["provider", "path", "identity", "passphrase", "mustExist"],
+  vault: [
+    "provider",
+    "address",
+    "mount",
+    "prefix",
+    "namespace",
+    "caCert",
+    "token",
+    "appRole",
+    "kubernetes",
+    "jwt",
+  ],
   exec: ["provider", "command", "env", "timeout"],
 };
+
+/** For each log-in of a server that is an object: its options, and which of them are required. */
+const logins = {
+  __proto__: null,
+  appRole: { options: ["mount", "roleId", "secretId"], required: ["roleId"] },
+  kubernetes: { options: ["mount", "role", "jwtFile"], required: ["role"] },
+  jwt: { options: ["mount", "role", "token"], required: ["role", "token"] },
+};
+
+/** Reads how to log in to a server. Returns it as the native code takes it, or undefined. */
+function readLogin(options) {
+  const names = ["token", "appRole", "kubernetes", "jwt"];
+  const given = names.filter((name) => readOption(options, name) !== undefined);
+  if (given.length > 1) {
+    throw invalidSetting(`Only one of 'options.${given[0]}' and 'options.${given[1]}' may be given`);
+  }
+  const [kind] = given;
+  if (kind === undefined) return undefined;
+  if (kind === "token") return { kind, secret: readTextOption(options, kind) };
+  const login = readOption(options, kind);
+  if (!isObject(login)) throw invalidSetting(`The property 'options.${kind}' must be an object`);
+  const { options: known, required } = logins[kind];
+  refuseUnknown(login, known, `the log-in \`${kind}\``, `options.${kind}`);
+  const [mount, role, last] = known.map((property) =>
+    checkTextOption(readOption(login, property), `${kind}.${property}`),
+  );
+  for (const property of required) {
+    if (readOption(login, property) === undefined)
+      throw invalidSetting(`The property 'options.${kind}.${property}' is required`);
+  }
+  const isFile = kind === "kubernetes";
+  return {
+    kind,
+    mount,
+    role,
+    secret: isFile ? undefined : last,
+    file: isFile && last !== undefined ? makeAbsolute(last) : undefined,
+  };
+}
+
+/**
+ * Reads the option `identity`: a text, or the service and the name of an identity in the operating system's store.
+ * Returns that one as an array for the native code.
+ */
+function readIdentity(options) {
+  const identity = readOption(options, "identity");
+  if (!isObject(identity)) return { identity: checkTextOption(identity, "identity"), osIdentity: undefined };
+  const parts = ["service", "name"];
+  const osIdentity = parts.map((part) => checkTextOption(readOption(identity, part), `identity.${part}`));
+  for (const [at, part] of parts.entries()) {
+    if (osIdentity[at] === undefined)
+      throw invalidSetting(`The property 'options.identity.${part}' is required`);
+  }
+  refuseUnknown(identity, parts, "an identity in the operating system's store", "options.identity");
+  return { identity: undefined, osIdentity };
+}
 
 /** Makes a path absolute, because the program may change its directory before the first call. */
 function makeAbsolute(path) {
@@ -557,21 +628,37 @@ function makeAbsolute(path) {
 
 /** Makes an identity absolute if it is a path. The text of an identity stays as it is. */
 function makeIdentityAbsolute(identity) {
-  const isPath =
-    identity !== undefined &&
-    !/AGE-SECRET-KEY-1|^\s*AGE-SECRET-KEY-|\n/i.test(identity) &&
-    !/^\s*AGE-PLUGIN-/.test(identity);
-  return isPath ? makeAbsolute(identity) : identity;
+  return identity === undefined || native.isIdentity(identity) ? identity : makeAbsolute(identity);
+}
+
+/** Opens the native store of a provider that the program has written. */
+function openCustom(provider) {
+  const functions = { __proto__: null };
+  for (const name of ["get", "set", "delete", "list"]) {
+    functions[name] = readOption(provider, name);
+    const isMissing = functions[name] === undefined;
+    if (typeof functions[name] !== "function" && !(isMissing && name === "list")) {
+      throw invalidSetting(`The property 'options.provider.${name}' must be a function`);
+    }
+  }
+  // Loaded only here: most programs write none.
+  return require("./custom-provider.js").openCustom(provider, functions);
 }
 
 /** Opens the native store of a provider, or the one that the environment chooses. */
 function openNative(options) {
   if (!isObject(options)) throw wrongType("Expected options to be an object");
   const provider = readOption(options, "provider");
+  if (isObject(provider)) {
+    refuseUnknown(options, ["provider"], "a provider of your own");
+    return openCustom(provider);
+  }
   const open =
     provider === undefined ? native.openChosen : isString(provider) ? providers[provider] : undefined;
   if (open === undefined) {
-    throw invalidSetting("The property 'options.provider' must be one of: `os`, `file`, `memory`, `exec`");
+    throw invalidSetting(
+      "The property 'options.provider' must be one of: `os`, `file`, `vault`, `memory`, `exec`, or an object with functions",
+    );
   }
   const of = provider === undefined ? "a store without a 'provider'" : `the provider \`${provider}\``;
   refuseUnknown(options, optionsOf[provider ?? "none"], of);
@@ -579,10 +666,10 @@ function openNative(options) {
 }
 
 /** Refuses an unknown option. If it were ignored, the program might use another file than it meant to. */
-function refuseUnknown(options, known, of) {
+function refuseUnknown(options, known, of, name = "options") {
   for (const property of Object.keys(options)) {
     if (!known.includes(property) && readOption(options, property) !== undefined) {
-      throw invalidSetting(`The property 'options.${property}' is not an option of ${of}`);
+      throw invalidSetting(`The property '${name}.${property}' is not an option of ${of}`);
     }
   }
 }
@@ -632,7 +719,11 @@ function readResolveOptions(options) {
   if (cwd === "" || includes(cwd, "\0")) {
     throw invalid("ERR_INVALID_ARG_VALUE", "The property 'options.cwd' must be the path of a directory");
   }
-  return { scope, cwd: makeAbsolute(cwd), bounded: readBounds(options) };
+  const store = readOption(options, "store");
+  if (store !== undefined && !Store.isStore(store)) {
+    throw wrongType("The property 'options.store' must be a store from openStore");
+  }
+  return { scope, cwd: makeAbsolute(cwd), store, bounded: readBounds(options) };
 }
 
 /**
@@ -662,9 +753,9 @@ function describeRepository(cwd) {
 /** Resolves one value to the secret that it refers to. A value that is not a reference stays as it is. */
 function resolve(value, options = {}) {
   if (!isString(value)) throw wrongType("Expected 'value' to be a string");
-  const { scope, cwd, bounded } = readResolveOptions(options);
-  const outcome = startCall(bounded, (limits) =>
-    native.resolve(environmentStore(), [value], undefined, scope, cwd, limits),
+  const { scope, cwd, store, bounded } = readResolveOptions(options);
+  const outcome = Store.startCall(store, bounded, (handle, limits) =>
+    native.resolve(handle, [value], undefined, scope, cwd, limits),
   );
   return withStack(outcome.then((reply) => readResolved(reply, 1, cwd)[0]));
 }
@@ -672,7 +763,7 @@ function resolve(value, options = {}) {
 /** Resolves the values of an environment. Returns a new environment. */
 function resolveEnv(env, options = {}) {
   if (!isObject(env)) throw wrongType("Expected 'env' to be an object");
-  const { scope, cwd, bounded } = readResolveOptions(options);
+  const { scope, cwd, store, bounded } = readResolveOptions(options);
   // Undefined variables are left out, as in the environment of a child process.
   const entries = Object.entries(env).filter(([, value]) => value !== undefined);
   for (const [name, value] of entries) {
@@ -680,8 +771,8 @@ function resolveEnv(env, options = {}) {
   }
   const values = entries.map(([, value]) => value);
   const names = entries.map(([name]) => `the variable ${name}`);
-  const outcome = startCall(bounded, (limits) =>
-    native.resolve(environmentStore(), values, names, scope, cwd, limits),
+  const outcome = Store.startCall(store, bounded, (handle, limits) =>
+    native.resolve(handle, values, names, scope, cwd, limits),
   );
   return withStack(
     outcome.then((reply) => {

@@ -43,6 +43,8 @@ function mayHaveMusl() {
  */
 function targets() {
   if (platform !== "linux") return [`${platform}-${arch}`];
+  if (arch === "arm") return ["linux-arm-gnueabihf"];
+  if (arch === "riscv64") return ["linux-riscv64-gnu"];
   const names = [`linux-${arch}-gnu`, `linux-${arch}-musl`];
   // Some package managers install both packages. Under musl with a compatibility layer such as gcompat, the
   // glibc package may load and fail later. The report is the slowest step, so it is only made if the system
@@ -56,28 +58,33 @@ function load() {
     // First the binary built in this checkout. A published package has no such folder.
     for (const path of [`./npm/${target}/os-secrets.node`, `@os-secrets/${target}`]) {
       try {
-        // The package names are literals, so that bundlers find them and can include them. They are within
-        // the try because bundlers ignore packages that are not installed only there.
-        switch (path) {
-          case "@os-secrets/linux-x64-gnu":
-            return checked(require("@os-secrets/linux-x64-gnu"));
-          case "@os-secrets/linux-x64-musl":
-            return checked(require("@os-secrets/linux-x64-musl"));
-          case "@os-secrets/linux-arm64-gnu":
-            return checked(require("@os-secrets/linux-arm64-gnu"));
-          case "@os-secrets/linux-arm64-musl":
-            return checked(require("@os-secrets/linux-arm64-musl"));
-          case "@os-secrets/darwin-x64":
-            return checked(require("@os-secrets/darwin-x64"));
-          case "@os-secrets/darwin-arm64":
-            return checked(require("@os-secrets/darwin-arm64"));
-          case "@os-secrets/win32-x64":
-            return checked(require("@os-secrets/win32-x64"));
-          case "@os-secrets/win32-arm64":
-            return checked(require("@os-secrets/win32-arm64"));
-          default:
-            return checked(require(path));
+        if (path.startsWith("./")) return checked(require(path));
+        // The package names are literals, so that bundlers find them and can include them. They are within the try
+        // because bundlers ignore packages that are not installed only there. Bun's bundler evaluates each of these
+        // conditions for the target of an executable, if it is an `if` spelled like this, and leaves the others out.
+        if (process.platform === "linux" && process.arch === "x64") {
+          if (target === "linux-x64-musl") return checked(require("@os-secrets/linux-x64-musl"));
+          return checked(require("@os-secrets/linux-x64-gnu"));
         }
+        if (process.platform === "linux" && process.arch === "arm64") {
+          if (target === "linux-arm64-musl") return checked(require("@os-secrets/linux-arm64-musl"));
+          return checked(require("@os-secrets/linux-arm64-gnu"));
+        }
+        if (process.platform === "linux" && process.arch === "arm")
+          return checked(require("@os-secrets/linux-arm-gnueabihf"));
+        if (process.platform === "linux" && process.arch === "riscv64")
+          return checked(require("@os-secrets/linux-riscv64-gnu"));
+        if (process.platform === "darwin" && process.arch === "x64")
+          return checked(require("@os-secrets/darwin-x64"));
+        if (process.platform === "darwin" && process.arch === "arm64")
+          return checked(require("@os-secrets/darwin-arm64"));
+        if (process.platform === "win32" && process.arch === "x64")
+          return checked(require("@os-secrets/win32-x64"));
+        if (process.platform === "win32" && process.arch === "ia32")
+          return checked(require("@os-secrets/win32-ia32"));
+        if (process.platform === "win32" && process.arch === "arm64")
+          return checked(require("@os-secrets/win32-arm64"));
+        return checked(require(path));
       } catch (error) {
         // Each runtime has its own message, but all of them name the module that they looked for.
         const message = String(error?.message).replaceAll("\\", "/");
@@ -85,6 +92,13 @@ function load() {
         failures.push({ path, error, absent });
       }
     }
+  }
+  try {
+    const native = require("./load-asset.js")();
+    if (native !== undefined) return checked(native);
+  } catch (error) {
+    // The first failure is the one that is explained.
+    failures.unshift({ path: "the asset os-secrets.node", error, absent: false });
   }
   throw require("./not-loaded.js")(failures, libc);
 }

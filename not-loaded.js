@@ -9,6 +9,9 @@ const CHECKOUT = "In a checkout of the repository, build the binary instead: npm
 /** Whether a bundler has put this file into another one. Bun's leaves the file's name as it was. */
 const isBundled = typeof __filename !== "string" || !__filename.endsWith("not-loaded.js");
 
+/** What the paths of files in a single-file executable of Bun begin with. */
+const IN_EXECUTABLE = /\$bunfs|~BUN/;
+
 const MORE = 'docs/platforms.md of the package says more: "Bundles and single executables".';
 
 const BUNDLED = [
@@ -35,9 +38,21 @@ const causes = [
     is: ({ code, message }) =>
       code === "ERR_UNKNOWN_BUILTIN_MODULE" || /^No such built-in module/.test(message),
     advice: [
-      "In a single executable application of Node, require finds built-in modules only. Begin the main script with:",
+      "In a single executable application of Node, require finds built-in modules only. Leave the platform packages out of",
+      "the bundle (esbuild: --external:@os-secrets/*), and give the application the binary for this machine as an asset:",
+      '  "assets": { "os-secrets.node": "node_modules/@os-secrets/…/os-secrets.node" }',
+      "Or have the bundler copy the binary (esbuild: --loader:.node=copy), ship the copy beside the executable, and begin the",
+      "main script with:",
       '  require = require("node:module").createRequire(process.execPath);',
-      "Have the bundler copy the binary (esbuild: --loader:.node=copy), and ship the copy beside the executable.",
+      MORE,
+    ],
+  },
+  {
+    is: ({ code }) => code === "ERR_SECRETS_ASSET",
+    advice: [
+      "The asset is written to a file before it is loaded: in the folder os-secrets of XDG_CACHE_HOME or ~/.cache, on Windows",
+      "of LOCALAPPDATA. This user must be able to write there and no other user, and the file system must allow programs to",
+      "run. The asset must be the binary for this machine and its C library.",
       MORE,
     ],
   },
@@ -66,25 +81,26 @@ const causes = [
     advice: BUNDLED,
   },
   {
-    is: ({ message }) => /\$bunfs|~BUN/.test(message),
-    advice: [
-      "A single-file executable of Bun unpacks the binary before it loads it. The folder for temporary files (TMPDIR) must be",
-      "writable, and its file system must allow programs to run.",
-    ],
-  },
-  {
-    is: ({ message }) => /failed to map segment|Operation not permitted/.test(message),
-    advice: [
-      "The file system of the binary does not allow programs to run (noexec). Install the package on another file system.",
-    ],
-  },
-  {
     is: ({ code }) => code === "ERR_SECRETS_VERSION",
     advice: [
       "The package and its binary must have the same version. If the package was updated while this process was running,",
       "restart the process. Otherwise remove node_modules/os-secrets and node_modules/@os-secrets, and reinstall the package:",
       "  npm install --include=optional os-secrets",
       CHECKOUT,
+    ],
+  },
+  {
+    // Windows' errors do not name the file that is in the executable.
+    is: ({ message }) => IN_EXECUTABLE.test(message) || IN_EXECUTABLE.test(globalThis.Bun?.main),
+    advice: [
+      "A single-file executable of Bun unpacks the binary before it loads it. The folder for temporary files (TMPDIR, on",
+      "Windows TEMP) must be writable, and its file system must allow programs to run.",
+    ],
+  },
+  {
+    is: ({ message }) => /failed to map segment|Operation not permitted/.test(message),
+    advice: [
+      "The file system of the binary does not allow programs to run (noexec). Install the package on another file system.",
     ],
   },
 ];
@@ -106,8 +122,8 @@ const ABSENT = [
 ];
 
 const UNSUPPORTED = [
-  "There is no such binary: os-secrets supports Linux, Windows and macOS, each on x64 and arm64.",
-  "If this machine is one of those, use a 64-bit build of the runtime.",
+  "There is no such binary: os-secrets supports Linux, Windows and macOS, each on x64 and arm64, Linux with glibc also",
+  "on arm (ARMv7) and riscv64, and Windows also on ia32. If the machine has 64 bits, use a 64-bit build of the runtime.",
 ];
 
 /** The advice for the error of an installed binary, or for missing binaries if `broken` is undefined. */
@@ -128,7 +144,7 @@ module.exports = function notLoaded(failures, libc) {
     ({ path, error, absent }) => `  ${path}: ${absent ? "not found" : error?.message}`,
   );
   const library = platform === "linux" ? ` (C library: ${libc()})` : "";
-  const isSupported = /^(linux|win32|darwin)-(x64|arm64)$/.test(here);
+  const isSupported = /^((linux|win32|darwin)-(x64|arm64)|linux-(arm|riscv64)|win32-ia32)$/.test(here);
   const error = new Error(
     [
       `os-secrets cannot load its native binary for ${here}${library}.`,

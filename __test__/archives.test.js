@@ -37,7 +37,7 @@ describe("a release", linuxOnly("packages of Linux"), () => {
       `os-secrets-${version}-x86_64-pc-windows-msvc.zip`,
     ]);
     const names = platforms.flatMap((each) => [...archiveNames(each), debianName(each)]).filter(Boolean);
-    assert.equal(new Set(names).size, 8 + 6 + 2);
+    assert.equal(new Set(names).size, 11 + 8 + 4);
   });
 
   it("has the archives that cargo binstall downloads", () => {

@@ -44,7 +44,7 @@ describe("diagnose", () => {
     it(`returns what doctor prints under ${name}`, async (t) => {
       const session = await prepareSession(t);
       const diagnosis = await diagnoseIn(session, { runtime });
-      assert.equal(diagnosis.works, true);
+      assert.deepEqual([diagnosis.works, diagnosis.writable], [true, true]);
       assert.deepEqual(diagnosis, await runDoctor(session));
     });
   }
@@ -53,7 +53,10 @@ describe("diagnose", () => {
     const session = await prepareSession(t, { bus: false });
     const expect = async (what, env) => {
       const diagnosis = await diagnoseIn(session, { env });
-      assert.deepEqual([diagnosis.works, diagnosis.problems[0].fatal], [false, true]);
+      assert.deepEqual(
+        [diagnosis.works, diagnosis.writable, diagnosis.problems[0].fatal],
+        [false, false, true],
+      );
       assert.match(diagnosis.problems[0].what, what);
       assert.deepEqual(diagnosis, await runDoctor(session, env));
     };
@@ -72,8 +75,11 @@ describe("diagnose", () => {
     await session.startKeyring({ prompter });
     await session.lock();
     // Nobody answers a prompt, so a call that asks would not end.
-    const { works, unlocked, problems } = await diagnoseIn(session, { env: { DISPLAY: ":99" } });
-    assert.deepEqual([works, unlocked, problems[0].fatal], [true, false, false]);
+    const locked = await diagnoseIn(session, { env: { DISPLAY: ":99" } });
+    assert.deepEqual(
+      [locked.works, locked.unlocked, locked.writable, locked.problems[0].fatal],
+      [true, false, false, false],
+    );
   });
 
   it("examines the store that its options name", async (t) => {
@@ -92,6 +98,7 @@ describe("diagnose", () => {
         exists: false,
         writable: true,
         key: "option",
+        os_identity: null,
         recipients: [recipient],
         credentials: 0,
         backup: null,
@@ -106,6 +113,7 @@ describe("diagnose", () => {
       exists: true,
       writable: true,
       key: "option",
+      os_identity: null,
       recipients: [recipient],
       credentials: 1,
       backup: null,
@@ -117,7 +125,10 @@ describe("diagnose", () => {
     });
     assert.notEqual(os.store, store);
     const memory = await diagnose({ provider: "memory" });
-    assert.deepEqual([memory.works, memory.store, memory.persistent], [true, "memory", false]);
+    assert.deepEqual(
+      [memory.works, memory.store, memory.writable, memory.persistent],
+      [true, "memory", true, false],
+    );
     assert.match(memory.problems[0].what, /lost when it ends/);
     assert.equal(memory.problems[0].fix, "Name another provider, except in tests");
     const named = await diagnoseIn(session, { env: { OS_SECRETS_PROVIDER: "memory" } });
@@ -127,7 +138,8 @@ describe("diagnose", () => {
   it("looks for a helper program, and does not run it", async (t) => {
     const session = await prepareSession(t, { bus: false });
     const examine = async (command) => {
-      const { works, reachable, store, problems } = await diagnose({ provider: "exec", command });
+      const { works, reachable, writable, store, problems } = await diagnose({ provider: "exec", command });
+      assert.equal(writable, reachable ? null : false);
       return [works, reachable, store, ...problems.map(({ what }) => what)];
     };
     const ran = join(session.directory, "ran");

@@ -318,4 +318,17 @@ describe("an encrypted file that cannot be written", linuxOnly("a file system of
     assert.match(stdout, /^exit 0\none$/m);
     assert.match(stdout, /^secrets: Cannot write .*own\/secrets\.age: Read-only file system/m);
   });
+
+  it("is not said to be created by the first set, if it is missing", async (t) => {
+    const { session } = await prepareSession(t);
+    mkdirSync(join(session.directory, "own"));
+    const script = `mount --bind own own; mount -o remount,bind,ro own; "$@" doctor`;
+    const args = [secrets, "--store", "./own/secrets.age"];
+    const { stdout, stderr } = await runIsolated(session, script, args, { cwd: session.directory });
+    assert.match(stdout, /^exists {6}no$/m, stderr);
+    assert.deepEqual(
+      stdout.match(/^note: .*$/gm).map((note) => note.split(".")[0]),
+      ["note: Secrets can be read, but not stored"],
+    );
+  });
 });

@@ -6,13 +6,14 @@ const { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } = 
 const { tmpdir } = require("node:os");
 const { join } = require("node:path");
 const { after, before, describe, it } = require("node:test");
+const { scripts } = require("./support/package.js");
 const { isWindows, linuxOnly } = require("./support/platform.js");
 const { node, root, runtimes } = require("./support/runtimes.js");
 
 /** The platform packages that the package tries to load. The first one is built. */
 const targets = isWindows ? ["win32-x64"] : ["linux-x64-gnu", "linux-x64-musl"];
 const [target] = targets;
-const FILES = ["package.json", "index.js", "load.js", "not-loaded.js"];
+const FILES = ["package.json", ...scripts];
 
 describe("the package", () => {
   let directory;
@@ -70,6 +71,16 @@ describe("the package", () => {
     console.log(all.secrets === secrets, namespace.secrets === secrets, required.secrets === secrets);
     console.log(Object.keys(required).join());`;
 
+  const ofKeytar = ["deletePassword", "findCredentials", "findPassword", "getPassword", "setPassword"];
+  const keytarModule = `
+    import keytar, { ${ofKeytar} } from "os-secrets/keytar";
+    import * as namespace from "os-secrets/keytar";
+    import { createRequire } from "node:module";
+    const required = createRequire(import.meta.url)("os-secrets/keytar");
+    const named = { ${ofKeytar} };
+    const isSame = (name) => [keytar, namespace, required].every((each) => each[name] === named[name]);
+    console.log(Object.keys(required).filter(isSame).join());`;
+
   for (const [name, runtime] of Object.entries(runtimes)) {
     it(`loads from ES modules and CommonJS under ${name}`, () => {
       const folder = makeProject(`loads-${name.replace(" ", "")}`);
@@ -87,6 +98,8 @@ describe("the package", () => {
         `console.log(typeof require("os-secrets").secrets.get)`,
       );
       assert.equal(kind, "function\n");
+      const { stdout: names, stderr: wrong } = runFile(folder, runtime, "keytar.mjs", keytarModule);
+      assert.equal(names, `${ofKeytar}\n`, wrong);
     });
 
     it(`says what is missing under ${name}`, () => {
@@ -253,10 +266,10 @@ describe("the package", () => {
   });
 
   it("says of a platform without a package that there is none", () => {
-    const folder = makeProject("riscv64");
-    const machine = `Object.defineProperty(process, "arch", { value: "riscv64" })`;
+    const folder = makeProject("unknown-processor");
+    const machine = `Object.defineProperty(process, "arch", { value: "s390x" })`;
     const { stderr } = runFile(folder, node(20), "main.cjs", `${machine}; require("os-secrets")`);
-    assert.match(stderr, /for \w+-riscv64.*\.\r?\nThere is no such binary: .* x64 and arm64\.\r?\n/);
+    assert.match(stderr, /for \w+-s390x.*\.\r?\nThere is no such binary: .* x64 and arm64, Linux/);
     assert.doesNotMatch(stderr, /npm install/);
   });
 });

@@ -2,16 +2,19 @@
 // file's contents. None is left out: a block that nothing runs fails.
 
 const assert = require("node:assert/strict");
-const { chmodSync, mkdirSync, symlinkSync, writeFileSync } = require("node:fs");
+const { chmodSync, copyFileSync, mkdirSync, symlinkSync, writeFileSync } = require("node:fs");
 const { join } = require("node:path");
 const { describe, it } = require("node:test");
+const { place } = require("../tools/install.js");
 const { writeIdentity } = require("./support/age.js");
-const { blocks, examples, manual, read } = require("./support/documents.js");
+const { blocks, examples, manual, read, sectionExamples } = require("./support/documents.js");
 const { printedBy } = require("./support/example.js");
+const { listItems } = require("./support/items.js");
 const { linuxOnly } = require("./support/platform.js");
 const { ways } = require("./support/programs.js");
 const { node, root } = require("./support/runtimes.js");
 const { startSession } = require("./support/session.js");
+const { writeSshKey } = require("./support/ssh.js");
 const { isOfProject } = require("./support/test-runners.js");
 
 const [runtime] = node(22);
@@ -70,7 +73,7 @@ async function prepareRepository(t) {
 
 /** The commands for a shell, by their pages: what shows that each works, in the order of the page. */
 const commands = {
-  "docs/api.md": [
+  "docs/keytar.md": [
     async (command, t) => {
       const { run, session } = await prepare(t);
       const attributes = "xdg:schema org.freedesktop.Secret.Generic service my-cli-tool account github-token";
@@ -94,6 +97,32 @@ const commands = {
       });
     },
     async (command, t) => {
+      const { run, session, project } = await prepare(t, { bus: false });
+      const env = { HOME: session.directory };
+      const { path } = writeSshKey(project, "colleague", ["-t", "ed25519"]);
+      mkdirSync(join(session.directory, ".ssh"), { mode: 0o700 });
+      copyFileSync(path, join(session.directory, ".ssh", "id_ed25519"));
+      await run("secrets init; printf ghp_example | secrets set --store file deploy-token", { env });
+      assert.match(await run(command, { env }), /ghp_example\n$/);
+    },
+    async (command, t) => {
+      const { run, session } = await prepare(t, { bus: false });
+      const env = { PATH: `${place("age-plugins")}:${session.env.PATH}` };
+      await run(command, { env });
+      const get = "OS_SECRETS_IDENTITY=./identity secrets get --store file deploy-token";
+      assert.match(await run(get, { env }), /ghp_example\n$/);
+    },
+    async (command, t) => {
+      const { run, session } = await prepare(t);
+      await run("secrets init; printf ghp_example | secrets set --store file token");
+      const printed = await run(`${command}secrets get --store file token`);
+      assert.match(printed, /ghp_example\n$/);
+      assert.deepEqual(
+        (await listItems(session)).map(({ label }) => label),
+        ["os-secrets/identity"],
+      );
+    },
+    async (command, t) => {
       const { run } = await prepareRepository(t);
       await run(command);
       await run(
@@ -108,7 +137,7 @@ const commands = {
     },
     async (command, t) => {
       const { run } = await prepareRepository(t);
-      await run(examples("docs/file-store.md", "sh")[1]);
+      await run(examples("docs/file-store.md", "sh")[4]);
       const set = (...pairs) =>
         pairs
           .map(([name, value]) => `printf ${value} | secrets set -q --store ci/secrets.age ${name}`)
@@ -171,10 +200,13 @@ const commands = {
 
 /** What other tests take of each page, by language. */
 const elsewhere = {
+  "docs/api.md": ["javascript"],
   // What is installed is tested in __test__/install/.
   "README.md": ["console", "sh", "toml"],
+  "docs/keytar.md": ["json"],
   "docs/helpers.md": ["bash", "hcl", "ini", "json", "text", "toml", "yaml"],
   "docs/program.md": ["bash", "console", "json", "toml"],
+  "docs/platforms.md": ["bash", "json"],
   "docs/servers.md": ["console", "dockerfile", "ini", "toml", "yaml"],
   "docs/testing.md": ["console"],
 };
@@ -239,6 +271,40 @@ describe("the examples in JavaScript", linuxOnly("a shell"), () => {
     }
   }
 });
+
+it(
+  "the worker of synchronous calls passes errors on, and runs in no other worker",
+  linuxOnly("a shell"),
+  async (t) => {
+    const { session, project } = await prepare(t, { bus: false });
+    const [source] = sectionExamples("docs/api.md", "Synchronous calls", "js");
+    const [functions] = source.split("\nconst key =");
+    writeFileSync(join(project, "sync.mjs"), `${functions}\nexport { callSync };`);
+    writeFileSync(
+      join(project, "main.mjs"),
+      `import { isMainThread, Worker } from "node:worker_threads";
+     if (isMainThread) {
+       const workerData = { call: "of another module" };
+       for (const options of [{ workerData }, {}]) new Worker(new URL(import.meta.url), options);
+     } else {
+       const { callSync } = await import("./sync.mjs");
+       for (const service of ["s", 5]) {
+         try {
+           callSync("get", { service, name: "n", timeout: 60_000 });
+         } catch (error) {
+           console.log(error instanceof Error, error.name, error.code, error.reason);
+         }
+       }
+     }`,
+    );
+    const { stdout, stderr } = await session.run(runtime, ["main.mjs"], { cwd: project });
+    const expected = [
+      "true Error ERR_SECRETS_PLATFORM_ERROR no-bus",
+      "true TypeError ERR_INVALID_ARG_TYPE undefined",
+    ];
+    assert.deepEqual(stdout.split("\n").sort(), ["", ...expected, ...expected].sort(), stderr);
+  },
+);
 
 it(
   "the contents of an encrypted file that docs/file-store.md shows can be read",

@@ -16,11 +16,13 @@ const MADE = ["node_modules", "target", "dist", ".git"];
 const OTHERS = [
   ".secrets.toml",
   "a/b",
+  "apps/prod",
   "b/c",
   "compose.yaml",
   "datapackage.json",
   "mcp.json",
   "os-secrets/config.toml",
+  "os-secrets/keytar",
   "os-secrets/secrets.age",
   "preferences.json",
   "service/name",

@@ -1,4 +1,4 @@
-// The command migrate, with credentials that keytar and @napi-rs/keyring have stored.
+// The command migrate, with credentials that keytar, @napi-rs/keyring and the Rust crate keyring have stored.
 
 const assert = require("node:assert/strict");
 const { readFileSync } = require("node:fs");
@@ -8,17 +8,26 @@ const { secretsIn } = require("./support/client.js");
 const { listItems, storeItem } = require("./support/items.js");
 const { isWindows, linuxOnly } = require("./support/platform.js");
 const { runProgram, ways } = require("./support/programs.js");
-const { node: nodeOf, root } = require("./support/runtimes.js");
+const { writeKeyring } = require("./support/keyring-writer.js");
+const { bun, node: nodeOf, root } = require("./support/runtimes.js");
 const { startSession } = require("./support/session.js");
 
 const node = nodeOf(22);
 const service = "my-cli-tool";
 const values = { alice: "alice's value", "bob@example.com": "Zürich 👋", "two words": " spaces and\nlines " };
 
-/** For each package, the source that stores a credential from `service`, `name` and `value`. */
-const packages = {
+/** For each package of npm, the source that stores a credential from `service`, `name` and `value`. */
+const sources = {
   keytar: `await require("keytar").setPassword(service, name, value);`,
   "napi-rs": `new (require("@napi-rs/keyring").Entry)(service, name).setPassword(value);`,
+};
+
+/** For each package, what `--from` calls it. */
+const packages = {
+  keytar: "keytar",
+  "napi-rs": "napi-rs",
+  "keyring 3": "keyring",
+  "keyring 4": "keyring",
 };
 
 async function startTestSession(t, options) {
@@ -28,31 +37,44 @@ async function startTestSession(t, options) {
 }
 
 /** Stores values with a package, in a program that uses it. */
-async function storeValues(session, from, stored, of = service) {
+async function storeValues(session, name, stored, of = service) {
+  const [, version] = name.split(" ");
+  if (version !== undefined) return storeByCrate(session, version, stored, of);
   const source = `(async () => { for (const [name, value] of ${JSON.stringify(Object.entries(stored))}) {
-    const service = ${JSON.stringify(of)}; ${packages[from]} } })()`;
+    const service = ${JSON.stringify(of)}; ${sources[name]} } })()`;
   const { code, stderr } = await session.run(node[0], ["-e", source], { cwd: join(root, "bench") });
   assert.equal(code, 0, stderr);
+}
+
+/** Stores values with a version of the crate keyring. */
+async function storeByCrate(session, version, stored, of) {
+  for (const [name, value] of Object.entries(stored)) {
+    await writeKeyring(session, version, "password", of, name, value);
+  }
 }
 
 const runMigrate = (session, ...args) => runProgram(session, "native", "secrets", ["migrate", ...args]);
 const isOurs = ({ attributes }) => attributes["xdg:schema"] === "com.oven-sh.bun.Secret";
 
-for (const from of Object.keys(packages)) {
-  describe(`migrate --from ${from}`, linuxOnly("a bus"), () => {
+for (const [stores, from] of Object.entries(packages)) {
+  describe(`migrate --from ${from}, of ${stores}`, linuxOnly("a bus"), () => {
     const args = ["--from", from, "--service", service];
     const names = Object.keys(values).sort();
     const formatLines = (done) => names.map((name) => `${done} ${name}\n`).join("");
 
     it("copies every credential of the service, and leaves the old ones", async (t) => {
       const session = await startTestSession(t);
-      await storeValues(session, from, values);
-      await storeValues(session, from, { alice: "of another service" }, "other");
+      await storeValues(session, stores, values);
+      await storeValues(session, stores, { alice: "of another service" }, "other");
       const before = await listItems(session);
       const { code, stdout, stderr } = await runMigrate(session, ...args);
       assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: formatLines("copied"), stderr: "" });
       const ours = secretsIn(session, node, "os-secrets");
-      for (const [name, value] of Object.entries(values)) assert.equal(await ours.get(service, name), value);
+      const theirs = secretsIn(session, [bun], "bun");
+      for (const [name, value] of Object.entries(values)) {
+        assert.equal(await ours.get(service, name), value);
+        assert.equal(await theirs.get(service, name), value);
+      }
       const after = await listItems(session);
       assert.equal(after.filter(isOurs).length, names.length);
       const left = after.filter((item) => !isOurs(item)).map(({ path }) => path);
@@ -64,8 +86,8 @@ for (const from of Object.keys(packages)) {
 
     it("deletes the old ones when it is told to, and no others", async (t) => {
       const session = await startTestSession(t);
-      await storeValues(session, from, values);
-      await storeValues(session, from, { alice: "of another service" }, "other");
+      await storeValues(session, stores, values);
+      await storeValues(session, stores, { alice: "of another service" }, "other");
       const { code, stdout } = await runMigrate(session, ...args, "--delete");
       assert.deepEqual({ code, stdout }, { code: 0, stdout: formatLines("moved") });
       const left = (await listItems(session)).filter((item) => !isOurs(item));
@@ -77,7 +99,7 @@ for (const from of Object.keys(packages)) {
 
     it("overwrites nothing, and then deletes nothing", async (t) => {
       const session = await startTestSession(t);
-      await storeValues(session, from, values);
+      await storeValues(session, stores, values);
       const ours = secretsIn(session, node, "os-secrets");
       await ours.set(service, "alice", "newer");
       const { code, stdout, stderr } = await runMigrate(session, ...args, "--delete");
@@ -94,7 +116,7 @@ for (const from of Object.keys(packages)) {
       const session = await startTestSession(t, { keyring: false });
       const prompter = await session.startPrompter();
       await session.startKeyring({ password: "right", prompter });
-      await storeValues(session, from, values);
+      await storeValues(session, stores, values);
       await session.lock();
       await prompter.expect("password right");
       const { code, stdout, stderr } = await runMigrate(session, ...args);
@@ -123,6 +145,38 @@ describe("migrate", () => {
     assert.deepEqual([code, stdout], [1, ""]);
     assert.match(stderr, /alice was not copied: several credentials have this name/);
     assert.equal((await listItems(session)).filter(isOurs).length, 0);
+  });
+
+  it("copies the bytes that the crate keyring has stored", linuxOnly("a bus"), async (t) => {
+    const session = await startTestSession(t);
+    const bytes = Buffer.from([0, 159, 146, 150, 0, 255]);
+    await writeKeyring(session, "3", "secret", service, "three", bytes);
+    await writeKeyring(session, "4", "secret", service, "four", bytes);
+    const { stdout } = await runMigrate(session, "--from", "keyring", "--service", service, "--delete");
+    assert.equal(stdout, "moved four\nmoved three\n");
+    const args = ["export", "--values", "--service", service];
+    const exported = JSON.parse((await runProgram(session, "native", "secrets", args)).stdout);
+    const base64 = bytes.toString("base64");
+    assert.deepEqual(exported, { four: { base64 }, three: { base64 } });
+  });
+
+  it("leaves what the crate keyring has stored under a target", linuxOnly("a bus"), async (t) => {
+    const session = await startTestSession(t);
+    await storeValues(session, "keyring 3", { alice: "of the default" });
+    await storeItem(session, {
+      collection: "/org/freedesktop/secrets/collection/login",
+      attributes: { service, username: "alice", target: "work", application: "rust-keyring" },
+      label: "alice@my-cli-tool:work (keyring v3.6.3)",
+      secret: "of the target",
+    });
+    const { stdout } = await runMigrate(session, "--from", "keyring", "--service", service, "--delete");
+    assert.equal(stdout, "moved alice\n");
+    const left = (await listItems(session)).filter((item) => !isOurs(item));
+    assert.deepEqual(
+      left.map(({ attributes }) => attributes.target),
+      ["work"],
+    );
+    assert.equal(await secretsIn(session, [bun], "bun").get(service, "alice"), "of the default");
   });
 
   it("asks once, where the person does not want to be asked", linuxOnly("a bus"), async (t) => {

@@ -56,13 +56,19 @@ describe("the packed tarballs", linuxOnly("packages of Linux"), () => {
       "README.md",
       "SECURITY.md",
       "bin",
+      "chosen-store.js",
+      "custom-provider.js",
       "docs",
       "index.d.ts",
       "index.js",
+      "keytar.d.ts",
+      "keytar.js",
+      "load-asset.js",
       "load.js",
       "not-loaded.js",
       "package.json",
       "program.js",
+      "stacks.js",
     ]);
     assert.deepEqual(listFolder(join("os-secrets", "bin")), [
       "bazel-credential-os-secrets.js",
@@ -79,6 +85,7 @@ describe("the packed tarballs", linuxOnly("packages of Linux"), () => {
       "errors.md",
       "file-store.md",
       "helpers.md",
+      "keytar.md",
       "linux.md",
       "macos.md",
       "performance.md",
@@ -98,8 +105,9 @@ describe("the packed tarballs", linuxOnly("packages of Linux"), () => {
     const manifest = JSON.parse(
       readFileSync(join(project, "node_modules", "os-secrets", "package.json"), "utf8"),
     );
-    const packages = readdirSync(join(root, "npm")).map((platform) => [`@os-secrets/${platform}`, version]);
-    assert.equal(packages.length, 8);
+    const folders = readdirSync(join(root, "npm")).filter((folder) => folder !== "keytar");
+    const packages = folders.map((platform) => [`@os-secrets/${platform}`, version]);
+    assert.equal(packages.length, 11);
     assert.deepEqual(manifest.optionalDependencies, Object.fromEntries(packages));
     assert.equal(manifest.scripts, undefined);
     assert.equal(require("../package.json").optionalDependencies, undefined);

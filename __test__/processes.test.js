@@ -1,9 +1,7 @@
 // Many processes use one credential at once. Each reads either a whole value that was written, or null.
 
 const assert = require("node:assert/strict");
-const { once } = require("node:events");
 const { join } = require("node:path");
-const { createInterface } = require("node:readline");
 const { it } = require("node:test");
 const { secretsIn } = require("./support/client.js");
 const { listItems } = require("./support/items.js");
@@ -23,23 +21,15 @@ it(
     const nodes = [20, 20, 22, 22, 24, 24].map(node);
     const program = join(__dirname, "programs", "contend.js");
     const processes = [...nodes, [bun], [bun]].map(([command, ...args], id) => {
-      const child = session.start(command, [...args, program, `${id}`, `${ROUNDS}`]);
-      let stderr = "";
-      child.stderr.on("data", (text) => {
-        stderr += text;
-      });
-      const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
-      const readLine = async () => {
-        const { value, done } = await lines.next();
-        if (done) throw new Error(`process ${id} has ended: ${stderr}`);
-        return value;
-      };
-      return { child, readLine, closed: once(child, "close") };
+      return session.startInLines(command, [...args, program, `${id}`, `${ROUNDS}`]);
     });
     for (const { readLine } of processes) assert.equal(await readLine(), "ready");
     for (const { child } of processes) child.stdin.end("go\n");
     const told = await Promise.all(processes.map(async ({ readLine }) => JSON.parse(await readLine())));
-    for (const { closed } of processes) assert.deepEqual(await closed, [0, null]);
+    for (const { closed } of processes) {
+      const { code, signal } = await closed;
+      assert.deepEqual([code, signal], [0, null]);
+    }
 
     const wrote = told.flatMap((one) => one.wrote);
     const read = told.flatMap((one) => one.read);

@@ -144,9 +144,45 @@ describe("rename", () => {
     assert.match(stderr, /^secrets: new has the value, but old may still have it as well: /);
     assert.deepEqual([await get("old"), await get("new")], ["v", "v"]);
   });
+
+  it("of two secrets to one name keeps both values", async (t) => {
+    const { run, set, get } = await prepare(t);
+    for (let round = 0; round < 5; round++) {
+      await set("one", "first");
+      await set("other", "second");
+      const results = await Promise.all(["one", "other"].map((old) => run(["rename", old, "new"])));
+      assert.deepEqual(results.map(({ code }) => code).sort(), [0, 1]);
+      const isFirst = results[0].code === 0;
+      assert.equal(await get("new"), isFirst ? "first" : "second");
+      assert.equal(await get(isFirst ? "other" : "one"), isFirst ? "second" : "first");
+      assert.equal((await run(["delete", "new"])).code, 0);
+    }
+  });
 });
 
 describe("generate", () => {
+  for (const [place, flags] of [
+    ["the user's store", []],
+    ["an encrypted file", ["--store", "./own/s.age"]],
+    ["the repository", ["--scope", "repo"]],
+  ]) {
+    it(`at once in many processes loses no value, in ${place}`, async (t) => {
+      const { session, run, get } = await prepare(t);
+      session.env.OS_SECRETS_IDENTITY = writeIdentity(session.directory).path;
+      writeFileSync(join(session.directory, "datapackage.json"), "{}");
+      const generate = () => run(["generate", "token", "--print", ...flags]);
+      const results = await Promise.all(Array.from({ length: 8 }, generate));
+      const printed = results.filter(({ code }) => code === 0).map(({ stdout }) => stdout.trim());
+      assert.equal(printed[0].length, 32);
+      assert.deepEqual(printed, [await get("token", ...flags)]);
+      const refused = results.filter(({ code }) => code !== 0);
+      for (const { code, stderr } of refused) {
+        assert.equal(code, 1);
+        assert.match(stderr, /^secrets: token exists already/m);
+      }
+    });
+  }
+
   for (const way of Object.keys(ways)) {
     it(`stores a new value, and prints it only if asked, ${way}`, async (t) => {
       const { run, get } = await prepare(t, { way });

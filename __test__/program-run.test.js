@@ -348,6 +348,7 @@ it("npm's script of cmd runs the program", windowsOnly("scripts of cmd"), async 
   for (const part of [
     "package.json",
     "load.js",
+    "load-asset.js",
     "not-loaded.js",
     "program.js",
     "bin",

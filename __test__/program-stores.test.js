@@ -174,9 +174,13 @@ for (const way of Object.keys(ways)) {
       await expectFailure([...store, "rekey", "--remove", own], 1, /the identity in use/);
       await expectFailure([...store, "rekey", "--add", "age1nonsense"], 2, /a recipient starts with age1/);
       for (const [recipient, why] of [
-        ["age1pq1qqqq", /a post-quantum recipient \(age1pq1…\) cannot be used; give an X25519 recipient/],
-        ["age1yubikey1qqqq", /a recipient of an age plugin/],
-        ["ssh-ed25519 AAAA", /an SSH key cannot be used/],
+        [
+          "age1pq1qqqq",
+          /an incomplete recipient of an age plugin \(age1NAME1…\) cannot be used; give an X25519 recipient/,
+        ],
+        ["age1yubikey1qqqq", /an incomplete recipient of an age plugin/],
+        ["ssh-ed25519 AAAA", /an incomplete SSH key cannot be used/],
+        ["ecdsa-sha2-nistp256 AAAA", /an SSH key of another kind than ed25519 and RSA cannot be used/],
         [other.text.split("\n").at(-2), /an identity, which is the private key and must stay secret/],
       ]) {
         await expectFailure([...store, "rekey", "--add", recipient], 2, why);
@@ -440,6 +444,7 @@ for (const way of Object.keys(ways)) {
         exists: true,
         writable: true,
         key: identity,
+        os_identity: null,
         recipients: [recipient],
         credentials: 2,
         backup: `${file}.backup`,
@@ -604,7 +609,7 @@ for (const way of Object.keys(ways)) {
           [],
           [],
         );
-        assert.match(both.shown, /are both set/);
+        assert.match(both.shown, /OS_SECRETS_IDENTITY is neither an identity/);
         const mistaken = `OS_SECRETS_PASSPHRASE=wrong ${ways[way]("secrets").join(" ")} --store file doctor`;
         assert.equal((await typeInto(["bash", "-c", mistaken], [], [])).code, 1);
         const doctor = await typeInto(["--store", "file", "doctor"], []);

@@ -424,6 +424,7 @@ REFERENCE=secret:api_key
         reachable: true,
         collection: login,
         unlocked: true,
+        writable: true,
         persistent: true,
         encrypted_on_bus: true,
         encrypted_at_rest: true,

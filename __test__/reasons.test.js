@@ -91,7 +91,7 @@ describe("the reason of an error", () => {
         `${own}.get("s", "bytes")`,
         `${open({ identity: other.path })}.get("s", "n")`,
         `${open({ identity: "/none" })}.get("s", "n")`,
-        `openStore({ provider: "file", identity: "x", passphrase: "y" })`,
+        `openStore({ provider: "file", identity: { service: "s", name: "n" }, passphrase: "y" })`,
         `openStore({ provider: "exec", command: "docker-credential-pass" })`,
         `openStore({ provider: "exec", command: ${JSON.stringify(join(path, "none"))} }).get("s", "n")`,
         `resolve("secret:none", { scope: "repo" })`,

@@ -11,6 +11,7 @@ const { blocks: blocksOf, examples, read } = require("./support/documents.js");
 const { linuxOnly } = require("./support/platform.js");
 const { ways } = require("./support/programs.js");
 const { root } = require("./support/runtimes.js");
+const { scripts } = require("./support/package.js");
 const { startSession } = require("./support/session.js");
 
 /** Each recipe with its text. */
@@ -44,7 +45,7 @@ async function prepareServer(t) {
   mkdirSync(join(app, "node_modules", ".bin"), { recursive: true });
   const installed = join(app, "node_modules", "os-secrets");
   mkdirSync(installed);
-  for (const part of ["index.js", "load.js", "not-loaded.js", "program.js", "package.json", "bin", "npm"]) {
+  for (const part of [...scripts, "package.json", "bin", "npm"]) {
     symlinkSync(join(root, part), join(installed, part));
   }
   symlinkSync(join(root, "bin", "os-secrets.js"), join(app, "node_modules", ".bin", "os-secrets"));
@@ -75,35 +76,49 @@ async function runWithEmptyFolders(session, folders, script) {
 }
 
 it("the recipes are those that are tested here", () => {
-  assert.deepEqual([...recipes.keys()], ["systemd", "Docker", "GitHub Actions", "SSH", "WSL"]);
+  // Those for servers are in __test__/production.
+  const own = [...recipes.keys()].filter((name) => !/cluster|Vault/.test(name));
+  assert.deepEqual(own, ["systemd", "Docker", "GitHub Actions", "SSH", "WSL"]);
 });
 
 describe("the recipe for", linuxOnly("recipes for Linux"), () => {
-  it("systemd", async (t) => {
-    const { session, app } = await prepareServer(t);
-    const [unit] = findBlocks("systemd", "ini");
-    const readSetting = (name) => new RegExp(`^${name}=(.*)$`, "m").exec(unit)[1];
-    // systemd itself checks the unit. The program that it names must exist.
-    const file = join(session.directory, "my-server.service");
-    writeFileSync(
-      file,
-      unit.replace("/usr/bin/node /opt", `${process.execPath} /opt`).replace(/^User=.*$/m, "User=root"),
-    );
-    const verified = await session.run("systemd-analyze", ["verify", "--man=no", file]);
-    assert.deepEqual(verified, { code: 0, signal: null, stdout: "", stderr: "" });
-    // As under systemd, the server runs as the service's user, with the unit's environment and the identity
-    // in a file. If the test does not run as root, it cannot become another user and uses its own.
-    const isRoot = process.getuid() === 0;
-    const as = isRoot ? `runuser -u ${readSetting("User")} -- ` : "";
-    const recipe = isRoot
-      ? readCommands("systemd")
-      : readCommands("systemd").replace(/runuser .*? -- | -o my-server/g, "");
-    const change = recipe.slice(recipe.indexOf("printf")).replace("ghp_example", "ghp_second");
-    const [name, source] = readSetting("LoadCredential").split(":");
-    const [program] = readSetting("ExecStart").split(" ").slice(1);
-    const credentials = "/run/credentials/my-server.service";
-    const accounts = join(session.directory, "etc");
-    const script = `
+  for (const [index, kind] of ["plain", "encrypted"].entries()) {
+    it(`systemd, with ${kind} identity on the disk`, async (t) => {
+      const { session, app } = await prepareServer(t);
+      const [plain, encrypted] = findBlocks("systemd", "ini");
+      const unit = kind === "plain" ? plain : plain.replace(/^LoadCredential=.*\n/m, encrypted);
+      const readSetting = (name) => new RegExp(`^${name}=(.*)$`, "m").exec(unit)[1];
+      // systemd itself checks the unit. The program that it names must exist.
+      const file = join(session.directory, "my-server.service");
+      writeFileSync(
+        file,
+        unit.replace("/usr/bin/node /opt", `${process.execPath} /opt`).replace(/^User=.*$/m, "User=root"),
+      );
+      const verified = await session.run("systemd-analyze", ["verify", "--man=no", file]);
+      assert.deepEqual(verified, { code: 0, signal: null, stdout: "", stderr: "" });
+      // As under systemd, the server runs as the service's user, with the unit's environment and the identity
+      // in a file. If the test does not run as root, it cannot become another user and uses its own.
+      const isRoot = process.getuid() === 0;
+      const as = isRoot ? `runuser -u ${readSetting("User")} -- ` : "";
+      // systemd-creds uses a key in a temporary file system only if it is told which key to use.
+      const commands = readCommands("systemd", index).replace(
+        "-creds encrypt",
+        "-creds encrypt --with-key=host",
+      );
+      const recipe = isRoot ? commands : commands.replace(/runuser .*? -- | -o my-server/g, "");
+      const change = recipe.slice(recipe.indexOf("printf")).replace("ghp_example", "ghp_second");
+      const setting = kind === "plain" ? "LoadCredential" : "LoadCredentialEncrypted";
+      const [name, source] = readSetting(setting).split(":");
+      const [program] = readSetting("ExecStart").split(" ").slice(1);
+      const credentials = "/run/credentials/my-server.service";
+      const load =
+        kind === "plain"
+          ? `install -m 444 ${source} ${credentials}/${name}`
+          : `systemd-creds decrypt --name=${name} ${source} ${credentials}/${name}
+             chmod 444 ${credentials}/${name}
+             [ ! -e /run/my-server.identity ]`;
+      const accounts = join(session.directory, "etc");
+      const script = `
       cp ${secrets} ${process.execPath} /opt
       cp -rL ${app} /opt/my-server
       export PATH="/opt:$PATH"
@@ -112,17 +127,19 @@ describe("the recipe for", linuxOnly("recipes for Linux"), () => {
       [ -z "\${OS_SECRETS_IDENTITY-}" ]
       [ $(stat -c %a /var/lib/my-server) = ${readSetting("StateDirectoryMode").slice(1)} ]
       mkdir -p ${credentials}
-      install -m 444 ${source} ${credentials}/${name}
+      ${load}
       ${as}env -i CREDENTIALS_DIRECTORY=${credentials} ${readSetting("Environment")} /opt/node ${program}`;
-    // Programs find users in /etc, so the test has a private /etc too.
-    const known = `mkdir ${accounts}; cd /etc; cp -a passwd group shadow pam.d login.defs security ${accounts} || :
+      // Programs find users in /etc, so the test has a private /etc too.
+      const known = `mkdir ${accounts}; cd /etc; cp -a passwd group shadow pam.d login.defs security ${accounts} || :
       echo "my-server:x:64321:64321::/nonexistent:/usr/sbin/nologin" >>${accounts}/passwd
       echo "my-server:x:64321:" >>${accounts}/group
+      echo 0123456789abcdef0123456789abcdef >${accounts}/machine-id
       mount --bind ${accounts} /etc; cd ${session.env.HOME}`;
-    const printed = await runWithEmptyFolders(session, ["/var/lib", "/run", "/opt"], `${known}\n${script}`);
-    assert.match(printed, /^age1\w+\n/m);
-    assert.equal(printed.trim().split("\n").at(-1), "ghp_second");
-  });
+      const printed = await runWithEmptyFolders(session, ["/var/lib", "/run", "/opt"], `${known}\n${script}`);
+      assert.match(printed, /^age1\w+\n/m);
+      assert.equal(printed.trim().split("\n").at(-1), "ghp_second");
+    });
+  }
 
   it("Docker", async (t) => {
     const { session, app } = await prepareServer(t);
@@ -239,7 +256,8 @@ describe("the recipe for", linuxOnly("recipes for Linux"), () => {
         session,
         `ssh -q -F none -i ${at("user")} -p ${port} -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null 127.0.0.1 'bash -l -eu' <<'REMOTE'\n[ "$HOME" = ${HOME} ]\nexport PATH="${PATH}"\n${script}\nREMOTE`,
       );
-    assert.equal((await runOverSsh(readCommands("SSH"))).trim().split("\n").at(-1), "ghp_example");
+    // ssh mixes standard output and error in any order.
+    assert.match(await runOverSsh(readCommands("SSH")), /^ghp_example$/m);
     // Another login finds the secret, because the profile has the settings.
     assert.match(await runOverSsh("secrets get github_token 2>/dev/null"), /^ghp_example$/m);
   });

@@ -84,7 +84,10 @@ describe("OS_SECRETS_PROVIDER", () => {
     const lines = (await run(source, { OS_SECRETS_PROVIDER: "exec" })).trim().split("\n");
     assert.equal(lines.length, 4);
     for (const line of lines.slice(0, 3))
-      assert.match(line, /^ERR_SECRETS_INVALID_SETTING: OS_SECRETS_PROVIDER must be os, file or memory/);
+      assert.match(
+        line,
+        /^ERR_SECRETS_INVALID_SETTING: OS_SECRETS_PROVIDER must be os, file, vault or memory/,
+      );
     assert.equal(lines[3], "[]");
   });
 
@@ -363,7 +366,11 @@ describe("what unlocks the encrypted file", () => {
     ];
     for (const [env, why] of [
       [{}, /There is nothing to unlock the file store with\. .* `npx os-secrets init`/],
-      [{ OS_SECRETS_IDENTITY: identity.path, OS_SECRETS_PASSPHRASE: "p" }, /are both set/],
+      [
+        { OS_SECRETS_IDENTITY: identity.path, OS_SECRETS_PASSPHRASE: "p" },
+        /OS_SECRETS_IDENTITY has no identity that is protected by a passphrase, and one was given/,
+      ],
+      [{ OS_SECRETS_IDENTITY: "os", OS_SECRETS_PASSPHRASE: "p" }, /which has no passphrase\. Unset/],
       [
         { OS_SECRETS_IDENTITY: "/none" },
         /OS_SECRETS_IDENTITY is neither an identity .* nor the path of a file/,
@@ -427,7 +434,11 @@ describe("the options of openStore", () => {
     expectError({ provider: "file", path: 1 }, /'options.path'/);
     expectError({ provider: "file", path: "" }, /'options.path'/);
     expectError({ provider: "file", identity: "a\0b" }, /'options.identity'/);
-    expectError({ provider: "file", identity: "x", passphrase: "y" }, /Only one/);
+    const item = { service: "s", name: "n" };
+    expectError(
+      { provider: "file", identity: item, passphrase: "y" },
+      /'options.passphrase' cannot be given/,
+    );
     expectError({ provider: "file", mustExist: "yes" }, /'options.mustExist' must be a boolean/);
     expectError({ provider: "os", mustExist: true }, /'options.mustExist' is not an option/);
     expectError({ provider: "exec" }, /'options.command'/);
@@ -468,7 +479,7 @@ describe("the options of openStore", () => {
     const error = {
       code: "ERR_SECRETS_PLATFORM_ERROR",
       message:
-        /deep.secrets\.age does not exist\. Create it with `npx os-secrets --store .*secrets\.age.? set NAME`, or correct its path/,
+        /deep.secrets\.age does not exist\. Create it by a set with the same options, but without mustExist, or correct its path/,
     };
     for (const [name, call] of Object.entries(calls)) await assert.rejects(call(), error, name);
     assert.ok(!existsSync(join(path, "..")));

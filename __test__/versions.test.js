@@ -22,6 +22,8 @@ describe("the version", () => {
       "CHANGELOG.md",
       "Cargo.lock",
       "Cargo.toml",
+      "README.md",
+      "docs",
       "load.js",
       "npm",
       "package-lock.json",
@@ -44,7 +46,13 @@ describe("the version", () => {
     writeFileSync(file, `${JSON.stringify({ ...manifest, version: "77.0.1" }, null, 2)}\n`);
     const { status, stderr } = checkVersions();
     assert.equal(status, 1);
-    for (const place of ["Cargo.toml", "Cargo.lock", "package-lock.json", "npm/darwin-x64/package.json"]) {
+    for (const place of [
+      "Cargo.toml",
+      "Cargo.lock",
+      "package-lock.json",
+      "npm/darwin-x64/package.json",
+      "docs/keytar.md",
+    ]) {
       assert.match(stderr, new RegExp(`${place} says ${manifest.version}`));
     }
     execFileSync(process.execPath, [script], { cwd: copy });

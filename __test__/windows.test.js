@@ -1,12 +1,13 @@
 // The differences of Windows' Credential Manager from the stores of other systems.
 
 const assert = require("node:assert/strict");
-const { existsSync, readdirSync, writeFileSync } = require("node:fs");
+const { existsSync, mkdirSync, writeFileSync } = require("node:fs");
 const { join } = require("node:path");
 const { describe, it } = require("node:test");
 const { openStore, secrets } = require("..");
 const { secretsIn } = require("./support/client.js");
 const { listItems, storeItem } = require("./support/items.js");
+const { writeKeyring } = require("./support/keyring-writer.js");
 const { windowsOnly } = require("./support/platform.js");
 const { runProgram, ways } = require("./support/programs.js");
 const { bun } = require("./support/runtimes.js");
@@ -287,6 +288,38 @@ for (const way of Object.keys(ways)) {
       });
     }
 
+    it("migrate --from keyring copies what versions 3 and 4 of the crate have stored", async (t) => {
+      const { session, theirs } = await prepareStore(t);
+      const stored = {};
+      for (const version of ["3", "4"]) {
+        for (const [name, value] of Object.entries(values)) {
+          stored[`${name} ${version}`] = value;
+          await writeKeyring(session, version, "password", "cli", `${name} ${version}`, value);
+        }
+        stored[`bytes ${version}`] = "an even number of bytes!";
+        const [name, value] = [`bytes ${version}`, stored[`bytes ${version}`]];
+        await writeKeyring(session, version, "secret", "cli", name, value);
+      }
+      await writeKeyring(session, "4", "password", "other", "alice 4", "other");
+      const printed = await readOutput(
+        session,
+        "migrate",
+        "--from",
+        "keyring",
+        "--service",
+        "cli",
+        "--delete",
+      );
+      const moved = Object.keys(stored).sort();
+      assert.equal(printed, moved.map((name) => `moved ${name}\n`).join(""));
+      for (const [name, value] of Object.entries(stored)) {
+        assert.equal(await theirs.get("cli", name), value);
+        assert.equal(await secrets.get("cli", name), value);
+      }
+      const expected = [...moved.map((name) => `cli/${name}`), "alice 4.other"];
+      assert.deepEqual(Object.keys(await listStored(session)).sort(), expected.sort());
+    });
+
     it("migrate overwrites nothing, and then deletes nothing", async (t) => {
       const { session } = await prepareStore(t);
       await storeItem(session, { label: "alice.cli", user: "alice", secret: utf16("older") });
@@ -308,6 +341,7 @@ for (const way of Object.keys(ways)) {
         works: true,
         store: "Credential Manager",
         reachable: true,
+        writable: true,
         persistent: true,
         largest: 2560,
         repository: null,
@@ -345,10 +379,13 @@ describe("secrets setup keyring", windowsOnly("Credential Manager"), () => {
     const found = await session.run(keyring, ["--mode=creds", "--output=json", "get", service]);
     assert.deepEqual(JSON.parse(found.stdout), { username: "alice", password: "p w" });
     assert.equal((await session.run(keyring, ["get", service, "bob"])).code, 1);
+    assert.equal((await setup(bin)).stdout, "keyring is set up already, but does not ask os-secrets\n");
+    session.env.PATH = `${bin};${session.env.PATH}`;
     assert.equal((await setup(bin)).stdout, "keyring asks os-secrets already\n");
     const undone = await setup("--undo");
-    assert.match(undone.stdout, /^restored .*keyring\.exe\n$/, undone.stderr);
-    assert.deepEqual(readdirSync(bin), []);
+    assert.match(undone.stdout, /^removed .*keyring\.exe\n$/, undone.stderr);
+    assert.equal(existsSync(bin), false);
+    mkdirSync(bin);
     writeFileSync(keyring, "another program");
     const refused = await setup(bin);
     assert.equal(refused.code, 1);

@@ -1,7 +1,7 @@
 // Measures how long programs live that print a credential and end. They take turns, so that their times are comparable.
 
 const { once } = require("node:events");
-const { describeMachine } = require("./machine.js");
+const { describeSystem } = require("./machine.js");
 const { median, p99 } = require("./statistics.js");
 
 /**
@@ -37,7 +37,7 @@ async function compareLives(session, programs, reference, rounds) {
       if (round >= 0) lives[title].push(lived);
     }
   }
-  const { processor, system } = describeMachine();
+  const { processor, system } = describeSystem();
   console.log(`\n${processor}, ${system}; ${rounds} rounds\n`);
   console.log(`| program | median, ms | 99th percentile | of ${reference} |\n| --- | --: | --: | --: |`);
   for (const [title, times] of Object.entries(lives)) {

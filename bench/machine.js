@@ -33,7 +33,8 @@ function readCommit() {
   return `${git("rev-parse", "--short", "HEAD")}${changed}`;
 }
 
-function describeMachine() {
+/** The processor and the system alone, for a bench that does not measure the packages of `bench/package.json`. */
+function describeSystem() {
   const [{ model }] = cpus();
   const { PRETTY_NAME } = Object.fromEntries(
     readFileSync("/etc/os-release", "utf8")
@@ -45,6 +46,12 @@ function describeMachine() {
     memory: `${Math.round(totalmem() / 2 ** 30)} GiB`,
     kernel: `Linux ${release()}`,
     system: PRETTY_NAME,
+  };
+}
+
+function describeMachine() {
+  return {
+    ...describeSystem(),
     versions: {
       "os-secrets": `${readPackageVersion()} (${readCommit()})`,
       Node: process.versions.node,
@@ -60,4 +67,4 @@ function describeMachine() {
   };
 }
 
-module.exports = { describeMachine };
+module.exports = { describeMachine, describeSystem };

@@ -10,7 +10,7 @@ const { join } = require("node:path");
 const { targetDirectory } = require("../tools/build.js");
 const { run } = require("../tools/process.js");
 const { provide } = require("../tools/provision.js");
-const { describeMachine } = require("./machine.js");
+const { describeSystem } = require("./machine.js");
 const { median } = require("./statistics.js");
 
 const ROUNDS = 5;
@@ -72,7 +72,7 @@ function main() {
       }
       return [title, ...times.map((all) => median(all).toFixed(2))];
     });
-    const { processor, system } = describeMachine();
+    const { processor, system } = describeSystem();
     console.log(`\n${processor}, ${system}; seconds for 100 MB, median of ${rounds} rounds\n`);
     console.log(`| text | ${columns.join(" | ")} |\n| --- | ${columns.map(() => "--:").join(" | ")} |`);
     for (const row of rows) console.log(`| ${row.join(" | ")} |`);

@@ -19,7 +19,7 @@ const { makePasswordStore } = require("../__test__/support/helpers.js");
 const { build } = require("../tools/build.js");
 const { root } = require("../tools/process.js");
 const { provide } = require("../tools/provision.js");
-const { describeMachine } = require("./machine.js");
+const { describeSystem } = require("./machine.js");
 const { services, startService } = require("./services.js");
 const { median } = require("./statistics.js");
 
@@ -94,6 +94,9 @@ async function main() {
     const stores = {
       "os (gnome-keyring, 10 items)": { store: openStore({ provider: "os" }) },
       "file, 10 items": await openFileStore(openStore, folder, "few", 10, { identity }),
+      "file, 10 items, identity in os": await openFileStore(openStore, folder, "os-identity", 10, {
+        identity: { service: "bench", name: "identity" },
+      }),
       "file, 1,000 items": await openFileStore(openStore, folder, "many", 1000, { identity }),
       "file, 1,000 items, passphrase": await openFileStore(openStore, folder, "locked", 1000, {
         passphrase: "correct horse",
@@ -117,7 +120,7 @@ async function main() {
       }
     }
     const names = Object.keys(stores);
-    const { processor, system } = describeMachine();
+    const { processor, system } = describeSystem();
     const formatFigure = (of) =>
       of === undefined ? "" : median(of) < 10 ? median(of).toFixed(3) : median(of).toFixed(1);
     const rows = Object.entries(times).map(

@@ -12,7 +12,9 @@ use os_secrets::{
     error::Error,
     progress::Progress,
     store::{
-        self, Call, SetOptions, Store, exec,
+        self, Call, SetOptions, Store,
+        credential_lock::LockDomain,
+        exec,
         settings::{Settings, StoreKind},
         settings_file::Origin,
     },
@@ -21,17 +23,45 @@ use os_secrets::{
 #[cfg(target_os = "linux")]
 use super::started::Started;
 
-/// The variables that name the store, say how it is opened, or lead to its file or its key.
-const NAMES: [&str; 9] = [
+/// The variables that name the store, say how it is opened, or lead to its file, its key, its server, its plugins or its
+/// locks.
+const NAMES: [&str; 34] = [
     "OS_SECRETS_PROVIDER",
     "OS_SECRETS_FILE",
     "OS_SECRETS_IDENTITY",
     "OS_SECRETS_PASSPHRASE",
+    "OS_SECRETS_PLUGINS",
+    // Where a server is, and what logs in to it.
+    "BAO_ADDR",
+    "VAULT_ADDR",
+    "BAO_TOKEN",
+    "VAULT_TOKEN",
+    "BAO_NAMESPACE",
+    "VAULT_NAMESPACE",
+    "BAO_CACERT",
+    "VAULT_CACERT",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "USERPROFILE",
+    "OS_SECRETS_VAULT_MOUNT",
+    "OS_SECRETS_VAULT_PREFIX",
+    "OS_SECRETS_VAULT_AUTH_MOUNT",
+    "OS_SECRETS_VAULT_ROLE_ID",
+    "OS_SECRETS_VAULT_SECRET_ID",
+    "OS_SECRETS_VAULT_KUBERNETES_ROLE",
+    "OS_SECRETS_VAULT_KUBERNETES_JWT_FILE",
+    "OS_SECRETS_VAULT_JWT_ROLE",
+    "OS_SECRETS_VAULT_JWT",
+    // Where the plugins of age are.
+    "PATH",
     "CREDENTIALS_DIRECTORY",
     "XDG_CONFIG_HOME",
     "XDG_DATA_HOME",
     "HOME",
     "APPDATA",
+    "LOCALAPPDATA",
+    "XDG_CACHE_HOME",
+    "XDG_RUNTIME_DIR",
 ];
 
 static READ: OnceLock<[Option<Secret>; NAMES.len()]> = OnceLock::new();
@@ -110,6 +140,10 @@ impl Store for RefusingStore {
     }
 
     fn list<'a>(&'a self, _: Option<&'a str>, _: &'a Progress) -> Call<'a, Vec<Key>> {
+        self.refuse()
+    }
+
+    fn lock_domain<'a>(&'a self) -> Call<'a, LockDomain> {
         self.refuse()
     }
 }

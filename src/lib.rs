@@ -4,10 +4,12 @@
 //! |---|---|
 //! | this one | the functions that `index.js` calls |
 //! | `opened.rs` | the stores that JavaScript opens, and their examination |
+//! | `keytar.rs` | the functions that `keytar.js` calls |
 //! | `port.rs` | how outcomes reach the JavaScript thread |
 //! | `both_scopes.rs` | secrets that the repository and the user both have |
 //! | `environment.rs` | the variables that lead to the store, compared with those of `process.env` |
 //! | `started.rs` | Linux: the environment with which the process was started |
+//! | `update.rs` | updates of credentials, which lock them |
 //! | `values.rs` | arguments, replies and errors |
 //!
 //! The shim (`index.js`) has checked the arguments. A function starts its call on the I/O thread and returns a promise.
@@ -36,11 +38,14 @@ use os_secrets::{
 };
 
 mod both_scopes;
+pub mod custom;
 mod environment;
+pub mod keytar;
 pub mod opened;
 mod port;
 #[cfg(target_os = "linux")]
 mod started;
+pub mod update;
 mod values;
 
 use both_scopes::find_hidden;
@@ -153,13 +158,17 @@ pub fn set(
     unrestricted: Option<bool>,
 ) -> napi::Result<Unknown<'static>> {
     let ((choice, held), key) = (choice_of(store), Key { service, name });
-    let persist = if local == Some(true) { Persist::Local } else { Persist::Enterprise };
-    let set_options = SetOptions { persist, unrestricted: unrestricted == Some(true) };
+    let set_options = set_options(local, unrestricted);
     start(env, options, held, move |options, bounds| async move {
         let progress = Progress::changing(options.interactive);
         let call = async { choice.store()?.set(&key, &value.0, set_options, &progress).await };
         bounds.run(&progress, call).await.map(|()| Reply::Nothing)
     })
+}
+
+fn set_options(local: Option<bool>, unrestricted: Option<bool>) -> SetOptions {
+    let persist = if local == Some(true) { Persist::Local } else { Persist::Enterprise };
+    SetOptions { persist, unrestricted: unrestricted == Some(true) }
 }
 
 /// Deletes a credential. Returns a promise of whether there was one.

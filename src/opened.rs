@@ -15,14 +15,15 @@ use super::{
     values::{CallOptions, Reply, Value, throw},
 };
 use os_secrets::{
-    credential::Secret,
+    credential::{Key, Secret},
     error::Error,
     store::{
-        self, Choice,
+        self, Choice, Store,
         exec::{ExecOptions, ExecStore},
-        file::{FileOptions, FileStore, keys::Unlock},
+        file::{self, FileOptions, FileStore, keys::Unlock},
         memory::MemoryStore,
         settings_file::Origin,
+        vault::{self, Login, VaultOptions, VaultStore},
     },
 };
 use os_secrets_cli::{Subject, examine, subject_from_environment};
@@ -37,6 +38,11 @@ pub struct Opened {
 }
 
 impl Opened {
+    /// A store that the program provides.
+    pub fn custom(store: Arc<dyn Store>) -> External<Self> {
+        Self::new(Choice::Own(store), Some(Ok(Subject::Custom)))
+    }
+
     fn new(choice: Choice, subject: Option<Result<Subject, Error>>) -> External<Self> {
         External::new(Self { choice, subject, calls: Arc::default() })
     }
@@ -98,19 +104,87 @@ pub fn open_memory() -> External<Opened> {
     Opened::new(Choice::Own(Arc::new(MemoryStore::default())), Some(Ok(Subject::Memory)))
 }
 
-/// Opens a store in an encrypted file. The environment variables fill in what is undefined.
+/// Whether a text is an identity, and not the path of its file.
+#[napi]
+pub fn is_identity(text: Value) -> bool {
+    file::is_identity(text.0.expose())
+}
+
+/// Opens a store in an encrypted file. `os_identity` is the service and the name of an identity in the operating system's
+/// store. The environment variables fill in what is undefined.
 #[napi]
 pub fn open_file(
     path: Option<String>,
     identity: Option<Value>,
+    os_identity: Option<(String, String)>,
     passphrase: Option<Value>,
     must_exist: bool,
 ) -> External<Opened> {
     let identity = identity.map(|identity| Unlock::Identity(identity.0));
-    let unlock = identity.or(passphrase.map(|passphrase| Unlock::Passphrase(passphrase.0)));
-    let options = FileOptions { path: path.map(Into::into), unlock, must_exist, ask: None };
+    let os_identity = os_identity.map(|(service, name)| Unlock::OsIdentity(Key { service, name }));
+    let unlock = match (identity.or(os_identity), passphrase) {
+        (Some(identity), Some(passphrase)) => identity.with_passphrase(passphrase.0),
+        (None, Some(passphrase)) => Some(Unlock::Passphrase(passphrase.0)),
+        (identity, None) => identity,
+    };
+    let options = FileOptions { path: path.map(Into::into), unlock, must_exist, ..FileOptions::default() };
     let store = Arc::new(FileStore::new(options, store::settings().file.clone()));
     let subject = Subject::File { store: Arc::clone(&store), start: String::new() };
+    Opened::new(Choice::Own(store), Some(Ok(subject)))
+}
+
+/// Where a server of Vault or OpenBao is.
+#[napi(object)]
+pub struct ServerOptions {
+    /// Its address.
+    pub address: Option<String>,
+    /// The mount of the secrets engine KV.
+    pub mount: Option<String>,
+    /// The path before the services.
+    pub prefix: Option<String>,
+    /// The namespace.
+    pub namespace: Option<String>,
+    /// The path or the PEM text of certificates.
+    pub ca_cert: Option<String>,
+}
+
+/// How to log in to a server.
+#[napi(object, object_to_js = false)]
+pub struct LoginOptions {
+    /// `token`, `appRole`, `kubernetes` or `jwt`.
+    pub kind: String,
+    /// The path at which the auth method is mounted.
+    pub mount: Option<String>,
+    /// The role.
+    pub role: Option<String>,
+    /// The token, the secret ID or the JWT.
+    pub secret: Option<Value>,
+    /// The file of a service account's token.
+    pub file: Option<String>,
+}
+
+impl LoginOptions {
+    fn into_login(self) -> Login {
+        let secret = self.secret.map(|secret| secret.0);
+        let required = |secret: Option<Secret>| secret.unwrap_or_else(|| Secret::new(Vec::new()));
+        let (mount, role) = (self.mount, self.role.unwrap_or_default());
+        match &*self.kind {
+            "appRole" => Login::AppRole { mount, role_id: role, secret_id: secret },
+            "kubernetes" => Login::Kubernetes { mount, role, file: vault::service_account_file(self.file) },
+            "jwt" => Login::Jwt { mount, role, token: required(secret) },
+            _ => Login::Token(required(secret)),
+        }
+    }
+}
+
+/// Opens a store on a server of Vault or OpenBao. The environment variables fill in what is undefined.
+#[napi]
+pub fn open_vault(server: ServerOptions, login: Option<LoginOptions>) -> External<Opened> {
+    let ServerOptions { address, mount, prefix, namespace, ca_cert } = server;
+    let login = login.map(LoginOptions::into_login);
+    let options = VaultOptions { address, mount, prefix, namespace, authorities: ca_cert, login };
+    let store = Arc::new(VaultStore::new(options, &store::settings().vault));
+    let subject = Subject::Vault(Arc::clone(&store));
     Opened::new(Choice::Own(store), Some(Ok(subject)))
 }
 

@@ -17,7 +17,8 @@ use tokio::sync::{oneshot, watch};
 
 use super::{
     check,
-    values::{CANCELED, CallOptions, Reply, resolve, to_error, to_value},
+    custom::{FunctionReference, Question, Questions},
+    values::{CANCELED, CallOptions, Reply, resolve, set_cause, to_error, to_value},
 };
 use os_secrets::{bounds::Bounds, error::Error, executor::executor, sync::lock};
 
@@ -73,7 +74,7 @@ async fn settle_unless_ended(
 }
 
 /// The resolvers of a promise. Other threads only carry it; it is used on its own thread.
-struct Deferred {
+pub struct Deferred {
     raw: sys::napi_deferred,
     /// The token that cancels its call; 0 for none.
     token: u32,
@@ -97,7 +98,7 @@ impl Ticket {
 
     fn post(&mut self, outcome: Result<Reply, Error>) {
         if let Some(deferred) = self.deferred.take() {
-            self.mailbox.post(deferred, outcome);
+            self.mailbox.post(Letter::Outcome(deferred, outcome));
         }
     }
 }
@@ -108,13 +109,23 @@ impl Drop for Ticket {
     }
 }
 
-/// The outcomes of one environment's calls, which wait for its thread.
+/// What waits for the thread of an environment.
+pub enum Letter {
+    /// The outcome of a call.
+    Outcome(Deferred, Result<Reply, Error>),
+    /// A question to a function of the program.
+    Ask(Question),
+    /// No question will be asked by this function any more.
+    Forget(FunctionReference),
+}
+
+/// What waits for the thread of an environment, in its order.
 #[derive(Default)]
-struct Mailbox(Mutex<Contents>);
+pub struct Mailbox(Mutex<Contents>);
 
 #[derive(Default)]
 struct Contents {
-    outcomes: Vec<(Deferred, Result<Reply, Error>)>,
+    letters: Vec<Letter>,
     bell: Option<Bell>,
     /// Whether the bell has been rung since the mailbox was emptied.
     rung: bool,
@@ -132,12 +143,13 @@ impl Mailbox {
         lock(&self.0)
     }
 
-    fn post(&self, deferred: Deferred, outcome: Result<Reply, Error>) {
+    /// Posts a letter. It is dropped if the environment has ended.
+    pub fn post(&self, letter: Letter) {
         let mut contents = self.lock();
         // Without a bell, the environment has ended and its promises are gone.
-        let Contents { outcomes, bell: Some(bell), rung } = &mut *contents else { return };
-        outcomes.push((deferred, outcome));
-        // One ring serves all outcomes that are in the mailbox when the thread empties it.
+        let Contents { letters, bell: Some(bell), rung } = &mut *contents else { return };
+        letters.push(letter);
+        // One ring serves all letters that are in the mailbox when the thread empties it.
         if !*rung {
             let mode = sys::ThreadsafeFunctionCallMode::nonblocking;
             // SAFETY: the bell is not released while the mailbox holds it, and the lock is held.
@@ -155,6 +167,7 @@ pub struct Port {
     /// Dropped when the environment ends. Its calls hold receivers.
     life: RefCell<Option<watch::Sender<()>>>,
     pub cancels: RefCell<HashMap<u32, oneshot::Sender<()>>>,
+    pub questions: Questions,
     /// The function of [`Port::reject_with`]; null without one.
     rejecting: Cell<sys::napi_ref>,
 }
@@ -182,6 +195,7 @@ impl Port {
             pending: Cell::new(0),
             life: RefCell::new(Some(watch::Sender::new(()))),
             cancels: RefCell::default(),
+            questions: Questions::default(),
             rejecting: Cell::new(ptr::null_mut()),
         }));
         // SAFETY: `env` is ours as above; `port` lives until `free_port`, which the environment calls
@@ -212,8 +226,13 @@ impl Port {
         Ok(port)
     }
 
+    /// The mailbox of the environment.
+    pub fn mailbox(&self) -> Arc<Mailbox> {
+        Arc::clone(&self.mailbox)
+    }
+
     /// A receiver whose `changed` returns when the environment ends.
-    fn life(&self) -> watch::Receiver<()> {
+    pub fn life(&self) -> watch::Receiver<()> {
         match &*self.life.borrow() {
             Some(life) => life.subscribe(),
             // The sender is dropped here, so `changed` returns at once.
@@ -293,7 +312,7 @@ impl Port {
     }
 }
 
-/// Settles the outcomes in the mailbox. Runs on the environment's thread, once per ring of the bell.
+/// Takes the letters out of the mailbox. Runs on the environment's thread, once per ring of the bell.
 unsafe extern "C" fn empty_mailbox(
     env: sys::napi_env,
     _function: sys::napi_value,
@@ -306,17 +325,26 @@ unsafe extern "C" fn empty_mailbox(
     }
     // SAFETY: the context given to the bell is its environment's `Port`, which outlives it.
     let port = unsafe { &*port.cast::<Port>() };
-    let outcomes = {
+    let letters = {
         let mut contents = port.mailbox.lock();
         contents.rung = false;
-        mem::take(&mut contents.outcomes)
+        mem::take(&mut contents.letters)
     };
-    let count = outcomes.len();
-    for (deferred, outcome) in outcomes {
-        port.cancels.borrow_mut().remove(&deferred.token);
-        settle(env, port, deferred, outcome);
+    let mut settled = 0;
+    for letter in letters {
+        match letter {
+            Letter::Outcome(deferred, outcome) => {
+                port.cancels.borrow_mut().remove(&deferred.token);
+                settle(env, port, deferred, outcome);
+                settled += 1;
+            }
+            // SAFETY: `env` is the port's own and alive, and this is its thread.
+            Letter::Ask(question) => unsafe { port.questions.ask(env, question) },
+            // SAFETY: as above. The store that asked by this function is gone, and its questions came before.
+            Letter::Forget(function) => unsafe { function.delete(env) },
+        }
     }
-    port.settled(env, count);
+    port.settled(env, settled);
 }
 
 /// Gives up the calls of an environment that ends, and forgets its bell.
@@ -348,7 +376,14 @@ fn settle(env: sys::napi_env, port: &Port, deferred: Deferred, outcome: Result<R
                 }
             }
             Err(error) => {
-                let Some(value) = to_error(env, &error) else { return };
+                let Some(mut value) = to_error(env, &error) else { return };
+                let thrown =
+                    error.provider_question().and_then(|number| port.questions.take_thrown(env, number));
+                match thrown {
+                    Some((thrown, true)) => value = thrown,
+                    Some((thrown, false)) => set_cause(env, value, thrown),
+                    None => {}
+                }
                 match port.make_rejection(env, value) {
                     Some(promise) => sys::napi_resolve_deferred(env, deferred.raw, promise),
                     None => sys::napi_reject_deferred(env, deferred.raw, value),

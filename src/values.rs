@@ -112,12 +112,7 @@ pub unsafe fn to_value(env: sys::napi_env, reply: &Reply) -> Option<sys::napi_va
             Reply::Text(None) => sys::napi_get_null(env, &mut value),
             Reply::Bytes(None) => sys::napi_get_null(env, &mut value),
             Reply::Text(Some(text)) => return string(env, text.expose()),
-            Reply::Bytes(Some(bytes)) => {
-                let bytes = bytes.expose();
-                // Copied, because Electron's buffers cannot use memory that V8 did not allocate.
-                let (data, mut copy) = (bytes.as_ptr().cast(), ptr::null_mut());
-                sys::napi_create_buffer_copy(env, bytes.len(), data, &mut copy, &mut value)
-            }
+            Reply::Bytes(Some(value)) => return bytes(env, value.expose()),
             Reply::Identity { path, recipient } => {
                 return object(env, [(c"path", path), (c"recipient", recipient)]);
             }
@@ -220,7 +215,35 @@ unsafe fn object<const N: usize>(
     Some(value)
 }
 
-unsafe fn string(env: sys::napi_env, text: &[u8]) -> Option<sys::napi_value> {
+/// A `Buffer` with these bytes.
+pub unsafe fn bytes(env: sys::napi_env, bytes: &[u8]) -> Option<sys::napi_value> {
+    let (mut value, mut copy) = (ptr::null_mut(), ptr::null_mut());
+    // Copied, because Electron's buffers cannot use memory that V8 did not allocate.
+    // SAFETY: the caller's `env`; the runtime copies the bytes.
+    let status = unsafe {
+        sys::napi_create_buffer_copy(env, bytes.len(), bytes.as_ptr().cast(), &mut copy, &mut value)
+    };
+    (status == sys::Status::napi_ok).then_some(value)
+}
+
+/// Sets the `cause` of an error, which is not enumerable, as JavaScript's own is not.
+pub unsafe fn set_cause(env: sys::napi_env, error: sys::napi_value, cause: sys::napi_value) {
+    let cause = sys::napi_property_descriptor {
+        utf8name: c"cause".as_ptr(),
+        name: ptr::null_mut(),
+        method: None,
+        getter: None,
+        setter: None,
+        value: cause,
+        attributes: sys::PropertyAttributes::writable | sys::PropertyAttributes::configurable,
+        data: ptr::null_mut(),
+    };
+    // SAFETY: the caller's `env` and values. The descriptor lives during the call that reads it.
+    unsafe { sys::napi_define_properties(env, error, 1, &cause) };
+}
+
+/// A string of UTF-8 text.
+pub unsafe fn string(env: sys::napi_env, text: &[u8]) -> Option<sys::napi_value> {
     let mut value = ptr::null_mut();
     // SAFETY: the caller's `env`; the runtime copies `text.len()` bytes.
     let status =

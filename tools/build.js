@@ -11,7 +11,15 @@ const { basename, delimiter, join } = require("node:path");
 const { compilerFor, windows } = require("./cross.js");
 const { place } = require("./install.js");
 const { OLDEST_MACOS, checkMachO, frameworks } = require("./mach-o.js");
-const { PROGRAM, metadata, ownPlatform, packages, platform, platforms } = require("./platforms.js");
+const {
+  PROGRAM,
+  metadata,
+  oldestGlibc,
+  ownPlatform,
+  packages,
+  platform,
+  platforms,
+} = require("./platforms.js");
 const { check, fail, run, runAside } = require("./process.js");
 const { provide } = require("./provision.js");
 
@@ -19,8 +27,8 @@ const { provide } = require("./provision.js");
 const ADDON = ["build", "--release", "--locked", "--package", packages.addon];
 /** The arguments of cargo that build the program. It shares crates with the addon, which adds features to some. */
 const NATIVE = [...ADDON, `--package=${packages.programs}`, `--bin=${PROGRAM}`];
-/** The oldest glibc that the binaries run on: that of CentOS 7, older than any that Node runs on. */
-const GLIBC = "2.17";
+/** The arguments of cargo that choose the core with its feature, which the addon and the programs do not have. */
+const WITH_KEYRING = ["--package", packages.core, "--features", "keyring"];
 /** The section of a binary of Linux or Windows that lists its crates. */
 const CRATES = ".dep-v0";
 
@@ -111,7 +119,8 @@ function withCrates(env) {
  * Runs cargo for a platform as it is published, with the list of crates. `own` are its settings. Resolves to the folder
  * with what it has built.
  */
-async function compile({ name, target: published }, cargo, own, isClean = false) {
+async function compile(platform, cargo, own, isClean = false) {
+  const { name, target: published } = platform;
   const [os, arch] = name.split("-");
   const onLinux = process.platform === "linux";
   const target = onLinux && os === "win32" ? windows[arch] : published;
@@ -120,7 +129,7 @@ async function compile({ name, target: published }, cargo, own, isClean = false)
   const options = { env: { ...withCrates(env), ...own, CARGO_TARGET_DIR } };
   if (!isClean) clean(["--release", "--target", target], options);
   // Zig links against any version of glibc.
-  const triple = target.endsWith("linux-gnu") ? `${target}.${GLIBC}` : target;
+  const triple = target.includes("-linux-gnu") ? `${target}.${oldestGlibc(platform)}` : target;
   const [program, ...first] = onLinux && target !== windows.x64 ? ["cargo-zigbuild"] : ["cargo", "auditable"];
   check(program, await runAside(program, [...first, ...cargo, ...args, "--target", triple], options));
   return join(CARGO_TARGET_DIR, target, "release");
@@ -188,6 +197,7 @@ if (require.main === module) {
 }
 
 module.exports = {
+  WITH_KEYRING,
   build,
   buildFor,
   buildProgramFor,

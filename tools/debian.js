@@ -5,10 +5,16 @@ const { join } = require("node:path");
 const { gzipSync } = require("node:zlib");
 const { author, repository, version } = require("../package.json");
 const { epoch, filesBelow, makeAlike } = require("./contents.js");
+const { oldestGlibc } = require("./platforms.js");
 const { output, root, run, temporaryFolder } = require("./process.js");
 
 /** Debian's names of the platforms that there is a package for: those with glibc. */
-const architectures = { "linux-x64-gnu": "amd64", "linux-arm64-gnu": "arm64" };
+const architectures = {
+  "linux-x64-gnu": "amd64",
+  "linux-arm64-gnu": "arm64",
+  "linux-arm-gnueabihf": "armhf",
+  "linux-riscv64-gnu": "riscv64",
+};
 
 /** What a package says as long as package.json names no author. Nobody gets mail there. */
 const MAINTAINER = author ?? "The os-secrets authors <nobody@os-secrets.invalid>";
@@ -32,12 +38,12 @@ const moved = {
 /** Compresses as Debian's rules have it: as small as can be, and without a date. */
 const compress = (text) => gzipSync(text, { level: 9 });
 
-const control = (architecture, size) => `Package: os-secrets
+const control = (platform, size) => `Package: os-secrets
 Version: ${debianVersion}
-Architecture: ${architecture}
+Architecture: ${architectures[platform.name]}
 Maintainer: ${MAINTAINER}
 Installed-Size: ${size}
-Depends: libc6 (>= 2.17)
+Depends: libc6 (>= ${oldestGlibc(platform)})
 Recommends: default-dbus-session-bus | dbus-session-bus
 Suggests: gnome-keyring | kwalletmanager | keepassxc, age
 Conflicts: secrets
@@ -60,13 +66,17 @@ const changelog = () => `os-secrets (${debianVersion}) unstable; urgency=medium
  -- ${MAINTAINER}  ${new Date(epoch() * 1000).toUTCString().replace("GMT", "+0000")}
 `;
 
+/** The text of Apache's licence, as crates have it. */
+const APACHE = /^ *Apache License\n +Version 2\.0, [^`]*?\n +limitations under the License\.$/gm;
+
 /** The licences of all that is in the program. Every Debian has the text of Apache's, which must not be repeated. */
 function copyright() {
   const [own, others] = ["LICENSE", "THIRD-PARTY-LICENSES.md"].map((file) =>
     readFileSync(join(root, file), "utf8"),
   );
-  const common = "The text is in /usr/share/common-licenses/Apache-2.0.";
-  return `${own}\n${others.replace(/(?<=^## Apache-2\.0\n[^`]*)```text\n[^`]*```/gm, common)}`;
+  const common = "The Apache License, Version 2.0, is in /usr/share/common-licenses/Apache-2.0.";
+  // A crate under other licences may contain the text, too.
+  return `${own}\n${others.replace(APACHE, common)}`;
 }
 
 /** What lintian does not warn of, with the reason. */
@@ -93,7 +103,7 @@ function makeDebian(platform, staged, destination) {
   writeFileSync(join(share, "lintian", "overrides", "os-secrets"), overrides);
   writeFileSync(join(documentation, "changelog.gz"), compress(readFileSync(join(root, "CHANGELOG.md"))));
   writeFileSync(join(documentation, "changelog.Debian.gz"), compress(changelog()));
-  writeControl(folder, architectures[platform.name]);
+  writeControl(folder, platform);
   makeAlike(folder);
   const file = join(destination, debianName(platform));
   const env = { ...process.env, SOURCE_DATE_EPOCH: String(epoch()) };
@@ -102,13 +112,13 @@ function makeDebian(platform, staged, destination) {
 }
 
 /** Writes what dpkg reads of a package: what it is, and the digests of its files. */
-function writeControl(folder, architecture) {
+function writeControl(folder, platform) {
   const names = filesBelow(join(folder, "usr")).map((file) => join("usr", file));
   const sizes = names.map((name) => Math.ceil(statSync(join(folder, name)).size / 1024));
   const kibibytes = sizes.reduce((sum, size) => sum + size, 0);
   const digests = output("md5sum", names, { cwd: folder });
   mkdirSync(join(folder, "DEBIAN"));
-  writeFileSync(join(folder, "DEBIAN", "control"), control(architecture, kibibytes));
+  writeFileSync(join(folder, "DEBIAN", "control"), control(platform, kibibytes));
   writeFileSync(join(folder, "DEBIAN", "md5sums"), `${digests}\n`);
 }
 

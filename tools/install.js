@@ -112,4 +112,4 @@ function make(_, call) {
   call();
 }
 
-module.exports = { place, ways: { debian, npm, crate, pip, tarball, fill, make } };
+module.exports = { once, place, ways: { debian, npm, crate, pip, tarball, fill, make } };

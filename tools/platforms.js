@@ -26,11 +26,22 @@ const targets = {
   "linux-x64-musl": "x86_64-unknown-linux-musl",
   "linux-arm64-gnu": "aarch64-unknown-linux-gnu",
   "linux-arm64-musl": "aarch64-unknown-linux-musl",
+  "linux-arm-gnueabihf": "armv7-unknown-linux-gnueabihf",
+  "linux-riscv64-gnu": "riscv64gc-unknown-linux-gnu",
   "win32-x64": "x86_64-pc-windows-msvc",
+  "win32-ia32": "i686-pc-windows-msvc",
   "win32-arm64": "aarch64-pc-windows-msvc",
   "darwin-x64": "x86_64-apple-darwin",
   "darwin-arm64": "aarch64-apple-darwin",
 };
+
+/**
+ * The oldest glibc that a platform's binaries run on: that of CentOS 7, which is older than any that Node runs on, or the
+ * first one for the processor.
+ */
+function oldestGlibc({ name }) {
+  return name.startsWith("linux-riscv64") ? "2.27" : "2.17";
+}
 
 /**
  * A platform by its name: its package's folder, its addon and program there, Rust's name of it, what cargo calls the
@@ -60,10 +71,13 @@ function ownPlatform() {
   return name in targets ? platform(name) : undefined;
 }
 
-/** The package.json of a platform's package. */
+/** The package.json of a platform's package, or of the alias. */
 function manifest({ folder }) {
   return JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
 }
+
+/** The package with the API of keytar, for aliases of that name. */
+const keytarAlias = { folder: join(__dirname, "..", "npm", "keytar") };
 
 let described;
 
@@ -89,8 +103,10 @@ function programNames() {
 module.exports = {
   PROGRAM,
   describePrograms,
+  keytarAlias,
   manifest,
   metadata,
+  oldestGlibc,
   ownPlatform,
   packages,
   platform,

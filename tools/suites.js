@@ -6,7 +6,7 @@
 
 const { readdirSync } = require("node:fs");
 const { join } = require("node:path");
-const { build, buildPrograms } = require("./build.js");
+const { WITH_KEYRING, build, buildPrograms } = require("./build.js");
 const { checkLicences } = require("./licences.js");
 const { lintCrates, lintPackage, lintWorkflows } = require("./lint.js");
 const { root, run } = require("./process.js");
@@ -39,7 +39,9 @@ function tests(files, ...flags) {
 
 /** A step that runs the tests in Rust, unless the arguments name test files. */
 function rustTests(args) {
-  if (args.length === 0) run("cargo", ["test", "--locked"]);
+  if (args.length > 0) return;
+  run("cargo", ["test", "--locked"]);
+  run("cargo", ["test", "--locked", ...WITH_KEYRING, "--lib", "--test", "keyring"]);
 }
 
 /** Ends what hangs. It is far above what a test file takes on a busy machine, so that only a hang meets it. */
@@ -64,10 +66,10 @@ const suites = {
     steps: [build, command("node __test__/programs/quickstart.js")],
   },
   test: {
-    // The peers are for the tests that copy what keytar and @napi-rs/keyring have stored.
+    // The peers and keyring-writer are for the tests that copy what other packages have stored.
     needs:
-      "cargo keyring secret-tool secretstorage age pass docker git shells ssh systemd clipboard terminal modules " +
-      "runtimes peers",
+      "cargo keyring secret-tool secretstorage age age-plugins pass docker git shells ssh systemd clipboard terminal " +
+      "modules runtimes peers keyring-writer",
     steps: [build, buildPrograms, rustTests, tests(filesIn("__test__"), "--test-concurrency=2")],
   },
   "test on darwin": {
@@ -89,6 +91,11 @@ const suites = {
     needs: "cargo bus secretstorage kwallet keepassxc oo7 modules runtimes",
     steps: [build, tests(filesIn("__test__/services"), "--test-concurrency=2", FILE_LIMIT)],
   },
+  /** Servers: HashiCorp Vault, alone and as a cluster. */
+  "test:production": {
+    needs: "cargo keyring age git vault aws clouds modules runtimes",
+    steps: [build, buildPrograms, tests(filesIn("__test__/production"), "--test-concurrency=1", FILE_LIMIT)],
+  },
   /** The programs that ask os-secrets for their credentials. */
   "test:helpers": {
     needs:
@@ -97,13 +104,14 @@ const suites = {
     steps: [build, buildPrograms, tests(filesIn("__test__/helpers"), "--test-concurrency=2", FILE_LIMIT)],
   },
   "test:install": {
-    needs: "cargo keyring modules runtimes managers",
+    // Three of them are for the application that uses keytar: secretstorage, peers and dependents.
+    needs: "cargo keyring secretstorage modules runtimes managers peers dependents",
     steps: [build, tests(filesIn("__test__/install"), "--test-concurrency=2", FILE_LIMIT)],
   },
   "test:platforms": {
     needs:
-      "cargo keyring secretstorage binutils checkers modules runtimes emulator node-arm64 musl-amd64 node-musl-x86_64 " +
-      "windows/prefix windows/node windows/bun",
+      "cargo keyring secretstorage binutils checkers modules runtimes managers emulator node-arm64 node-arm " +
+      "musl-amd64 node-musl-x86_64 windows/prefix windows/node bun",
     steps: [testPlatforms],
   },
   /** Calls on a keyring that is restarted, calls given up at every point, and an hour of random messages. */

@@ -16,6 +16,11 @@ const places = [
   ["package-lock.json", /(?<="name": "os-secrets",\s+"version": ")[^"]+/g],
   ["Cargo.toml", /(?<=^version = "|^os-secrets.* version = ")[^"]+/gm],
   ["Cargo.lock", /(?<=name = "os-secrets(-cli|-node)?"\s+version = ")[^"]+/g],
+  ...["README.md", "docs/keytar.md", "npm/keytar/README.md"].map((file) => [
+    file,
+    /(?<="npm:@os-secrets\/keytar@\^)[^"]+/g,
+  ]),
+  ["npm/keytar/package.json", /(?<=^ {2}"version": ")[^"]+/gm],
   ...platforms.map(({ name }) => [`npm/${name}/package.json`, /(?<=^ {2}"version": ")[^"]+/gm]),
 ];
 

@@ -3,7 +3,6 @@
 
 const assert = require("node:assert/strict");
 const { spawn } = require("node:child_process");
-const { once } = require("node:events");
 const {
   chmodSync,
   existsSync,
@@ -19,6 +18,7 @@ const { after, before, it } = require("node:test");
 const { place } = require("../../tools/install.js");
 const { describeClient } = require("../support/clients.js");
 const { sectionExamples } = require("../support/documents.js");
+const { startMoto } = require("../support/moto.js");
 
 const program = (name) => place("aws", "bin", name);
 const aws = program("aws");
@@ -28,30 +28,10 @@ let server;
 let keys;
 
 before(async () => {
-  server = await startServer();
+  server = await startMoto();
   keys = await makeKeys(server.url);
 });
 after(() => server.stop());
-
-async function startServer() {
-  const child = spawn(program("moto_server"), ["-H", "127.0.0.1", "-p", "0"], {
-    env: { PATH: process.env.PATH },
-    stdio: ["ignore", "ignore", "pipe"],
-  });
-  const url = await new Promise((resolve, reject) => {
-    child.once("exit", (code) => reject(new Error(`moto_server ended with ${code}`)));
-    createInterface(child.stderr).on("line", (line) => {
-      const found = /Running on (http:\S+)/.exec(line);
-      if (found) resolve(found[1]);
-    });
-  });
-  const stop = async () => {
-    const gone = once(child, "exit");
-    child.kill();
-    await gone;
-  };
-  return { url, stop };
-}
 
 /** Makes users and a role with keys. From then on, the server refuses what is not signed with one of them. */
 async function makeKeys(url) {
@@ -344,8 +324,16 @@ describeClient("AWS", (start) => {
       stderr,
       /AWS prefers the keys of the profile robot in .*\. To store and delete them, run secrets import/,
     );
+    // It is so until the keys are gone, and said so each time.
+    const again = await client.run("secrets", ["setup", "aws", "robot"]);
+    assert.equal(again.stdout, "aws is set up already, but does not ask os-secrets\n");
+    assert.match(again.stderr, /AWS prefers the keys of the profile robot in /);
+    assert.match(again.stderr, /no credentials of the profile robot are stored/);
+    assert.match(await client.succeed("secrets", ["setup"]), /^aws +does not ask os-secrets\. Run: /m);
     const imported = await client.run("secrets", ["import", "--from", "aws", "--delete"]);
     assert.equal(imported.code, 0, imported.stderr);
+    const after = await client.run("secrets", ["setup", "aws", "robot"]);
+    assert.deepEqual([after.stdout, after.stderr], ["aws asks os-secrets already\n", ""]);
     for (const { SecretAccessKey } of [alice, bob, robot]) {
       assert.ok(!`${imported.stdout}${imported.stderr}${overview}`.includes(SecretAccessKey));
     }
@@ -357,6 +345,26 @@ describeClient("AWS", (start) => {
     assert.equal(await client.identify("--profile", "b"), "arn:aws:iam::123456789012:user/bob");
     const role = await client.identify("--profile", "robot");
     assert.equal(role, "arn:aws:sts::123456789012:assumed-role/robot/session");
+  });
+
+  it("says how to store the credentials of a profile that has none", async (t) => {
+    const client = await begin(t);
+    for (const expected of [/^changed /, /^aws asks os-secrets already\n$/]) {
+      const { code, stdout, stderr } = await client.run("secrets", ["setup", "aws", "ghost"]);
+      assert.equal(code, 0);
+      assert.match(stdout, expected);
+      assert.match(
+        stderr,
+        /the profile ghost are stored\. Store them with secrets set --service aws ghost$/m,
+      );
+    }
+    const overview = await client.succeed("secrets", ["setup"]);
+    assert.match(
+      overview,
+      /^aws +asks os-secrets\n +no credentials of the profile ghost are stored\. Store them /m,
+    );
+    await client.store("aws", "ghost", JSON.stringify(keys.alice));
+    assert.equal((await client.run("secrets", ["setup", "aws", "ghost"])).stderr, "");
   });
 
   it("keeps keys in the file if others are stored", async (t) => {

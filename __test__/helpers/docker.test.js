@@ -15,6 +15,7 @@ const docker = place("docker-cli", "usr", "bin", "docker");
 const clients = {
   skopeo: { command: "skopeo", login: ["login", "--tls-verify=false"], logout: ["logout"] },
   podman: { command: "podman", login: ["login", "--tls-verify=false"], logout: ["logout"] },
+  buildah: { command: "buildah", login: ["login", "--tls-verify=false"], logout: ["logout"] },
   // It asks the registry itself if there is no daemon.
   docker: { command: docker, login: ["login"], logout: ["logout"] },
 };

@@ -52,7 +52,7 @@ describeClient("secrets import", (startClient) => {
     const { mode } = statSync(client.plain);
     const deleted = await client.importFrom("git", "--delete");
     assert.equal(deleted.code, 0, deleted.stderr);
-    assert.match(deleted.stderr, /skipped line 2 of \S+: it has no user or no password/);
+    assert.match(deleted.stderr, /skipped line 2 in \S+: it has no user or no password/);
     assert.doesNotMatch(deleted.stdout + deleted.stderr, /pass word|no-password/);
     assert.equal(readFileSync(client.plain, "utf8"), "# mine\nhttps://x@no-password.tld\n");
     assert.equal(statSync(client.plain).mode, mode);
@@ -71,7 +71,7 @@ describeClient("secrets import", (startClient) => {
     const { code, stdout, stderr } = await client.importFrom("git", "--delete");
     assert.equal(code, 1);
     assert.equal(stdout, "stored https://u@three.tld\n");
-    assert.match(stderr, /not stored: line 1 of \S+: it has a line break/);
+    assert.match(stderr, /not stored: line 1 in \S+: it has a line break/);
     assert.match(stderr, /https:\/\/u@two\.tld was not stored: a different value is stored/);
     assert.doesNotMatch(stderr, /break@|new|old@/);
     assert.equal(readFileSync(xdg, "utf8"), kept);
@@ -91,8 +91,8 @@ describeClient("secrets import", (startClient) => {
     const { code, stdout, stderr } = await client.importFrom("netrc", "--delete");
     assert.equal(code, 0, stderr);
     assert.equal(stdout, "stored machine one.tld login alice\nstored machine one.tld login bob\n");
-    assert.match(stderr, /skipped line 11 of \S+: default has no host/);
-    assert.match(stderr, /skipped line 6 of \S+: machine ftp\.tld has no login or no password/);
+    assert.match(stderr, /skipped line 11 in \S+: default has no host/);
+    assert.match(stderr, /skipped line 6 in \S+: machine ftp\.tld has no login or no password/);
     assert.doesNotMatch(stdout + stderr, /hunter2|pass "/);
     assert.equal(readFileSync(client.netrc, "utf8"), kept);
     assert.equal(
@@ -128,7 +128,7 @@ describeClient("secrets import", (startClient) => {
       const { code, stdout, stderr } = await client.importFrom("netrc", "--delete", "--force");
       assert.equal(code, 1);
       assert.equal(stdout.replace("unchanged", "stored"), "stored machine x.tld login u\n");
-      assert.match(stderr, /not stored: line 2 of /);
+      assert.match(stderr, /not stored: line 2 in /);
       assert.equal(readFileSync(client.netrc, "utf8"), kept);
       assert.equal(await curl(), before);
     }

@@ -55,6 +55,6 @@ it("the examples of the manual for git and .netrc work", async (t) => {
   await run(otherStore);
   const input = "protocol=https\nhost=team.tld\nusername=u\npassword=p\n";
   await client.succeed("git", ["credential", "approve"], { input });
-  assert.ok(existsSync(at("team.age")));
+  assert.ok(existsSync(at(".local/share/os-secrets/team.age")));
   assert.equal(await client.read("git:https://team.tld", "u"), null);
 });

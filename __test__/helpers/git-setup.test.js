@@ -1,6 +1,8 @@
 // secrets setup git, with the real git.
 
 const assert = require("node:assert/strict");
+const { spawn } = require("node:child_process");
+const { once } = require("node:events");
 const {
   chmodSync,
   copyFileSync,
@@ -109,6 +111,57 @@ describe("the configuration of git", () => {
     }
     const { stdout } = await client.setUp("--undo");
     assert.equal(stdout, "nothing that secrets setup git has changed is left\n");
+  });
+
+  it("reads the same as before beside our block, whatever the end of the file", async (t) => {
+    const client = await start(t);
+    const read = async () => {
+      const text = await client.succeed("git", ["config", "--global", "--null", "--list"]);
+      return text.split("\0").filter((entry) => !/^credential\.helper(\n|$)/.test(entry));
+    };
+    const ends = [
+      "\tname = A \\",
+      "\tname = A \\\n",
+      "\tname = A \\\n\\",
+      "\tname = A # comment \\",
+      "\tname = A\n# comment",
+      "\tname = A\n; comment \\",
+      "\tname = A\n[core]",
+      "\tname = A\n[core] # \\",
+      "\tname",
+      "\tname =",
+      '\tname = "A ',
+      '\tname = A\n[credential "https://h.example"]\n\tusername = x \\',
+      "\tname = A\n[credential]\n\thelper = cache \\",
+    ];
+    let count = 0;
+    for (const end of ends.flatMap((end) => [end, end.replaceAll("\n", "\r\n")])) {
+      const text = `[user]\n${end}`;
+      client.write(text);
+      const isTaken = (await client.run("git", ["config", "--global", "--list"])).code === 0;
+      if (!isTaken) {
+        assert.equal((await client.run("secrets", ["setup", "git"])).code, 1, JSON.stringify(text));
+        assert.equal(client.read(), text);
+        continue;
+      }
+      count += 1;
+      const before = await read();
+      await client.setUp();
+      assert.deepEqual(await read(), before, JSON.stringify(text));
+      assert.equal((await client.helpers()).at(-1), "os-secrets", JSON.stringify(text));
+      await client.git("config", "--global", "alias.added", "status");
+      await client.setUp("--undo");
+      assert.deepEqual(
+        await read(),
+        [...before.slice(0, -1), "alias.added\nstatus", ""],
+        JSON.stringify(text),
+      );
+      client.write(text);
+      await client.setUp();
+      await client.setUp("--undo");
+      assert.equal(client.read(), text);
+    }
+    assert.ok(count > 20, `git takes only ${count} of the files`);
   });
 
   it("is removed by --undo if setup has made it", async (t) => {
@@ -239,6 +292,79 @@ describe("the configuration of git", () => {
       /git-credential-os-secrets is neither in your PATH .* npm install --global os-secrets/,
     );
     assert.ok(!existsSync(client.config));
+  });
+
+  it("loses nothing that git config writes beside setup and --undo", async (t) => {
+    const client = await start(t);
+    client.write("[user]\n\tname = Test\n");
+    const lock = `${client.config}.lock`;
+    const names = Array.from({ length: 60 }, (_, index) => `n${index}`);
+    let isDone = false;
+    const others = async () => {
+      for (const name of names) {
+        const args = ["config", "--global", `alias.${name}`, "status"];
+        for (;;) {
+          const { code, stderr } = await client.run("git", args);
+          if (code === 0) break;
+          assert.match(stderr, /could not lock config file/);
+        }
+      }
+      isDone = true;
+    };
+    const ours = async () => {
+      for (let count = 0; count < 8 || !isDone; count += 1) {
+        await client.setUp();
+        await client.setUp("--undo");
+      }
+    };
+    await Promise.all([others(), ours()]);
+    const listed = await client.git("config", "--global", "--name-only", "--list");
+    assert.deepEqual(listed.split("\n").slice(0, -1), ["user.name", ...names.map((name) => `alias.${name}`)]);
+    assert.ok(!existsSync(lock));
+  });
+
+  it("is not changed while git has locked it, and the lock is named", async (t) => {
+    const client = await start(t);
+    client.write("[user]\n\tname = Test\n");
+    client.write("", `${client.config}.lock`);
+    const { code, stderr } = await client.run("secrets", ["setup", "git"]);
+    assert.equal(code, 1);
+    assert.match(stderr, /another program has locked it with \S+\.gitconfig\.lock\. Try again, and remove /);
+    assert.equal(client.read(), "[user]\n\tname = Test\n");
+    assert.ok(existsSync(`${client.config}.lock`));
+    rmSync(`${client.config}.lock`);
+    await client.setUp();
+  });
+
+  it("can be changed by git after the setup that follows a kill", async (t) => {
+    const client = await start(t);
+    const lock = `${client.config}.lock`;
+    const { env } = client.session;
+    let stale = 0;
+    for (let count = 0; count < 40; count += 1) {
+      client.write("[user]\n\tname = Test\n");
+      const child = spawn("secrets", ["setup", "git"], { cwd: client.session.home, env, stdio: "ignore" });
+      const ended = once(child, "exit");
+      const hasEnded = () => / Z /.test(readFileSync(`/proc/${child.pid}/stat`, "utf8"));
+      // Nothing else runs meanwhile: an event would come too late.
+      while (!existsSync(lock) && !hasEnded());
+      child.kill("SIGKILL");
+      await ended;
+      stale += existsSync(lock);
+      await client.setUp();
+      await client.git("config", "--global", "alias.a", "status");
+      assert.equal((await client.helpers()).at(-1), "os-secrets");
+      await client.setUp("--undo");
+      assert.ok(!existsSync(lock));
+    }
+    t.diagnostic(`${stale} of the kills left the lock`);
+    // A kill that leaves it is made for sure.
+    client.write("os-secrets 1\n", lock);
+    await client.setUp();
+    assert.ok(!existsSync(lock));
+    client.write("os-secrets 1\n", lock);
+    assert.equal((await client.setUp()).stdout, "git asks os-secrets already\n");
+    assert.ok(!existsSync(lock));
   });
 
   it("is not changed if git does not take it", async (t) => {

@@ -429,6 +429,18 @@ describeClient("git", (startClient) => {
     });
   }
 
+  it("says in two sentences that there is no store, and what to do next", async (t) => {
+    const client = await start(t);
+    await client.end();
+    for (const [operation, answer] of [
+      ["get", QUIT],
+      ["store", ""],
+    ]) {
+      const message = await client.fail(operation, forHost("username=u", "password=hunter2"), answer);
+      assert.match(message, /^secrets: (The|No) credential store [^.]*\. Run secrets doctor\n$/);
+    }
+  });
+
   it("refuses hostile input", async (t) => {
     const client = await start(t);
     await client.store("git:https://victim.tld", "u", "to-be-stolen");

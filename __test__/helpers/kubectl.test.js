@@ -311,9 +311,25 @@ describeClient("kubectl", (start) => {
     assert.equal(await client.identify("bob"), "bob");
     // The token in the file takes precedence.
     assert.equal(await client.identify("carol"), "carol");
-    assert.equal(await client.succeed("secrets", ["setup", "kubectl"]), "kubectl asks os-secrets already\n");
+    // kubectl's lock stands beside the link.
+    writeFileSync(`${client.path}.lock`, "");
+    const locked = await client.run("secrets", ["setup", "kubectl", "dave"]);
+    assert.equal(locked.code, 1);
+    assert.ok(
+      locked.stderr.includes(`another program has locked it with ${client.path}.lock`),
+      locked.stderr,
+    );
+    rmSync(`${client.path}.lock`);
+    const again = await client.run("secrets", ["setup", "kubectl"]);
+    assert.equal(again.stdout, "kubectl asks os-secrets already\n");
+    assert.match(again.stderr, /kubectl prefers the token of the user carol in /);
     assert.equal(client.read(), changed);
-    await client.succeed("secrets", ["setup", "kubectl", "dave"]);
+    const ghost = await client.run("secrets", ["setup", "kubectl", "dave"]);
+    assert.equal(ghost.code, 0, ghost.stderr);
+    assert.match(
+      ghost.stderr,
+      /no credential of the user dave is stored\. Store it with secrets set --service kubernetes:\S+ dave$/m,
+    );
     const refused = await client.run("secrets", ["setup", "kubectl", "1"]);
     assert.equal(refused.code, 1);
     writeFileSync(real, `${client.read()}# later\r\n`);
@@ -386,7 +402,7 @@ describeClient("kubectl", (start) => {
     assert.match(overview, new RegExp(`the user bob for ${url}`));
     const imported = await client.run("secrets", ["import", "--from", "kube", "--delete"]);
     assert.equal(imported.code, 0, imported.stderr);
-    assert.match(imported.stderr, /skipped the user dave: it has a password/);
+    assert.match(imported.stderr, /skipped the user dave in \S+: it has a password/);
     const expected = kubeconfig({
       bob: "",
       alice: "",

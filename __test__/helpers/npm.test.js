@@ -1,15 +1,7 @@
 // npm, pnpm, Yarn and Bun get their tokens from os-secrets: with `secrets run`, and pnpm with its tokenHelper.
 
 const assert = require("node:assert/strict");
-const {
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  readdirSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} = require("node:fs");
+const { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } = require("node:fs");
 const { join } = require("node:path");
 const { describe, it } = require("node:test");
 const { describeClient } = require("../support/clients.js");
@@ -72,7 +64,7 @@ describeClient("npm's clients", (start) => {
       sectionExamples("docs/helpers.md", "npm, pnpm, Yarn and Bun", language).map((text) =>
         text.replaceAll("//registry.example.com/", registry.key).replaceAll("https:", "http:"),
       );
-    const [use, setup] = shown("bash");
+    const [setup, use] = shown("bash");
     const line = `registry=${registry.url}\n`;
     writeFileSync(npmrc, `${line}${registry.key}:_authToken=${TOKEN}\n`);
     writeFileSync(join(project, ".secrets.toml"), shown("toml")[0]);
@@ -123,7 +115,7 @@ describeClient("npm's clients", (start) => {
     writeFileSync(auth, `# Later\n${readFileSync(auth, "utf8")}`);
     await setup("--undo");
     assert.equal(readFileSync(auth, "utf8"), `# Later\n${before}`);
-    assert.deepEqual(readdirSync(join(client.session.data, "os-secrets", "pnpm")), []);
+    assert.equal(existsSync(join(client.session.data, "os-secrets", "pnpm")), false);
   });
 
   for (const [state, change] of [
@@ -194,7 +186,7 @@ describeClient("npm's clients", (start) => {
 
       const { code, stdout, stderr } = await client.run("secrets", ["import", "--from", "npmrc", "--delete"]);
       assert.equal(code, 0, stderr);
-      assert.match(stderr, /skipped _auth: it names no registry/);
+      assert.match(stderr, /skipped _auth in \S+: it names no registry/);
       assert.ok(!(stdout + stderr).includes(TOKEN));
       assert.equal(readFileSync(npmrc, "utf8"), rest);
       assert.equal(readFileSync(auth, "utf8"), "");

@@ -144,6 +144,34 @@ const formats = {
   },
 };
 
+/**
+ * For each format a text with one entry that cannot be moved, and how that is named. With `refused`, its import fails.
+ */
+const unmovable = {
+  git: { text: "https://me:hunter2%0a@a.example\n", name: "line 1", refused: true },
+  docker: { text: '{"auths": {"a.example": {"auth": "hunter2!"}}}\n', name: "a.example", refused: true },
+  cargo: { text: '[registries.a]\ntoken = "hunter2"\n', name: "a" },
+  npmrc: { text: "_authToken=hunter2\n", name: "_authToken" },
+  aws: { text: "[default]\naws_secret_access_key = hunter2\n", name: "the section [default]" },
+  kube: { text: "users:\n- name: me\n  user: {token: hunter2}\n", name: "the user me", refused: true },
+  netrc: { text: "default login me password hunter2\n", name: "line 1" },
+  pypirc: {
+    text: "[a]\nrepository = https://me:hunter2@a.example/\npassword = hunter2\n",
+    name: "[a]",
+    refused: true,
+  },
+};
+
+/**
+ * For each format in which a file can have several entries for one credential: the one that counts, one that never counts,
+ * and how a file has both. Its texts have the value in place of VALUE.
+ */
+const superseded = {
+  git: { line: "https://me:VALUE@a.example\n", name: "line 2" },
+  netrc: { line: "machine a.example login me password VALUE\n", name: "line 2" },
+  npmrc: { line: "//a.example/:_authToken=VALUE\n", name: "//a.example/:_authToken", isLast: true },
+};
+
 /** The files of the session's user: their kind, mode and content. What setup remembers is not among them. */
 function snapshot({ session, bin }) {
   const files = {};
@@ -231,9 +259,9 @@ describeClient("setup", (start) => {
         assert.equal(await asks(name), true, about);
         assert.equal(await setup(name), `${name} asks os-secrets already\n`, about);
         assert.deepEqual(snapshot(client), after, about);
-        assert.match(await undo(name, "--dry-run"), /^would restore /, about);
+        assert.match(await undo(name, "--dry-run"), /^would (restore|remove) /, about);
         assert.deepEqual(snapshot(client), after, about);
-        assert.match(await undo(name), /^restored /, about);
+        assert.match(await undo(name), /^(restored|removed) /, about);
         assert.deepEqual(snapshot(client), before, about);
         assert.equal(await asks(name), false, about);
         assert.match(await undo(name), /^nothing that secrets setup .* has changed is left\n$/, about);
@@ -304,6 +332,85 @@ describeClient("setup", (start) => {
     assert.deepEqual(snapshot(client), before);
   });
 
+  it("alone names what cannot be moved, and advises an import only if it would move something", async (t) => {
+    const client = await start(t);
+    assert.deepEqual(Object.keys(unmovable).sort(), Object.keys(formats).sort());
+    for (const [format, { text, name, refused }] of Object.entries(unmovable)) {
+      const path = formats[format].file(client);
+      write(path, text, 0o600);
+      const overview = await client.run("secrets", ["setup"]);
+      assert.deepEqual([overview.code, overview.stderr], [0, ""], format);
+      const [, found] = overview.stdout.split("\nCredentials in plain text:\n");
+      assert.ok(found?.startsWith(`\n${path}\n  cannot be moved: ${name}: `), overview.stdout);
+      assert.equal(found.split("\n").length, 4, found);
+      assert.doesNotMatch(overview.stdout, /hunter2|import --from/);
+      const imported = await client.run("secrets", ["import", "--from", format, "--delete"]);
+      assert.deepEqual([imported.code, imported.stdout], [refused ? 1 : 0, ""], imported.stderr);
+      assert.ok(imported.stderr.includes(` ${name} in ${path}: `), imported.stderr);
+      assert.doesNotMatch(imported.stderr, /hunter2/);
+      assert.equal(readFileSync(path, "utf8"), text);
+      rmSync(path);
+    }
+    // One that can be moved stands beside one that cannot.
+    write(formats.git.file(client), formats.git.text + unmovable.git.text, 0o600);
+    const both = await client.succeed("secrets", ["setup"]);
+    assert.match(
+      both,
+      /\n {2}https:\/\/me@a\.example\n {2}cannot be moved: line 2: .*\n {2}To store them, run: .*\n$/,
+    );
+    assert.equal((await client.run("secrets", ["import", "--from", "git", "--delete"])).code, 1);
+    assert.equal(readFileSync(formats.git.file(client), "utf8"), unmovable.git.text);
+    assert.doesNotMatch(await client.succeed("secrets", ["setup"]), /import --from/);
+  });
+
+  for (const [format, { line, name, isLast }] of Object.entries(superseded)) {
+    it(`alone names a superseded entry of ${format}, and advises no import until it is removed`, async (t) => {
+      const client = await start(t);
+      const path = formats[format].file(client);
+      const [counts, never] = [line.replace("VALUE", "hunter2"), line.replace("VALUE", "hunter2-old")];
+      const text = isLast ? never + counts : counts + never;
+      write(path, text, 0o600);
+      const overview = await client.succeed("secrets", ["setup"]);
+      const label = formats[format].labels[0];
+      assert.ok(
+        overview.includes(`\n  cannot be moved: ${label}: it stays because of an entry below\n`),
+        overview,
+      );
+      assert.ok(overview.includes(`\n  cannot be moved: ${name}: it is superseded by `), overview);
+      assert.match(overview, /which differs\. Remove it by hand\./);
+      assert.doesNotMatch(overview, /hunter2|import --from/);
+      for (const done of ["stored", "unchanged"]) {
+        const { code, stdout, stderr } = await client.run("secrets", [
+          "import",
+          "--from",
+          format,
+          "--delete",
+        ]);
+        assert.deepEqual([code, stdout], [0, `${done} ${label}\n`], stderr);
+        assert.ok(stderr.includes(`skipped ${name} in ${path}: it is superseded by `), stderr);
+        assert.ok(
+          stderr.includes(`${label} stays in ${path}, too, because of an entry that was skipped`),
+          stderr,
+        );
+        assert.doesNotMatch(stderr, /hunter2|deleted/);
+        // Without the entry that counts, its client would use the other one.
+        assert.equal(readFileSync(path, "utf8"), text);
+        assert.equal(await client.succeed("secrets", ["setup"]), overview);
+      }
+      for (const repaired of [counts, counts + counts]) {
+        write(path, repaired, 0o600);
+        const advised = await client.succeed("secrets", ["setup"]);
+        assert.ok(
+          advised.includes(`\n  ${label}\n  To store them, run: secrets import --from ${format} `),
+          advised,
+        );
+        await client.succeed("secrets", ["import", "--from", format, "--delete"]);
+        assert.equal(readFileSync(path, "utf8"), "");
+        assert.match(await client.succeed("secrets", ["setup"]), /No credentials in plain text were found/);
+      }
+    });
+  }
+
   it("alone fails and names a file that it cannot read, and still tells the rest", async (t) => {
     const client = await start(t);
     for (const [name, { file, broken }] of Object.entries(formats)) {
@@ -320,6 +427,28 @@ describeClient("setup", (start) => {
       }
       rmSync(path, { recursive: true });
     }
+  });
+
+  it("says that the store does not work, and still changes the client's file", async (t) => {
+    const client = await start(t);
+    const setup = () => client.run("secrets", ["setup", "bazel", "a.example"]);
+    const undo = () => client.succeed("secrets", ["setup", "bazel", "--undo"]);
+    assert.equal((await setup()).stderr, "");
+    await undo();
+    // A locked one works: it asks when a client does.
+    await client.lock();
+    const locked = await setup();
+    assert.equal(locked.code, 0, locked.stderr);
+    await undo();
+    await client.end();
+    const { code, stdout, stderr } = await setup();
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /^changed /);
+    assert.match(
+      stderr,
+      /store does not work, so that bazel will get an error when it asks .* Run secrets doctor$/m,
+    );
+    await undo();
   });
 
   it("refuses --store, which clients would not use", async (t) => {

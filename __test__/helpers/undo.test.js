@@ -1,7 +1,16 @@
 // `secrets setup CLIENT --undo` for files that their users have edited since, and what setup must not do to them.
 
 const assert = require("node:assert/strict");
-const { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } = require("node:fs");
+const {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} = require("node:fs");
 const { dirname, join } = require("node:path");
 const { describe, it } = require("node:test");
 const { startClient } = require("../support/clients.js");
@@ -114,12 +123,35 @@ describe("secrets setup CLIENT --undo", () => {
     const client = await startClient(t);
     const path = clients.bazel.file(client);
     await client.succeed("secrets", ["setup", "bazel", "a.example"]);
-    await client.succeed("secrets", ["setup", "bazel", "--undo"]);
+    const undo = (...flags) => client.succeed("secrets", ["setup", "bazel", "--undo", ...flags]);
+    assert.equal(await undo("--dry-run"), `would remove ${path}\n`);
+    assert.equal(await undo(), `removed ${path}\n`);
     assert.equal(existsSync(path), false);
     write(path, "");
     await client.succeed("secrets", ["setup", "bazel", "a.example"]);
-    await client.succeed("secrets", ["setup", "bazel", "--undo"]);
+    assert.equal(await undo("--dry-run"), `would restore ${path}\n`);
+    assert.equal(await undo(), `restored ${path}\n`);
     assert.equal(readFileSync(path, "utf8"), "");
+  });
+
+  it("removes the directories that it has made and that are empty, and no other", async (t) => {
+    const client = await startClient(t);
+    const folder = join(client.session.configuration, "python_keyring");
+    const undo = () => client.succeed("secrets", ["setup", "python-keyring", "--undo"]);
+    await client.succeed("secrets", ["setup", "python-keyring"]);
+    await undo();
+    assert.equal(existsSync(folder), false);
+    assert.equal(existsSync(join(client.session.data, "os-secrets", "python")), false);
+    // What others have put there keeps the directory.
+    await client.succeed("secrets", ["setup", "python-keyring"]);
+    write(join(folder, "other"), "");
+    await undo();
+    assert.deepEqual(readdirSync(folder), ["other"]);
+    // A directory that was there before stays, although it is empty.
+    rmSync(join(folder, "other"));
+    await client.succeed("secrets", ["setup", "python-keyring"]);
+    await undo();
+    assert.deepEqual(readdirSync(folder), []);
   });
 });
 
@@ -164,6 +196,29 @@ describe("secrets setup", () => {
       assert.equal(readFileSync(script, "utf8"), text);
       await client.succeed("secrets", ["setup", name, "--undo"]);
       assert.equal(existsSync(script), false);
+    }
+  });
+
+  it("prints of a command that it replaces only the name of the program", async (t) => {
+    const client = await startClient(t);
+    for (const [name, text, shown] of [
+      [
+        "pnpm",
+        "//registry.npmjs.org/:tokenHelper=/opt/old hunter2\n",
+        "- //registry.npmjs.org/:tokenHelper= old",
+      ],
+      ["python-keyring", "[backend]\ndefault-keyring = a.B\n  hunter2\n", "- default-keyring = a.B"],
+    ]) {
+      const path = clients[name].file(client);
+      write(path, text);
+      for (const flags of [["--dry-run"], []]) {
+        const { code, stdout, stderr } = await client.run("secrets", ["setup", name, ...flags]);
+        assert.equal(code, 0, stderr);
+        assert.ok(stdout.split("\n").includes(shown), stdout);
+        assert.doesNotMatch(stdout + stderr, /hunter2/);
+      }
+      await client.succeed("secrets", ["setup", name, "--undo"]);
+      assert.equal(readFileSync(path, "utf8"), text);
     }
   });
 

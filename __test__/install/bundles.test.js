@@ -2,27 +2,39 @@
 
 const assert = require("node:assert/strict");
 const {
+  chmodSync,
+  chownSync,
   cpSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
+  symlinkSync,
   writeFileSync,
 } = require("node:fs");
-const { join } = require("node:path");
-const { after, before, describe, it } = require("node:test");
+const { basename, join } = require("node:path");
+const { after, before, beforeEach, describe, it } = require("node:test");
 const { writeExample } = require("../support/example.js");
-const { installPackage } = require("../support/managers.js");
+const { installPackage, listInstalled } = require("../support/managers.js");
+const {
+  bundleAsCommon,
+  esbuild,
+  listEmbedded,
+  makeApplication,
+  makeProject,
+} = require("../support/executables.js");
 const { startRegistry, runSuccessfully } = require("../support/registry.js");
-const { read } = require("../support/documents.js");
+const { read, sectionExamples } = require("../support/documents.js");
 const { bun, node, root, runtimes } = require("../support/runtimes.js");
 const { startSession } = require("../support/session.js");
 
 const nodes = Object.entries(runtimes).filter(([name]) => name.startsWith("Node"));
 const tools = join(root, "__test__", "install", "node_modules");
-// This is a script, unless npm ran esbuild's install script, which replaces it with the program.
-const esbuild = [join(tools, ".bin", "esbuild")];
+/** The examples in a language on the manual's page. */
+const examplesIn = (language) =>
+  sectionExamples("docs/platforms.md", "Bundles and single executables", language);
 const COPY = "--loader:.node=copy";
 
 describe("the first example of README.md", () => {
@@ -80,32 +92,64 @@ describe("the first example of README.md", () => {
 
   it("works where esbuild has left the package external", async () => {
     const args = ["--bundle", "--platform=node", "--format=esm", "--external:os-secrets"];
-    await runBundler(esbuild, "main.mjs", ...args, "--outfile=bundles/esbuild.mjs");
+    await runBundler([esbuild], "main.mjs", ...args, "--outfile=bundles/esbuild.mjs");
     assert.match(readFileSync(join(project, "bundles", "esbuild.mjs"), "utf8"), /from "os-secrets"/);
     for (const [, [command]] of nodes) await expectExample(project, command, join("bundles", "esbuild.mjs"));
   });
 
   /** Bundles the example with esbuild, as CommonJS. Returns the folder with `common.cjs` and what was copied. */
-  async function makeCommon(folder, ...more) {
-    // CommonJS has no await at the top level.
-    const [head, ...body] = readFileSync(join(project, "main.mjs"), "utf8").split("\n");
-    const main = `${head}\nasync function main() {\n${body.join("\n")}}\nmain();\n`;
-    writeFileSync(join(project, "common.mjs"), main);
-    const args = ["--bundle", "--platform=node", "--out-extension:.js=.cjs", `--outdir=${folder}`];
-    await runBundler(esbuild, "common.mjs", ...args, ...more);
+  function makeCommon(folder, ...more) {
+    bundleAsCommon(project, folder, ...more);
     return moveAway(folder);
   }
 
   it("works where esbuild has copied the binary", async () => {
-    const place = await makeCommon("copied", COPY);
+    const place = makeCommon("copied", COPY);
     assert.match(readdirSync(place).sort().join(), /^common\.cjs,os-secrets-\w+\.node$/);
     for (const [, [command]] of nodes) await expectExample(place, command, "common.cjs");
+  });
+
+  it("has only the binaries of the platform that esbuild is told", () => {
+    const others = makeProject(join(session.directory, "others"));
+    writeFileSync(join(others, "main.mjs"), 'import "os-secrets";');
+    const tell = (os, cpu) => [`--define:process.platform="${os}"`, `--define:process.arch="${cpu}"`];
+    for (const [os, cpu, names] of [
+      ["darwin", "arm64", ["darwin-arm64"]],
+      ["linux", "x64", ["linux-x64-gnu", "linux-x64-musl"]],
+    ]) {
+      const folder = join(others, `${os}-${cpu}`);
+      bundleAsCommon(others, folder, COPY, ...tell(os, cpu));
+      const copies = readdirSync(folder).filter((name) => name.endsWith(".node"));
+      assert.deepEqual(copies.flatMap((name) => listEmbedded(join(folder, name))).sort(), names);
+    }
+  });
+
+  it("has the binaries for other platforms as the manual's commands install them", async () => {
+    const [commands] = examplesIn("bash");
+    const lines = commands.trim().split("\n");
+    assert.deepEqual(
+      lines.map((line) => line.split(" ")[0]),
+      ["npm", "bun"],
+    );
+    for (const [at, line] of lines.entries()) {
+      const place = join(session.directory, `for-others-${at}`);
+      mkdirSync(place);
+      writeFileSync(
+        join(place, "package.json"),
+        '{ "private": true, "dependencies": { "os-secrets": "*" } }',
+      );
+      const [program, ...args] = line.split(" ");
+      await runSuccessfully(session, program === "bun" ? bun : program, args, { cwd: place });
+      const installed = listInstalled(place);
+      for (const name of ["linux-x64-gnu", "win32-x64"])
+        assert.ok(installed.includes(`@os-secrets/${name}`), `${line}: ${installed}`);
+    }
   });
 
   it("works as an ES module of esbuild with the banner that the error names", async () => {
     const makeModule = async (folder, ...more) => {
       const args = ["--bundle", "--platform=node", "--format=esm", COPY, "--out-extension:.js=.mjs"];
-      await runBundler(esbuild, "main.mjs", ...args, ...more, `--outdir=${folder}`);
+      await runBundler([esbuild], "main.mjs", ...args, ...more, `--outdir=${folder}`);
       return moveAway(folder);
     };
     const failing = await makeModule("module");
@@ -129,32 +173,21 @@ describe("the first example of README.md", () => {
     }
   });
 
-  /** Makes a single executable application of a bundle, and returns its path. */
-  async function makeApplication(place, command) {
-    const program = join(place, "program");
-    const configuration = { main: join(place, "common.cjs"), output: join(place, "blob") };
-    writeFileSync(
-      join(place, "sea.json"),
-      JSON.stringify({ ...configuration, disableExperimentalSEAWarning: true }),
-    );
-    await runBundler([command, "--experimental-sea-config", join(place, "sea.json")]);
-    cpSync(command, program);
-    const fuse = ["--sentinel-fuse", "NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2"];
-    const postject = [process.execPath, join(tools, "postject", "dist", "cli.js")];
-    await runBundler(postject, program, "NODE_SEA_BLOB", configuration.output, ...fuse);
-    for (const made of ["common.cjs", "blob", "sea.json"]) rmSync(join(place, made));
-    return program;
+  /** Makes a single executable application of the bundle in a folder, and returns its path. */
+  function makeOf(place, [command], assets) {
+    const run = (program, args) => runSuccessfully(session, program, args, { cwd: place });
+    return makeApplication(place, command, assets, run);
   }
 
   it("works as a single executable application with the line that the error names", async () => {
-    const failing = await makeCommon("bare", COPY);
-    const bare = await makeApplication(failing, node(20)[0]);
+    const failing = makeCommon("bare", COPY);
+    const bare = await makeOf(failing, node(20));
     const message = await readFailure(failing, bare);
     assert.match(message, /No such built-in module/);
     const banner = `--banner:js=${readAdvice(message)}`;
-    for (const [name, [command]] of nodes) {
-      const place = await makeCommon(`application-${name.replace(" ", "-")}`, COPY, banner);
-      const program = await makeApplication(place, command);
+    for (const [name, command] of nodes) {
+      const place = makeCommon(`application-${name.replace(" ", "-")}`, COPY, banner);
+      const program = await makeOf(place, command);
       await expectExample(session.directory, program);
       rmSync(
         join(
@@ -165,10 +198,110 @@ describe("the first example of README.md", () => {
       assert.match(await readFailure(place, program), /the copy is missing\. Ship the \.node file/);
       rmSync(place, { recursive: true });
     }
-    const external = await makeCommon("external", "--external:os-secrets", banner);
-    const program = await makeApplication(external, node(20)[0]);
+    const external = makeCommon("external", "--external:os-secrets", banner);
+    const program = await makeOf(external, node(20));
     cpSync(join(project, "node_modules"), join(external, "node_modules"), { recursive: true });
     await expectExample(session.directory, program);
+  });
+
+  describe("as a single executable application with the binary as an asset", () => {
+    // The manual names the asset, and the binary in a project.
+    const [[asset, binary]] = Object.entries(JSON.parse(examplesIn("json")[0]).assets);
+    let cache;
+    /** The application, alone in its folder. */
+    let program;
+    before(async () => {
+      program = await makeWithAsset("asset", node(24), join(project, binary));
+      cache = join(session.env.XDG_CACHE_HOME, "os-secrets");
+    });
+    beforeEach(() => rmSync(cache, { recursive: true, force: true }));
+
+    /** Makes an application with a file as the asset. */
+    async function makeWithAsset(folder, command, file) {
+      const place = makeCommon(folder, "--external:@os-secrets/*");
+      const made = await makeOf(place, command, { [asset]: file });
+      assert.deepEqual(readdirSync(place), [basename(made)]);
+      return made;
+    }
+
+    /** The path of the only file in the cache. */
+    function findCached() {
+      const names = readdirSync(cache);
+      assert.equal(names.length, 1, names.join());
+      return join(cache, names[0]);
+    }
+
+    const modeOf = (path) => statSync(path).mode & 0o777;
+
+    it("works under every Node, with one file for all", async () => {
+      for (const [name, command] of nodes) {
+        const made = await makeWithAsset(`asset-${name.replace(" ", "-")}`, command, join(project, binary));
+        await expectExample(session.directory, made);
+        rmSync(made);
+      }
+      assert.deepEqual(readFileSync(findCached()), readFileSync(join(project, binary)));
+      assert.deepEqual([modeOf(cache), modeOf(findCached())], [0o700, 0o600]);
+    });
+
+    it("works where several processes write the file at once", async () => {
+      await Promise.all(
+        Array.from({ length: 4 }, async () => {
+          const { code, stderr } = await session.run(program, [], { cwd: session.directory });
+          assert.equal(code, 0, stderr);
+        }),
+      );
+      findCached();
+    });
+
+    it("replaces a file that has changed, or that others could change", async () => {
+      await expectExample(session.directory, program);
+      const cached = findCached();
+      writeFileSync(cached, "changed");
+      await expectExample(session.directory, program);
+      chmodSync(cached, 0o666);
+      await expectExample(session.directory, program);
+      assert.deepEqual(readFileSync(findCached()), readFileSync(join(project, binary)));
+      assert.equal(modeOf(cached), 0o600);
+    });
+
+    it("refuses a folder that another user could put a file into", async () => {
+      const other = join(session.directory, "other");
+      const spoilers = {
+        "a folder that all may write to": () => {
+          mkdirSync(cache);
+          chmodSync(cache, 0o777);
+        },
+        "a link": () => {
+          mkdirSync(other, { recursive: true });
+          symlinkSync(other, cache);
+        },
+        "a folder in one that all may write to": () => chmodSync(session.env.XDG_CACHE_HOME, 0o777),
+        "a folder in one that others may write to": () => chmodSync(session.env.XDG_CACHE_HOME, 0o777),
+        "a folder below one that others may write to": () => chmodSync(session.directory, 0o777),
+        ...(process.getuid() === 0 && {
+          "a folder of another user": () => {
+            mkdirSync(cache);
+            chownSync(cache, 65534, 65534);
+          },
+        }),
+      };
+      for (const [name, spoil] of Object.entries(spoilers)) {
+        rmSync(cache, { recursive: true, force: true });
+        spoil();
+        const message = await readFailure(session.directory, program);
+        assert.match(message, /the asset os-secrets\.node: other users can change .*os-secrets/, name);
+        assert.match(message, /no other user/);
+        assert.deepEqual(readdirSync(cache), [], name);
+        for (const folder of [session.directory, session.env.XDG_CACHE_HOME]) chmodSync(folder, 0o700);
+      }
+    });
+
+    it("says what is wrong where the asset is no binary for this machine", async () => {
+      const failing = await makeWithAsset("no-binary", node(24), join(root, "LICENSE"));
+      const message = await readFailure(session.directory, failing);
+      assert.match(message, /the asset os-secrets\.node: .*(ELF|too short)/);
+      assert.match(message, /The asset must be the binary for this machine/);
+    });
   });
 
   it("is told that it is a bundle where the binary was missing when it was made", async () => {
@@ -178,7 +311,7 @@ describe("the first example of README.md", () => {
       await runBundler([bun, "build", "--compile", "main.mjs"], "--outfile", join("without", "compiled"));
       await runBundler([bun, "build", "main.mjs"], "--target=node", "--outfile=without/of-bun.mjs");
       const place = moveAway("without");
-      cpSync(join(await makeCommon("missing"), "common.cjs"), join(place, "common.cjs"));
+      cpSync(join(makeCommon("missing"), "common.cjs"), join(place, "common.cjs"));
       for (const [command, ...args] of [
         [join(place, "compiled")],
         [node(20)[0], "of-bun.mjs"],

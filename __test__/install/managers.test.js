@@ -35,6 +35,9 @@ const loading = `
     console.log(error.code, error.message);
   }`;
 
+/** What npm calls the C library, by the last part of a platform's name. */
+const libraryOf = { gnu: "glibc", gnueabihf: "glibc", musl: "musl" };
+
 describe("what is published", () => {
   async function fetchManifest(name) {
     const { versions } = await (await fetch(`${registry}/${name}`)).json();
@@ -62,17 +65,17 @@ describe("what is published", () => {
 
   it("says which platforms it is for", async () => {
     for (const { name } of platforms) {
-      const [os, cpu, libc] = name.split("-");
+      const [os, cpu, abi] = name.split("-");
       const manifest = await fetchManifest(`@os-secrets/${name}`);
-      const library = { gnu: ["glibc"], musl: ["musl"] }[libc];
+      const library = abi && [libraryOf[abi]];
       assert.deepEqual([manifest.os, manifest.cpu, manifest.libc], [[os], [cpu], library], name);
     }
   });
 
   for (const { name } of platforms) {
     it(`is one package on ${name}`, async () => {
-      const [os, cpu, library] = name.split("-");
-      const libc = library ? [`--libc=${library === "gnu" ? "glibc" : library}`] : [];
+      const [os, cpu, abi] = name.split("-");
+      const libc = abi ? [`--libc=${libraryOf[abi]}`] : [];
       const folder = projectPath(`platform-${name}`);
       await installPackage(session, "npm", folder, [`--os=${os}`, `--cpu=${cpu}`, ...libc]);
       assert.deepEqual(listInstalled(folder), [`@os-secrets/${name}`]);

@@ -22,7 +22,8 @@ const { version } = require("../../package.json");
 const { archiveNames, archiveStem } = require("../../tools/contents.js");
 const { debianName } = require("../../tools/debian.js");
 const { formula, formulaPlatforms } = require("../../tools/formula.js");
-const { platform, platforms, programNames } = require("../../tools/platforms.js");
+const { place } = require("../../tools/install.js");
+const { oldestGlibc, ownPlatform, platform, platforms, programNames } = require("../../tools/platforms.js");
 const { WINE, makePrefix, wineEnvironment } = require("../../tools/wine.js");
 const { binstall } = require("../support/binstall.js");
 const { root } = require("../support/runtimes.js");
@@ -39,6 +40,8 @@ const runners = {
   "linux-x64-musl": [],
   "linux-arm64-gnu": ["qemu-aarch64-static", "-L", "/usr/aarch64-linux-gnu"],
   "linux-arm64-musl": ["qemu-aarch64-static"],
+  "linux-arm-gnueabihf": ["qemu-arm-static", "-L", "/usr/arm-linux-gnueabihf"],
+  "linux-riscv64-gnu": ["qemu-riscv64-static", "-L", place("node-riscv64")],
 };
 
 const folder = mkdtempSync(join(tmpdir(), "os-secrets-archives-"));
@@ -208,40 +211,52 @@ for (const each of built) {
   });
 }
 
+for (const { name: target } of built.filter(({ name }) => name in runners)) {
+  describe(`the program for ${target}`, () => {
+    let session;
+    before(async () => {
+      session = await startSession();
+    });
+    after(() => session.stop());
+
+    /** Runs `secrets` in the session, and expects that it succeeds. */
+    async function runSecrets(words, options) {
+      const [command, ...args] = [...runners[target], join(unpack(platform(target)), "bin", first), ...words];
+      const { code, stdout, stderr } = await session.run(command, args, options);
+      assert.equal(code, 0, stderr);
+      return stdout;
+    }
+
+    it("keeps secrets in the Secret Service, where the npm package finds them", {
+      skip: !existsSync(ownPlatform().binary) && "the addon for this machine was not built",
+    }, async () => {
+      await runSecrets(["set", "token"], { input: "vălue" });
+      const script = `require(${JSON.stringify(root)}).secrets.get("os-secrets", "token").then(console.log)`;
+      assert.equal((await session.run(process.execPath, ["-e", script])).stdout, "vălue\n");
+      assert.equal(await runSecrets(["get", "token"]), "vălue\n");
+    });
+
+    it("keeps secrets in an encrypted file", async () => {
+      const env = {
+        OS_SECRETS_PROVIDER: "file",
+        OS_SECRETS_FILE: join(session.home, "secrets.age"),
+        OS_SECRETS_IDENTITY: join(session.home, "identity"),
+      };
+      await runSecrets(["init", "--quiet", env.OS_SECRETS_IDENTITY], { env });
+      await runSecrets(["set", "token"], { env, input: "vălue" });
+      assert.equal(await runSecrets(["get", "token"], { env }), "vălue\n");
+    });
+  });
+}
+
 describe("the program for musl", { skip: !isBuilt("linux-x64-musl") && "it was not built" }, () => {
   const bin = () => join(unpack(platform("linux-x64-musl")), "bin");
-  let session;
-  before(async () => {
-    session = await startSession();
-  });
-  after(() => session.stop());
 
   it("needs no library and no loader, and its address is random", () => {
     const flags = ["--wide", "--file-header", "--program-headers", "--dynamic"];
     const text = runSuccessfully("readelf", [...flags, join(bin(), first)]);
     assert.match(text, /^ *Type: +DYN /m);
     assert.doesNotMatch(text, /INTERP|NEEDED/);
-  });
-
-  it("keeps secrets in the Secret Service, where the npm package finds them", async () => {
-    const run = (args, options) => session.run(join(bin(), "secrets"), args, options);
-    const { code, stderr } = await run(["set", "token"], { input: "vălue" });
-    assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
-    const script = `require(${JSON.stringify(root)}).secrets.get("os-secrets", "token").then(console.log)`;
-    assert.equal((await session.run(process.execPath, ["-e", script])).stdout, "vălue\n");
-    assert.equal((await run(["get", "token"])).stdout, "vălue\n");
-  });
-
-  it("keeps secrets in an encrypted file", async () => {
-    const env = {
-      OS_SECRETS_PROVIDER: "file",
-      OS_SECRETS_FILE: join(session.home, "secrets.age"),
-      OS_SECRETS_IDENTITY: join(session.home, "identity"),
-    };
-    const run = (args, options) => session.run(join(bin(), "secrets"), args, { env, ...options });
-    assert.equal((await run(["init", "--quiet", env.OS_SECRETS_IDENTITY])).code, 0);
-    assert.equal((await run(["set", "token"], { input: "vălue" })).code, 0);
-    assert.equal((await run(["get", "token"])).stdout, "vălue\n");
   });
 
   it("has a manual page for each of its commands, and for no other", () => {
@@ -280,20 +295,25 @@ describe("the program for musl", { skip: !isBuilt("linux-x64-musl") && "it was n
   });
 });
 
-describe("the program for glibc", { skip: !isBuilt("linux-x64-gnu") && "it was not built" }, () => {
-  it("needs no library but the C library, and that of no late version", () => {
-    const { program } = platform("linux-x64-gnu");
-    const text = runSuccessfully("readelf", ["--wide", "--version-info", "--dynamic", program]);
-    const needed = [...text.matchAll(/\(NEEDED\).*\[(.*)\]/g)].map(([, name]) => name);
-    const known = /^(ld-linux-x86-64\.so\.2|lib(c|m|dl|rt|pthread)\.so\.\d+)$/;
-    assert.deepEqual(
-      needed.filter((name) => !known.test(name)),
-      [],
-    );
-    const minors = [...text.matchAll(/GLIBC_2\.(\d+)/g)].map(([, minor]) => Number(minor));
-    assert.ok(minors.length > 0 && Math.max(...minors) <= 17, `it needs glibc 2.${Math.max(...minors)}`);
+for (const each of built.filter(debianName)) {
+  describe(`the program for glibc of ${each.name}`, () => {
+    it("needs no library but the C library, and that of no late version", () => {
+      const text = runSuccessfully("readelf", ["--wide", "--version-info", "--dynamic", each.program]);
+      const needed = [...text.matchAll(/\(NEEDED\).*\[(.*)\]/g)].map(([, name]) => name);
+      const known = /^(ld-linux-\w[\w-]*\.so\.\d|lib(c|m|dl|rt|pthread)\.so\.\d+)$/;
+      assert.deepEqual(
+        needed.filter((name) => !known.test(name)),
+        [],
+      );
+      const minors = [...text.matchAll(/GLIBC_2\.(\d+)/g)].map(([, minor]) => Number(minor));
+      const [, oldest] = oldestGlibc(each).split(".").map(Number);
+      assert.ok(
+        minors.length > 0 && Math.max(...minors) <= oldest,
+        `it needs glibc 2.${Math.max(...minors)}`,
+      );
+    });
   });
-});
+}
 
 describe("the programs for Windows", { skip: !isBuilt("win32-x64") && "they were not built" }, () => {
   it("run under Wine, under each of their names", () => {
@@ -329,9 +349,10 @@ for (const each of built.filter(debianName)) {
         runSuccessfully("dpkg-deb", ["--field", file, field]).trim(),
       );
       assert.deepEqual([name, debianVersion], ["os-secrets", `${version}-1`]);
-      assert.equal(architecture, { x64: "amd64", arm64: "arm64" }[each.name.split("-")[1]]);
+      const processor = each.name.split("-")[1];
+      assert.equal(architecture, { x64: "amd64", arm: "armhf" }[processor] ?? processor);
       // Debian's package secrets, a password manager, has the same program.
-      assert.deepEqual([needed, others], ["libc6 (>= 2.17)", "secrets"]);
+      assert.deepEqual([needed, others], [`libc6 (>= ${oldestGlibc(each)})`, "secrets"]);
       const digests = join(folder, "md5sums");
       writeFileSync(digests, runSuccessfully("dpkg-deb", ["--info", file, "md5sums"]));
       runSuccessfully("md5sum", ["--check", "--quiet", "--strict", digests], { cwd: installed });

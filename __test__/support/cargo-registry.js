@@ -19,6 +19,12 @@ function parsePublished(body) {
   return { metadata, archive: body.subarray(8 + length) };
 }
 
+/** A dependency as an index has it, from what a request to publish says of it. */
+function indexDependency({ version_req, explicit_name_in_toml: alias, ...dependency }) {
+  const named = alias ? { name: alias, package: dependency.name } : {};
+  return { ...dependency, ...named, req: version_req };
+}
+
 /**
  * Starts a registry for a test. Returns its index as cargo spells it, the tokens that it accepts, and the tokens that it
  * was sent: null for a request without one.
@@ -32,8 +38,9 @@ async function startCargoRegistry(t, ...tokens) {
     "PUT /api/v1/crates/new": (_, body) => {
       const { metadata, archive } = parsePublished(body);
       const { name, vers, features } = metadata;
+      const deps = metadata.deps.map(indexDependency);
       const cksum = createHash("sha256").update(archive).digest("hex");
-      const line = { name, vers, deps: [], cksum, features, yanked: false };
+      const line = { name, vers, deps, cksum, features, yanked: false };
       crates.set(name, [...(crates.get(name) ?? []), line]);
       archives.set(`${name}/${vers}`, archive);
       return { warnings: { invalid_categories: [], invalid_badges: [], other: [] } };

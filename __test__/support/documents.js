@@ -26,9 +26,9 @@ const documents = [".", "docs", ...exampleFolders]
 /** The text of a document. */
 const read = (document) => readFileSync(join(root, document), "utf8").replaceAll("\r\n", "\n");
 
-/** The fenced blocks of a text: [{ language, text }]. */
+/** The fenced blocks of a text: [{ language, text }]. The language is all that follows the fence. */
 function blocks(text) {
-  return [...text.matchAll(/^```(\w*)\n(.*?)^```$/gms)].map(([, language, block]) => ({
+  return [...text.matchAll(/^```([\w,]*)\n(.*?)^```$/gms)].map(([, language, block]) => ({
     language,
     text: block,
   }));

@@ -90,16 +90,17 @@ function runManager(session, name, folder, args) {
 }
 
 /**
- * Makes a project and installs os-secrets into it with a package manager. `args` are added to its arguments.
+ * Makes a project and installs os-secrets, or what `spec` names, into it with a package manager. `args` are added to its
+ * arguments.
  */
-async function installPackage(session, name, folder, args = []) {
+async function installPackage(session, name, folder, args = [], spec = undefined) {
   const { add, prefix = "" } = managers[name];
   mkdirSync(folder);
   const project = { name: basename(folder), private: true, type: "module" };
   writeFileSync(join(folder, "package.json"), JSON.stringify(project));
   // Without a lock file here, Yarn takes a folder above for the project.
   if (name.startsWith("Yarn")) writeFileSync(join(folder, "yarn.lock"), "");
-  await runManager(session, name, folder, [...add, ...args, `${prefix}os-secrets@${version}`]);
+  await runManager(session, name, folder, [...add, ...args, spec ?? `${prefix}os-secrets@${version}`]);
 }
 
 /** Lists the platform packages in a project, in any folder. */

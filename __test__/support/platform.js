@@ -16,6 +16,7 @@ const onLinuxAlone = [
   "a bus",
   "a file system of its own",
   "a full disk",
+  "a preloaded library",
   "a pseudo-terminal",
   "a shell",
   "a store that lists all services",
@@ -28,6 +29,7 @@ const onLinuxAlone = [
   "/proc",
   "recipes for Linux",
   "signals",
+  "ssh-keygen",
   "symbolic links",
   "two C libraries",
 ];

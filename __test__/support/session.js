@@ -43,8 +43,10 @@ const OF_WINDOWS = [
   "windir",
 ];
 
-/** The warning that Bun prints under Wine for every package.json that it finds. */
-const NOISE = /Internal error: directory mismatch for directory .*\n/g;
+/** What a program has printed, without the warning that Bun prints under Wine for every package.json that it finds. */
+function withoutNoise(text) {
+  return isWine ? text.replace(/Internal error: directory mismatch for directory .*\n/g, "") : text;
+}
 
 /** Returns a call to the bus about the owner of the Secret Service's name. */
 function makeOwnerCall(method) {
@@ -139,6 +141,28 @@ class Session {
     return child;
   }
 
+  /**
+   * Starts a program in the session that is talked to in lines. Returns the process, a function that reads its next line,
+   * and a promise of how it ended: { code, signal, stderr }.
+   */
+  startInLines(command, args) {
+    const child = this.start(command, args);
+    let stderr = "";
+    child.stderr.on("data", (text) => {
+      stderr += text;
+    });
+    const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+    const readLine = async () => {
+      const { value, done } = await lines.next();
+      if (done) throw new Error(`${[command, ...args].join(" ")} has ended: ${stderr}`);
+      return value;
+    };
+    const closed = once(child, "close").then(([code, signal]) => {
+      return { code, signal, stderr: withoutNoise(stderr) };
+    });
+    return { child, readLine, closed };
+  }
+
   /** Runs a program in the session until it ends: { code, signal, stdout, stderr }. */
   async run(command, args, { input = "", env = {}, cwd } = {}) {
     const child = this.start(command, args, { env: { ...this.env, ...env }, cwd });
@@ -152,8 +176,7 @@ class Session {
     child.stdin.on("error", () => {});
     child.stdin.end(input);
     const [code, signal] = await once(child, "close");
-    if (isWine) texts.stderr = texts.stderr.replace(NOISE, "");
-    return { code, signal, ...texts };
+    return { code, signal, ...texts, stderr: withoutNoise(texts.stderr) };
   }
 
   /**

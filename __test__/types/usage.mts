@@ -39,6 +39,17 @@ const bytes: Buffer | null = await store.get({ service: "s", name: "n", encoding
 const text: string | null = await store.get({ service: "s", name: "n" });
 await store.set("s", "n", new Uint8Array(3));
 await store.set({ service: "s", name: "n" }, Buffer.from("v"));
+const updated: string | null = await store.update({ service: "s", name: "n", timeout: 5 }, async (old) =>
+  old === null ? undefined : `${old}!`,
+);
+const updatedBytes: Uint8Array | null = await store.update(
+  { service: "s", name: "n", encoding: "buffer", persist: "local" },
+  (old) => (old === null ? null : old.subarray(1)),
+);
+// @ts-expect-error the function returns text
+await store.update({ service: "s", name: "n" }, () => 5);
+// @ts-expect-error bytes need the encoding buffer
+await store.update({ service: "s", name: "n" }, () => new Uint8Array(3));
 const found: boolean = await store.has("s", "n");
 const names: SecretOptions[] = await store.list({ service: "s", timeout: 5 });
 await store.close();
@@ -51,6 +62,10 @@ const environment: Record<string, string> = await resolveEnv(process.env, { scop
 await resolve("secret:name", { scope: "all" });
 // @ts-expect-error values are text
 await resolveEnv({ A: 5 });
+
+openStore({ provider: "file", identity: { service: "s", name: "n" } });
+// @ts-expect-error an identity in the operating system's store has a name
+openStore({ provider: "file", identity: { service: "s" } });
 
 const diagnosis: Diagnosis = await diagnose({ provider: "os" });
 const fixes: string[] = diagnosis.problems.filter(({ fatal }) => fatal).map(({ fix }) => fix);
@@ -81,6 +96,22 @@ openStore({ provider: "file" });
 openStore({ provider: "file", mustExist: true });
 openStore({ provider: "file", path: "/x/secrets.age", identity: "AGE-SECRET-KEY-1" });
 openStore({ provider: "memory" });
+openStore({ provider: "vault" });
+openStore({
+  provider: "vault",
+  address: "https://vault",
+  mount: "kv",
+  prefix: "a",
+  namespace: "n",
+  token: "t",
+});
+openStore({ provider: "vault", caCert: "/ca.pem", appRole: { roleId: "r", secretId: "s", mount: "m" } });
+openStore({ provider: "vault", kubernetes: { role: "r", jwtFile: "/token" } });
+openStore({ provider: "vault", jwt: { role: "r", token: "t" } });
+// @ts-expect-error a role is required
+openStore({ provider: "vault", kubernetes: {} });
+// @ts-expect-error certificates are always verified
+openStore({ provider: "vault", skipVerify: true });
 openStore({ provider: "exec", command: "/usr/bin/docker-credential-pass", env: { A: "b" }, timeout: 1000 });
 const stores: StoreOptions[] = [{}, { provider: "file", passphrase: process.env.P }];
 // @ts-expect-error no such provider
@@ -117,6 +148,8 @@ export {
   text,
   unknown,
   unlocked,
+  updated,
+  updatedBytes,
   wasThere,
   wasTherePositional,
   wrong,

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use crate::{
     Program,
     args::{Arguments, Command, CredentialArgs, ServiceArg, name_advice},
+    child,
     dotenv::{self, Variable},
     failure::Failure,
     output::{self, Output, print_message},
@@ -91,7 +92,9 @@ impl Context {
             scope,
             selected: None,
             has_store_flag: store.is_some(),
-            has_file_flag: store.as_ref().is_some_and(|word| word != "os" && word != "file"),
+            has_file_flag: store
+                .as_ref()
+                .is_some_and(|word| word != "os" && word != "file" && word != "vault"),
             store_start: selected_store::describe_start(store.as_deref(), &directory),
             creates_store: command.creates_store(),
             announced: Cell::new(false),
@@ -114,6 +117,9 @@ impl Context {
             };
             if let Some(selected) = &context.selected {
                 context.reject_output_over(&selected.paths())?;
+                if matches!(selected, SelectedStore::Vault) {
+                    child::withhold_tokens();
+                }
             }
         }
         Ok((context, command))
@@ -250,7 +256,7 @@ impl Context {
             Some(SelectedStore::Memory) => {
                 Some("using memory (OS_SECRETS_PROVIDER). Nothing is kept when this command ends".into())
             }
-            Some(SelectedStore::Os) | None => None,
+            Some(SelectedStore::Os | SelectedStore::Vault) | None => None,
         };
         if let Some(note) = note {
             self.note(&note);

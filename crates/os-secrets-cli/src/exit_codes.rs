@@ -21,7 +21,10 @@ pub const NOT_FOUND: i32 = 127;
 /// The exit code of `secrets` for an error of a store or of the repository.
 pub fn code_of(error: &Error) -> i32 {
     match error {
-        Error::Of { error, .. } | Error::OnHost { error, .. } | Error::Unsettled(error) => code_of(error),
+        Error::Of { error, .. }
+        | Error::OnHost { error, .. }
+        | Error::Incomplete { error, .. }
+        | Error::Unsettled(error) => code_of(error),
         Error::Damaged { .. } | Error::OnlyBackup { .. } | Error::InvalidFile { .. } => STORE_FAILED,
         // The store works, and the recipients that the user asked for are wrong.
         Error::InvalidRecipients(_) => FAILED,

@@ -5,7 +5,7 @@ use std::{ops::Range, path::Path};
 
 use serde::de::IgnoredAny;
 
-use crate::setup::{Replacement, edit::any_line_break};
+use crate::setup::{Replacement, edit::line_break};
 use os_secrets::error::Error;
 
 const BOM: &str = "\u{feff}";
@@ -95,9 +95,8 @@ impl<'a> JsonObject<'a> {
     /// spelled like the others.
     pub fn set(&self, name: &str, value: &str) -> Option<Replacement> {
         let spell = |value: &str| serde_json::Value::from(value).to_string();
-        let replacement = |place: Range<usize>, new: String| {
-            Some(Replacement { at: place.start, old: self.text[place].to_owned(), new })
-        };
+        let replacement =
+            |place: Range<usize>, new: String| Some(Replacement::of_part(self.text, place, new));
         if let Some(member) = self.member(name) {
             if self.text_of(member).as_deref() == Some(value) {
                 return None;
@@ -107,7 +106,7 @@ impl<'a> JsonObject<'a> {
             return replacement(member.place.clone(), format!("{before}{}", spell(value)));
         }
         let Some((first, last)) = self.members.first().zip(self.members.last()) else {
-            let new_line = any_line_break(self.text);
+            let new_line = line_break(self.text);
             let new = format!("{{{new_line}\t{}: {}{new_line}}}", spell(name), spell(value));
             return replacement(self.place.clone(), new);
         };
@@ -191,7 +190,7 @@ fn skip_text(bytes: &[u8], start: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{plain::cut_out, setup::edit::apply};
+    use crate::{plain::cut_out, setup::edit::shown::apply};
 
     fn object(text: &str) -> JsonObject<'_> {
         JsonObject::parse(Path::new("x.json"), text).unwrap()

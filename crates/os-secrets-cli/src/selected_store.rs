@@ -3,7 +3,7 @@
 use std::{
     ffi::{OsStr, OsString},
     fs,
-    io::{self, IsTerminal},
+    io::{self, IsTerminal, Write},
     path::{MAIN_SEPARATOR, Path, PathBuf, is_separator},
     sync::Arc,
 };
@@ -17,7 +17,7 @@ use os_secrets::{
     printable::printable_path,
     store::{
         self, Choice,
-        file::{AskPassphrase, FileOptions, FileStore, PassphrasePrompt},
+        file::{AskPassphrase, FileOptions, FileStore, PassphrasePrompt, PluginUser},
         settings::StoreKind,
     },
 };
@@ -31,6 +31,8 @@ pub enum SelectedStore {
     File(Arc<FileStore>),
     /// The memory of this process. Only the environment selects it.
     Memory,
+    /// The server of Vault or OpenBao that the environment names.
+    Vault,
 }
 
 impl SelectedStore {
@@ -44,12 +46,13 @@ impl SelectedStore {
         Ok(match word.as_encoded_bytes() {
             b"os" => Self::Os,
             b"file" => Self::open_file(None, ask),
+            b"vault" => Self::Vault,
             path if path.iter().any(|&byte| is_separator(byte.into())) => {
                 Self::open_file(Some(&directory.join(word)), ask)
             }
             _ => {
                 return Err(Failure::Usage(format!(
-                    "unknown store; use os, file, or a path that contains {MAIN_SEPARATOR}"
+                    "unknown store; use os, file, vault, or a path that contains {MAIN_SEPARATOR}"
                 )));
             }
         })
@@ -66,12 +69,18 @@ impl SelectedStore {
             StoreKind::Os => Self::Os,
             StoreKind::File => Self::open_file(None, ask),
             StoreKind::Memory => Self::Memory,
+            StoreKind::Vault => Self::Vault,
         })
     }
 
     /// `path` is the file, else the one that the environment names.
     fn open_file(path: Option<&Path>, ask: Option<AskPassphrase>) -> Self {
-        let options = FileOptions { path: path.map(absolute_path), ask, ..FileOptions::default() };
+        let options = FileOptions {
+            path: path.map(absolute_path),
+            plugin_user: ask.is_some().then(|| Arc::new(TerminalUser) as _),
+            ask,
+            ..FileOptions::default()
+        };
         Self::File(Arc::new(FileStore::new(options, store::settings().file.clone())))
     }
 
@@ -81,6 +90,7 @@ impl SelectedStore {
             Self::Os => Choice::Os,
             Self::File(store) => Choice::Own(Arc::clone(store) as _),
             Self::Memory => Choice::Environment,
+            Self::Vault => Choice::Vault,
         }
     }
 
@@ -90,6 +100,7 @@ impl SelectedStore {
             Self::Os => Subject::Os,
             Self::File(store) => Subject::File { store, start },
             Self::Memory => Subject::Memory,
+            Self::Vault => Subject::Vault(Arc::clone(store::vault())),
         }
     }
 
@@ -97,14 +108,14 @@ impl SelectedStore {
     pub fn paths(&self) -> Vec<PathBuf> {
         match self {
             Self::File(store) => store.files(),
-            Self::Os | Self::Memory => Vec::new(),
+            Self::Os | Self::Memory | Self::Vault => Vec::new(),
         }
     }
 
     /// Whether both are the same store.
     pub fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Os, Self::Os) | (Self::Memory, Self::Memory) => true,
+            (Self::Os, Self::Os) | (Self::Memory, Self::Memory) | (Self::Vault, Self::Vault) => true,
             (Self::File(one), Self::File(other)) => {
                 matches!((one.path(), other.path()), (Ok(one), Ok(other)) if file::is_same(one, other))
             }
@@ -154,6 +165,23 @@ fn find_pipe(file: &FileStore) -> Option<PathBuf> {
     file.files().into_iter().find(|path| fs::metadata(path).is_ok_and(|found| file::is_pipe(&found)))
 }
 
+/// The user at the terminal, with whom age plugins speak.
+struct TerminalUser;
+
+impl PluginUser for TerminalUser {
+    fn show(&self, program: &str, text: &str) {
+        // Nobody sees it if standard error is closed.
+        let _ = writeln!(io::stderr(), "{program}: {text}");
+    }
+
+    fn ask(&self, program: &str, text: &str) -> Option<Secret> {
+        let [answer] = terminal::ask([&*format!("{program}: {text}: ")]).ok()??;
+        Some(answer)
+    }
+}
+
+const WRONG: &str = "That passphrase is wrong. ";
+
 /// Asks for the passphrase of a file, twice if the file is new.
 fn ask_passphrase(path: &Path, prompt: PassphrasePrompt) -> Result<Secret, Error> {
     let fail = |error| file::failure("Cannot read", "the terminal".as_ref(), error);
@@ -167,8 +195,13 @@ fn ask_passphrase(path: &Path, prompt: PassphrasePrompt) -> Result<Secret, Error
         }
         first
     } else {
-        let wrong = if prompt == PassphrasePrompt::Again { "That passphrase is wrong. " } else { "" };
-        let prompts = [&*format!("{wrong}Passphrase for {path}: ")];
+        let (wrong, what) = match prompt {
+            PassphrasePrompt::New | PassphrasePrompt::Existing => ("", ""),
+            PassphrasePrompt::Again => (WRONG, ""),
+            PassphrasePrompt::Identity => ("", "the identity "),
+            PassphrasePrompt::IdentityAgain => (WRONG, "the identity "),
+        };
+        let prompts = [&*format!("{wrong}Passphrase for {what}{path}: ")];
         let [only] = terminal::ask(prompts).map_err(fail)?.ok_or_else(missing)?;
         only
     };

@@ -199,7 +199,7 @@ fn check(result: c_int) -> io::Result<()> {
 
 #[cfg(target_os = "linux")]
 use libc::__errno_location as errno_location;
-#[cfg(target_os = "macos")]
+#[cfg(any(target_os = "freebsd", target_os = "macos"))]
 use libc::__error as errno_location;
 
 /// The handler: writes the signal to the pipe. Runs on any thread, at any point of any function.

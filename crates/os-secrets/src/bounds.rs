@@ -28,7 +28,7 @@ impl Bounds {
     ///
     /// # Errors
     ///
-    /// The call's own errors, [`Error::Timeout`], and [`Error::Aborted`]. They say whether the call may have changed
+    /// The call's own errors, [`Error::Timeout`] unless the store has said why it does not answer, and [`Error::Aborted`]. They say whether the call may have changed
     /// something.
     pub async fn run<T>(
         self,
@@ -50,11 +50,14 @@ impl Bounds {
         progress: &Progress,
         call: Pin<Box<dyn Future<Output = Result<(), Error>> + Send + '_>>,
     ) -> Result<(), Error> {
+        if let Some(time) = self.timeout {
+            progress.deadline_or(time);
+        }
         let outcome = tokio::select! {
             biased;
             () = fired(self.canceled) => Err(Error::Aborted { effect: Effect::None }),
             outcome = call => outcome,
-            error = passed(self.timeout) => Err(error),
+            error = passed(self.timeout) => Err(progress.failure().unwrap_or(error)),
         };
         outcome.map_err(|error| error.with_effect(progress.effect()))
     }

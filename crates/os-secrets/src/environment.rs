@@ -6,6 +6,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// The variables that unlock an encrypted file or log in to a server. No program that we start gets them.
+pub const NOT_FOR_CHILDREN: [&str; 4] =
+    ["OS_SECRETS_IDENTITY", "OS_SECRETS_PASSPHRASE", "OS_SECRETS_VAULT_SECRET_ID", "OS_SECRETS_VAULT_JWT"];
+
+/// The variables with the token of a server. Other programs use them as well, so that only those that we start while they
+/// log in to our store do not get them.
+pub const TOKENS_OF_SERVERS: [&str; 2] = ["BAO_TOKEN", "VAULT_TOKEN"];
+
 /// The variables of an environment.
 pub trait Variables {
     /// The value of a variable. An empty one counts as unset.
@@ -38,7 +46,7 @@ pub fn is_privileged() -> bool {
 }
 
 /// Whether the process runs with more privileges than its caller has.
-#[cfg(target_os = "macos")]
+#[cfg(any(target_os = "freebsd", target_os = "macos"))]
 #[allow(unsafe_code)]
 pub fn is_privileged() -> bool {
     // SAFETY: `issetugid` has no preconditions.
@@ -66,10 +74,23 @@ pub fn data_directory(variables: &impl Variables) -> Option<PathBuf> {
     base_directory(variables, "XDG_DATA_HOME", ".local/share")
 }
 
-/// The directory for caches: `$XDG_CACHE_HOME` or `~/.cache`.
-#[cfg(unix)]
+/// The directory for caches: `%LOCALAPPDATA%` on Windows, elsewhere `$XDG_CACHE_HOME`, or `~/Library/Caches` on macOS and
+/// `~/.cache` on Linux.
 pub fn cache_directory(variables: &impl Variables) -> Option<PathBuf> {
-    base_directory(variables, "XDG_CACHE_HOME", ".cache")
+    if cfg!(windows) {
+        return variables.directory("LOCALAPPDATA");
+    }
+    let usual = if cfg!(target_os = "macos") { "Library/Caches" } else { ".cache" };
+    base_directory(variables, "XDG_CACHE_HOME", usual)
+}
+
+/// The directory that a login makes for what belongs to it, if the environment does not name it: `/run/user` and the user's
+/// number. It need not exist. Only Linux has it.
+pub fn usual_runtime_directory() -> Option<PathBuf> {
+    #[cfg(target_os = "linux")]
+    return Some(Path::new("/run/user").join(rustix::process::geteuid().as_raw().to_string()));
+    #[cfg(not(target_os = "linux"))]
+    None
 }
 
 fn base_directory(variables: &impl Variables, variable: &str, usual: &str) -> Option<PathBuf> {

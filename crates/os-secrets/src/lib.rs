@@ -17,8 +17,12 @@
 //! | [`file`](mod@file) | reading files, and replacing them atomically |
 //! | `job` | Windows: programs that end with us |
 //! | [`json`] | JSON files that others write, too |
+//! | `keyring` | with the feature `keyring`: the stores for programs that use keyring-core |
+//! | [`keytar`] | what the API of `keytar` does |
 //! | `pipe` | Windows: how much a pipe holds |
+//! | [`percent`] | percent-encoding |
 //! | [`printable`](mod@printable) | showing texts and paths of others in messages |
+//! | `process_group` | programs that we start, with everything that they start |
 //! | [`program`] | how messages tell the user to run the program `secrets` |
 //! | [`progress`] | what one call may do, and how far it has come |
 //! | [`scope`] | named secrets, references to them, and where they lie |
@@ -26,10 +30,10 @@
 //! | [`sync`] | locks, and values that threads share |
 //! | [`wiped`] | a buffer that is wiped from memory, however large it grows |
 //!
-//! Dependencies point one way: scope → store → credential, bounds, progress, file, document, json, environment, error → program, printable.
+//! Dependencies point one way: scope, keyring, keytar → store → credential, bounds, progress, file, document, json, environment, error → program, printable, percent.
 
-#[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
-compile_error!("os-secrets has a store for Linux, macOS and Windows only");
+#[cfg(not(any(target_os = "linux", target_os = "freebsd", target_os = "macos", windows)))]
+compile_error!("os-secrets has a store for Linux, FreeBSD, macOS and Windows only");
 
 // Only the system knows who is a member of a group.
 #[cfg(unix)]
@@ -56,10 +60,19 @@ pub mod file;
 pub mod job;
 #[forbid(unsafe_code)]
 pub mod json;
+#[cfg(feature = "keyring")]
+#[forbid(unsafe_code)]
+pub mod keyring;
+#[forbid(unsafe_code)]
+pub mod keytar;
+#[forbid(unsafe_code)]
+pub mod percent;
 #[cfg(windows)]
 pub mod pipe;
 #[forbid(unsafe_code)]
 pub mod printable;
+#[forbid(unsafe_code)]
+mod process_group;
 #[forbid(unsafe_code)]
 pub mod program;
 #[forbid(unsafe_code)]

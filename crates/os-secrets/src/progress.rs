@@ -1,8 +1,19 @@
 //! What one call may do, and how far it has come.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::{
+    sync::{
+        Mutex, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
-use crate::error::Effect;
+use tokio::time::Instant;
+
+use crate::{
+    error::{Effect, Error},
+    sync::lock,
+};
 
 /// What one call may do, and how far it has come.
 pub struct Progress {
@@ -11,13 +22,25 @@ pub struct Progress {
     sent: AtomicBool,
     done: AtomicBool,
     lost: AtomicBool,
+    /// When the call ends, and how long it may take.
+    deadline: OnceLock<(Instant, Duration)>,
+    /// Why the call has not succeeded yet.
+    failure: Mutex<Option<Error>>,
 }
 
 impl Progress {
     /// The progress of a call that only reads.
     pub fn reading(interactive: bool) -> Self {
         let no = || AtomicBool::new(false);
-        Self { interactive, changes: false, sent: no(), done: no(), lost: no() }
+        Self {
+            interactive,
+            changes: false,
+            sent: no(),
+            done: no(),
+            lost: no(),
+            deadline: OnceLock::new(),
+            failure: Mutex::default(),
+        }
     }
 
     /// The progress of a call that stores or deletes.
@@ -28,6 +51,27 @@ impl Progress {
     /// Whether the call may ask the user.
     pub fn is_interactive(&self) -> bool {
         self.interactive
+    }
+
+    /// When the call must end, and the time that it has got for that. If nobody has bounded it, it gets this time, from
+    /// the first call of this function.
+    pub fn deadline_or(&self, time: Duration) -> (Instant, Duration) {
+        *self.deadline.get_or_init(|| (Instant::now() + time, time))
+    }
+
+    /// Call when the store has failed, and is asked again. If the deadline passes first, this is why.
+    pub fn note_failure(&self, error: Error) {
+        *lock(&self.failure) = Some(error);
+    }
+
+    /// Call when the store has answered a request of the call.
+    pub fn clear_failure(&self) {
+        *lock(&self.failure) = None;
+    }
+
+    /// Why the call has not succeeded, if the store has said it.
+    pub fn failure(&self) -> Option<Error> {
+        lock(&self.failure).clone()
     }
 
     /// Call before a change is sent to the store.

@@ -188,8 +188,8 @@ pub enum Command {
     ///
     /// Reads each copy back and compares it. Never overwrites a different value.
     Migrate {
-        /// The package: keytar, napi-rs (@napi-rs/keyring) or bus-preferences (BusDK)
-        #[arg(long, value_name = "PACKAGE", value_parser = ["keytar", "napi-rs", "bus-preferences"])]
+        /// The package: keytar, napi-rs (@napi-rs/keyring), keyring (the Rust crate) or bus-preferences (BusDK)
+        #[arg(long, value_name = "PACKAGE", value_parser = ["keytar", "napi-rs", "keyring", "bus-preferences"])]
         #[arg(hide_possible_values = true)]
         from: String,
         #[command(flatten)]
@@ -202,7 +202,7 @@ pub enum Command {
     ///
     /// Reads each copy back and compares it. Never overwrites a different value.
     Copy {
-        /// The store to copy from: os, file, or a path to an encrypted file
+        /// The store to copy from: os, file, vault, or a path to an encrypted file
         #[arg(long, value_name = "STORE")]
         from: OsString,
         /// The store to copy to
@@ -215,12 +215,19 @@ pub enum Command {
     ///
     /// The identity is the private key that unlocks the file. The recipient is its public key.
     Init {
+        /// Keep the identity in the operating system's store, as OS_SECRETS_IDENTITY=os uses it. One that is there is kept
+        #[arg(long)]
+        os: bool,
+        /// With --os, make an identity although there is an encrypted file that it does not open, such as one that was made
+        /// on another machine. One that is there is kept even so
+        #[arg(long, requires = "os")]
+        force: bool,
         /// The file for the identity [default: os-secrets/identity in your configuration directory]
         file: Option<PathBuf>,
     },
     /// Change who can read the encrypted file, and print the recipients
     Rekey {
-        /// Let this recipient (age1…) read the file
+        /// Let this recipient (age1… or the line of an SSH public key) read the file
         #[arg(long, value_name = "RECIPIENT")]
         add: Vec<String>,
         /// Keep this recipient from reading future versions of the file. They keep what they have read

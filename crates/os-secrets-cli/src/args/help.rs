@@ -74,7 +74,7 @@ const NOTES: &[Notes] = &[
         exit_codes: OF_STORE,
     },
     Notes { command: "copy", examples: &["secrets copy --from os --to file"], exit_codes: OF_STORE },
-    Notes { command: "init", examples: &["secrets init"], exit_codes: OF_OTHERS },
+    Notes { command: "init", examples: &["secrets init", "secrets init --os"], exit_codes: OF_STORE },
     Notes {
         command: "rekey",
         examples: &["secrets rekey --store file --add \"$(cat colleague.pub)\""],

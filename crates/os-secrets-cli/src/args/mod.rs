@@ -51,7 +51,7 @@ pub struct Arguments {
     #[arg(hide_possible_values = true)]
     scope: Option<String>,
 
-    /// The store: os (the operating system's), file (the encrypted file), or a path to an encrypted file
+    /// The store: os (the operating system's), file (the encrypted file), vault (the server), or a path to an encrypted file
     #[arg(long, visible_alias = "provider", value_name = "STORE", global = true)]
     pub store: Option<OsString>,
 

@@ -10,6 +10,7 @@
 use std::{
     io,
     process::{Command, ExitStatus},
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 #[cfg(unix)]
@@ -24,6 +25,11 @@ use unix as system;
 #[cfg(windows)]
 use windows as system;
 
+use os_secrets::{
+    environment::{NOT_FOR_CHILDREN, TOKENS_OF_SERVERS},
+    store::{self, settings::StoreKind},
+};
+
 use crate::mask::Mask;
 
 pub use system::{
@@ -31,12 +37,24 @@ pub use system::{
     max_environment, max_variable, reset_for_child, run_command, size_for_system, to_variable,
 };
 
-/// The variables that unlock an encrypted file. No child gets them.
-pub const NOT_FOR_CHILDREN: [&str; 2] = ["OS_SECRETS_IDENTITY", "OS_SECRETS_PASSPHRASE"];
+/// Whether the command line names a server as the store.
+static USES_SERVER: AtomicBool = AtomicBool::new(false);
 
-/// Keeps from a child what unlocks an encrypted file.
+/// Call if the command line names a server as the store: children then do not get its token.
+pub fn withhold_tokens() {
+    USES_SERVER.store(true, Ordering::Relaxed);
+}
+
+/// The variables that a child does not get, because they open the store of this process.
+pub fn withheld_variables() -> impl Iterator<Item = &'static str> {
+    let is_on_server = USES_SERVER.load(Ordering::Relaxed) || store::settings().kind == Ok(StoreKind::Vault);
+    let tokens = TOKENS_OF_SERVERS.into_iter().filter(move |_| is_on_server);
+    NOT_FOR_CHILDREN.into_iter().chain(tokens)
+}
+
+/// Keeps from a child what opens the store of this process.
 pub fn withhold_keys(command: &mut Command) {
-    for variable in NOT_FOR_CHILDREN {
+    for variable in withheld_variables() {
         command.env_remove(variable);
     }
 }

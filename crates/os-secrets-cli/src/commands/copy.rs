@@ -4,7 +4,16 @@ use std::ffi::OsString;
 
 use super::transfer::{CopyOutcome, NotDone, copy_each, copy_value};
 use crate::{args::ServiceArg, context::Context, failure::Failure, selected_store::SelectedStore};
-use os_secrets::{credential::Key, error::Error, file, progress::Progress, store::Choice};
+use os_secrets::{
+    credential::{Key, Secret},
+    error::Error,
+    file,
+    progress::Progress,
+    store::{
+        Choice,
+        file::keys::{is_whole_identity, user_identity},
+    },
+};
 
 pub fn copy(context: &Context, from: OsString, to: OsString, service: ServiceArg) -> Result<(), Failure> {
     context.reject_scope("copy")?;
@@ -41,7 +50,7 @@ fn check_stores(context: &Context, from: &SelectedStore, to: &SelectedStore) -> 
     if let SelectedStore::File(file) = from
         && !file.path()?.exists()
     {
-        return Err(Error::NoFile { path: file.path()?.to_owned() }.into());
+        return Err(Error::NoFile { path: file.path()?.to_owned(), key_is_given: false }.into());
     }
     Ok(())
 }
@@ -52,9 +61,16 @@ fn copy_credential(context: &Context, from: &Choice, to: &Choice, key: Key) -> R
     let copied = context.call(Progress::changing(true), |progress| async move {
         let not_found = || Error::NotFound { name: key.label(), place: "the store to copy from" };
         let value = from.store()?.get(&key, &progress).await?.ok_or_else(not_found)?;
-        copy_value(to.store()?, &key, &value, &progress).await
+        if opens_files(&key, &value) {
+            return Ok(None);
+        }
+        copy_value(to.store()?, &key, &value, &progress).await.map(Some)
     });
-    match copied {
+    let Some(outcome) = copied.transpose() else {
+        context.note("the identity that opens encrypted files is not copied: who can read the copy could read those files");
+        return Ok("left out");
+    };
+    match outcome {
         Ok(CopyOutcome::Copied) => Ok("copied"),
         Ok(CopyOutcome::Unchanged) => Ok("unchanged"),
         Ok(CopyOutcome::Differs) => Err(NotDone::because(
@@ -63,4 +79,9 @@ fn copy_credential(context: &Context, from: &Choice, to: &Choice, key: Key) -> R
         Ok(CopyOutcome::Empty) => Err(NotDone::because("was not copied: the value is empty")),
         Err(error) => Err(NotDone::failed("was not copied", &error)),
     }
+}
+
+/// Whether a credential is the user's identity in the operating system's store. A secret may have the same name.
+fn opens_files(key: &Key, value: &Secret) -> bool {
+    *key == user_identity() && is_whole_identity(value)
 }

@@ -55,6 +55,7 @@ pub fn edit(context: &Context, credential: CredentialArgs, raw: bool) -> Result<
     if !raw || scope == Some(Scope::Repository) {
         check_text(context.program, &edited, raw)?;
     }
+    let _locks = context.lock_values([&target])?;
     if context.get_value(&target)?.as_ref() != Some(&value) {
         return Err(Failure::Refused(CHANGED.into()));
     }

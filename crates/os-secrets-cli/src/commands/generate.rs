@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 use super::get::print_secret;
-use crate::{args::GenerateArgs, context::Context, failure::Failure};
+use crate::{args::GenerateArgs, context::Context, failure::Failure, values::ValueLocks};
 use os_secrets::{credential::Secret, error::Error, progress::Progress};
 
 /// The alphabets that have a name.
@@ -27,6 +27,8 @@ pub fn generate(context: &Context, arguments: GenerateArgs) -> Result<(), Failur
     let GenerateArgs { credential, length, alphabet, force, print } = arguments;
     let target = context.target(credential, || context.scope_to_change())?;
     let alphabet = parse_alphabet(&alphabet).map_err(|reason| Failure::Usage(reason.into()))?;
+    // Otherwise, two programs could both find that there is no value, and one would lose that of the other.
+    let _locks = if force { ValueLocks::default() } else { context.lock_values([&target])? };
     if !force && context.has_value(&target, Progress::reading(true))? {
         return Err(Failure::Refused(
             format!("{} exists already. Nothing was changed; to replace it, use --force", target.label())

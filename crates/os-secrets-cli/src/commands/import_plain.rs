@@ -7,12 +7,13 @@ use crate::{
     context::{Context, Target},
     exit_codes::FAILED,
     failure::Failure,
-    plain::{PlainEntry, PlainFile, PlainFormat},
+    plain::{PlainEntry, PlainFile, PlainFindings, PlainFormat, UnmovedEntry},
     setup::file::{ClientFile, change_file},
 };
 use os_secrets::{
     credential::{Key, Secret},
-    printable::printable_path,
+    file::Access,
+    printable::{printable, printable_path},
 };
 
 /// What to do with the credentials of a file.
@@ -65,16 +66,22 @@ fn import_file(
     kept: &Kept,
 ) -> Result<(), Failure> {
     let path = file.path;
-    let entries = format.entries(file).map_err(Failure::Failed)?;
-    for skipped in format.skipped(file) {
-        context.note(&format!("skipped {skipped}"));
+    if import.delete && !import.rules.dry_run {
+        format.lock().remove_stale(path)?;
     }
-    let refused = format.refused(file);
-    for refused in &refused {
-        context.print_message(&format!("not stored: {refused}"));
+    let PlainFindings { entries, skipped, refused } = format.find(file).map_err(Failure::Failed)?;
+    let shown = printable_path(path);
+    for UnmovedEntry { name, reason } in &skipped {
+        context.note(&format!("skipped {name} in {shown}: {reason}"));
+    }
+    for UnmovedEntry { name, reason } in &refused {
+        context.print_message(&format!("not stored: {name} in {shown}: {reason}"));
     }
     if entries.is_empty() && refused.is_empty() {
-        context.note(&format!("{} has no credentials in plain text", printable_path(path)));
+        context.note(&match skipped.is_empty() {
+            true => format!("{shown} has no credentials in plain text"),
+            false => format!("{shown} has nothing that can be imported"),
+        });
         return Ok(());
     }
     let stored = RefCell::new(Vec::new());
@@ -99,13 +106,17 @@ fn import_file(
     if import.rules.dry_run || stored.is_empty() {
         return done;
     }
-    if import.delete {
+    let can_leave = stored.iter().any(|entry| !entry.cuts.is_empty());
+    if import.delete && can_leave {
         delete_entries(context, format, path, &stored)?;
-    } else {
+    } else if can_leave {
         context.note(&format!(
-            "{} still holds the values. To delete them there, run the command again with --delete",
-            printable_path(path)
+            "{shown} still holds the values. To delete them there, run the command again with --delete"
         ));
+    }
+    for entry in stored.iter().filter(|entry| entry.cuts.is_empty()) {
+        let label = printable(&entry.label);
+        context.note(&format!("{label} stays in {shown}, too, because of an entry that was skipped"));
     }
     done
 }
@@ -136,9 +147,11 @@ fn delete_entries(
     stored: &[PlainEntry],
 ) -> Result<(), Failure> {
     let mut count = 0;
-    change_file(path, |found| {
+    change_file(path, Access::AsBefore, format.lock(), |found| {
         let Some(content) = &found.content else { return Ok::<_, Failure>(None) };
-        let entries = format.entries(&PlainFile { path: &found.path, content }).map_err(Failure::Failed)?;
+        let file = PlainFile { path: &found.path, content };
+        let mut entries = format.find(&file).map_err(Failure::Failed)?.entries;
+        entries.retain(|entry| !entry.cuts.is_empty());
         let is_stored = |entry: &&PlainEntry| {
             stored.iter().any(|other| other.key == entry.key && other.value == entry.value)
         };

@@ -7,10 +7,16 @@ use std::{
 
 use crate::{context::Context, failure::Failure};
 use os_secrets::{
+    credential::Key,
     error::Error,
     file,
     printable::printable_path,
-    store::{self, file::keys::generate_identity, settings_file::Origin},
+    progress::Progress,
+    store::{
+        self,
+        file::{OsIdentity, keys::generate_identity},
+        settings_file::Origin,
+    },
 };
 
 pub fn init(context: &Context, path: Option<PathBuf>) -> Result<(), Failure> {
@@ -30,6 +36,36 @@ pub fn init(context: &Context, path: Option<PathBuf>) -> Result<(), Failure> {
     {
         context.note(&format!(
             "to use an encrypted file in all programs, put the line store = \"file\" into {}",
+            printable_path(file)
+        ));
+    }
+    context.output.write(format!("{recipient}\n").as_bytes())
+}
+
+/// Finds the user's identity in the operating system's store, or creates it, and prints its recipient.
+pub fn init_in_os_store(context: &Context, path: Option<PathBuf>, force: bool) -> Result<(), Failure> {
+    context.reject_scope("init")?;
+    context.reject_store("init")?;
+    if path.is_some() {
+        return Err(Failure::Usage(
+            "--os keeps the identity in the operating system's store, and not in a file; leave out one of the two".into(),
+        ));
+    }
+    let OsIdentity { item, recipient, is_new } = context
+        .call(Progress::changing(true), |progress| async move {
+            store::file().find_or_create_os_identity(force, &progress).await
+        })?;
+    let Key { service, name } = item;
+    let place = format!("the operating system's store, with the service {service} and the name {name}");
+    context.note(&if is_new {
+        format!("the new identity is in {place}. Without it, nobody can read what is encrypted for it")
+    } else {
+        format!("an identity is already in {place}")
+    });
+    let settings = store::settings();
+    if let (Origin::Default, Some(file)) = (settings.kind_origin, &settings.settings_file.path) {
+        context.note(&format!(
+            "to use an encrypted file in all programs, put the lines store = \"file\" and identity = \"os\" into {}",
             printable_path(file)
         ));
     }

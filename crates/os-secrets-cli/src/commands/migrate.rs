@@ -30,6 +30,7 @@ pub fn migrate(context: &Context, from: &str, service: ServiceArg, delete: bool)
     let package = match from {
         "keytar" => Some(Package::Keytar),
         "napi-rs" => Some(Package::NapiRs),
+        "keyring" => Some(Package::Keyring),
         _ => None,
     };
     let (service, found) = match package {
@@ -73,7 +74,7 @@ fn find_preferences(context: &Context) -> Result<Vec<(String, Origin)>, Error> {
 /// Copies one credential, and returns what was done.
 fn migrate_one(context: &Context, key: Key, origin: Origin, delete: bool) -> Result<&'static str, NotDone> {
     let (from, to, store) = (origin.clone(), key.clone(), context.store());
-    #[cfg(any(not(target_os = "linux"), keychain_model))]
+    #[cfg(any(windows, target_os = "macos", keychain_model))]
     if let Origin::Item(item) = &origin
         && matches!(store, store::Choice::Os)
         && item.is_of(&key)

@@ -56,7 +56,8 @@ pub fn execute(context: &Context, command: Command) -> Result<i32, Failure> {
         Command::Export { service, values } => export::export(context, service, values),
         Command::Migrate { from, service, delete } => migrate::migrate(context, &from, service, delete),
         Command::Copy { from, to, service } => copy::copy(context, from, to, service),
-        Command::Init { file } => init::init(context, file),
+        Command::Init { os: true, force, file } => init::init_in_os_store(context, file, force),
+        Command::Init { os: false, file, .. } => init::init(context, file),
         Command::Rekey { add, remove } => rekey::rekey(context, &add, &remove),
         Command::Textconv { file } => textconv::textconv(context, &file),
         Command::Doctor { format, write } => {

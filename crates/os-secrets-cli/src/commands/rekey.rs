@@ -16,13 +16,13 @@ pub fn rekey(context: &Context, add: &[String], remove: &[String]) -> Result<(),
     };
     context.announce_store();
     let parse = |texts: &[String]| {
-        let recipients = texts.iter().map(|text| {
+        let recipients = texts.iter().flat_map(|text| lines_of(text)).map(|text| {
             let invalid = || {
                 Failure::Usage(match unsupported_recipient(text) {
                     Some(kind) => format!(
-                        "{kind} cannot be used; give an X25519 recipient (age1…, 62 long), as `secrets init` and `age-keygen -y` print it"
+                        "{kind} cannot be used; give an X25519 recipient (age1…, 62 long), as `secrets init` and `age-keygen -y` print it, one of a plugin (age1NAME1…), or an SSH key (ssh-ed25519 or ssh-rsa)"
                     ),
-                    None => "not a whole recipient; a recipient starts with age1 and is 62 long".into(),
+                    None => "not a whole recipient; a recipient starts with age1 and is 62 long, is one of a plugin (age1NAME1…), or is an SSH key (ssh-ed25519 …). To add those in a file, use \"$(cat FILE)\"".into(),
                 })
             };
             parse_recipient(text).ok_or_else(invalid)
@@ -40,4 +40,11 @@ pub fn rekey(context: &Context, add: &[String], remove: &[String]) -> Result<(),
     }
     let text: String = recipients.iter().map(|recipient| format!("{recipient}\n")).collect();
     context.output.write(text.as_bytes())
+}
+
+/// The recipients in a text: one in each line, as in the list of a user's keys that GitHub returns.
+fn lines_of(text: &str) -> Vec<&str> {
+    let lines: Vec<_> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    // An empty text is refused as a recipient.
+    if lines.is_empty() { vec![text] } else { lines }
 }

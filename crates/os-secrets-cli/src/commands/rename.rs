@@ -26,7 +26,11 @@ pub fn rename(
         context.target(credential, || context.scope_to_change())
     };
     let (old, new) = (target(old)?, target(new)?);
-    let value = context.get_value(&old)?.ok_or_else(|| old.not_found())?;
+    let get_old = || Ok::<_, Failure>(context.get_value(&old)?.ok_or_else(|| old.not_found())?);
+    // Before anything is locked, which may create the directory of an encrypted file.
+    get_old()?;
+    let _locks = context.lock_values([&old, &new])?;
+    let value = get_old()?;
     let [old_name, new_name] = [&old, &new].map(Target::label);
     match context.get_value(&new)? {
         // Such as after a rename that could not delete the old name.

@@ -150,7 +150,11 @@ impl<'a> Line<'a> {
                 ("words", names)
             }
             _ if is_store => {
-                let stores = [("os", "The operating system's store"), ("file", "The encrypted file")];
+                let stores = [
+                    ("os", "The operating system's store"),
+                    ("file", "The encrypted file"),
+                    ("vault", "The server of Vault or OpenBao"),
+                ];
                 ("files", stores.map(|(name, about)| Candidate::new(name, about)).into())
             }
             ("directory", _) => ("directories", Vec::new()),

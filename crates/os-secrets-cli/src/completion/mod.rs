@@ -163,6 +163,7 @@ mod tests {
             (&["completions", ""], "fish", "set"),
             (&["copy", "--from", ""], "os", "set"),
             (&["migrate", "--from", ""], "keytar", "os"),
+            (&["migrate", "--from", ""], "keyring", "os"),
         ] {
             let words = words(line);
             assert!(words.iter().any(|word| word == has), "{line:?}: {words:?}");

@@ -47,17 +47,24 @@ impl Credentials<'_> {
 
     /// The names of the credentials of a service, sorted.
     pub fn names(&self, service: &str) -> Result<BTreeSet<String>, Error> {
-        let keys = self.list(Some(service))?;
-        Ok(keys.into_iter().map(|key| key.name).collect())
+        self.list(Some(service)).map(names_of)
+    }
+
+    /// As [`names`](Self::names), but nobody is asked: it is an error if the store hides the names while it is locked.
+    pub fn names_without_prompt(&self, service: &str) -> Result<BTreeSet<String>, Error> {
+        self.list_shown(Some(service), false).map(names_of)
     }
 
     /// The credentials of a service, or of all services if the store can list them: only the encrypted file can.
     pub fn list(&self, service: Option<&str>) -> Result<Vec<Key>, Error> {
-        self.unlocking(service, || {
-            let (store, service) = (self.0.silent_store(), service.map(str::to_owned));
-            self.0.call(Progress::reading(true), |progress| async move {
-                store.store()?.list(service.as_deref(), &progress).await
-            })
+        self.unlocking(service, || self.list_shown(service, true))
+    }
+
+    /// Lists what the store shows without being unlocked.
+    fn list_shown(&self, service: Option<&str>, interactive: bool) -> Result<Vec<Key>, Error> {
+        let (store, service) = (self.0.silent_store(), service.map(str::to_owned));
+        self.0.call(Progress::reading(interactive), |progress| async move {
+            store.store()?.list(service.as_deref(), &progress).await
         })
     }
 
@@ -92,6 +99,10 @@ impl Credentials<'_> {
             listed => listed,
         }
     }
+}
+
+fn names_of(keys: Vec<Key>) -> BTreeSet<String> {
+    keys.into_iter().map(|key| key.name).collect()
 }
 
 fn key(service: &str, name: &str) -> Key {

@@ -5,6 +5,9 @@
 
 use std::ops::Range;
 
+/// The section whose options `configparser` adds to all others.
+pub const DEFAULT_SECTION: &str = "DEFAULT";
+
 /// A section of a file.
 #[derive(PartialEq, Eq, Debug)]
 pub struct AwsSection<'a> {
@@ -43,30 +46,62 @@ pub struct AwsLine {
 }
 
 impl<'a> AwsSection<'a> {
-    /// The profile whose section it is: in `~/.aws/config`, other profiles than `default` have `profile` before the name.
-    pub fn profile(&self) -> &'a str {
-        let Some(rest) = self.name.strip_prefix("profile").filter(|rest| rest.starts_with([' ', '\t']))
-        else {
-            return self.name;
-        };
-        let rest = rest.trim();
-        ['"', '\'']
-            .into_iter()
-            .find_map(|quote| rest.strip_prefix(quote)?.strip_suffix(quote))
-            .unwrap_or(rest)
+    /// The profile whose section it is in `~/.aws/config`: its name stands behind the word `profile`, which `default` does not
+    /// need. `None` if it is of none.
+    ///
+    /// As botocore does, which takes any first word that starts so (`build_profile_map` in configloader.py).
+    pub fn config_profile(&self) -> Option<String> {
+        if !self.name.starts_with("profile") {
+            return Some(self.name).filter(|name| *name == "default").map(str::to_owned);
+        }
+        match <[String; 2]>::try_from(split_words(self.name)?) {
+            Ok([_, profile]) => Some(profile),
+            Err(_) => None,
+        }
     }
 
-    /// The profile whose section it is in `~/.aws/config`. `None` if it is of none, such as a section of another profile
-    /// than `default` without the word.
-    pub fn config_profile(&self) -> Option<&'a str> {
-        let profile = self.profile();
-        (self.name == "default" || profile != self.name).then_some(profile)
+    /// The profile whose section it is in `~/.aws/credentials`: its name stands alone. `None` if it is of none.
+    ///
+    /// A section for `~/.aws/config`, with the word `profile`, is of none: botocore takes the word for a part of the name, and
+    /// other SDKs ignore the section. So is `DEFAULT`, whose options count for all sections.
+    pub fn credentials_profile(&self) -> Option<&'a str> {
+        let is_of_config =
+            self.name.strip_prefix("profile").is_some_and(|rest| rest.starts_with([' ', '\t']));
+        Some(self.name).filter(|name| !is_of_config && *name != DEFAULT_SECTION)
     }
 
     /// The option with a name, which is in small letters.
     pub fn option(&self, name: &str) -> Option<&AwsOption<'a>> {
         self.options.iter().find(|option| option.name == name)
     }
+}
+
+/// The words of a text, as Python's `shlex` splits them. `None` if a quote is not closed.
+fn split_words(text: &str) -> Option<Vec<String>> {
+    let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
+    let mut characters = text.chars();
+    while let Some(c) = characters.next() {
+        match (quote, c) {
+            (Some(open), c) if c == open => quote = None,
+            (Some('"'), '\\') => {
+                let next = characters.next()?;
+                let word = word.get_or_insert_default();
+                if next != '"' && next != '\\' {
+                    word.push('\\');
+                }
+                word.push(next);
+            }
+            (None, '\\') => word.get_or_insert_default().push(characters.next()?),
+            (None, '"' | '\'') => {
+                quote = Some(c);
+                word.get_or_insert_default();
+            }
+            (None, ' ' | '\t' | '\r' | '\n') => words.extend(word.take()),
+            (_, c) => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word);
+    quote.is_none().then_some(words)
 }
 
 /// The sections of a file, in their order. The error is the number of a line that `configparser` refuses: one that is
@@ -162,21 +197,36 @@ mod tests {
         let others: Vec<_> = sections[0].others.iter().map(|other| &text[other.line.clone()]).collect();
         assert_eq!(others, ["  ; no value\r\n"]);
         assert_eq!(sections.iter().map(|section| section.end).max(), Some(text.len()));
-        assert_eq!(sections[2].profile(), "c");
+        assert_eq!(sections[2].config_profile().as_deref(), Some("c"));
     }
 
     #[test]
-    fn profiles_may_be_in_quotes() {
-        for (name, profile) in [
-            ("default", "default"),
-            ("profile a", "a"),
-            ("profile 'a b'", "a b"),
-            ("profile\t\"a\"", "a"),
-            ("profiles", "profiles"),
-            ("sso-session x", "sso-session x"),
+    fn each_file_names_profiles_by_its_own_rule() {
+        // As botocore's build_profile_map, and its raw_config_parse for the other file.
+        for (name, in_config, in_credentials) in [
+            ("default", Some("default"), Some("default")),
+            ("DEFAULT", None, None),
+            ("a", None, Some("a")),
+            ("a b", None, Some("a b")),
+            (" a", None, Some(" a")),
+            ("profile a", Some("a"), None),
+            ("profile default", Some("default"), None),
+            ("profile 'a b'", Some("a b"), None),
+            ("profile\t\"a\"", Some("a"), None),
+            ("profile a\" \"b\\ c", Some("a b c"), None),
+            ("profile \"a\\\"\\b\"", Some("a\"\\b"), None),
+            ("profile ''", Some(""), None),
+            ("profile a b", None, None),
+            ("profile 'a", None, None),
+            (" profile a", None, Some(" profile a")),
+            ("profiles", None, Some("profiles")),
+            ("profiles a", Some("a"), Some("profiles a")),
+            ("sso-session x", None, Some("sso-session x")),
         ] {
             let text = format!("[{name}]\n");
-            assert_eq!(parse_aws(&text).unwrap()[0].profile(), profile);
+            let section = &parse_aws(&text).unwrap()[0];
+            assert_eq!(section.config_profile().as_deref(), in_config, "{name}");
+            assert_eq!(section.credentials_profile(), in_credentials, "{name}");
         }
     }
 

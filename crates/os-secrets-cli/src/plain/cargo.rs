@@ -9,13 +9,14 @@ use std::{
     path::PathBuf,
 };
 
-use super::{PlainEntry, PlainFile, PlainFormat, cut_out};
+use super::{NoEntry, PlainEntry, PlainFile, PlainFindings, PlainFormat, cut_out};
 use crate::{
     helpers::cargo::{TOKEN, service},
     setup::{
+        ClientLock,
         cargo::{cargo_file, cargo_home},
         file::ClientFile,
-        toml::{find, parse},
+        toml::{Found, find, parse},
     },
 };
 use os_secrets::{
@@ -43,66 +44,94 @@ impl PlainFormat for CargoCredentials {
         home.map(|home| vec![home.join("credentials"), home.join("credentials.toml")]).unwrap_or_default()
     }
 
-    fn entries(&self, file: &PlainFile<'_>) -> Result<Vec<PlainEntry>, Error> {
-        Ok(tokens(file)?.into_iter().filter_map(Result::ok).collect())
+    fn lock(&self) -> ClientLock {
+        ClientLock::OfFile
     }
 
-    fn skipped(&self, file: &PlainFile<'_>) -> Vec<String> {
-        let Ok(found) = tokens(file) else { return Vec::new() };
-        found.into_iter().filter_map(Result::err).collect()
+    fn find(&self, file: &PlainFile<'_>) -> Result<PlainFindings, Error> {
+        let table = parse(file.path, file.content)?;
+        let configuration = cargo_file("config").and_then(|path| ClientFile::read(&path).ok());
+        let configuration = configuration.as_ref().and_then(|found| {
+            let content = found.content.as_ref()?;
+            parse(&found.path, content).ok()
+        });
+        let mut findings = PlainFindings::default();
+        add_registry(file.content, &table, &["registry"], Ok(CRATES_IO.to_owned()), &mut findings);
+        match find(&table, &["registries"]) {
+            Some((DeValue::Table(registries), _)) => {
+                // In the order of the file.
+                let mut names: Vec<_> = registries.keys().collect();
+                names.sort_by_key(|name| name.span().start);
+                for name in names.into_iter().map(|name| &**name.get_ref()) {
+                    let index = index_of(name, configuration.as_ref()).ok_or_else(|| {
+                        NoEntry::skipped(
+                            "the URL of its index is not in your cargo configuration. Add registries.NAME.index there",
+                        )
+                    });
+                    add_registry(file.content, &table, &["registries", name], index, &mut findings);
+                }
+            }
+            Some(_) => findings.leave("registries", NoEntry::refused(NO_TABLE)),
+            None => {}
+        }
+        findings.entries.sort_by_key(|entry| entry.cuts.first().map(|cut| cut.start));
+        Ok(findings)
     }
 }
 
-/// The tokens in the order of the file, or for each that stays its name and the reason.
-fn tokens(file: &PlainFile<'_>) -> Result<Vec<Result<PlainEntry, String>>, Error> {
-    let table = parse(file.path, file.content)?;
-    let configuration = cargo_file("config").and_then(|path| ClientFile::read(&path).ok());
-    let configuration = configuration.as_ref().and_then(|found| {
-        let content = found.content.as_ref()?;
-        parse(&found.path, content).ok()
-    });
-    let mut found = Vec::new();
-    let mut add = |keys: &[&str], label: &str, index: Option<String>| {
-        if find(&table, &[keys, &["secret-key"]].concat()).is_some() {
-            found.push((
-                0,
-                Err(format!(
-                    "{label}: the secret key stays in the file, because cargo has no other place for it"
-                )),
-            ));
-        }
-        let keys = [keys, &[TOKEN]].concat();
-        let Some((DeValue::String(token), place)) = find(&table, &keys) else { return };
-        let problem = index.as_deref().and_then(|index| check_index(index).err());
-        let entry = match (index, problem) {
-            (None, _) => Err(format!(
-                "{label}: the URL of its index is not in your cargo configuration. Add registries.NAME.index there"
-            )),
-            (Some(_), Some(reason)) => Err(format!("{label}: {reason}")),
-            (Some(_), None) if token.is_empty() => Err(format!("{label}: the token is empty")),
-            (Some(index), None) => {
-                let value = Secret::new(token.as_bytes().to_vec());
-                let key = Key { service: service(&index), name: TOKEN.to_owned() };
-                match cuts(file.content, &table, &keys, &place) {
-                    Some(cuts) => {
-                        Ok(PlainEntry { label: format!("{label} ({})", printable(&index)), key, value, cuts })
-                    }
-                    None => Err(format!(
-                        "{label}: the token cannot be taken out of the file. Move it to a line of its own"
-                    )),
-                }
-            }
-        };
-        found.push((place.start, entry));
-    };
-    add(&["registry"], "crates.io", Some(CRATES_IO.to_owned()));
-    if let Some((DeValue::Table(registries), _)) = find(&table, &["registries"]) {
-        for name in registries.keys().map(|key| &**key.get_ref()) {
-            add(&["registries", name], &printable(name), index_of(name, configuration.as_ref()));
-        }
+/// Why something that is no table stays.
+const NO_TABLE: &str = "it is not a table, and cargo cannot read it either. Correct it";
+
+/// Adds the token of the registry whose table is under keys.
+fn add_registry(
+    content: &[u8],
+    table: &DeTable<'_>,
+    keys: &[&str],
+    index: Result<String, NoEntry>,
+    findings: &mut PlainFindings,
+) {
+    let label = keys.get(1).map_or_else(|| "crates.io".to_owned(), |name| printable(name));
+    match find(table, keys) {
+        None => return,
+        Some((DeValue::Table(_), _)) => {}
+        Some(_) => return findings.leave(label, NoEntry::refused(NO_TABLE)),
     }
-    found.sort_by_key(|(start, _)| *start);
-    Ok(found.into_iter().map(|(_, entry)| entry).collect())
+    if find(table, &[keys, &["secret-key"]].concat()).is_some() {
+        let reason = "the secret key stays in the file, because cargo has no other place for it";
+        findings.leave(&*label, NoEntry::skipped(reason));
+    }
+    let keys = [keys, &[TOKEN]].concat();
+    if let Some((value, place)) = find(table, &keys) {
+        let entry = index.and_then(|index| read_token(content, table, &keys, (value, place), &label, &index));
+        findings.add(label, entry);
+    }
+}
+
+/// The entry of a token, which is found under keys, or why it has none.
+fn read_token(
+    content: &[u8],
+    table: &DeTable<'_>,
+    keys: &[&str],
+    (value, place): Found<'_, '_>,
+    label: &str,
+    index: &str,
+) -> Result<PlainEntry, NoEntry> {
+    check_index(index).map_err(NoEntry::skipped)?;
+    let DeValue::String(token) = value else {
+        return Err(NoEntry::refused("its token is not text, and cargo cannot read it either. Correct it"));
+    };
+    if token.is_empty() {
+        return Err(NoEntry::skipped("its token is empty"));
+    }
+    let cuts = cuts(content, table, keys, &place).ok_or_else(|| {
+        NoEntry::skipped("its token cannot be taken out of the file. Move it to a line of its own")
+    })?;
+    Ok(PlainEntry {
+        label: format!("{label} ({})", printable(index)),
+        key: Key { service: service(index), name: TOKEN.to_owned() },
+        value: Secret::new(token.as_bytes().to_vec()),
+        cuts,
+    })
 }
 
 /// The URL of a registry's index: of the environment, else of the user's configuration.
@@ -336,6 +365,24 @@ mod tests {
         assert_eq!(without(content, &["registries", "a{b", "token"]), None);
         let content = "[registries.\"a{b\"]\ntoken = \"a\"\n";
         assert_eq!(without(content, &["registries", "a{b", "token"]).as_deref(), Some(""));
+    }
+
+    #[test]
+    fn a_registry_that_is_not_clear_is_named_and_hides_no_other() {
+        for (damaged, name) in [
+            ("[registries.a]\ntoken = 5\n", "a"),
+            ("[registries]\na = \"hunter2\"\n", "a"),
+            ("registries = \"hunter2\"\n", "registries"),
+        ] {
+            let content = format!("{damaged}[registry]\ntoken = \"t\"\n");
+            let file = PlainFile { path: "x".as_ref(), content: content.as_bytes() };
+            let found = CargoCredentials.find(&file).unwrap();
+            let left: Vec<_> = found.skipped.iter().chain(&found.refused).collect();
+            assert_eq!((found.entries.len(), left.len(), &*left[0].name), (1, 1, name), "{content}");
+            assert!(!left[0].reason.contains("hunter2"));
+            let rest = CargoCredentials.without(content.as_bytes(), &[&found.entries[0]]);
+            assert_eq!(&*rest, damaged.as_bytes());
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::{ops::Range, path::PathBuf};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use zeroize::Zeroizing;
 
-use super::{PlainEntry, PlainFile, PlainFormat, cut_out};
+use super::{NoEntry, PlainEntry, PlainFile, PlainFindings, PlainFormat, cut_out};
 use crate::{helpers::docker::PREFIX, json_members::JsonObject, setup::docker::auth_paths};
 use os_secrets::{
     credential::{Key, Secret},
@@ -33,16 +33,16 @@ impl PlainFormat for DockerConfig {
         auth_paths()
     }
 
-    fn entries(&self, file: &PlainFile<'_>) -> Result<Vec<PlainEntry>, Error> {
-        Ok(parse(file)?.entries)
-    }
-
-    fn skipped(&self, file: &PlainFile<'_>) -> Vec<String> {
-        parse(file).map_or_else(|_| Vec::new(), |logins| logins.skipped)
-    }
-
-    fn refused(&self, file: &PlainFile<'_>) -> Vec<String> {
-        parse(file).map_or_else(|_| Vec::new(), |logins| logins.refused)
+    fn find(&self, file: &PlainFile<'_>) -> Result<PlainFindings, Error> {
+        let blank = file.content.trim_ascii().is_empty();
+        let document = Document::parse(file.path, if blank { b"{}" } else { file.content })?;
+        let Some(auths) = document.field(AUTHS).filter(|auths| !auths.is_null()) else {
+            return Ok(PlainFindings::default());
+        };
+        let auths = auths.members().ok_or_else(|| {
+            document.error("has something under auths that is no object, which Docker cannot read either")
+        })?;
+        Ok(find_logins(&auths.collect::<Vec<_>>(), &places(file.content)))
     }
 
     /// The members of `auths` that stay need commas between them, whichever are cut out.
@@ -53,58 +53,65 @@ impl PlainFormat for DockerConfig {
     }
 }
 
-/// The logins of a file.
-#[derive(Default)]
-struct DockerLogins {
-    entries: Vec<PlainEntry>,
-    skipped: Vec<String>,
-    refused: Vec<String>,
-}
+/// A member of `auths`. Its name is `None` if it contains half a surrogate pair.
+type DockerMember<'d, 'a> = (Option<String>, Field<'d, 'a>);
 
-fn parse(file: &PlainFile<'_>) -> Result<DockerLogins, Error> {
-    let mut logins = DockerLogins::default();
-    let blank = file.content.trim_ascii().is_empty();
-    let document = Document::parse(file.path, if blank { b"{}" } else { file.content })?;
-    let Some(auths) = document.field(AUTHS).and_then(|field| field.members()) else {
-        return Ok(logins);
-    };
-    let auths: Vec<_> = auths.into_iter().filter_map(|(name, login)| Some((name?, login))).collect();
-    let places = places(file.content);
-    for (index, (name, login)) in auths.iter().enumerate() {
-        if auths.iter().filter(|(other, _)| other == name).count() > 1 {
-            if auths[..index].iter().all(|(other, _)| other != name) {
-                logins
-                    .refused
-                    .push(format!("{}: the file has it several times. Remove all but one", printable(name)));
+/// Finds the logins. `places` are those of the members.
+fn find_logins(auths: &[DockerMember<'_, '_>], places: &[(String, Range<usize>)]) -> PlainFindings {
+    let mut findings = PlainFindings::default();
+    // What is spelled as the server itself counts for Docker. It asks for other spellings only if there is none.
+    let (own, others): (Vec<_>, Vec<_>) =
+        auths.iter().partition(|(name, _)| name.as_deref().is_none_or(|name| server_of(name) == Some(name)));
+    for (name, login) in own.iter().chain(&others) {
+        let Some(name) = name else {
+            let reason = "its name is not text, and Docker cannot read it either. Remove it";
+            findings.leave("a login", NoEntry::refused(reason));
+            continue;
+        };
+        let is_same = |(other, _): &&DockerMember<'_, '_>| other.as_ref() == Some(name);
+        let shown = printable(name);
+        if auths.iter().filter(is_same).count() > 1 {
+            if !findings.refused.iter().any(|refused| refused.name == shown) {
+                findings.leave(shown, NoEntry::refused("the file has it several times. Remove all but one"));
             }
             continue;
         }
-        let Some(server) = server_of(name) else { continue };
-        let invalid = || document.error(format!("has a login of {} that cannot be read", printable(name)));
-        let (user, value) = match read_login(login).ok_or_else(invalid)? {
+        let found = match read_login(login) {
             DockerLogin::None => continue,
-            DockerLogin::Unclear(reason) => {
-                logins.refused.push(format!("{}: {reason}", printable(name)));
+            DockerLogin::Unclear(reason) => Err(NoEntry::refused(reason)),
+            DockerLogin::Of(user, value) => match server_of(name) {
+                Some(server) => {
+                    let cuts = places.iter().filter(|(found, _)| found == name);
+                    Ok(PlainEntry {
+                        label: format!("{name} ({user})"),
+                        key: Key { service: format!("{PREFIX}{server}"), name: user },
+                        value,
+                        cuts: cuts.map(|(_, place)| place.clone()).collect(),
+                    })
+                }
+                None => Err(NoEntry::skipped(
+                    "it is for a part of a registry, and clients ask a helper only for whole registries",
+                )),
+            },
+        };
+        let entry = match found {
+            Ok(entry) => entry,
+            Err(reason) => {
+                findings.leave(shown, reason);
                 continue;
             }
-            DockerLogin::Of(user, value) => (user, value),
         };
-        // As in Docker, which asks for another spelling of the server only if there is none of its own.
-        if name != server && auths.iter().any(|(other, _)| other == server) {
-            logins.skipped.push(format!(
-                "{}: the file has {}, too, which counts",
-                printable(name),
-                printable(server)
-            ));
+        let server = entry.key.service.strip_prefix(PREFIX).unwrap_or_default();
+        if name == server || own.iter().all(|(other, _)| other.as_deref() != Some(server)) {
+            findings.add(shown, Ok(entry));
             continue;
         }
-        let cuts: Vec<_> =
-            places.iter().filter(|(found, _)| *found == *name).map(|(_, place)| place.clone()).collect();
-        let label = format!("{name} ({user})");
-        let key = Key { service: format!("{PREFIX}{server}"), name: user };
-        logins.entries.push(PlainEntry { label, key, value, cuts });
+        let by = format!("the login of {}", printable(server));
+        let winner = findings.entries.iter().position(|other| other.key.service == entry.key.service);
+        findings.add_superseded(shown, entry, winner, &by);
     }
-    Ok(logins)
+    findings.entries.sort_by_key(|entry| entry.cuts.first().map(|cut| cut.start));
+    findings
 }
 
 /// Calls a function with the object `auths` of a file.
@@ -140,16 +147,23 @@ fn server_of(name: &str) -> Option<&str> {
 enum DockerLogin {
     /// No credential, as when a helper has it.
     None,
-    /// More than a helper can keep, and why.
+    /// Something that no helper can keep, and why.
     Unclear(&'static str),
     /// A user and a secret.
     Of(String, Secret),
 }
 
-/// What a login holds. `None` if it cannot be read.
+/// Reads a login.
+fn read_login(login: &Field<'_, '_>) -> DockerLogin {
+    parse_login(login).unwrap_or(DockerLogin::Unclear(
+        "it cannot be read, and Docker cannot read it either. Log in again, or remove it",
+    ))
+}
+
+/// Parses a login. `None` if it is damaged.
 ///
 /// As in Docker, `auth` takes precedence over `username` and `password`.
-fn read_login(login: &Field<'_, '_>) -> Option<DockerLogin> {
+fn parse_login(login: &Field<'_, '_>) -> Option<DockerLogin> {
     let [mut auth, mut user, mut password, mut token, mut registry_token] = [const { None }; 5];
     for (name, value) in login.members()? {
         let member = match name.as_deref().map(str::to_ascii_lowercase).as_deref() {
@@ -206,12 +220,16 @@ fn decode(auth: &Secret) -> Option<(Secret, Secret)> {
 mod tests {
     use super::*;
 
-    fn entries(content: &str) -> Result<Vec<PlainEntry>, Error> {
-        DockerConfig.entries(&PlainFile { path: "config.json".as_ref(), content: content.as_bytes() })
+    fn find(content: &str) -> Result<PlainFindings, Error> {
+        DockerConfig.find(&PlainFile { path: "config.json".as_ref(), content: content.as_bytes() })
+    }
+
+    fn entries(content: &str) -> Vec<PlainEntry> {
+        find(content).unwrap().entries
     }
 
     fn found(content: &str) -> Vec<(String, String, String)> {
-        let entries = entries(content).unwrap();
+        let entries = entries(content);
         let text = |value: &Secret| String::from_utf8(value.expose().to_vec()).unwrap();
         entries
             .iter()
@@ -264,17 +282,36 @@ mod tests {
             (r#"{"auths":{"r":{"username":"a","password":"1","Password":"2"}}}"#, 1, 0),
             (r#"{"auths":{"https://r/v1/":{"username":"u","password":"hunter2"},"r":{}}}"#, 0, 1),
         ] {
-            let logins = parse(&PlainFile { path: "f".as_ref(), content: content.as_bytes() }).unwrap();
+            let logins = find(content).unwrap();
             assert!(logins.entries.is_empty(), "{content}");
             assert_eq!((logins.refused.len(), logins.skipped.len()), (refused, skipped), "{content}");
             assert!(!format!("{:?}{:?}", logins.refused, logins.skipped).contains("hunter2"));
         }
-        for content in [
-            r#"{"auths":{"https://r/v1/":{"username":"u","password":"old"},"r":{"username":"u","password":"new"}}}"#,
-            r#"{"auths":{"r":{"username":"u","password":"new"},"http://r":{"username":"u","password":"old"}}}"#,
+    }
+
+    #[test]
+    fn a_superseded_login_stays_with_the_one_that_counts_and_is_named() {
+        let old = r#""https://r/v1/":{"username":"u","password":"hunter2"}"#;
+        let new = r#""r":{"username":"u","password":"new"}"#;
+        for other in [
+            old,
+            r#""http://r":{"username":"u","password":"hunter2"}"#,
+            r#""http://r":{"username":"v","password":"new"}"#,
         ] {
-            assert_eq!(found(content), [login("docker:r", "u", "new")]);
+            for content in
+                [format!("{{\"auths\":{{{other},{new}}}}}"), format!("{{\"auths\":{{{new},{other}}}}}")]
+            {
+                assert_eq!(found(&content), [login("docker:r", "u", "new")]);
+                let logins = find(&content).unwrap();
+                assert_eq!((logins.refused.len(), logins.skipped.len()), (0, 1), "{content}");
+                assert!(logins.skipped[0].reason.contains("superseded") && logins.entries[0].cuts.is_empty());
+            }
         }
+        let content = format!("{{\"auths\":{{{},{new}}}}}", old.replace("hunter2", "new"));
+        let logins = find(&content).unwrap();
+        assert!(logins.skipped.is_empty());
+        let rest = DockerConfig.without(content.as_bytes(), &logins.entries.iter().collect::<Vec<_>>());
+        assert_eq!(&*rest, br#"{"auths":{}}"#);
     }
 
     #[test]
@@ -293,23 +330,41 @@ mod tests {
     }
 
     #[test]
-    fn logins_that_cannot_be_read_are_named_without_their_content() {
-        for content in [
-            r#"{"auths":{"r":{"auth":"hunter2!"}}}"#,
-            r#"{"auths":{"r":{"auth":"aHVudGVyMg=="}}}"#,
-            r#"{"auths":{"r":{"auth":{"hunter2":1}}}}"#,
-            r#"{"auths":{"r":"hunter2"}}"#,
-            r#"{"auths":{"r":{"auth":"Omh1bnRlcjI="}}}"#,
+    fn a_login_that_cannot_be_read_is_refused_without_its_content_and_hides_no_other() {
+        for damaged in [
+            r#"{"auth":"hunter2!"}"#,
+            r#"{"auth":"aHVudGVyMg=="}"#,
+            r#"{"auth":{"hunter2":1}}"#,
+            r#""hunter2""#,
+            r#"{"auth":"Omh1bnRlcjI="}"#,
         ] {
-            let error = entries(content).map(drop).unwrap_err().to_string();
-            assert!(error.contains("a login of r") && !error.contains("hunter2"), "{error}");
+            let content = format!(r#"{{"auths":{{"r":{damaged},"s":{{"auth":"YWxpY2U6cHc6MQ=="}}}}}}"#);
+            assert_eq!(found(&content), [login("docker:s", "alice", "pw:1")]);
+            let refused = find(&content).unwrap().refused;
+            assert_eq!((refused.len(), &*refused[0].name), (1, "r"));
+            assert!(!refused[0].reason.contains("hunter2"));
+            let rest =
+                DockerConfig.without(content.as_bytes(), &entries(&content).iter().collect::<Vec<_>>());
+            assert_eq!(&*rest, format!(r#"{{"auths":{{"r":{damaged}}}}}"#).as_bytes());
         }
+        for content in ["hunter2", r#"{"auths":"hunter2"}"#, r#"{"auths":["hunter2"]}"#, r#"{"auths":{"r":"#]
+        {
+            let error = find(content).map(drop).unwrap_err().to_string();
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_login_for_a_part_of_a_registry_stays_and_is_named() {
+        let logins = find(r#"{"auths":{"r/team":{"auth":"YWxpY2U6cHc6MQ=="},"r/empty":{}}}"#).unwrap();
+        assert_eq!((logins.entries.len(), logins.refused.len(), logins.skipped.len()), (0, 0, 1));
+        assert_eq!(logins.skipped[0].name, "r/team");
     }
 
     #[test]
     fn exactly_the_members_are_cut_out() {
         let content = "{\r\n\t\"auths\": {\n\t\t\"a\": {\"auth\": \"YTox\"},\n\t\t\"b\": {},\n\t\t\"c\": {\"auth\": \"YTox\"}\n\t},\n\t\"x\": 1.0\n}";
-        let all = entries(content).unwrap();
+        let all = entries(content);
         let without = |chosen: &[usize]| {
             let chosen: Vec<_> = chosen.iter().map(|at| &all[*at]).collect();
             String::from_utf8(DockerConfig.without(content.as_bytes(), &chosen).to_vec()).unwrap()
@@ -325,7 +380,7 @@ mod tests {
         );
         assert_eq!(without(&[0, 1]), "{\r\n\t\"auths\": {\n\t\t\"b\": {}\n\t},\n\t\"x\": 1.0\n}");
         let only = "{\"auths\": {\n\"a\": {\"auth\": \"YTox\"}\n}}\n";
-        let entries = entries(only).unwrap();
+        let entries = entries(only);
         let rest = DockerConfig.without(only.as_bytes(), &[&entries[0]]);
         assert_eq!(&*rest, b"{\"auths\": {}}\n");
     }

@@ -6,13 +6,16 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use zeroize::Zeroizing;
 
 use super::{
-    PlainEntry, PlainFile, PlainFormat,
+    NoEntry, PlainEntry, PlainFile, PlainFindings, PlainFormat,
     kubeconfig::{KubeUser, Kubeconfig, find, kubeconfig_paths, servers_of},
     yaml::YamlMember,
 };
-use crate::helpers::{
-    is_visible,
-    kubectl::{CERTIFICATE, KEY, TOKEN, service},
+use crate::{
+    helpers::{
+        is_visible,
+        kubectl::{CERTIFICATE, KEY, TOKEN, service},
+    },
+    setup::ClientLock,
 };
 use os_secrets::{
     credential::{Key, Secret},
@@ -37,56 +40,77 @@ impl PlainFormat for KubeFiles {
         kubeconfig_paths()
     }
 
-    fn entries(&self, file: &PlainFile<'_>) -> Result<Vec<PlainEntry>, Error> {
-        let files = [Kubeconfig::parse(file.path, file.content)?];
-        let [config] = &files;
-        let mut entries = Vec::new();
-        for user in config.users()? {
-            let Some((value, cuts)) = read_credential(config, &user, file.content)? else { continue };
-            let servers = servers_of(&files, &user.name)?;
-            // The file's copy stays for a server for which nothing is stored.
-            let cuts = if servers.unsafe_ones.is_empty() { cuts } else { Vec::new() };
-            for server in servers.safe {
-                entries.push(PlainEntry {
-                    label: format!("the user {} for {server}", user.name),
-                    key: Key { service: service(&server), name: user.name.clone() },
-                    value: value.clone(),
-                    cuts: cuts.clone(),
-                });
-            }
-        }
-        Ok(entries)
+    fn lock(&self) -> ClientLock {
+        ClientLock::BesideLink
     }
 
-    fn skipped(&self, file: &PlainFile<'_>) -> Vec<String> {
-        let Ok(config) = Kubeconfig::parse(file.path, file.content) else { return Vec::new() };
-        let files = [config];
-        let mut skipped = Vec::new();
-        for user in files[0].users().unwrap_or_default() {
-            let name = printable(&user.name);
-            for (member, what) in NOT_FOR_PLUGINS {
-                if find(user.members, member).is_some() {
-                    skipped.push(format!("the user {name}: it has {what}, and a credential plugin gives only tokens and client certificates"));
-                }
-            }
-            let servers = servers_of(&files, &user.name).unwrap_or_default();
-            let has_credential = matches!(read_credential(&files[0], &user, file.content), Ok(Some(_)));
-            if !has_credential {
-                continue;
-            }
-            // The helper would refuse to give it out.
-            for server in &servers.unsafe_ones {
-                skipped.push(format!(
-                    "the user {name} for {}: others could read the credential on its way, because the kubeconfig does not verify the server",
-                    printable(server)
-                ));
-            }
-            if servers.safe.is_empty() && servers.unsafe_ones.is_empty() {
-                skipped.push(format!("the user {name}: no context in the file says for which server it is"));
+    fn find(&self, file: &PlainFile<'_>) -> Result<PlainFindings, Error> {
+        let files = [Kubeconfig::parse(file.path, file.content)?];
+        let mut findings = PlainFindings::default();
+        for user in files[0].read_users()? {
+            match user {
+                Ok(user) => add_user(&files, &user, file.content, &mut findings),
+                Err((name, error)) => findings.leave(name, refuse(error)),
             }
         }
-        skipped
+        Ok(findings)
     }
+}
+
+/// Adds the credential of a user, for each of its servers.
+fn add_user(
+    files: &[Kubeconfig<'_>; 1],
+    user: &KubeUser<'_, '_>,
+    content: &[u8],
+    findings: &mut PlainFindings,
+) {
+    let name = format!("the user {}", printable(&user.name));
+    for (member, what) in NOT_FOR_PLUGINS {
+        if find(user.members, member).is_some() {
+            findings.leave(
+                &*name,
+                NoEntry::Skipped(format!(
+                    "it has {what}, and a credential plugin gives only tokens and client certificates"
+                )),
+            );
+        }
+    }
+    let (value, cuts) = match read_credential(&files[0], user, content) {
+        Ok(Some(found)) => found,
+        Ok(None) => return,
+        Err(error) => return findings.leave(name, refuse(error)),
+    };
+    let servers = match servers_of(files, &user.name) {
+        Ok(servers) => servers,
+        Err(error) => return findings.leave(name, refuse(error)),
+    };
+    // The helper would refuse to give it out.
+    for server in &servers.unsafe_ones {
+        let reason =
+            "others could read the credential on its way, because the kubeconfig does not verify the server";
+        findings.leave(format!("{name} for {}", printable(server)), NoEntry::skipped(reason));
+    }
+    if servers.safe.is_empty() && servers.unsafe_ones.is_empty() {
+        findings.leave(&*name, NoEntry::skipped("no context in the file says for which server it is"));
+    }
+    // The file's copy stays for a server for which nothing is stored.
+    let cuts = if servers.unsafe_ones.is_empty() { cuts } else { Vec::new() };
+    for server in servers.safe {
+        findings.entries.push(PlainEntry {
+            label: format!("the user {} for {server}", user.name),
+            key: Key { service: service(&server), name: user.name.clone() },
+            value: value.clone(),
+            cuts: cuts.clone(),
+        });
+    }
+}
+
+/// Why something that cannot be read stays.
+fn refuse(error: Error) -> NoEntry {
+    NoEntry::Refused(match error {
+        Error::InvalidFile { reason, .. } => format!("it {reason}"),
+        other => other.to_string(),
+    })
 }
 
 /// A credential as it is stored, and its lines.
@@ -166,8 +190,12 @@ mod tests {
     const SERVERS: &str = "clusters:\n- cluster:\n    server: https://a:6443\n  name: a\n- cluster:\n    server: https://b/\n  name: b\n\
                            contexts:\n- context:\n    cluster: a\n    user: u\n  name: one\n- context:\n    cluster: b\n    user: u\n  name: two\n";
 
+    fn find_all(text: &str) -> Result<PlainFindings, Error> {
+        KubeFiles.find(&PlainFile { path: Path::new("x"), content: text.as_bytes() })
+    }
+
     fn entries(text: &str) -> Result<Vec<PlainEntry>, Error> {
-        KubeFiles.entries(&PlainFile { path: Path::new("x"), content: text.as_bytes() })
+        Ok(find_all(text)?.entries)
     }
 
     fn rest(text: &str) -> String {
@@ -210,18 +238,19 @@ mod tests {
             "{SERVERS}users:\n- name: u\n  user:\n    username: x\n    password: hunter2\n- name: lost\n  user:\n    token: t\n"
         );
         assert!(entries(&text).unwrap().is_empty());
-        let skipped = KubeFiles.skipped(&PlainFile { path: Path::new("x"), content: text.as_bytes() });
-        assert_eq!(skipped.len(), 2);
-        assert!(skipped[0].contains("the user u: it has a password") && !skipped[0].contains("hunter2"));
-        assert!(skipped[1].contains("the user lost: no context"));
+        let skipped = find_all(&text).unwrap().skipped;
+        let names: Vec<_> = skipped.iter().map(|skipped| &*skipped.name).collect();
+        assert_eq!(names, ["the user u", "the user lost"]);
+        assert!(skipped[0].reason.contains("it has a password") && !skipped[0].reason.contains("hunter2"));
+        assert!(skipped[1].reason.contains("no context"));
     }
 
     #[test]
     fn a_server_that_the_helper_refuses_is_skipped_and_named() {
         let user = "users:\n- name: u\n  user:\n    token: hunter2\n";
         let file = |text: &str| {
-            let file = PlainFile { path: Path::new("x"), content: text.as_bytes() };
-            (entries(text).unwrap().len(), KubeFiles.skipped(&file).len(), rest(text) == text)
+            let found = find_all(text).unwrap();
+            (found.entries.len(), found.skipped.len(), rest(text) == text)
         };
         let skipping = SERVERS.replace("https://b/\n", "https://b/\n    insecure-skip-tls-verify: true\n");
         assert_eq!(file(&format!("{skipping}{user}")), (1, 1, true));
@@ -232,21 +261,57 @@ mod tests {
     }
 
     #[test]
-    fn errors_name_the_line_and_show_nothing_of_the_file() {
-        for secret in [
-            "token: \"hunter2\\x41\"",
-            "token: hunter2\n      hunter2",
-            "token: |\n      hunter2",
-            "token: &hunter2 x",
-            "token: 'hunter2 x'",
-            "client-key-data: hunter2\n    client-certificate-data: hunter2",
-            "client-key-data: aHVudGVyMg==\n    client-certificate-data: null",
+    fn a_user_that_cannot_be_read_is_refused_with_its_line_and_hides_no_other() {
+        let good = "- name: v\n  user:\n    token: t\n";
+        let context = "- context:\n    cluster: a\n    user: v\n  name: three\nusers:\n";
+        for (user, name, more) in [
+            ("- name: u\n  user:\n    token: \"hunter2\\x41\"\n", "the user u", 2),
+            ("- name: u\n  user:\n    token: hunter2\n      hunter2\n", "the user u", 2),
+            ("- name: u\n  user:\n    token: |\n      hunter2\n", "the user u", 2),
+            ("- name: u\n  user:\n    token: &hunter2 x\n", "the user u", 2),
+            ("- name: u\n  user:\n    token: 'hunter2 x'\n", "the user u", 2),
+            (
+                "- name: u\n  user:\n    client-key-data: hunter2\n    client-certificate-data: hunter2\n",
+                "the user u",
+                3,
+            ),
+            (
+                "- name: u\n  user:\n    client-key-data: aHVudGVyMg==\n    client-certificate-data: null\n",
+                "the user u",
+                3,
+            ),
+            ("- name: u\n  user: {token: hunter2}\n", "the user u", 1),
+            ("- name: u\n  user: hunter2\n", "the user u", 1),
+            ("- name: u\n  user:\n    <<: *hunter2\n", "the user u", 2),
+            ("- name: \"hunter2\\x41\"\n  user:\n    token: t\n", "the user at place 1 of users", 0),
         ] {
-            let text = format!("{SERVERS}users:\n- name: u\n  user:\n    {secret}\n");
-            let told = entries(&text).map(drop).unwrap_err().to_string();
-            let line = SERVERS.lines().count() + if secret.contains("-data") { 5 } else { 4 };
-            assert!(told.contains(&format!("line {line}")) && !told.contains("hunter2"), "{told}");
+            let text = format!("{SERVERS}{context}{user}{good}");
+            let found = find_all(&text).unwrap();
+            assert_eq!((found.entries.len(), found.refused.len()), (1, 1), "{text}");
+            assert_eq!(found.refused[0].name, name);
+            let line = SERVERS.lines().count() + context.lines().count() + 1 + more;
+            let reason = &found.refused[0].reason;
+            assert!(reason.contains(&format!("line {line},")) && !reason.contains("hunter2"), "{reason}");
+            assert_eq!(rest(&text), text.replace(good, "- name: v\n  user:\n"));
         }
+        let text = format!("{SERVERS}users: {{a: hunter2}}\n");
+        let told = entries(&text).map(drop).unwrap_err().to_string();
+        assert!(told.contains("flow style in line") && !told.contains("hunter2"), "{told}");
+    }
+
+    #[test]
+    fn a_user_whose_server_cannot_be_read_is_refused_and_hides_no_other() {
+        let servers = SERVERS.replace(
+            "- cluster:\n    server: https://b/\n  name: b",
+            "- cluster: {server: https://b/}\n  name: b",
+        );
+        let context = "- context:\n    cluster: a\n    user: v\n  name: three\n";
+        let users = "users:\n- name: u\n  user:\n    token: hunter2\n- name: v\n  user:\n    token: t\n";
+        let text = format!("{servers}{context}{users}");
+        let found = find_all(&text).unwrap();
+        assert_eq!((found.entries.len(), found.refused.len()), (1, 1));
+        assert_eq!((&*found.entries[0].key.name, &*found.refused[0].name), ("v", "the user u"));
+        assert_eq!(rest(&text), text.replace("    token: t\n", ""));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::helpers::kubectl::is_safe;
 use os_secrets::{
     environment::{Process, Variables, home_directory},
     error::Error,
+    printable::printable,
 };
 
 /// A kubeconfig.
@@ -29,6 +30,9 @@ pub struct KubeUser<'c, 'a> {
     /// What stands under `user`.
     pub members: &'c [YamlMember<'a>],
 }
+
+/// How an entry that cannot be read is called, and why it cannot.
+pub type UnreadEntry = (String, Error);
 
 /// A named entry of a list in a kubeconfig, with the member that holds the rest of it.
 type NamedEntry<'c, 'a> = (String, &'c YamlMember<'a>);
@@ -60,11 +64,23 @@ impl<'a> Kubeconfig<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidFile`], with the line, if they are not in block style.
+    /// [`Error::InvalidFile`], with the line, if one is not in block style.
     pub fn users(&self) -> Result<Vec<KubeUser<'_, 'a>>, Error> {
+        self.read_users()?.into_iter().map(|user| user.map_err(|(_, error)| error)).collect()
+    }
+
+    /// The users, or for each that cannot be read how it is called and why.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidFile`], with the line, if the list is not in block style.
+    pub fn read_users(&self) -> Result<Vec<Result<KubeUser<'_, 'a>, UnreadEntry>>, Error> {
         let mut users = Vec::new();
-        for (name, member) in self.named_entries("users", "user")? {
-            users.push(KubeUser { name, members: self.members(&member.value, member.line)?, member });
+        for entry in self.named_entries("users", "user")? {
+            users.push(entry.and_then(|(name, member)| match self.members(&member.value, member.line) {
+                Ok(members) => Ok(KubeUser { name, members, member }),
+                Err(error) => Err((format!("the user {}", printable(&name)), error)),
+            }));
         }
         Ok(users)
     }
@@ -118,7 +134,11 @@ impl<'a> Kubeconfig<'a> {
     }
 
     /// The entries of a list, each with its name and its member `inner`. Those without it are left out.
-    fn named_entries(&self, list: &str, inner: &str) -> Result<Vec<NamedEntry<'_, 'a>>, Error> {
+    fn named_entries(
+        &self,
+        list: &str,
+        inner: &str,
+    ) -> Result<Vec<Result<NamedEntry<'_, 'a>, UnreadEntry>>, Error> {
         let Some(member) = find(&self.root, list) else { return Ok(Vec::new()) };
         let items = match &member.value {
             YamlValue::Sequence(items) => items,
@@ -126,13 +146,13 @@ impl<'a> Kubeconfig<'a> {
             YamlValue::Other(what, line) => return Err(self.invalid(*line, what)),
             _ => return Err(self.invalid(member.line, "something that is not a list")),
         };
-        let mut entries: Vec<NamedEntry<'_, 'a>> = Vec::new();
-        for item in items {
-            let members = self.members(item, member.line)?;
-            let (Some(name), Some(rest)) = (self.text_of(members, "name")?, find(members, inner)) else {
-                continue;
-            };
-            entries.push((name.to_string(), rest));
+        let mut entries = Vec::new();
+        for (index, item) in items.iter().enumerate() {
+            let found = self.members(item, member.line).and_then(|members| {
+                Ok(self.text_of(members, "name")?.map(|name| name.to_string()).zip(find(members, inner)))
+            });
+            let name = || format!("the {inner} at place {} of {list}", index + 1);
+            entries.extend(found.map_err(|error| (name(), error)).transpose());
         }
         Ok(entries)
     }
@@ -147,49 +167,62 @@ pub struct KubeServers {
     pub unsafe_ones: Vec<String>,
 }
 
+/// A cluster of a kubeconfig.
+struct KubeCluster {
+    server: String,
+    skips_verification: bool,
+    has_proxy: bool,
+}
+
 /// The servers that a user is for: those of the contexts with the user. As for kubectl, the first of several entries of one
 /// name counts, also if they are in several files.
 ///
 /// # Errors
 ///
-/// [`Error::InvalidFile`].
+/// [`Error::InvalidFile`] if a context cannot be read, or one of the user's clusters.
 pub fn servers_of(files: &[Kubeconfig<'_>], user: &str) -> Result<KubeServers, Error> {
     let (mut contexts, mut clusters) =
-        (Vec::<(String, [String; 2])>::new(), Vec::<(String, String, bool, bool)>::new());
+        (Vec::<(String, [String; 2])>::new(), Vec::<(String, Result<KubeCluster, Error>)>::new());
     for file in files {
-        for (name, member) in file.named_entries("contexts", "context")? {
+        for context in file.named_entries("contexts", "context")? {
+            let (name, member) = context.map_err(|(_, error)| error)?;
             let members = file.members(&member.value, member.line)?;
             let text = |name| Ok::<_, Error>(file.text_of(members, name)?.unwrap_or_default().to_string());
             if !contexts.iter().any(|(other, _)| *other == name) {
                 contexts.push((name, [text("user")?, text("cluster")?]));
             }
         }
-        for (name, member) in file.named_entries("clusters", "cluster")? {
-            let members = file.members(&member.value, member.line)?;
-            let server = file.text_of(members, "server")?.unwrap_or_default().to_string();
-            let skips = file.text_of(members, "insecure-skip-tls-verify")?;
-            // As YAML 1.1, which clients parse. Another value is an error for them.
-            let skips =
-                skips.is_some_and(|text| !["false", "no", "off", "n"].contains(&&*text.to_lowercase()));
-            let has_proxy = file.text_of(members, "proxy-url")?.is_some_and(|proxy| !proxy.is_empty());
-            if !clusters.iter().any(|(other, ..)| *other == name) {
-                clusters.push((name, server, skips, has_proxy));
+        for cluster in file.named_entries("clusters", "cluster")? {
+            let (name, member) = cluster.map_err(|(_, error)| error)?;
+            if !clusters.iter().any(|(other, _)| *other == name) {
+                clusters.push((name, read_cluster(file, member)));
             }
         }
     }
     let mut servers = KubeServers::default();
     for (_, [_, cluster]) in contexts.iter().filter(|(_, [other, _])| other == user) {
-        let Some((_, server, skips, has_proxy)) = clusters.iter().find(|(name, ..)| name == cluster) else {
-            continue;
-        };
-        let list =
-            if is_safe(server, *skips, *has_proxy) { &mut servers.safe } else { &mut servers.unsafe_ones };
-        let server = server.trim_end_matches('/');
+        let Some((_, found)) = clusters.iter().find(|(name, _)| name == cluster) else { continue };
+        let cluster = found.as_ref().map_err(Clone::clone)?;
+        let is_safe = is_safe(&cluster.server, cluster.skips_verification, cluster.has_proxy);
+        let list = if is_safe { &mut servers.safe } else { &mut servers.unsafe_ones };
+        let server = cluster.server.trim_end_matches('/');
         if !server.is_empty() && !list.iter().any(|other| other == server) {
             list.push(server.to_owned());
         }
     }
     Ok(servers)
+}
+
+fn read_cluster<'a>(file: &Kubeconfig<'a>, member: &YamlMember<'a>) -> Result<KubeCluster, Error> {
+    let members = file.members(&member.value, member.line)?;
+    let skips = file.text_of(members, "insecure-skip-tls-verify")?;
+    Ok(KubeCluster {
+        server: file.text_of(members, "server")?.unwrap_or_default().to_string(),
+        // As YAML 1.1, which clients parse. Another value is an error for them.
+        skips_verification: skips
+            .is_some_and(|text| !["false", "no", "off", "n"].contains(&&*text.to_lowercase())),
+        has_proxy: file.text_of(members, "proxy-url")?.is_some_and(|proxy| !proxy.is_empty()),
+    })
 }
 
 /// The member with a name.
@@ -210,7 +243,10 @@ pub fn kubeconfig_paths() -> Vec<PathBuf> {
 }
 
 fn describe(line: usize, what: &str) -> String {
-    format!("has {what} in line {line}, and os-secrets reads only YAML as kubectl writes it")
+    format!(
+        "has {what} in line {line}, and os-secrets reads only YAML as kubectl writes it, which kubectl config view --raw -o \
+         yaml prints"
+    )
 }
 
 #[cfg(test)]
@@ -233,6 +269,11 @@ mod tests {
         assert_eq!(servers_of(&files, "v").unwrap().safe, [""; 0]);
         let told = servers_of(&[parse(second).unwrap()], "u").map(drop).unwrap_err().to_string();
         assert!(told.contains("flow style in line 3"), "{told}");
+        let damaged = format!("{first}- context:\n    cluster: c\n    user: v\n  name: two\n")
+            .replace("contexts:", "- name: c\n  cluster: {server: https://c}\ncontexts:");
+        let files = [parse(&damaged).unwrap()];
+        assert_eq!(servers_of(&files, "u").unwrap().safe, ["https://a:6443"]);
+        assert!(servers_of(&files, "v").is_err());
     }
 
     #[test]

@@ -2,17 +2,33 @@
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 
-use super::{PlainEntry, PlainFile, format};
+use super::{PlainEntry, PlainFile, PlainFindings, format};
 
-/// How a file is made: what is before its parts, between them and behind them, and the parts. In these, `§` stands for a new
+/// How a file is made: its format and its path, what is before its parts, between them and behind them, and the parts. In these, `§` stands for a new
 /// secret, and `¤` for one in base64 behind `u:`.
-type Grammar = (&'static str, [&'static str; 3], &'static [&'static str]);
+type Grammar = ([&'static str; 2], [&'static str; 3], &'static [&'static str]);
 
 const KUBE: &str = "clusters:\n- name: a\n  cluster:\n    server: https://a\ncontexts:\n- name: a\n  context:\n    cluster: a\n    user: u\nusers:\n";
 
-const GRAMMARS: [Grammar; 8] = [
+const AWS: &[&str] = &[
+    "[a]\n",
+    "[profile a]\n",
+    "[profile 'a']\n",
+    "[default]\n",
+    "[DEFAULT]\n",
+    "aws_access_key_id=§\n",
+    "aws_secret_access_key=§\n",
+    "aws_access_key_id=§\naws_secret_access_key=§\n",
+    "aws_session_token=§\n",
+    "aws_security_token=§\n",
+    "region=§\n",
+    "# §\n",
+    " §\n",
+];
+
+const GRAMMARS: [Grammar; 9] = [
     (
-        "netrc",
+        ["netrc", "f"],
         ["", "", ""],
         &[
             "machine a ",
@@ -30,10 +46,12 @@ const GRAMMARS: [Grammar; 8] = [
             "default ",
             "macdef m\n",
             "password #§ ",
+            "password \"§\\n\" ",
+            "machine a/b login u password § ",
         ],
     ),
     (
-        "git",
+        ["git", "f"],
         ["", "", ""],
         &[
             "https://u:§@h\n",
@@ -42,10 +60,13 @@ const GRAMMARS: [Grammar; 8] = [
             "# §\n",
             "https://u:§%0a@h\n",
             "https://§@h\n",
+            "https://:§@\n",
+            "https://u:§@h\r\n",
+            "§\n",
         ],
     ),
     (
-        "docker",
+        ["docker", "f"],
         ["{\"auths\":{", ",", "}}"],
         &[
             r#""r":{"auth":"¤"}"#,
@@ -57,26 +78,16 @@ const GRAMMARS: [Grammar; 8] = [
             r#""w":{"auth":"¤","registrytoken":"§"}"#,
             r#""x":{"auth":"¤","password":"§"}"#,
             r#""y":{"username":"u","password":"§","PASSWORD":"§"}"#,
+            r#""z":{"auth":"§"}"#,
+            r#""z":"§""#,
+            r#""r/team":{"auth":"¤"}"#,
+            r#""https://s":{"username":"v","password":"§"}"#,
         ],
     ),
+    (["aws", "f"], ["", "", ""], AWS),
+    (["aws", "config"], ["", "", ""], AWS),
     (
-        "aws",
-        ["", "", ""],
-        &[
-            "[a]\n",
-            "[profile a]\n",
-            "[default]\n",
-            "aws_access_key_id=§\n",
-            "aws_secret_access_key=§\n",
-            "aws_session_token=§\n",
-            "aws_security_token=§\n",
-            "region=§\n",
-            "# §\n",
-            " §\n",
-        ],
-    ),
-    (
-        "npmrc",
+        ["npmrc", "f"],
         ["", "", ""],
         &[
             "//a/:_authToken=§\n",
@@ -85,13 +96,15 @@ const GRAMMARS: [Grammar; 8] = [
             "//a/:username=u\n",
             "//a/:username=token\n",
             "//b/:_authToken=§\n",
+            "//b/:_authToken=\"§;\"\n",
+            "//b/:_authToken=${A}\n",
             "; §\n",
             "_authToken=§\n",
             "[x]\n",
         ],
     ),
     (
-        "pypirc",
+        ["pypirc", "f"],
         ["", "", ""],
         &[
             "[pypi]\n",
@@ -100,12 +113,13 @@ const GRAMMARS: [Grammar; 8] = [
             "username=u\n",
             "password=§\n",
             "repository=https://x/\n",
+            "repository=https://u:§@x/\n",
             "# §\n",
             " §\n",
         ],
     ),
     (
-        "kube",
+        ["kube", "f"],
         [KUBE, "", ""],
         &[
             "- name: u\n  user:\n",
@@ -115,11 +129,14 @@ const GRAMMARS: [Grammar; 8] = [
             "    client-key-data: ¤\n",
             "    client-certificate-data: null\n",
             "    password: §\n",
+            "    token: [§]\n",
+            "    token: \"§\\x41\"\n",
+            "- name: v\n  user: {token: §}\n",
             "    # §\n",
         ],
     ),
     (
-        "cargo",
+        ["cargo", "f"],
         ["", "", ""],
         &[
             "[registry]\n",
@@ -128,6 +145,8 @@ const GRAMMARS: [Grammar; 8] = [
             "[registries.x]\n",
             "# §\n",
             "[a]\n",
+            "token = [\"§\"]\n",
+            "registries.y = \"§\"\n",
             "token = '''\n§'''\n",
             "registry.token = \"§\"\n",
         ],
@@ -136,7 +155,7 @@ const GRAMMARS: [Grammar; 8] = [
 
 #[test]
 fn every_secret_that_leaves_a_file_is_stored() {
-    for (name, [before, between, behind], parts) in GRAMMARS {
+    for ([name, path], [before, between, behind], parts) in GRAMMARS {
         let format = format(name).unwrap();
         let (mut state, mut stored) = (1_u64, 0);
         // A linear congruential generator (Knuth, MMIX).
@@ -162,8 +181,8 @@ fn every_secret_that_leaves_a_file_is_stored() {
                 secrets.push((secret, spelled));
             }
             content.push_str(behind);
-            let file = PlainFile { path: "f".as_ref(), content: content.as_bytes() };
-            let Ok(entries) = format.entries(&file) else { continue };
+            let file = PlainFile { path: path.as_ref(), content: content.as_bytes() };
+            let Ok(PlainFindings { entries, .. }) = format.find(&file) else { continue };
             // As import does, which refuses another value for the same credential.
             let mut kept: Vec<&PlainEntry> = Vec::new();
             for entry in &entries {

@@ -6,6 +6,7 @@ use std::{ops::Range, path::PathBuf};
 
 use zeroize::Zeroizing;
 
+use crate::setup::ClientLock;
 use os_secrets::{
     credential::{Key, Secret},
     environment::{Process, Variables},
@@ -16,6 +17,7 @@ pub mod aws;
 pub mod aws_ini;
 mod cargo;
 mod docker;
+mod findings;
 mod git;
 mod kube;
 pub mod kubeconfig;
@@ -27,6 +29,8 @@ mod pypirc;
 pub mod yaml;
 pub mod yaml_scalar;
 
+pub use findings::{NoEntry, PlainFindings, UnmovedEntry};
+
 /// A file format with credentials in plain text.
 pub trait PlainFormat: Sync {
     /// The word for `import --from`.
@@ -35,25 +39,19 @@ pub trait PlainFormat: Sync {
     /// Where the client has such files. Not all of them need to exist.
     fn paths(&self) -> Vec<PathBuf>;
 
-    /// The entries of a file that hold a credential, in their order.
+    /// How the client locks the file.
+    fn lock(&self) -> ClientLock {
+        ClientLock::Nothing
+    }
+
+    /// Finds the entries of a file, in their order. An entry that cannot be read hides no other one.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidFile`], which contains no part of the file.
-    fn entries(&self, file: &PlainFile<'_>) -> Result<Vec<PlainEntry>, Error>;
+    /// [`Error::InvalidFile`], which contains no part of the file, if no entry can be told from the rest of it.
+    fn find(&self, file: &PlainFile<'_>) -> Result<PlainFindings, Error>;
 
-    /// The entries that `entries` leaves out although they may hold a credential: what each is called, and why it stays.
-    fn skipped(&self, _: &PlainFile<'_>) -> Vec<String> {
-        Vec::new()
-    }
-
-    /// The entries that `entries` leaves out because something is wrong with them: what each is called, and why. Then the
-    /// import fails, but other entries are stored.
-    fn refused(&self, _: &PlainFile<'_>) -> Vec<String> {
-        Vec::new()
-    }
-
-    /// The content of the file without these entries, which `entries` has returned for this content.
+    /// The content of the file without these entries, which `find` has returned for this content.
     fn without(&self, content: &[u8], entries: &[&PlainEntry]) -> Zeroizing<Vec<u8>> {
         let mut cuts: Vec<_> = entries.iter().flat_map(|entry| entry.cuts.clone()).collect();
         cuts.sort_by_key(|cut| cut.start);
@@ -78,7 +76,7 @@ pub struct PlainEntry {
     /// What we store.
     pub value: Secret,
     /// The parts of the file that only this entry needs, in bytes. If several entries have the same, they stay until all of
-    /// these entries were stored.
+    /// these entries were stored. If there are none, the entry stays in the file because of another one, which is skipped.
     pub cuts: Vec<Range<usize>>,
 }
 

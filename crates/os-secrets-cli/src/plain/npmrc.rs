@@ -5,7 +5,9 @@
 
 use std::{ops::Range, path::PathBuf};
 
-use super::{PlainEntry, PlainFile, PlainFormat};
+use zeroize::Zeroizing;
+
+use super::{NoEntry, PlainEntry, PlainFile, PlainFindings, PlainFormat};
 use os_secrets::{
     credential::{Key, Secret},
     environment::{Process, Variables, home_directory},
@@ -56,14 +58,38 @@ impl PlainFormat for Npmrc {
             .collect()
     }
 
-    fn entries(&self, file: &PlainFile<'_>) -> Result<Vec<PlainEntry>, Error> {
-        Ok(credentials(file)?.into_iter().filter_map(Result::ok).collect())
+    fn find(&self, file: &PlainFile<'_>) -> Result<PlainFindings, Error> {
+        let mut findings = PlainFindings::default();
+        let readable = without_damaged_lines(file.content, &mut findings);
+        let text = str::from_utf8(&readable)
+            .map_err(|_| Error::InvalidFile { path: file.path.into(), reason: "is not UTF-8 text".into() })?;
+        find_credentials(&settings(text).collect::<Vec<_>>(), &mut findings);
+        Ok(findings)
     }
+}
 
-    fn skipped(&self, file: &PlainFile<'_>) -> Vec<String> {
-        credentials(file)
-            .map_or_else(|_| Vec::new(), |found| found.into_iter().filter_map(Result::err).collect())
+/// The content with a comment, or the start of a section, of the same length in place of each line that is not UTF-8. Such a line is refused, unless it
+/// is a comment itself: npm replaces its bytes, and reads the others.
+fn without_damaged_lines(content: &[u8], findings: &mut PlainFindings) -> Zeroizing<Vec<u8>> {
+    let mut readable = Zeroizing::new(Vec::with_capacity(content.len()));
+    for (index, line) in content.split_inclusive(|byte| *byte == b'\n').enumerate() {
+        if str::from_utf8(line).is_ok() {
+            readable.extend_from_slice(line);
+            continue;
+        }
+        let first = line.trim_ascii_start().first().copied();
+        let is_section = first == Some(b'[');
+        if !is_section && !matches!(first, Some(b';' | b'#')) {
+            let reason = "it is not UTF-8 text, so that npm reads other characters. Correct it";
+            findings.leave(format!("line {}", index + 1), NoEntry::refused(reason));
+        }
+        let length = readable.len() + line.len();
+        readable.resize(length, if is_section { b'[' } else { b';' });
+        if let (true, Some(end)) = (line.ends_with(b"\n"), readable.last_mut()) {
+            *end = b'\n';
+        }
     }
+    readable
 }
 
 /// A setting of the file.
@@ -102,69 +128,105 @@ fn unquote(text: &str) -> &str {
 /// The kinds of credential, each with what stands behind the registry.
 const KINDS: [&str; 3] = ["_authToken", "_auth", "_password"];
 
-/// The credentials in the order of the file, or for each that stays its name and the reason.
-fn credentials(file: &PlainFile<'_>) -> Result<Vec<Result<PlainEntry, String>>, Error> {
-    let text = str::from_utf8(file.content)
-        .map_err(|_| Error::InvalidFile { path: file.path.into(), reason: "is not UTF-8 text".into() })?;
-    let all: Vec<_> = settings(text).collect();
-    let found = all.iter().enumerate().filter_map(|(at, setting)| {
+/// Adds the credentials of a file. The last of several settings with one key counts.
+fn find_credentials(all: &[Setting<'_>], findings: &mut PlainFindings) {
+    for (at, setting) in all.iter().enumerate() {
         let (registry, kind) = setting.key.rsplit_once(':').unwrap_or(("", setting.key));
         if !KINDS.contains(&kind) || setting.value.is_empty() || setting.value.contains("${") {
-            return None;
+            continue;
         }
         let label = printable(setting.key);
-        let skip = |reason: &str| Some(Err(format!("{label}: {reason}")));
-        if !registry.starts_with("//") {
-            return skip("it names no registry, and npm does not use it. Put //HOST/: in front of it");
-        }
-        let same = || all.iter().enumerate().filter(|(_, other)| other.key == setting.key);
-        if same().any(|(other, found)| other > at && found.value != setting.value) {
-            return skip("a later line of the file replaces it");
-        }
-        // The last of several equal lines stands for all.
-        if same().any(|(other, _)| other > at) {
-            return None;
-        }
-        if setting.value.contains(['\\', '"', '\'', ';', '#'])
-            || !setting.value.bytes().all(|byte| byte.is_ascii_graphic())
-        {
-            return skip("its value has characters that no token has");
-        }
-        let name = match kind {
-            "_authToken" => TOKEN,
-            "_auth" => USER_AND_PASSWORD,
-            _ => {
-                let user = format!("{registry}:username");
-                match all.iter().rfind(|other| other.key == user) {
-                    Some(user) if !user.value.is_empty() && !user.value.contains("${") => user.value,
-                    _ => return skip("the file does not say which user it belongs to"),
-                }
+        let is_same = |other: &&Setting<'_>| other.key == setting.key;
+        match all[at + 1..].iter().rfind(is_same) {
+            None => {
+                let others = all[..at].iter().filter(is_same).chain([setting]);
+                let entry = read_entry(setting, registry, kind, all, &label);
+                findings.add(label, entry.map(|entry| with_equal_lines(entry, others)));
             }
-        };
-        let equal = same().filter(|(_, other)| other.value == setting.value);
-        Some(Ok(PlainEntry {
-            key: Key { service: service(registry), name: name.to_owned() },
-            value: Secret::new(setting.value.as_bytes().to_vec()),
-            cuts: equal.map(|(_, other)| other.line.clone()).collect(),
-            label,
-        }))
-    });
-    Ok(found.collect())
+            // It goes with that one.
+            Some(counts) if counts.value == setting.value => {}
+            Some(_) => findings.leave(
+                label,
+                NoEntry::skipped(
+                    "it is superseded by a later line, which differs. Remove it by hand. Until then, both stay in the file",
+                ),
+            ),
+        }
+    }
+}
+
+/// An entry that takes all lines of its setting out of the file, or none if one of them has another value.
+fn with_equal_lines<'a>(mut entry: PlainEntry, lines: impl Iterator<Item = &'a Setting<'a>>) -> PlainEntry {
+    for line in lines {
+        if line.value.is_empty() || line.value.contains("${") {
+            continue;
+        }
+        if line.value.as_bytes() != entry.value.expose() {
+            entry.cuts.clear();
+            break;
+        }
+        entry.cuts.push(line.line.clone());
+    }
+    entry
+}
+
+/// The entry of a setting that counts, without its lines, or why it is not imported.
+fn read_entry(
+    setting: &Setting<'_>,
+    registry: &str,
+    kind: &str,
+    all: &[Setting<'_>],
+    label: &str,
+) -> Result<PlainEntry, NoEntry> {
+    if !registry.starts_with("//") {
+        return Err(NoEntry::skipped(
+            "it names no registry, and npm does not use it. Put //HOST/: in front of it",
+        ));
+    }
+    if setting.value.contains(['\\', '"', '\'', ';', '#'])
+        || !setting.value.bytes().all(|byte| byte.is_ascii_graphic())
+    {
+        return Err(NoEntry::skipped("its value has characters that no token has. Correct it"));
+    }
+    let name = match kind {
+        "_authToken" => TOKEN,
+        "_auth" => USER_AND_PASSWORD,
+        _ => {
+            let user = format!("{registry}:username");
+            let user = all.iter().rfind(|other| other.key == user).map(|user| user.value);
+            user.filter(|user| !user.is_empty() && !user.contains("${")).ok_or_else(|| {
+                NoEntry::Skipped(format!(
+                    "the file does not say which user it belongs to. Add {registry}:username",
+                    registry = printable(registry)
+                ))
+            })?
+        }
+    };
+    Ok(PlainEntry {
+        label: label.to_owned(),
+        key: Key { service: service(registry), name: name.to_owned() },
+        value: Secret::new(setting.value.as_bytes().to_vec()),
+        cuts: Vec::new(),
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::UnmovedEntry, *};
+
+    fn find(content: &[u8]) -> PlainFindings {
+        Npmrc.find(&PlainFile { path: "x".as_ref(), content }).unwrap()
+    }
 
     /// Each credential as `service name value`, what is skipped, and the rest of the file.
-    fn imported(content: &str) -> (Vec<String>, Vec<String>, String) {
-        let file = PlainFile { path: "x".as_ref(), content: content.as_bytes() };
-        let entries = Npmrc.entries(&file).unwrap();
-        let rest = Npmrc.without(file.content, &entries.iter().collect::<Vec<_>>());
+    fn imported(content: &str) -> (Vec<String>, Vec<UnmovedEntry>, String) {
+        let PlainFindings { entries, skipped, refused } = find(content.as_bytes());
+        assert!(refused.is_empty());
+        let rest = Npmrc.without(content.as_bytes(), &entries.iter().collect::<Vec<_>>());
         let shown = entries.iter().map(|PlainEntry { key, value, .. }| {
             format!("{} {} {}", key.service, key.name, String::from_utf8_lossy(value.expose()))
         });
-        (shown.collect(), Npmrc.skipped(&file), String::from_utf8_lossy(&rest).into_owned())
+        (shown.collect(), skipped, String::from_utf8_lossy(&rest).into_owned())
     }
 
     #[test]
@@ -192,13 +254,35 @@ mod tests {
 
     #[test]
     fn what_is_not_clear_stays_and_is_named() {
-        let content = "_authToken=old\n//a/:_password=x\n//b/:_authToken=1\n//b/:_authToken=2\n//c/:_authToken=a;b\n\
+        let content = "_authToken=old\n//a/:_password=x\n//b/:_authToken=2\n//c/:_authToken=a;b\n\
                        [s]\n//d/:_authToken=x\n";
         let (found, skipped, rest) = imported(content);
         assert_eq!(found, ["npm://b/ token 2"]);
-        assert_eq!(skipped.len(), 4, "{skipped:?}");
+        assert_eq!(skipped.len(), 3, "{skipped:?}");
         assert_eq!(rest, content.replace("//b/:_authToken=2\n", ""));
+    }
+
+    #[test]
+    fn a_superseded_line_stays_with_the_one_that_counts_and_is_named() {
+        let content = "//b/:_authToken=2\n//b/:_authToken=1\n//b/:_authToken=2\n";
+        let (found, skipped, rest) = imported(content);
+        assert_eq!((found, &*rest), (vec!["npm://b/ token 2".to_owned()], content));
+        assert_eq!((skipped.len(), &*skipped[0].name), (1, "//b/:_authToken"));
+        assert!(skipped[0].reason.contains("superseded by a later line"));
+        // As the user is told to do.
         let (found, skipped, rest) = imported("//b/:_authToken=2\nx=1\n//b/:_authToken=2\n");
         assert_eq!((found.len(), skipped.len(), &*rest), (1, 0, "x=1\n"));
+        let (found, skipped, _) = imported("//b/:_authToken=1\n//b/:_authToken=${T}\n");
+        assert_eq!((found.len(), skipped.len()), (0, 1));
+    }
+
+    #[test]
+    fn a_line_that_is_not_text_is_refused_and_hides_no_other() {
+        let content = b"; \xff\n//a/:_authToken=\xff\n//b/:_authToken=2\n//c/:_authToken=\xff";
+        let found = find(content);
+        let names: Vec<_> = found.refused.iter().map(|refused| &*refused.name).collect();
+        assert_eq!((found.entries.len(), names), (1, vec!["line 2", "line 4"]));
+        let rest = Npmrc.without(content, &[&found.entries[0]]);
+        assert_eq!(&*rest, b"; \xff\n//a/:_authToken=\xff\n//c/:_authToken=\xff");
     }
 }

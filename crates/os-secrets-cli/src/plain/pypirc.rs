@@ -6,10 +6,11 @@
 
 use std::{env, ops::Range, path::PathBuf};
 
-use super::{PlainEntry, PlainFile, PlainFormat};
+use super::{NoEntry, PlainEntry, PlainFile, PlainFindings, PlainFormat};
 use os_secrets::{
     credential::{Key, Secret},
     error::Error,
+    printable::printable,
 };
 
 const PYPI: &str = "https://upload.pypi.org/legacy/";
@@ -32,47 +33,51 @@ impl PlainFormat for Pypirc {
         env::home_dir().into_iter().map(|home| home.join(".pypirc")).collect()
     }
 
-    fn entries(&self, file: &PlainFile<'_>) -> Result<Vec<PlainEntry>, Error> {
+    fn find(&self, file: &PlainFile<'_>) -> Result<PlainFindings, Error> {
         let invalid = |reason: &str| Error::InvalidFile { path: file.path.into(), reason: reason.into() };
         let text = str::from_utf8(file.content).map_err(|_| invalid("is not UTF-8 text"))?;
         let sections =
             parse(text).ok_or_else(|| invalid("is not a valid .pypirc file; twine cannot read it either"))?;
-        let mut entries = Vec::new();
+        let mut findings = PlainFindings::default();
         for section in &sections {
-            let Some(password) = section.options.iter().find(|option| option.key == "password") else {
-                continue;
-            };
-            let find = |key| Some(&section.options.iter().find(|option| option.key == key)?.value);
-            let repository = match (section.name, find("repository")) {
-                ("pypi" | "server-login", None) => PYPI.to_owned(),
-                ("testpypi", None) => TEST_PYPI.to_owned(),
-                (_, Some(repository)) => normalize(repository),
-                (_, None) => continue,
-            };
-            if has_user(&repository) {
-                return Err(invalid(&format!(
-                    "has a user in the URL of the repository of the section [{}]. Write it as the username of the section",
-                    section.name
-                )));
+            if let Some(password) = section.option("password") {
+                findings.add(format!("[{}]", printable(section.name)), read_entry(section, password));
             }
-            if password.is_continued {
-                return Err(invalid(&format!(
-                    "has a password of several lines in the section [{}]",
-                    section.name
-                )));
-            }
-            let default = is_pypi(&repository).then(|| TOKEN_USER.to_owned());
-            let user = find("username").cloned().filter(|user| !user.is_empty()).or(default);
-            let (Some(user), false) = (user, password.value.is_empty()) else { continue };
-            entries.push(PlainEntry {
-                label: format!("[{}] {user} at {repository}", section.name),
-                key: Key { service: repository, name: user },
-                value: Secret::new(password.value.clone().into_bytes()),
-                cuts: vec![password.line.clone()],
-            });
         }
-        Ok(entries)
+        Ok(findings)
     }
+}
+
+/// The entry of a section with a password, or why it has none.
+fn read_entry(section: &PypircSection<'_>, password: &IniOption) -> Result<PlainEntry, NoEntry> {
+    if password.is_continued {
+        return Err(NoEntry::refused("its password has several lines. Write it in one line"));
+    }
+    if password.value.is_empty() {
+        return Err(NoEntry::skipped("its password is empty"));
+    }
+    let repository = section.option("repository").map(|repository| &*repository.value);
+    // First, because there may be a password in it.
+    if repository.is_some_and(has_user) {
+        return Err(NoEntry::refused(
+            "the URL of its repository has a user. Write that as the username of the section",
+        ));
+    }
+    let repository = match (section.name, repository) {
+        ("pypi" | "server-login", None) => PYPI.to_owned(),
+        ("testpypi", None) => TEST_PYPI.to_owned(),
+        (_, Some(repository)) => normalize(repository),
+        (_, None) => return Err(NoEntry::skipped("it has no repository. Add the URL of one")),
+    };
+    let default = is_pypi(&repository).then(|| TOKEN_USER.to_owned());
+    let user = section.option("username").map(|user| user.value.clone()).filter(|user| !user.is_empty());
+    let user = user.or(default).ok_or_else(|| NoEntry::skipped("it has no username. Add one"))?;
+    Ok(PlainEntry {
+        label: format!("[{}] {user} at {repository}", section.name),
+        key: Key { service: repository, name: user },
+        value: Secret::new(password.value.clone().into_bytes()),
+        cuts: vec![password.line.clone()],
+    })
 }
 
 /// The URL that twine asks the keyring for.
@@ -96,9 +101,16 @@ fn has_user(repository: &str) -> bool {
     rest.split(['/', '?', '#']).next().is_some_and(|authority| authority.contains('@'))
 }
 
-struct Section<'a> {
+struct PypircSection<'a> {
     name: &'a str,
     options: Vec<IniOption>,
+}
+
+impl PypircSection<'_> {
+    /// The option with a name, which is in lower case.
+    fn option(&self, key: &str) -> Option<&IniOption> {
+        self.options.iter().find(|option| option.key == key)
+    }
 }
 
 struct IniOption {
@@ -118,8 +130,8 @@ impl Drop for IniOption {
 }
 
 /// Parses as Python's `RawConfigParser`. `None` if the text is not valid.
-fn parse(text: &str) -> Option<Vec<Section<'_>>> {
-    let mut sections: Vec<Section<'_>> = Vec::new();
+fn parse(text: &str) -> Option<Vec<PypircSection<'_>>> {
+    let mut sections: Vec<PypircSection<'_>> = Vec::new();
     // The indentation of the option that a deeper line continues.
     let (mut at, mut continued) = (0, None);
     for line in text.split_inclusive('\n') {
@@ -142,7 +154,7 @@ fn parse(text: &str) -> Option<Vec<Section<'_>>> {
             if name.is_empty() || sections.iter().any(|section| section.name == name) {
                 return None;
             }
-            sections.push(Section { name, options: Vec::new() });
+            sections.push(PypircSection { name, options: Vec::new() });
             continued = None;
             continue;
         }
@@ -169,13 +181,13 @@ mod tests {
 
     use super::*;
 
-    fn entries(text: &str) -> Result<Vec<PlainEntry>, Error> {
-        Pypirc.entries(&PlainFile { path: Path::new(".pypirc"), content: text.as_bytes() })
+    fn find(text: &str) -> Result<PlainFindings, Error> {
+        Pypirc.find(&PlainFile { path: Path::new(".pypirc"), content: text.as_bytes() })
     }
 
     /// The service, user and password of each entry, and the file without them.
     fn imported(text: &str) -> (Vec<[String; 3]>, String) {
-        let entries = entries(text).unwrap();
+        let entries = find(text).unwrap().entries;
         let rest = Pypirc.without(text.as_bytes(), &entries.iter().collect::<Vec<_>>());
         let found = entries.iter().map(|entry| {
             let value = String::from_utf8(entry.value.expose().to_vec()).unwrap();
@@ -236,6 +248,27 @@ mod tests {
     }
 
     #[test]
+    fn a_section_that_is_not_clear_is_named_and_hides_no_other() {
+        for (section, skipped, refused) in [
+            ("repository = https://u:hunter2@x/\nusername = u\npassword = hunter2\n", 0, 1),
+            ("repository = https://x/\nusername = u\npassword =\n  hunter2\n", 0, 1),
+            ("repository = https://x/\nusername = u\npassword = hunter2\n\n # x\n more\n", 0, 1),
+            ("username = u\npassword = hunter2\n", 1, 0),
+            ("repository = https://x/\npassword = hunter2\n", 1, 0),
+        ] {
+            let text = format!("[a]\n{section}[pypi]\npassword = right\n");
+            let (found, rest) = imported(&text);
+            assert_eq!(found, keys([[PYPI, TOKEN_USER, "right"]]), "{text}");
+            assert_eq!(rest, text.replace("password = right\n", ""));
+            let found = find(&text).unwrap();
+            assert_eq!((found.skipped.len(), found.refused.len()), (skipped, refused), "{text}");
+            let left = found.skipped.iter().chain(&found.refused).next().unwrap();
+            assert_eq!(left.name, "[a]");
+            assert!(!left.reason.contains("hunter2"));
+        }
+    }
+
+    #[test]
     fn a_file_that_twine_refuses_is_refused_without_its_text() {
         for text in [
             "password = hunter2\n",
@@ -243,15 +276,12 @@ mod tests {
             "[pypi]\nhunter2\n",
             "[pypi]\npassword = hunter2\npassword = hunter2\n",
             "[pypi]\n[pypi]\npassword = hunter2\n",
-            "[pypi]\npassword =\n  hunter2\n",
-            "[pypi]\npassword = hunter2\n\n # x\n more\n",
             "\u{feff}[pypi]\npassword = hunter2\n",
-            "[a]\nrepository = https://u:hunter2@x/\nusername = u\npassword = p\n",
         ] {
-            let Err(error) = entries(text) else { panic!("{text}") };
+            let Err(error) = find(text) else { panic!("{text}") };
             assert!(!error.to_string().contains("hunter2"), "{error}");
         }
         let not_text = PlainFile { path: Path::new("x"), content: b"[a]\npassword=\xff" };
-        assert!(Pypirc.entries(&not_text).is_err());
+        assert!(Pypirc.find(&not_text).is_err());
     }
 }

@@ -47,7 +47,7 @@ pub type YamlError = (usize, &'static str);
 
 /// A line that has content.
 #[derive(Clone, Debug)]
-struct Line<'a> {
+struct YamlLine<'a> {
     number: usize,
     /// The number of spaces before the content.
     column: usize,
@@ -58,7 +58,7 @@ struct Line<'a> {
     end: usize,
 }
 
-impl Line<'_> {
+impl YamlLine<'_> {
     fn is_item(&self) -> bool {
         self.content == "-" || self.content.starts_with("- ")
     }
@@ -79,19 +79,19 @@ pub fn parse_yaml(text: &str) -> Result<YamlValue<'_>, YamlError> {
         let content = without_mark.trim_start_matches(' ');
         let column = without_mark.len() - content.len();
         let at = at + whole.len() - content.len();
-        lines.push(Line { number: index + 1, column, content: content.trim_end(), at, end });
+        lines.push(YamlLine { number: index + 1, column, content: content.trim_end(), at, end });
     }
-    Parser { lines, next: 0, text }.parse_document()
+    YamlParser { lines, next: 0, text }.parse_document()
 }
 
-struct Parser<'a> {
-    lines: Vec<Line<'a>>,
+struct YamlParser<'a> {
+    lines: Vec<YamlLine<'a>>,
     /// The index of the next line.
     next: usize,
     text: &'a str,
 }
 
-impl<'a> Parser<'a> {
+impl<'a> YamlParser<'a> {
     fn parse_document(mut self) -> Result<YamlValue<'a>, YamlError> {
         if self.next_line()?.is_some_and(|line| line.content == "---") {
             self.next += 1;
@@ -104,7 +104,7 @@ impl<'a> Parser<'a> {
     }
 
     /// The next line with content. A comment is no content.
-    fn next_line(&mut self) -> Result<Option<Line<'a>>, YamlError> {
+    fn next_line(&mut self) -> Result<Option<YamlLine<'a>>, YamlError> {
         self.skip_while(|line| line.content.is_empty() || line.content.starts_with('#'));
         match self.lines.get(self.next) {
             Some(line) if line.content.starts_with('\t') => Err((line.number, "a tab in the indentation")),
@@ -112,7 +112,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn skip_while(&mut self, is_skipped: impl Fn(&Line<'_>) -> bool) {
+    fn skip_while(&mut self, is_skipped: impl Fn(&YamlLine<'_>) -> bool) {
         self.next += self.lines[self.next..].iter().take_while(|line| is_skipped(line)).count();
     }
 
@@ -131,7 +131,8 @@ impl<'a> Parser<'a> {
         while let Some(line) = self.next_line()?.filter(|line| line.column == column && line.is_item()) {
             let rest = line.content[1..].trim_start();
             let spaces = line.content.len() - rest.len();
-            let inner = Line { column: column + spaces, content: rest, at: line.at + spaces, ..line.clone() };
+            let inner =
+                YamlLine { column: column + spaces, content: rest, at: line.at + spaces, ..line.clone() };
             self.next += 1;
             let is_nested = inner.is_item() || split_name(rest).is_some();
             items.push(if rest.is_empty() || rest.starts_with('#') {
@@ -182,7 +183,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Where the member on a line starts: at the start of the line if only spaces stand in front.
-    fn line_start(&self, line: &Line<'a>) -> usize {
+    fn line_start(&self, line: &YamlLine<'a>) -> usize {
         let start = self.text[..line.at].rfind('\n').map_or(0, |newline| newline + 1);
         if self.text[start..line.at].trim_start_matches('\u{feff}').trim_start_matches(' ').is_empty() {
             start
@@ -210,7 +211,7 @@ impl<'a> Parser<'a> {
     /// Parses a value that starts on the line of its name or dash. `column` is that of the name or dash.
     fn parse_inline(
         &mut self,
-        line: &Line<'a>,
+        line: &YamlLine<'a>,
         rest: &'a str,
         column: usize,
     ) -> Result<YamlValue<'a>, YamlError> {
@@ -218,7 +219,7 @@ impl<'a> Parser<'a> {
         let other = match rest.as_bytes()[0] {
             b'|' | b'>' => {
                 // Also lines that look like comments.
-                let is_inside = |line: &Line<'_>| line.content.is_empty() || line.column > column;
+                let is_inside = |line: &YamlLine<'_>| line.content.is_empty() || line.column > column;
                 self.skip_while(is_inside);
                 return Ok(YamlValue::Other("a text over several lines", number));
             }

@@ -1,7 +1,14 @@
 //! The AWS CLI and SDKs: `credential_process` in `~/.aws/config`.
 
+use std::collections::BTreeSet;
+
+use zeroize::Zeroizing;
+
 use super::{
-    Change, Client, Recorded, Replacement, edit::line_break, file::ClientFile, own_program::command_word,
+    FileChange, Recorded, Replacement, SetupClient,
+    edit::{line_break, replace_parts},
+    file::ClientFile,
+    own_program::command_word,
 };
 use crate::{
     context::Context,
@@ -30,12 +37,12 @@ const PREFERRED: [&str; 5] =
 /// The AWS CLI and SDKs.
 pub struct Aws;
 
-impl Client for Aws {
+impl SetupClient for Aws {
     fn name(&self) -> &'static str {
         "aws"
     }
 
-    fn changes(&self, context: &Context, selected: Option<&str>) -> Result<Vec<Change>, Failure> {
+    fn changes(&self, context: &Context, selected: Option<&str>) -> Result<Vec<FileChange>, Failure> {
         let profiles = match selected {
             Some(profile) => vec![profile.to_owned()],
             None => Credentials(context).names(SERVICE)?.into_iter().collect(),
@@ -59,7 +66,8 @@ impl Client for Aws {
             let command = format!("{program} helper aws --profile {}", profile_word(profile)?);
             let line = format!("{OPTION} = {command}{newline}");
             // The last section counts if a profile has two.
-            let Some(section) = sections.iter().rfind(|section| section.config_profile() == Some(profile))
+            let Some(section) =
+                sections.iter().rfind(|section| section.config_profile().as_deref() == Some(profile))
             else {
                 appended.push_str(&format!("{newline}[{}]{newline}{line}", section_name(profile)));
                 continue;
@@ -80,13 +88,12 @@ impl Client for Aws {
                     has_other = true;
                 }
                 Some(option) => {
-                    let old = text[option.lines.clone()].to_owned();
-                    replacements.push(Replacement { at: option.lines.start, old, new: line });
+                    replacements.push(Replacement::of_part(text, option.lines.clone(), line));
                 }
                 None => {
                     let at = section.header.end;
                     let start = if text[..at].ends_with('\n') { "" } else { newline };
-                    replacements.push(Replacement { at, old: String::new(), new: format!("{start}{line}") });
+                    replacements.push(Replacement::insert(at, format!("{start}{line}")));
                 }
             }
         }
@@ -101,13 +108,13 @@ impl Client for Aws {
             match replacements.last_mut() {
                 // The last section has no line break at its end and gets our line there.
                 Some(last) if last.at == text.len() => last.new.push_str(&new),
-                _ => replacements.push(Replacement { at: text.len(), old: String::new(), new }),
+                _ => replacements.push(Replacement::insert(text.len(), new)),
             }
         }
         Ok(match replacements.is_empty() {
             true if has_other => return Err(Failure::Silent(FAILED)),
             true => Vec::new(),
-            false => vec![Change { path, replacements, is_program: false }],
+            false => vec![FileChange::of_text(path, text, replacements)],
         })
     }
 
@@ -121,8 +128,8 @@ impl Client for Aws {
         sections.iter().filter(is_made).all(has_one_option)
     }
 
-    fn without_ours(&self, change: &Recorded, content: &str) -> Result<Option<String>, Failure> {
-        let mut text = content.to_owned();
+    fn without_ours(&self, change: &Recorded, content: &str) -> Result<Option<Zeroizing<String>>, Failure> {
+        let mut text = Zeroizing::new(content.to_owned());
         let mut is_changed = false;
         // The lines that we have written, each with what was there before.
         for Replacement { old, new, .. } in &change.replacements {
@@ -134,15 +141,12 @@ impl Client for Aws {
                     Some((section, option))
                 });
                 let Some((section, option)) = found else { continue };
-                let (lines, mut header) = (option.lines.clone(), None);
+                let mut parts = vec![(option.lines.clone(), &***old)];
                 // Then we have made the section.
                 if old.is_empty() && has_one_option(section) && new.contains(&format!("[{}]", section.name)) {
-                    header = Some(section.header.clone());
+                    parts.insert(0, (section.header.clone(), ""));
                 }
-                text.replace_range(lines, old);
-                if let Some(header) = header {
-                    text.replace_range(header, "");
-                }
+                text = replace_parts(&text, &parts);
                 is_changed = true;
             }
         }
@@ -152,41 +156,73 @@ impl Client for Aws {
     fn is_set_up(&self, _: &Context) -> Result<bool, Failure> {
         let Some(path) = config_path() else { return Ok(false) };
         let file = ClientFile::read(&path)?;
-        let is_set_up = parse(&file, file.text()?)?.iter().any(asks_us);
-        Ok(is_set_up)
+        let keys = credentials_path().map(|path| ClientFile::read(&path)).transpose()?;
+        let with_keys = keys.as_ref().map(profiles_with_keys).unwrap_or_default();
+        let gets_ours = |section: &AwsSection<'_>| {
+            asks_us(section)
+                && preferred_option(section).is_none()
+                && !with_keys
+                    .iter()
+                    .any(|profile| section.config_profile().as_deref() == Some(profile.as_str()))
+        };
+        Ok(parse(&file, file.text()?)?.iter().any(gets_ours))
     }
 
-    fn notes(&self, _: &Context) -> Vec<String> {
+    fn warnings(&self, context: &Context, selected: Option<&str>) -> Vec<String> {
         let read = |path: Option<std::path::PathBuf>| ClientFile::read(&path?).ok();
-        let mut notes = Vec::new();
-        let Some(config) = read(config_path()) else { return notes };
-        let Ok(sections) = config.text().map(|text| parse_aws(text).unwrap_or_default()) else {
-            return notes;
-        };
+        let config = read(config_path());
+        let text = config.as_ref().and_then(|config| config.text().ok()).unwrap_or_default();
+        let sections = parse_aws(text).unwrap_or_default();
         let ours: Vec<_> = sections.iter().filter(|section| asks_us(section)).collect();
+        let mut warnings = Vec::new();
         for section in &ours {
-            if let Some(name) = PREFERRED.iter().find(|name| section.option(name).is_some()) {
-                notes.push(format!(
+            if let Some(name) = preferred_option(section) {
+                warnings.push(format!(
                     "the profile {} has {name}, which AWS prefers to {OPTION}",
-                    printable(section.profile())
+                    printable(&section.config_profile().unwrap_or_default())
                 ));
             }
         }
-        let Some(credentials) = read(credentials_path()) else { return notes };
-        let with_keys =
-            credentials.text().map(|text| parse_aws(text).unwrap_or_default()).unwrap_or_default();
-        for section in with_keys.iter().filter(|section| section.option("aws_access_key_id").is_some()) {
-            if ours.iter().any(|other| other.config_profile() == Some(section.profile())) {
-                notes.push(format!(
+        if let Some(credentials) = read(credentials_path()) {
+            let is_ours = |profile: &&String| {
+                ours.iter().any(|section| section.config_profile().as_deref() == Some(profile.as_str()))
+            };
+            for profile in profiles_with_keys(&credentials).iter().filter(is_ours) {
+                warnings.push(format!(
                     "AWS prefers the keys of the profile {} in {}. To store and delete them, run secrets import --from aws \
                      --delete",
-                    printable(section.profile()),
+                    printable(profile),
                     printable_path(&credentials.path)
                 ));
             }
         }
-        notes
+        // If the store does not tell, it is not known what is missing.
+        if let Ok(stored) = Credentials(context).names_without_prompt(SERVICE) {
+            let profiles = ours.iter().filter_map(|section| section.config_profile());
+            let named = profiles.chain(selected.map(str::to_owned));
+            let missing: BTreeSet<_> = named.filter(|profile| !stored.contains(profile)).collect();
+            warnings.extend(missing.into_iter().map(|profile| {
+                let profile = printable(&profile);
+                format!(
+                    "no credentials of the profile {profile} are stored. Store them with secrets set --service {SERVICE} \
+                     {profile}"
+                )
+            }));
+        }
+        warnings
     }
+}
+
+/// The profiles that have keys in `~/.aws/credentials`, which AWS prefers to `credential_process`.
+fn profiles_with_keys(credentials: &ClientFile) -> Vec<String> {
+    let sections = credentials.text().map(|text| parse_aws(text).unwrap_or_default()).unwrap_or_default();
+    let with_keys = sections.iter().filter(|section| section.option("aws_access_key_id").is_some());
+    with_keys.map(|section| section.name.to_owned()).collect()
+}
+
+/// The first option of a profile that AWS prefers to `credential_process`.
+fn preferred_option(section: &AwsSection<'_>) -> Option<&'static str> {
+    PREFERRED.into_iter().find(|name| section.option(name).is_some())
 }
 
 const NO_HOME: Failure = Failure::Refused(std::borrow::Cow::Borrowed(

@@ -2,7 +2,14 @@
 
 use std::path::PathBuf;
 
-use super::{Change, Client, Recorded, edit::append_line, file::ClientFile, own_program::client_program};
+use zeroize::Zeroizing;
+
+use super::{
+    FileChange, Recorded, SetupClient,
+    edit::{append_line, cut},
+    file::ClientFile,
+    own_program::client_program,
+};
 use crate::{context::Context, failure::Failure};
 use os_secrets::environment::{Process, home_directory};
 
@@ -14,7 +21,7 @@ const FLAG: &str = "common --credential_helper=";
 /// Bazel.
 pub struct Bazel;
 
-impl Client for Bazel {
+impl SetupClient for Bazel {
     fn name(&self) -> &'static str {
         "bazel"
     }
@@ -23,7 +30,7 @@ impl Client for Bazel {
         " HOST"
     }
 
-    fn changes(&self, context: &Context, selected: Option<&str>) -> Result<Vec<Change>, Failure> {
+    fn changes(&self, context: &Context, selected: Option<&str>) -> Result<Vec<FileChange>, Failure> {
         // For all hosts, Bazel would not read .netrc any more.
         let host = selected.ok_or_else(|| {
             Failure::Usage("name the host, such as secrets setup bazel cache.example.com".into())
@@ -45,17 +52,24 @@ impl Client for Bazel {
         if text.lines().any(|other| other == line) {
             return Ok(Vec::new());
         }
-        Ok(vec![Change { path, replacements: vec![append_line(text, &line)], is_program: false }])
+        Ok(vec![FileChange::of_text(path, text, vec![append_line(text, &line)])])
     }
 
-    fn without_ours(&self, change: &Recorded, content: &str) -> Result<Option<String>, Failure> {
+    fn without_ours(&self, change: &Recorded, content: &str) -> Result<Option<Zeroizing<String>>, Failure> {
         let is_ours = |line: &str| {
             let line = line.trim_end();
             line.starts_with(FLAG)
                 && change.replacements.iter().any(|replacement| replacement.new.trim() == line)
         };
-        let rest: String = content.split_inclusive('\n').filter(|line| !is_ours(line)).collect();
-        Ok((rest.len() < content.len()).then_some(rest))
+        let (mut parts, mut end) = (Vec::new(), 0);
+        for line in content.split_inclusive('\n') {
+            let part = end..end + line.len();
+            end = part.end;
+            if is_ours(line) {
+                parts.push(part);
+            }
+        }
+        Ok((!parts.is_empty()).then(|| cut(content, &parts)))
     }
 
     fn is_set_up(&self, _: &Context) -> Result<bool, Failure> {

@@ -6,8 +6,10 @@
 
 use std::path::{Path, PathBuf};
 
+use zeroize::Zeroizing;
+
 use super::{
-    Change, Client, Recorded, Replacement,
+    FileChange, Recorded, Replacement, SetupClient,
     edit::apply,
     file::ClientFile,
     own_program::{OwnProgram, find_own_program},
@@ -51,12 +53,12 @@ fn configuration_path() -> Result<PathBuf, Failure> {
     })
 }
 
-impl Client for Cargo {
+impl SetupClient for Cargo {
     fn name(&self) -> &'static str {
         "cargo"
     }
 
-    fn changes(&self, context: &Context, selected: Option<&str>) -> Result<Vec<Change>, Failure> {
+    fn changes(&self, context: &Context, selected: Option<&str>) -> Result<Vec<FileChange>, Failure> {
         if selected.is_some() {
             return Err(Failure::Usage("setup cargo is for all registries, and takes no other word".into()));
         }
@@ -81,10 +83,10 @@ impl Client for Cargo {
                 ),
             })
         })?;
-        Ok(vec![Change { path, replacements, is_program: false }])
+        Ok(vec![FileChange::of_text(path, text, replacements)])
     }
 
-    fn without_ours(&self, _: &Recorded, content: &str) -> Result<Option<String>, Failure> {
+    fn without_ours(&self, _: &Recorded, content: &str) -> Result<Option<Zeroizing<String>>, Failure> {
         let Ok((table, _)) = os_secrets::document::parse(content.as_bytes()) else { return Ok(None) };
         Ok(remove_texts(content, &PROVIDERS, |provider| is_ours(&table, provider)))
     }
@@ -95,29 +97,29 @@ impl Client for Cargo {
         Ok(has_ours(&parse(&file.path, text.as_bytes()).map_err(Failure::Failed)?))
     }
 
-    fn notes(&self, _: &Context) -> Vec<String> {
+    fn warnings(&self, _: &Context, _: Option<&str>) -> Vec<String> {
         let read = |path: PathBuf| ClientFile::read(&path).ok();
         let Some(file) = configuration_path().ok().and_then(read) else { return Vec::new() };
         let Some(table) = file.content.as_ref().and_then(|content| parse(&file.path, content).ok()) else {
             return Vec::new();
         };
-        let note = |name: &str| {
+        let warning = |name: &str| {
             format!(
                 "{name} in {} has a credential-provider of its own, which cargo asks instead",
                 printable_path(&file.path)
             )
         };
-        let mut notes = Vec::new();
+        let mut warnings = Vec::new();
         if has_other_provider(&table, &["registry", "credential-provider"]) {
-            notes.push(note("registry"));
+            warnings.push(warning("registry"));
         }
         if let Some((DeValue::Table(registries), _)) = find(&table, &["registries"]) {
             let names = registries.keys().map(|key| &**key.get_ref());
             let others =
                 names.filter(|name| has_other_provider(&table, &["registries", name, "credential-provider"]));
-            notes.extend(others.map(|name| note(&format!("registries.{}", printable(name)))));
+            warnings.extend(others.map(|name| warning(&format!("registries.{}", printable(name)))));
         }
-        notes
+        warnings
     }
 }
 
@@ -218,6 +220,7 @@ fn has_other_provider(table: &DeTable<'_>, keys: &[&str]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::setup::edit::shown::apply;
 
     fn changed(text: &str, provider: &Provider) -> Option<String> {
         let table = parse("x".as_ref(), text.as_bytes()).unwrap();

@@ -9,8 +9,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use zeroize::Zeroizing;
+
 use super::{
-    Change, Client, Recorded, Replacement, edit::cut, file::ClientFile, own_program::find_own_program,
+    FileChange, Recorded, Replacement, SetupClient,
+    edit::{cut, replace_parts},
+    file::ClientFile,
+    own_program::find_own_program,
     record::read_record,
 };
 use crate::{context::Context, failure::Failure, helpers::docker::PROGRAM, json_members::JsonObject};
@@ -33,27 +38,25 @@ const DROP_IN_CONTENT: &str = "credential-helpers = [\"os-secrets\"]\n";
 /// Docker, and Podman and others that take its helpers.
 pub struct Docker;
 
-impl Client for Docker {
+impl SetupClient for Docker {
     fn name(&self) -> &'static str {
         "docker"
     }
 
-    fn changes(&self, context: &Context, selected: Option<&str>) -> Result<Vec<Change>, Failure> {
+    fn changes(&self, context: &Context, selected: Option<&str>) -> Result<Vec<FileChange>, Failure> {
         if selected.is_some() {
             return Err(Failure::Usage("docker takes no further word".into()));
         }
         check_path(context)?;
         let (config, drop_in) = (needed(config_path())?, needed(drop_in_path())?);
-        let in_config = examine(&config, set_store)?.map(|replacement| (config, replacement));
-        let in_drop_in = examine(&drop_in, set_helpers)?.map(|replacement| (drop_in, replacement));
-        let change =
-            |(path, replacement)| Change { path, replacements: vec![replacement], is_program: false };
-        Ok([in_config, in_drop_in].into_iter().flatten().map(change).collect())
+        let changes = [examine(&config, set_store)?, examine(&drop_in, set_helpers)?];
+        Ok(changes.into_iter().flatten().collect())
     }
 
-    fn without_ours(&self, change: &Recorded, content: &str) -> Result<Option<String>, Failure> {
+    fn without_ours(&self, change: &Recorded, content: &str) -> Result<Option<Zeroizing<String>>, Failure> {
         if change.path.file_name().is_some_and(|name| name == DROP_IN) {
-            return Ok(content.contains(DROP_IN_CONTENT).then(|| content.replacen(DROP_IN_CONTENT, "", 1)));
+            let ours = content.find(DROP_IN_CONTENT).map(|at| at..at + DROP_IN_CONTENT.len());
+            return Ok(ours.map(|ours| cut(content, &[ours])));
         }
         let object = JsonObject::parse(&change.path, content).map_err(Failure::Failed)?;
         let Some(ours) = object.member(MEMBER) else { return Ok(None) };
@@ -61,12 +64,8 @@ impl Client for Docker {
             return Ok(None);
         }
         Ok(Some(match former_store(change) {
-            Some(former) => {
-                let mut text = content.to_owned();
-                text.replace_range(ours.value.clone(), &former);
-                text
-            }
-            None => cut(content, object.cuts(|member| member.has_name(MEMBER))),
+            Some(former) => replace_parts(content, &[(ours.value.clone(), &former)]),
+            None => cut(content, &object.cuts(|member| member.has_name(MEMBER))),
         }))
     }
 
@@ -97,21 +96,6 @@ impl Client for Docker {
                     printable(&former)
                 ));
             }
-            if let Some(helpers) = object.member("credHelpers").and_then(|member| object.object_of(member)) {
-                let others: Vec<_> = helpers
-                    .members
-                    .iter()
-                    .filter(|member| helpers.text_of(member).as_deref() != Some(HELPER))
-                    .filter_map(|member| member.name.as_deref().map(printable))
-                    .collect();
-                if !others.is_empty() {
-                    notes.push(format!(
-                        "docker still asks other helpers for these registries (credHelpers in {}): {}",
-                        printable_path(&path),
-                        others.join(", ")
-                    ));
-                }
-            }
         }
         for path in auth_paths().into_iter().filter(|path| has_logins(path)) {
             notes.push(format!(
@@ -120,14 +104,39 @@ impl Client for Docker {
                 printable_path(path)
             ));
         }
+        notes
+    }
+
+    fn warnings(&self, _: &Context, _: Option<&str>) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if let Some(path) = config_path()
+            && let Ok(found) = ClientFile::read(&path)
+            && let Ok(text) = found.text()
+            && let Ok(object) = JsonObject::parse(&path, text)
+            && let Some(helpers) = object.member("credHelpers").and_then(|member| object.object_of(member))
+        {
+            let others: Vec<_> = helpers
+                .members
+                .iter()
+                .filter(|member| helpers.text_of(member).as_deref() != Some(HELPER))
+                .filter_map(|member| member.name.as_deref().map(printable))
+                .collect();
+            if !others.is_empty() {
+                warnings.push(format!(
+                    "docker still asks other helpers for these registries (credHelpers in {}): {}",
+                    printable_path(&path),
+                    others.join(", ")
+                ));
+            }
+        }
         if let Some(other) = later_drop_in() {
-            notes.push(format!(
+            warnings.push(format!(
                 "{} also sets {SETTING} and is read later, so podman, skopeo and buildah ask the helpers that it names. \
                  Remove the line there",
                 printable_path(other)
             ));
         }
-        notes
+        warnings
     }
 }
 
@@ -207,18 +216,24 @@ fn later_drop_in() -> Option<PathBuf> {
         .ok()?
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
         .filter(|path| path.extension().is_some_and(|ending| ending == "conf") && *path > ours)
-        .filter(|path| fs::read_to_string(path).is_ok_and(|text| text.lines().any(sets_helpers)))
+        .filter(|path| {
+            ClientFile::read(path)
+                .is_ok_and(|file| file.text().is_ok_and(|text| text.lines().any(sets_helpers)))
+        })
         .collect();
     later.sort();
     later.into_iter().next()
 }
 
-/// Reads a file and returns what must be replaced in it.
+/// Reads a file and returns how it must be changed.
 fn examine(
     path: &Path,
     change: impl FnOnce(&ClientFile) -> Result<Option<Replacement>, Error>,
-) -> Result<Option<Replacement>, Failure> {
-    ClientFile::read(path).and_then(|file| change(&file)).map_err(Failure::Failed)
+) -> Result<Option<FileChange>, Failure> {
+    let file = ClientFile::read(path).map_err(Failure::Failed)?;
+    let replacement = change(&file).map_err(Failure::Failed)?;
+    let text = file.text().map_err(Failure::Failed)?;
+    Ok(replacement.map(|replacement| FileChange::of_text(path.to_owned(), text, vec![replacement])))
 }
 
 /// What makes a `config.json` name us. `None` if it does.
@@ -226,7 +241,7 @@ fn set_store(file: &ClientFile) -> Result<Option<Replacement>, Error> {
     let text = file.text()?;
     if text.trim().is_empty() {
         let new = format!("{{\n\t\"{MEMBER}\": \"{HELPER}\"\n}}\n");
-        return Ok(Some(Replacement { at: 0, old: text.to_owned(), new }));
+        return Ok(Some(Replacement::of_part(text, 0..text.len(), new)));
     }
     let object = JsonObject::parse(&file.path, text)?;
     match object.member(MEMBER) {
@@ -252,7 +267,7 @@ fn set_helpers(file: &ClientFile) -> Result<Option<Replacement>, Error> {
             reason: format!("sets {SETTING} to other helpers. Remove the line first"),
         });
     }
-    Ok(Some(Replacement { at: 0, old: String::new(), new: DROP_IN_CONTENT.into() }))
+    Ok(Some(Replacement::insert(0, DROP_IN_CONTENT.into())))
 }
 
 fn sets_helpers(line: &str) -> bool {
@@ -260,15 +275,15 @@ fn sets_helpers(line: &str) -> bool {
 }
 
 /// The value that a change has replaced, as JSON spells it. `None` if the setting was new.
-fn former_store(change: &Recorded) -> Option<String> {
+fn former_store(change: &Recorded) -> Option<Zeroizing<String>> {
     let old = &change.replacements.first()?.old;
     if !old.trim_start().starts_with('"') {
         return None;
     }
     // It is the member alone.
-    let member = format!("{{{old}}}");
+    let member = Zeroizing::new(format!("{{{}}}", **old));
     let object = JsonObject::parse(&change.path, &member).ok()?;
-    Some(object.spelled(object.members.first()?).to_owned())
+    Some(Zeroizing::new(object.spelled(object.members.first()?).to_owned()))
 }
 
 /// Whether a file has members of `auths` that are not empty.
@@ -293,16 +308,20 @@ fn has_logins(path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::setup::edit::{apply, revert};
-    use zeroize::Zeroizing;
+    use crate::setup::edit::shown::{apply, revert, show};
 
     fn set(text: &str) -> (Recorded, String) {
         let content = Some(Zeroizing::new(text.as_bytes().to_vec()));
         let file = ClientFile { path: "config.json".into(), content };
         let replacements: Vec<_> = set_store(&file).unwrap().into_iter().collect();
         let changed = apply(text, &replacements);
-        let change =
-            Recorded { client: "docker".into(), path: "config.json".into(), is_new: false, replacements };
+        let change = Recorded {
+            client: "docker".into(),
+            path: "config.json".into(),
+            is_new: false,
+            new_directories: vec![],
+            replacements,
+        };
         (change, changed)
     }
 
@@ -344,7 +363,7 @@ mod tests {
             let rewritten = rewrite(&changed);
             let undone = match revert(&rewritten, &change.replacements) {
                 Some(undone) => undone,
-                None => Docker.without_ours(&change, &rewritten).unwrap().unwrap(),
+                None => show(Docker.without_ours(&change, &rewritten).unwrap()).unwrap(),
             };
             let undone: serde_json::Value = serde_json::from_str(&undone).unwrap();
             assert_eq!(undone, serde_json::from_str::<serde_json::Value>(rest).unwrap(), "{rewritten}");

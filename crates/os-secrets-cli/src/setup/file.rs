@@ -7,9 +7,13 @@ use std::{
 
 use zeroize::Zeroizing;
 
+use super::ClientLock;
 use os_secrets::{
     error::Error,
-    file::{Access, LockedDirectory, check_creator, failure, follow_links, make_directory, read},
+    file::{
+        Access, LockedDirectory, check_creator, failure, follow_links, make_directory, read,
+        remove_if_present,
+    },
 };
 
 /// A client's file.
@@ -51,23 +55,27 @@ impl ClientFile {
 }
 
 /// Changes the file at a path in one step, while no other os-secrets does. `change` gets what the file holds now, and
-/// returns what it is to hold, or `None` to leave it. Directories that are missing are created, for this user alone.
+/// returns what it is to hold, or `None` to leave it. `access` says who may use the changed file, and `lock` how its client
+/// locks it. Directories that are missing are created, for this user alone.
 ///
 /// # Errors
 ///
 /// Those of [`ClientFile::read`], of `change`, and of writing.
 pub fn change_file<E: From<Error>>(
     path: &Path,
+    access: Access,
+    lock: ClientLock,
     change: impl FnOnce(&ClientFile) -> Result<Option<Zeroizing<Vec<u8>>>, E>,
 ) -> Result<(), E> {
-    let path = ClientFile::read(path)?.path;
-    check_creator(&path)?;
-    if let Some(directory) = path.parent() {
+    let target = ClientFile::read(path)?.path;
+    check_creator(&target)?;
+    if let Some(directory) = target.parent() {
         make_directory(directory).map_err(|error| failure("Cannot create", directory, error))?;
     }
-    let directory = LockedDirectory::lock(&path)?;
-    if let Some(content) = change(&ClientFile::read(&path)?)? {
-        directory.replace(&path, &content, Access::AsBefore)?;
+    let directory = LockedDirectory::lock(&target)?;
+    let _held = lock.take(path, &target)?;
+    if let Some(content) = change(&ClientFile::read(&target)?)? {
+        directory.replace(&target, &content, access)?;
     }
     Ok(())
 }
@@ -107,34 +115,28 @@ pub fn is_executable(path: &Path) -> bool {
     path.exists()
 }
 
+/// The directories above a path that do not exist, the outermost first.
+pub fn missing_directories(path: &Path) -> Vec<PathBuf> {
+    // A link that leads nowhere is not a directory that we make.
+    let is_missing = |directory: &&Path| fs::symlink_metadata(directory).is_err();
+    let mut missing: Vec<_> = path.ancestors().skip(1).take_while(is_missing).map(Path::to_owned).collect();
+    missing.reverse();
+    missing
+}
+
+/// Removes the directories that are empty. `directories` has the outermost first.
+pub fn remove_empty_directories(directories: &[PathBuf]) {
+    for directory in directories.iter().rev() {
+        // One that holds something, or that is gone, stays so.
+        let _ = fs::remove_dir(directory);
+    }
+}
+
 /// Removes a file that we made.
 ///
 /// # Errors
 ///
 /// [`Error::File`].
 pub fn remove_file(path: &Path) -> Result<(), Error> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failure("Cannot remove", path, error)),
-        _ => Ok(()),
-    }
-}
-
-/// Makes a file a program, which those may run who may read it.
-///
-/// # Errors
-///
-/// [`Error::File`].
-#[cfg(unix)]
-pub fn make_executable(path: &Path) -> Result<(), Error> {
-    use std::os::unix::fs::PermissionsExt;
-
-    let fail = |error| failure("Cannot make a program of", path, error);
-    let mode = fs::metadata(path).map_err(fail)?.permissions().mode();
-    fs::set_permissions(path, fs::Permissions::from_mode(mode | ((mode & 0o444) >> 2))).map_err(fail)
-}
-
-/// Does nothing: on Windows, the name makes a file a program.
-#[cfg(windows)]
-pub fn make_executable(_: &Path) -> Result<(), Error> {
-    Ok(())
+    remove_if_present(path).map_err(|error| failure("Cannot remove", path, error))
 }

@@ -4,8 +4,10 @@
 
 use std::path::{Path, PathBuf, absolute};
 
+use zeroize::Zeroizing;
+
 use super::{
-    Change, Client, Recorded,
+    FileChange, Recorded, SetupClient,
     file::ClientFile,
     own_program::{find_this_program, is_program, path_directories},
     record::read_record,
@@ -19,7 +21,7 @@ const MARK: &str = "# Made by secrets setup keyring: answers programs that ask t
 /// pip and uv, which start a program `keyring`.
 pub struct Keyring;
 
-impl Client for Keyring {
+impl SetupClient for Keyring {
     fn name(&self) -> &'static str {
         "keyring"
     }
@@ -28,7 +30,7 @@ impl Client for Keyring {
         " DIR"
     }
 
-    fn changes(&self, context: &Context, selected: Option<&str>) -> Result<Vec<Change>, Failure> {
+    fn changes(&self, context: &Context, selected: Option<&str>) -> Result<Vec<FileChange>, Failure> {
         let directories = chosen_directories(context, selected)?;
         let mut changes = Vec::new();
         if !cfg!(windows) {
@@ -71,8 +73,8 @@ impl Client for Keyring {
         is_ours(content)
     }
 
-    fn without_ours(&self, _: &Recorded, content: &str) -> Result<Option<String>, Failure> {
-        Ok(is_ours(content.as_bytes()).then(String::new))
+    fn without_ours(&self, _: &Recorded, content: &str) -> Result<Option<Zeroizing<String>>, Failure> {
+        Ok(is_ours(content.as_bytes()).then(Zeroizing::default))
     }
 
     fn is_set_up(&self, _: &Context) -> Result<bool, Failure> {
@@ -114,11 +116,11 @@ fn script(context: &Context) -> Result<String, Failure> {
     Ok(format!("#!/bin/sh\n{MARK}\nexec {word} helper keyring \"$@\"\n"))
 }
 
-fn script_change(path: PathBuf, script: &str) -> Result<Option<Change>, Failure> {
+fn script_change(path: PathBuf, script: &str) -> Result<Option<FileChange>, Failure> {
     let found = ClientFile::read(&path)?;
     match &found.content {
         Some(content) if !is_ours(content) => Err(other_program(&path)),
-        _ => Ok(Change::of_script(path, found.text()?, script.to_owned())),
+        _ => Ok(FileChange::of_script(path, found.text()?, script.to_owned())),
     }
 }
 

@@ -3,9 +3,10 @@
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 use super::{
-    Change, Client, Recorded, Replacement,
+    ClientLock, FileChange, Recorded, Replacement, SetupClient,
     edit::{apply, line_break},
     file::ClientFile,
     own_program::{client_program, find_in_path},
@@ -29,17 +30,18 @@ use os_secrets::printable::{printable, printable_path};
 /// The minor version of the first kubectl 1 that speaks the newest protocol.
 const FIRST_WITH_V1: u32 = 22;
 /// What client-go prefers to a plugin, if a user has it.
-const PREFERRED: [&str; 4] = ["token", "tokenFile", "client-certificate-data", "client-certificate"];
+const PREFERRED: [&str; 5] =
+    ["token", "tokenFile", "client-certificate-data", "client-certificate", "username"];
 
 /// kubectl and other clients of Kubernetes.
 pub struct Kubectl;
 
-impl Client for Kubectl {
+impl SetupClient for Kubectl {
     fn name(&self) -> &'static str {
         "kubectl"
     }
 
-    fn changes(&self, context: &Context, selected: Option<&str>) -> Result<Vec<Change>, Failure> {
+    fn changes(&self, context: &Context, selected: Option<&str>) -> Result<Vec<FileChange>, Failure> {
         let files = read_files()?;
         let configs = parse(&files)?;
         let credentials = Credentials(context);
@@ -85,7 +87,7 @@ impl Client for Kubectl {
                 }
             }
             if !replacements.is_empty() {
-                changes.push(Change { path: file.path.clone(), replacements, is_program: false });
+                changes.push(FileChange::of_text(file.path.clone(), file.text()?, replacements));
             }
         }
         match (chosen, selected) {
@@ -102,6 +104,10 @@ impl Client for Kubectl {
         }
     }
 
+    fn lock(&self) -> ClientLock {
+        ClientLock::BesideLink
+    }
+
     fn can_revert(&self, change: &Recorded, content: &str) -> bool {
         // Others may have added members to our exec, or to a user that had none.
         let Ok(config) = Kubeconfig::parse(&change.path, content.as_bytes()) else { return false };
@@ -115,7 +121,7 @@ impl Client for Kubectl {
         })
     }
 
-    fn without_ours(&self, change: &Recorded, content: &str) -> Result<Option<String>, Failure> {
+    fn without_ours(&self, change: &Recorded, content: &str) -> Result<Option<Zeroizing<String>>, Failure> {
         let config = Kubeconfig::parse(&change.path, content.as_bytes()).map_err(Failure::Failed)?;
         let mut replacements = Vec::new();
         for user in config.users().map_err(Failure::Failed)?.iter().filter(|user| asks_us(user)) {
@@ -128,10 +134,9 @@ impl Client for Kubectl {
             if user.members.len() == 1 {
                 let head = &content[..user.member.head_end];
                 let at = head.trim_end_matches(['\r', '\n']).len();
-                replacements.push(Replacement { at, old: String::new(), new: " {}".into() });
+                replacements.push(Replacement::insert(at, " {}".into()));
             }
-            let old = content[exec.lines.clone()].to_owned();
-            replacements.push(Replacement { at: exec.lines.start, old, new: String::new() });
+            replacements.push(Replacement::of_part(content, exec.lines.clone(), String::new()));
         }
         Ok((!replacements.is_empty()).then(|| apply(content, &replacements)))
     }
@@ -139,31 +144,64 @@ impl Client for Kubectl {
     fn is_set_up(&self, _: &Context) -> Result<bool, Failure> {
         let files = read_files()?;
         for config in parse(&files)? {
-            if config.users().map_err(Failure::Failed)?.iter().any(asks_us) {
+            // A user that cannot be read hides no other one. The overview names it among the credentials.
+            let users = config.read_users().map_err(Failure::Failed)?;
+            if users.iter().flatten().any(|user| asks_us(user) && preferred_member(user).is_none()) {
                 return Ok(true);
             }
         }
         Ok(false)
     }
 
-    fn notes(&self, _: &Context) -> Vec<String> {
+    fn warnings(&self, context: &Context, selected: Option<&str>) -> Vec<String> {
         let Ok(files) = read_files() else { return Vec::new() };
         let Ok(configs) = parse(&files) else { return Vec::new() };
-        let mut notes = Vec::new();
+        let mut warnings = Vec::new();
         for (file, config) in files.iter().zip(&configs) {
-            for user in config.users().unwrap_or_default().iter().filter(|user| asks_us(user)) {
-                if let Some(name) = PREFERRED.iter().find(|name| find(user.members, name).is_some()) {
-                    notes.push(format!(
-                        "kubectl prefers the {name} of the user {} in {}. To store and delete what the file holds, run \
-                         secrets import --from kube --delete",
+            for user in config.read_users().unwrap_or_default().into_iter().flatten() {
+                let is_ours = asks_us(&user);
+                if let Some(name) = preferred_member(&user).filter(|_| is_ours) {
+                    let advice = match name {
+                        // No credential plugin can give a password.
+                        "username" => "Remove its username and password there",
+                        _ => {
+                            "To store and delete what the file holds, run secrets import --from kube --delete"
+                        }
+                    };
+                    warnings.push(format!(
+                        "kubectl prefers the {name} of the user {} in {}. {advice}",
                         printable(&user.name),
                         printable_path(&file.path)
                     ));
                 }
+                if is_ours || selected == Some(&*user.name) {
+                    warnings.extend(describe_missing(context, &configs, &user.name));
+                }
             }
         }
-        notes
+        warnings
     }
+}
+
+/// The first member of a user that client-go prefers to a plugin.
+fn preferred_member(user: &KubeUser<'_, '_>) -> Option<&'static str> {
+    PREFERRED.into_iter().find(|name| find(user.members, name).is_some())
+}
+
+/// What to tell if no credential of a user is stored. `None` if one is, or if the store does not tell.
+fn describe_missing(context: &Context, configs: &[Kubeconfig<'_>], user: &str) -> Option<String> {
+    let servers = servers_of(configs, user).ok()?.safe;
+    for server in &servers {
+        if Credentials(context).names_without_prompt(&service(server)).ok()?.contains(user) {
+            return None;
+        }
+    }
+    let shown = printable(user);
+    let service = service(servers.first()?);
+    Some(format!(
+        "no credential of the user {shown} is stored. Store it with secrets set --service {} {shown}",
+        printable(&service)
+    ))
 }
 
 /// The kubeconfigs that exist.
@@ -239,12 +277,12 @@ fn insert_exec(
         YamlValue::Empty(Some(braces)) => {
             // With the spaces before it.
             let at = text[..braces.start].trim_end_matches(' ').len();
-            Replacement { at, old: text[at..braces.end].to_owned(), new: format!("{newline}{lines}") }
+            Replacement::of_part(text, at..braces.end, format!("{newline}{lines}"))
         }
         _ => {
             let at = user.member.head_end;
             let start = if text[..at].ends_with('\n') { "" } else { newline };
-            Replacement { at, old: String::new(), new: format!("{start}{lines}{newline}") }
+            Replacement::insert(at, format!("{start}{lines}{newline}"))
         }
     })
 }

@@ -4,8 +4,12 @@
 
 use std::path::{Path, PathBuf};
 
+use zeroize::Zeroizing;
+
 use super::{
-    Change, Client, Recorded, Replacement, edit::any_line_break, file::ClientFile,
+    FileChange, Recorded, Replacement, SetupClient,
+    edit::{line_break, replace_parts},
+    file::ClientFile,
     own_program::find_own_program,
 };
 use crate::{
@@ -55,12 +59,12 @@ fn program(secrets: &Path, registry: &str) -> String {
     format!("#!/bin/sh\nexec {} helper npm '{registry}'\n", shell_word(secrets))
 }
 
-impl Client for Pnpm {
+impl SetupClient for Pnpm {
     fn name(&self) -> &'static str {
         "pnpm"
     }
 
-    fn changes(&self, context: &Context, selected: Option<&str>) -> Result<Vec<Change>, Failure> {
+    fn changes(&self, context: &Context, selected: Option<&str>) -> Result<Vec<FileChange>, Failure> {
         let registry = registry_key(selected.unwrap_or(DEFAULT_REGISTRY)).ok_or_else(|| {
             Failure::Usage("name the registry by its URL, such as https://registry.npmjs.org/".into())
         })?;
@@ -92,29 +96,25 @@ impl Client for Pnpm {
         let mut changes = Vec::new();
         let file = ClientFile::read(&helper).map_err(Failure::Failed)?;
         let (old, new) = (file.text().map_err(Failure::Failed)?, program(&secrets.path, &registry));
-        changes.extend(Change::of_script(helper.clone(), old, new));
+        changes.extend(FileChange::of_script(helper.clone(), old, new));
         let file = ClientFile::read(&path).map_err(Failure::Failed)?;
         let text = file.text().map_err(Failure::Failed)?;
         let key = format!("{registry}:tokenHelper");
         let found = settings(text).filter(|setting| setting.key == key).last();
         if found.as_ref().is_none_or(|setting| setting.value != value) {
-            let newline = any_line_break(text);
+            let newline = line_break(text);
             let new = format!("{key}={value}{newline}");
-            let (at, old) = match found {
-                Some(setting) => (setting.line.start, text[setting.line].to_owned()),
+            let replacement = match found {
+                Some(setting) => Replacement::of_part(text, setting.line, new),
                 // Before all sections.
-                None => (if text.starts_with('\u{feff}') { 3 } else { 0 }, String::new()),
+                None => Replacement::insert(if text.starts_with('\u{feff}') { 3 } else { 0 }, new),
             };
-            changes.push(Change {
-                path,
-                replacements: vec![Replacement { at, old, new }],
-                is_program: false,
-            });
+            changes.push(FileChange::of_text(path, text, vec![replacement]));
         }
         Ok(changes)
     }
 
-    fn without_ours(&self, change: &Recorded, content: &str) -> Result<Option<String>, Failure> {
+    fn without_ours(&self, change: &Recorded, content: &str) -> Result<Option<Zeroizing<String>>, Failure> {
         let (path, programs) = place()?;
         if change.path != path {
             return Ok(None);
@@ -123,7 +123,7 @@ impl Client for Pnpm {
         let made: Vec<_> = change
             .replacements
             .iter()
-            .flat_map(|replacement| settings(&replacement.new).map(|ours| (ours.key, &*replacement.old)))
+            .flat_map(|replacement| settings(&replacement.new).map(|ours| (ours.key, &**replacement.old)))
             .collect();
         let ours: Vec<_> = settings(content)
             .filter(|setting| is_ours(setting.key, setting.value, &programs))
@@ -132,11 +132,7 @@ impl Client for Pnpm {
                 Some((setting.line, *former))
             })
             .collect();
-        let mut rest = content.to_owned();
-        for (line, former) in ours.iter().rev() {
-            rest.replace_range(line.clone(), former);
-        }
-        Ok((!ours.is_empty()).then_some(rest))
+        Ok((!ours.is_empty()).then(|| replace_parts(content, &ours)))
     }
 
     fn is_set_up(&self, _: &Context) -> Result<bool, Failure> {

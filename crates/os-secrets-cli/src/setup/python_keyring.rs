@@ -5,8 +5,12 @@
 
 use std::{env, ops::Range, path::PathBuf};
 
+use zeroize::Zeroizing;
+
 use super::{
-    Change, Client, Recorded, Replacement, edit::any_line_break, file::ClientFile,
+    FileChange, Recorded, Replacement, SetupClient,
+    edit::{line_break, replace_parts},
+    file::ClientFile,
     own_program::find_this_program,
 };
 use crate::{context::Context, failure::Failure};
@@ -20,12 +24,12 @@ const BACKEND_NAME: &str = "os_secrets_keyring.Keyring";
 /// Programs that import Python's module `keyring`, such as twine and Poetry.
 pub struct PythonKeyring;
 
-impl Client for PythonKeyring {
+impl SetupClient for PythonKeyring {
     fn name(&self) -> &'static str {
         "python-keyring"
     }
 
-    fn changes(&self, context: &Context, _: Option<&str>) -> Result<Vec<Change>, Failure> {
+    fn changes(&self, context: &Context, _: Option<&str>) -> Result<Vec<FileChange>, Failure> {
         if has_other_backend() {
             context.note(
                 "PYTHON_KEYRING_BACKEND names another backend. Unset it, so that Python asks os-secrets",
@@ -35,21 +39,21 @@ impl Client for PythonKeyring {
         let mut changes = Vec::new();
         let (module, backend) = (directory.join(format!("{MODULE}.py")), backend(context)?);
         let found = ClientFile::read(&module)?;
-        let old = found.text()?.to_owned();
+        let old = found.text()?;
         if old != backend {
-            let replacements = vec![Replacement { at: 0, old, new: backend }];
-            changes.push(Change { path: module, replacements, is_program: false });
+            let replacements = vec![Replacement::of_part(old, 0..old.len(), backend)];
+            changes.push(FileChange::of_text(module, old, replacements));
         }
         let found = ClientFile::read(&settings)?;
         let directory = directory.to_str().filter(|path| is_value(path)).ok_or_else(not_text)?;
         let replacements = changed_settings(found.text()?, directory);
         if !replacements.is_empty() {
-            changes.push(Change { path: settings, replacements, is_program: false });
+            changes.push(FileChange::of_text(settings, found.text()?, replacements));
         }
         Ok(changes)
     }
 
-    fn without_ours(&self, change: &Recorded, content: &str) -> Result<Option<String>, Failure> {
+    fn without_ours(&self, change: &Recorded, content: &str) -> Result<Option<Zeroizing<String>>, Failure> {
         Ok(former_settings(&change.replacements, content))
     }
 
@@ -115,7 +119,7 @@ fn is_value(value: &str) -> bool {
 
 /// What to change so that the settings name our backend. Empty if they do.
 fn changed_settings(text: &str, directory: &str) -> Vec<Replacement> {
-    let newline = any_line_break(text);
+    let newline = line_break(text);
     let wanted = [("default-keyring", BACKEND_NAME), ("keyring-path", directory)];
     let lines = setting_lines(text);
     let mut replacements = Vec::new();
@@ -131,40 +135,40 @@ fn changed_settings(text: &str, directory: &str) -> Vec<Replacement> {
             // With its line break, so that it is found again.
             let end = if old.ends_with('\n') { newline } else { "" };
             let new = format!("{key} = {value}{end}");
-            replacements.push(Replacement { at: line.start, old: old.to_owned(), new });
+            replacements.push(Replacement::of_part(text, line.clone(), new));
         }
     }
     if !missing.is_empty() {
         replacements.push(match end_of_header(text) {
-            Some(at) if text[..at].ends_with('\n') => Replacement { at, old: String::new(), new: missing },
-            Some(at) => Replacement { at, old: String::new(), new: newline.to_owned() + &missing },
+            Some(at) if text[..at].ends_with('\n') => Replacement::insert(at, missing),
+            Some(at) => Replacement::insert(at, newline.to_owned() + &missing),
             None => {
                 let before = if text.is_empty() || text.ends_with('\n') { "" } else { newline };
                 let new = format!("{before}[backend]{newline}{missing}");
-                Replacement { at: text.len(), old: String::new(), new }
+                Replacement::insert(text.len(), new)
             }
         });
     }
-    replacements.sort_by_key(|replacement| replacement.at);
+    // What is inserted in front of a line comes before what replaces the line.
+    replacements.sort_by_key(|replacement| (replacement.at, !replacement.old.is_empty()));
     replacements
 }
 
 /// A file of settings with the former values instead of ours. `None` if it has none of ours.
-fn former_settings(replacements: &[Replacement], content: &str) -> Option<String> {
+fn former_settings(replacements: &[Replacement], content: &str) -> Option<Zeroizing<String>> {
     let mut made = Vec::new();
     for Replacement { old, new, .. } in replacements {
         made.extend(new.lines().filter_map(|line| Some((key_and_value(line)?, old))));
     }
-    let mut rest = content.to_owned();
-    let mut is_changed = false;
-    for (_, line) in setting_lines(content).into_iter().rev() {
-        let found = key_and_value(&content[line.clone()]);
-        if let Some((_, former)) = made.iter().find(|(ours, _)| found.as_ref() == Some(ours)) {
-            rest.replace_range(line, former);
-            is_changed = true;
-        }
-    }
-    is_changed.then_some(rest)
+    let former: Vec<_> = setting_lines(content)
+        .into_iter()
+        .filter_map(|(_, line)| {
+            let found = key_and_value(&content[line.clone()])?;
+            let (_, former) = made.iter().find(|(ours, _)| *ours == found)?;
+            Some((line, &****former))
+        })
+        .collect();
+    (!former.is_empty()).then(|| replace_parts(content, &former))
 }
 
 /// The key of a setting in small letters, and its value.
@@ -217,7 +221,7 @@ fn end_of_header(text: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::setup::edit::{apply, revert};
+    use crate::setup::edit::shown::{apply, revert, show};
 
     const OURS: &str = "default-keyring = os_secrets_keyring.Keyring\nkeyring-path = /d\n";
 
@@ -228,6 +232,10 @@ mod tests {
             ("[other]\na=b", format!("[other]\na=b\n[backend]\n{OURS}")),
             ("[backend]\n# x\n[other]\n", format!("[backend]\n{OURS}# x\n[other]\n")),
             ("[backend]", format!("[backend]\n{OURS}")),
+            (
+                "[backend]\ndefault-keyring = a.B\n  c\n",
+                "[backend]\nkeyring-path = /d\ndefault-keyring = os_secrets_keyring.Keyring\n".into(),
+            ),
             (
                 "[backend]\nDefault-Keyring: a.B\n  c\nkeyring-path=/e",
                 "[backend]\ndefault-keyring = os_secrets_keyring.Keyring\nkeyring-path = /d".into(),
@@ -248,15 +256,15 @@ mod tests {
         let text = "[backend]\ndefault-keyring = a.B\nkeyring-path = /mine\n";
         let changes = changed_settings(text, "/d");
         let rewritten = apply(text, &changes).replace(" = ", "=");
-        assert_eq!(former_settings(&changes, &rewritten).as_deref(), Some(text));
+        assert_eq!(show(former_settings(&changes, &rewritten)).as_deref(), Some(text));
         // What the user has chosen since stays.
         let chosen = rewritten.replace("/d", "/e");
         let expected = "[backend]\ndefault-keyring = a.B\nkeyring-path=/e\n";
-        assert_eq!(former_settings(&changes, &chosen).as_deref(), Some(expected));
-        assert_eq!(former_settings(&changes, text), None);
+        assert_eq!(show(former_settings(&changes, &chosen)).as_deref(), Some(expected));
+        assert_eq!(show(former_settings(&changes, text)), None);
         let new = changed_settings("[backend]\n", "/d");
         assert_eq!(
-            former_settings(&new, "[backend]\nkeyring-path : /d\nx=y\n").as_deref(),
+            show(former_settings(&new, "[backend]\nkeyring-path : /d\nx=y\n")).as_deref(),
             Some("[backend]\nx=y\n")
         );
     }

@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::{Replacement, file::change_file};
+use super::{ClientLock, Replacement, file::change_file};
 use os_secrets::{
     environment::{Process, data_directory},
     error::Error,
-    file::{self, LockedDirectory},
+    file::{self, Access, LockedDirectory},
 };
 
 /// A change that was made.
@@ -25,6 +25,8 @@ pub struct Recorded {
     pub path: PathBuf,
     /// Whether we made the file.
     pub is_new: bool,
+    /// The directories that we made for the file, the outermost first.
+    pub new_directories: Vec<PathBuf>,
     /// What was replaced.
     pub replacements: Vec<Replacement>,
 }
@@ -77,7 +79,7 @@ pub fn read_record() -> Result<Vec<Recorded>, Error> {
 /// Those of [`read_record`] and of writing. [`Error::InvalidSetting`] if there is no place for the record.
 pub fn change_record(change: impl FnOnce(&mut Vec<Recorded>)) -> Result<(), Error> {
     let path = record_path()?;
-    change_file(&path, |found| {
+    change_file(&path, Access::AsBefore, ClientLock::Nothing, |found| {
         let mut changes = match &found.content {
             Some(bytes) => parse(&path, bytes)?,
             None => Vec::new(),
@@ -96,13 +98,20 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<Recorded>, Error> {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let replacement = |value: &Value| {
         let at = usize::try_from(value["at"].as_u64()?).ok()?;
-        Some(Replacement { at, old: text(&value["old"])?, new: text(&value["new"])? })
+        Some(Replacement { at, old: text(&value["old"])?.into(), new: text(&value["new"])? })
     };
     let recorded = |value: &Value| {
         Some(Recorded {
             client: text(&value["client"])?,
             path: text(&value["path"])?.into(),
             is_new: value["new_file"].as_bool()?,
+            // Records of former versions have none.
+            new_directories: match &value["new_directories"] {
+                Value::Null => Vec::new(),
+                paths => {
+                    paths.as_array()?.iter().map(|path| Some(text(path)?.into())).collect::<Option<_>>()?
+                }
+            },
             replacements: value["replacements"].as_array()?.iter().map(replacement).collect::<Option<_>>()?,
         })
     };
@@ -111,13 +120,16 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<Recorded>, Error> {
 
 fn spell(changes: &[Recorded]) -> String {
     let replacement =
-        |Replacement { at, old, new }: &Replacement| json!({ "at": at, "old": old, "new": new });
+        |Replacement { at, old, new }: &Replacement| json!({ "at": at, "old": &**old, "new": new });
     let recorded = |change: &Recorded| {
         let replacements: Vec<_> = change.replacements.iter().map(replacement).collect();
+        let new_directories: Vec<_> =
+            change.new_directories.iter().map(|path| path.to_string_lossy()).collect();
         json!({
             "client": change.client,
             "path": change.path.to_string_lossy(),
             "new_file": change.is_new,
+            "new_directories": new_directories,
             "replacements": replacements,
         })
     };
@@ -135,7 +147,8 @@ mod tests {
             client: "git".into(),
             path: "/home/a/.gitconfig".into(),
             is_new: true,
-            replacements: vec![Replacement { at: 3, old: "\u{e9}\n".into(), new: "\"x\"".into() }],
+            new_directories: vec!["/home/a".into(), "/home/a/b".into()],
+            replacements: vec![Replacement { at: 3, old: "\u{e9}\n".to_owned().into(), new: "\"x\"".into() }],
         };
         let spelled = spell(std::slice::from_ref(&change));
         assert_eq!(parse(Path::new("x"), spelled.as_bytes()), Ok(vec![change]));

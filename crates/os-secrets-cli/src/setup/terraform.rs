@@ -1,9 +1,19 @@
 //! Terraform and OpenTofu: `credentials_helper` in their CLI configuration, and a program among their plugins.
 
-use std::{ops::Range, path::PathBuf};
+use std::{
+    ops::Range,
+    path::{Path, PathBuf},
+};
 
-use super::{Change, Client, Recorded, edit::append_line, file::ClientFile, own_program::find_own_program};
-use crate::{context::Context, failure::Failure};
+use zeroize::Zeroizing;
+
+use super::{
+    FileChange, Recorded, SetupClient,
+    edit::{append_line, replace_parts},
+    file::ClientFile,
+    own_program::find_own_program,
+};
+use crate::{context::Context, failure::Failure, json_members::JsonObject};
 use os_secrets::{
     environment::{Process, Variables},
     file::shell_word,
@@ -22,12 +32,12 @@ const SCRIPT: &str = "#!/bin/sh\nexec ";
 /// Terraform and OpenTofu.
 pub struct Terraform;
 
-impl Client for Terraform {
+impl SetupClient for Terraform {
     fn name(&self) -> &'static str {
         "terraform"
     }
 
-    fn changes(&self, context: &Context, selected: Option<&str>) -> Result<Vec<Change>, Failure> {
+    fn changes(&self, context: &Context, selected: Option<&str>) -> Result<Vec<FileChange>, Failure> {
         if selected.is_some() {
             return Err(Failure::Usage(
                 "secrets setup terraform takes no further word: it is for all hosts".into(),
@@ -61,20 +71,20 @@ impl Client for Terraform {
                 None => {}
             }
             let replacements = vec![append_line(text, &format!("{BLOCK} \"{HELPER}\" {{}}"))];
-            changes.push(Change { path, replacements, is_program: false });
+            changes.push(FileChange::of_text(path, text, replacements));
         }
         Ok(changes)
     }
 
-    fn without_ours(&self, _: &Recorded, content: &str) -> Result<Option<String>, Failure> {
+    fn without_ours(&self, _: &Recorded, content: &str) -> Result<Option<Zeroizing<String>>, Failure> {
         if content.starts_with(SCRIPT) {
-            return Ok(Some(String::new()));
+            return Ok(Some(Zeroizing::default()));
         }
         let ours = find_helper(content).filter(|(name, _)| name == HELPER);
         Ok(ours.map(|(_, block)| {
             let end = content[block.end..].find('\n').map_or(content.len(), |at| block.end + at + 1);
             let is_last = content[block.end..end].trim().is_empty();
-            format!("{}{}", &content[..block.start], &content[if is_last { end } else { block.end }..])
+            replace_parts(content, &[(block.start..if is_last { end } else { block.end }, "")])
         }))
     }
 
@@ -99,19 +109,34 @@ impl Client for Terraform {
                 printable_path(&directory)
             ));
         }
-        let tokens = directory.with_file_name("credentials.tfrc.json");
-        if tokens.exists() {
-            notes.push(format!(
+        notes
+    }
+
+    fn warnings(&self, _: &Context, _: Option<&str>) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let tokens = plugins_directory().map(|directory| directory.with_file_name("credentials.tfrc.json"));
+        if let Some(tokens) = tokens.filter(|tokens| has_tokens(tokens)) {
+            warnings.push(format!(
                 "Terraform prefers the tokens in {}. Run terraform logout HOST and terraform login HOST for each of its hosts",
                 printable_path(tokens)
             ));
         }
-        notes
+        for path in configuration_paths() {
+            let Ok(file) = ClientFile::read(&path) else { continue };
+            if let Some((host, _)) = file.text().ok().and_then(|text| find_block(text, "credentials")) {
+                warnings.push(format!(
+                    "Terraform prefers the token of {} in {}. Remove its credentials block there, and run terraform login {0}",
+                    printable(&host),
+                    printable_path(path)
+                ));
+            }
+        }
+        warnings
     }
 }
 
 /// The script among the plugins that starts our program. `None` if a program is there, or on Windows.
-fn program_change(context: &Context) -> Result<Option<Change>, Failure> {
+fn program_change(context: &Context) -> Result<Option<FileChange>, Failure> {
     let Some(directory) = plugins_directory().filter(|_| cfg!(unix)) else { return Ok(None) };
     let (program, words) = match find_own_program(context, PROGRAM) {
         Some(program) => (Some(program), PROGRAM),
@@ -129,7 +154,7 @@ fn program_change(context: &Context) -> Result<Option<Change>, Failure> {
         Some(content) if content.starts_with(SCRIPT.as_bytes()) => file.text()?,
         Some(_) => return Ok(None),
     };
-    Ok(Change::of_script(path, old, new))
+    Ok(FileChange::of_script(path, old, new))
 }
 
 /// The configurations that are read: Terraform's, and OpenTofu's own if there is one.
@@ -172,8 +197,24 @@ fn tofu_directory(variable: &str) -> Option<PathBuf> {
     Some(Process.directory(variable)?.join("opentofu"))
 }
 
+/// Whether Terraform's file of tokens has one. A file that cannot be read counts as one that has.
+fn has_tokens(path: &Path) -> bool {
+    let Ok(file) = ClientFile::read(path) else { return true };
+    if file.content.is_none() {
+        return false;
+    }
+    let Ok(object) = file.text().and_then(|text| JsonObject::parse(path, text)) else { return true };
+    let hosts = object.member("credentials").and_then(|member| object.object_of(member));
+    hosts.is_some_and(|hosts| !hosts.members.is_empty())
+}
+
 /// The name in the first block for a credentials helper, and where the block stands.
 fn find_helper(text: &str) -> Option<(String, Range<usize>)> {
+    find_block(text, BLOCK)
+}
+
+/// The name in the first block of a kind, and where the block stands.
+fn find_block(text: &str, kind: &str) -> Option<(String, Range<usize>)> {
     let (mut at, mut depth) = (0, 0_usize);
     while at < text.len() {
         let rest = &text[at..];
@@ -185,7 +226,7 @@ fn find_helper(text: &str) -> Option<(String, Range<usize>)> {
             quoted_length(rest)
         } else if rest.starts_with(is_of_word) {
             let length = rest.find(|c| !is_of_word(c)).unwrap_or(rest.len());
-            if depth == 0 && &rest[..length] == BLOCK {
+            if depth == 0 && &rest[..length] == kind {
                 let name = rest[length..].trim_start();
                 let start = at + rest.len() - name.len();
                 let length = match name.starts_with('"') {

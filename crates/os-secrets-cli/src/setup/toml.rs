@@ -2,9 +2,11 @@
 
 use std::{ops::Range, path::Path};
 
+use zeroize::Zeroizing;
+
 use super::{
     Replacement,
-    edit::{any_line_break, apply},
+    edit::{apply, cut, line_break},
 };
 use os_secrets::{
     document::{self, DeTable, DeValue},
@@ -53,7 +55,7 @@ pub fn texts_of(value: &DeValue<'_>) -> Option<Vec<String>> {
 pub fn insert_texts(text: &str, table: &str, key: &str, texts: &[String]) -> Option<Replacement> {
     let spelled: Vec<_> = texts.iter().map(|text| spell(text)).collect();
     let setting = format!("{key} = [{}]", spelled.join(", "));
-    let newline = any_line_break(text);
+    let newline = line_break(text);
     // Each is tried: what looks like a header may stand in a text of several lines.
     let after_header = lines(text).filter(|(_, line)| is_header(line, table)).map(|(at, line)| {
         let (before, after) = if line.ends_with('\n') { ("", newline) } else { (newline, "") };
@@ -73,7 +75,7 @@ pub fn insert_texts(text: &str, table: &str, key: &str, texts: &[String]) -> Opt
         .chain(in_inline)
         .chain(before_dotted)
         .chain([at_end])
-        .map(|(at, new)| Replacement { at, old: String::new(), new })
+        .map(|(at, new)| Replacement::insert(at, new))
         .find(|change| has_texts(&apply(text, std::slice::from_ref(change)), &[table, key], texts))
 }
 
@@ -91,21 +93,21 @@ pub fn append_text(text: &str, keys: &[&str], added: &str) -> Option<Replacement
             let indent = &text[line..start];
             match indent.trim().is_empty() {
                 // One text per line.
-                true => (end, format!(",{}{indent}{}", any_line_break(text), spell(added))),
+                true => (end, format!(",{}{indent}{}", line_break(text), spell(added))),
                 false => (end, format!(", {}", spell(added))),
             }
         }
     };
-    let change = Replacement { at, old: String::new(), new };
+    let change = Replacement::insert(at, new);
     has_texts(&apply(text, std::slice::from_ref(&change)), keys, &texts).then_some(change)
 }
 
 /// Removes the texts that are `removed` from an array of texts under keys. `None` if there are none.
-pub fn remove_texts(text: &str, keys: &[&str], removed: impl Fn(&str) -> bool) -> Option<String> {
-    let mut text = text.to_owned();
+pub fn remove_texts(text: &str, keys: &[&str], removed: impl Fn(&str) -> bool) -> Option<Zeroizing<String>> {
+    let mut text = Zeroizing::new(text.to_owned());
     let mut is_changed = false;
     loop {
-        let cut = {
+        let part = {
             let (root, _) = document::parse(text.as_bytes()).ok()?;
             let items = find(&root, keys)?.0.as_array()?;
             let spans: Vec<_> = items.iter().map(|item| item.span()).collect();
@@ -116,8 +118,8 @@ pub fn remove_texts(text: &str, keys: &[&str], removed: impl Fn(&str) -> bool) -
                 (None, None) => spans[at].clone(),
             })
         };
-        match cut {
-            Some(cut) => text.replace_range(cut, ""),
+        match part {
+            Some(part) => text = cut(&text, &[part]),
             None => return is_changed.then_some(text),
         }
         is_changed = true;
@@ -174,6 +176,7 @@ fn inline_end(text: &str, table: &str) -> Option<(usize, bool)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::setup::edit::shown::{apply, show};
 
     fn inserted(text: &str) -> String {
         let texts = ["x".to_owned(), "y\"\\".to_owned()];
@@ -218,13 +221,13 @@ mod tests {
             let change = append_text(before, &["a"], "new").expect(before);
             let appended = apply(before, &[change]);
             assert_eq!(appended, after);
-            assert_eq!(remove_texts(&appended, &["a"], |text| text == "new").as_deref(), Some(before));
-            assert_eq!(remove_texts(before, &["a"], |text| text == "new"), None);
+            assert_eq!(show(remove_texts(&appended, &["a"], |text| text == "new")).as_deref(), Some(before));
+            assert_eq!(show(remove_texts(before, &["a"], |text| text == "new")), None);
         }
         assert_eq!(append_text("a = [1]\n", &["a"], "new"), None);
         assert_eq!(append_text("b = 1\n", &["a"], "new"), None);
         assert_eq!(
-            remove_texts("a = [\"new\", \"b\", \"new\"]", &["a"], |text| text == "new").as_deref(),
+            show(remove_texts("a = [\"new\", \"b\", \"new\"]", &["a"], |text| text == "new")).as_deref(),
             Some("a = [\"b\"]")
         );
     }

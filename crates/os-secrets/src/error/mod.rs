@@ -11,6 +11,7 @@ pub use reason::Reason;
 use crate::{
     printable::{printable, printable_path},
     program::{command_line, command_on_file},
+    store::file::keys::user_identity,
 };
 
 /// Why a call failed.
@@ -156,11 +157,58 @@ pub enum Error {
         effect: Effect,
     },
 
+    /// The deadline of an update passed while another update of the credential was in progress.
+    #[error(
+        "Another update of this credential did not end within {} ms. Nothing was changed. Try again; if it never \
+         ends, end the program that updates it",
+        after.as_millis()
+    )]
+    LockTimeout {
+        /// How long the deadline was.
+        after: Duration,
+    },
+
+    /// An update of a credential was started by an update of the same credential, for which it would wait.
+    #[error(
+        "This credential is being updated by the function that has called update again, so that the call would wait \
+         for itself. Nothing was changed. Return the new value from the function instead"
+    )]
+    NestedUpdate,
+
+    /// A store was closed by the function of one of its updates, for which closing waits.
+    #[error(
+        "The function of an update cannot close the store of the update, because closing waits for the function. \
+         Close the store after the update"
+    )]
+    CloseInUpdate,
+
     /// The caller's signal fired.
     #[error("The call was aborted.{effect}")]
     Aborted {
         /// Whether the call changed something.
         effect: Effect,
+    },
+
+    /// A function of a store that the host of this library provides has failed. The host knows why.
+    #[error(
+        "The provider's function {method} has thrown an error, which is the cause of this one. Correct what it says"
+    )]
+    Provider {
+        /// The name of the function.
+        method: String,
+        /// What the host finds the error by.
+        number: u32,
+    },
+
+    /// A function of a store that the host of this library provides has returned something wrong.
+    #[error(
+        "The provider's function {method} must return {expected}, and has returned something else. Correct the provider"
+    )]
+    ProviderAnswer {
+        /// The name of the function.
+        method: String,
+        /// What it may return.
+        expected: String,
     },
 
     /// A setting of the environment or an option of the program is wrong. Holds which one and why.
@@ -294,14 +342,19 @@ pub enum Error {
 
     /// The file of a store does not exist, and it must.
     #[error(
-        "The store's file {} does not exist. Create it with `{}`, or correct its path (--store, OS_SECRETS_FILE or the \
-         option path)",
+        "The store's file {} does not exist. {}, or correct its path (--store, OS_SECRETS_FILE or the option path)",
         printable_path(path),
-        command_on_file(path, "set NAME")
+        match key_is_given {
+            // A command would create it with another key.
+            true => "Create it by a set with the same options, but without mustExist".to_owned(),
+            false => format!("Create it with `{}`", command_on_file(path, "set NAME")),
+        }
     )]
     NoFile {
         /// The file.
         path: PathBuf,
+        /// Whether the program has given the key of the file, as an option.
+        key_is_given: bool,
     },
 
     /// The encrypted file does not exist, but its backup does: somebody has moved or removed the file. To begin a new
@@ -341,6 +394,73 @@ pub enum Error {
         path: PathBuf,
         /// Why not.
         reason: Cow<'static, str>,
+    },
+
+    /// The identity is protected by a passphrase, which nothing names.
+    #[error(
+        "{setting} has an identity that is protected by a passphrase. Set OS_SECRETS_PASSPHRASE beside \
+         OS_SECRETS_IDENTITY, or give both options, identity and passphrase"
+    )]
+    ProtectedIdentity {
+        /// The setting or the file that has it.
+        setting: String,
+    },
+
+    /// The passphrase does not open the identity.
+    #[error(
+        "{setting} has an identity that its passphrase does not open: the passphrase is wrong. Give the right one"
+    )]
+    WrongPassphrase {
+        /// The setting or the file that has it.
+        setting: String,
+    },
+
+    /// The value to change is the user's identity in the operating system's store, and it was named as a secret.
+    #[error(
+        "The secret identity was not changed: its place is that of the identity that opens your encrypted files, and \
+         without that nobody can read them. Choose another name, or change it on purpose with --service os-secrets"
+    )]
+    OpensFiles,
+
+    /// The identity that opens the file of a store is not in the operating system's store any more. A new identity would
+    /// not open it.
+    #[error(
+        "The identity that opens {} is not in the operating system's store (service {}, name {}). Restore it there from \
+         a copy{}, or move the file and its backup (….backup) away to begin new ones",
+        printable_path(path),
+        printable(service),
+        printable(name),
+        if is_of_user(service, name) {
+            format!(
+                ", make one for this machine with `{}` and add its recipient where the file can be read",
+                command_line("init --os --force")
+            )
+        } else {
+            String::new()
+        }
+    )]
+    LostOsIdentity {
+        /// The file.
+        path: PathBuf,
+        /// The service of the identity's item.
+        service: String,
+        /// The name of the item.
+        name: String,
+    },
+
+    /// The item in the operating system's store is not an identity that opens encrypted files.
+    #[error(
+        "The identity in the operating system's store (service {}, name {}) {reason}. Restore it there from a copy",
+        printable(service),
+        printable(name)
+    )]
+    InvalidOsIdentity {
+        /// The service of the item.
+        service: String,
+        /// The name of the item.
+        name: String,
+        /// What is wrong with it. Holds no part of it.
+        reason: String,
     },
 
     /// The directory has no `datapackage.json`, so that the repository cannot keep a secret.
@@ -383,6 +503,59 @@ pub enum Error {
         reason: String,
     },
 
+    /// The program of an age plugin cannot be started.
+    #[error(
+        "The encrypted file needs the program age-plugin-{name}, which {reason}. Install the plugin, and see that PATH \
+         has its directory"
+    )]
+    NoPlugin {
+        /// The name of the plugin.
+        name: String,
+        /// Why not. Follows the name of the program.
+        reason: String,
+    },
+
+    /// Only the encrypted file itself names a plugin, and anybody can write a file. Nothing was started or changed.
+    #[error(
+        "The encrypted file lists a recipient of the plugin age-plugin-{name}, which was not started, because only the \
+         file names it; nothing was changed. If you want it to be started, add {name} to OS_SECRETS_PLUGINS"
+    )]
+    UntrustedPlugin {
+        /// The name of the plugin.
+        name: String,
+    },
+
+    /// An age plugin failed.
+    #[error(
+        "The plugin age-plugin-{name} failed: {reason}. Check its device and its settings, then try again"
+    )]
+    Plugin {
+        /// The name of the plugin.
+        name: String,
+        /// Why it failed.
+        reason: String,
+    },
+
+    /// An age plugin did not answer, and was killed.
+    #[error(
+        "The plugin age-plugin-{name} did not answer within {} s, and was ended. Check whether it waits for its device, \
+         then try again",
+        after.as_secs()
+    )]
+    PluginTimeout {
+        /// The name of the plugin.
+        name: String,
+        /// How long it was waited for.
+        after: Duration,
+    },
+
+    /// age refuses to encrypt a file for these recipients together, because of their labels.
+    #[error(
+        "The file cannot be encrypted for these recipients together, because they are not equally secure: some are \
+         post-quantum or of a plugin that demands the same of all, and others are not. Use recipients of one kind"
+    )]
+    MixedRecipients,
+
     /// Nothing unlocks the encrypted file.
     #[error(
         "There is nothing to unlock the file store with. Create an identity with `{}`, set \
@@ -408,6 +581,57 @@ pub enum Error {
         printable_path(_0)
     )]
     IdentityExists(PathBuf),
+
+    /// A server of Vault or OpenBao refused a request, or cannot answer it.
+    #[error("The server {address} failed at {}: {}", printable(operation), printable(message))]
+    Vault {
+        /// The scheme, host and port of the server.
+        address: String,
+        /// What the request does, such as `reading my-app`.
+        operation: String,
+        /// What the server says, and what to do.
+        message: String,
+        /// The code of the failure.
+        code: Code,
+        /// The reason of the failure.
+        reason: Reason,
+    },
+
+    /// A server of Vault or OpenBao cannot be reached.
+    #[error(
+        "The server {address} cannot be reached: {}. Check the address, the network, and whether the server runs",
+        printable(reason)
+    )]
+    NoServer {
+        /// The scheme, host and port of the server.
+        address: String,
+        /// Why not.
+        reason: String,
+    },
+
+    /// The certificate of a server is not one that we trust. Nothing was sent.
+    #[error(
+        "The server {address} is not trusted: {}. Check the address, or name the certificates of its authority \
+         (VAULT_CACERT or the option caCert)",
+        printable(reason)
+    )]
+    UntrustedServer {
+        /// The scheme, host and port of the server.
+        address: String,
+        /// Why not.
+        reason: String,
+    },
+
+    /// A service that cannot be a path on a server. Holds the path.
+    #[error(
+        "The service {} cannot be a path on the server: its segments must not be empty or \".\", and must not \
+         contain \"..\" or control characters. Choose another service",
+        printable(path)
+    )]
+    InvalidPath {
+        /// The service.
+        path: String,
+    },
 
     /// The user entered no usable passphrase. Holds why not.
     #[error("{0}; nothing was changed")]
@@ -461,6 +685,15 @@ pub enum Error {
     /// Another error, after which we cannot know whether the change was made.
     #[error("{0}.{effect}", effect = Effect::Unknown)]
     Unsettled(Box<Self>),
+
+    /// Another error, after a part of the call was done. Holds what was done and what was not.
+    #[error("{done}: {error}")]
+    Incomplete {
+        /// What was done, and what was not.
+        done: &'static str,
+        /// Why not.
+        error: Box<Self>,
+    },
 
     /// Another error, with the kind of host that explains it.
     #[error("{error}. {host}")]
@@ -572,46 +805,73 @@ impl fmt::Display for Effect {
     }
 }
 
+/// Whether an item of the operating system's store is the user's identity.
+fn is_of_user(service: &str, name: &str) -> bool {
+    let own = user_identity();
+    own.service == service && own.name == name
+}
+
 impl Error {
     /// The `code` of the JavaScript error.
     pub fn code(&self) -> Code {
         match self {
-            Self::OnHost { error, .. } | Self::Of { error, .. } | Self::Unsettled(error) => error.code(),
+            Self::OnHost { error, .. }
+            | Self::Of { error, .. }
+            | Self::Incomplete { error, .. }
+            | Self::Unsettled(error) => error.code(),
             Self::NoBus(_)
             | Self::ForeignBus { .. }
             | Self::NoService(_)
             | Self::Lost { .. }
             | Self::Closed
+            | Self::NestedUpdate
+            | Self::CloseInUpdate
             | Self::Service { .. }
             | Self::Malformed(_)
             | Self::File { denied: false, .. }
             | Self::NoFile { .. }
             | Self::Helper { .. }
             | Self::NoHelper { .. }
+            | Self::Provider { .. }
+            | Self::NoPlugin { .. }
+            | Self::Plugin { .. }
             | Self::IdentityExists(_)
+            | Self::OpensFiles
+            | Self::NoServer { .. }
             | Self::Internal(_) => Code::PlatformError,
             Self::AccessDenied(_)
             | Self::BusDenied(_)
             | Self::NotPrivate { .. }
             | Self::Untrusted { .. }
+            | Self::UntrustedPlugin { .. }
+            | Self::UntrustedServer { .. }
             | Self::File { denied: true, .. } => Code::AccessDenied,
-            Self::Windows { code, .. } | Self::Keychain { code, .. } => *code,
-            Self::WrongKey { .. } => Code::AuthFailed,
+            Self::Windows { code, .. } | Self::Keychain { code, .. } | Self::Vault { code, .. } => *code,
+            Self::WrongKey { .. } | Self::WrongPassphrase { .. } | Self::LostOsIdentity { .. } => {
+                Code::AuthFailed
+            }
             Self::UserCanceled { .. } | Self::NoPassphrase(_) => Code::UserCanceled,
             Self::InteractionRequired { .. } => Code::InteractionRequired,
             Self::InteractionNotAllowed | Self::Asking => Code::InteractionNotAllowed,
-            Self::Timeout { .. } => Code::Timeout,
+            Self::Timeout { .. } | Self::LockTimeout { .. } | Self::PluginTimeout { .. } => Code::Timeout,
             Self::Aborted { .. } => Code::Aborted,
-            Self::InvalidSetting(_) | Self::InvalidRecipients(_) | Self::NoKey | Self::NoKeyFor { .. } => {
-                Code::InvalidSetting
-            }
+            Self::InvalidSetting(_)
+            | Self::InvalidRecipients(_)
+            | Self::MixedRecipients
+            | Self::NoKey
+            | Self::NoKeyFor { .. }
+            | Self::ProtectedIdentity { .. } => Code::InvalidSetting,
             Self::TooLarge { .. } => Code::TooLarge,
             Self::NotFound { .. } | Self::NoWorkspace { .. } => Code::NotFound,
-            Self::InvalidName { .. } | Self::InvalidKey | Self::NeedsService => Code::InvalidArgument,
+            Self::InvalidName { .. } | Self::InvalidKey | Self::InvalidPath { .. } | Self::NeedsService => {
+                Code::InvalidArgument
+            }
             Self::InvalidData
+            | Self::ProviderAnswer { .. }
             | Self::InvalidFile { .. }
             | Self::Damaged { .. }
             | Self::OnlyBackup { .. }
+            | Self::InvalidOsIdentity { .. }
             | Self::TextKeyring { .. }
             | Self::TextOnly => Code::InvalidData,
         }
@@ -620,8 +880,23 @@ impl Error {
     /// The `name` of the JavaScript error, if it is not `Error`.
     pub fn name(&self) -> Option<&'static str> {
         match self {
-            Self::Timeout { .. } => Some("TimeoutError"),
+            Self::Timeout { .. } | Self::LockTimeout { .. } | Self::PluginTimeout { .. } => {
+                Some("TimeoutError")
+            }
             Self::Aborted { .. } => Some("AbortError"),
+            Self::Of { error, .. } | Self::OnHost { error, .. } | Self::Unsettled(error) => error.name(),
+            _ => None,
+        }
+    }
+
+    /// What the host finds the error of its provider's function by, if such an error is what happened.
+    pub fn provider_question(&self) -> Option<u32> {
+        match self {
+            Self::Provider { number, .. } => Some(*number),
+            Self::Of { error, .. }
+            | Self::OnHost { error, .. }
+            | Self::Incomplete { error, .. }
+            | Self::Unsettled(error) => error.provider_question(),
             _ => None,
         }
     }
@@ -641,6 +916,8 @@ impl Error {
             | Self::UserCanceled { effect }
             | Self::Timeout { effect, .. }
             | Self::Aborted { effect } => *effect = of_call,
+            // It has told it.
+            Self::Incomplete { .. } => {}
             _ if of_call == Effect::Unknown => return Self::Unsettled(Box::new(self)),
             _ => {}
         }
@@ -715,6 +992,9 @@ mod tests {
             (Error::NoService("x".into()), Code::PlatformError),
             (Error::Lost { reason: "x".into(), effect: Effect::None }, Code::PlatformError),
             (Error::Closed, Code::PlatformError),
+            (Error::NestedUpdate, Code::PlatformError),
+            (Error::CloseInUpdate, Code::PlatformError),
+            (Error::LockTimeout { after: Duration::ZERO }, Code::Timeout),
             (service, Code::PlatformError),
             (Error::Malformed("x".into()), Code::PlatformError),
             (Error::Internal("x".into()), Code::PlatformError),

@@ -17,12 +17,14 @@ pub enum Reason {
     NoSession,
     /// macOS: there is no default keychain, or its file is missing or damaged.
     NoKeychain,
-    /// The helper program cannot be started.
+    /// The helper program, or the program of an age plugin, cannot be started.
     NoHelper,
     /// Nothing unlocks the encrypted file: no identity or passphrase is set up.
     NoKey,
     /// The encrypted file does not exist, and must.
     NoFile,
+    /// The server has no secrets engine at the mount.
+    NoMount,
     /// The store must ask the user, who cannot or must not be asked.
     Locked,
     /// The user dismissed the prompt.
@@ -35,7 +37,11 @@ pub enum Reason {
     Untrusted,
     /// The password, passphrase or identity is wrong.
     WrongKey,
-    /// The connection to the store was lost, and lost again when the call was repeated.
+    /// The token of the server is wrong or has expired, or the log-in was refused.
+    Token,
+    /// The server is sealed.
+    Sealed,
+    /// The store cannot be reached, or the connection to it was lost, and lost again when the call was repeated.
     Unreachable,
     /// The store is there, but failed.
     Failed,
@@ -45,6 +51,8 @@ pub enum Reason {
     Aborted,
     /// The store was closed.
     Closed,
+    /// The function of an update has started an update of the same credential, or has closed the store.
+    NestedUpdate,
     /// The store cannot hold a value of this size.
     TooLarge,
     /// The store cannot keep this value, such as bytes in a store for text.
@@ -76,17 +84,21 @@ impl Reason {
             Self::NoHelper => "no-helper",
             Self::NoKey => "no-key",
             Self::NoFile => "no-file",
+            Self::NoMount => "no-mount",
             Self::Locked => "locked",
             Self::Dismissed => "dismissed",
             Self::Denied => "denied",
             Self::NotPrivate => "not-private",
             Self::Untrusted => "untrusted",
             Self::WrongKey => "wrong-key",
+            Self::Token => "token",
+            Self::Sealed => "sealed",
             Self::Unreachable => "unreachable",
             Self::Failed => "failed",
             Self::Timeout => "timeout",
             Self::Aborted => "aborted",
             Self::Closed => "closed",
+            Self::NestedUpdate => "nested-update",
             Self::TooLarge => "too-large",
             Self::UnsupportedValue => "unsupported-value",
             Self::NotText => "not-text",
@@ -110,35 +122,56 @@ impl Error {
     /// The `reason` of the JavaScript error.
     pub fn reason(&self) -> Reason {
         match self {
-            Self::OnHost { error, .. } | Self::Of { error, .. } | Self::Unsettled(error) => error.reason(),
+            Self::OnHost { error, .. }
+            | Self::Of { error, .. }
+            | Self::Incomplete { error, .. }
+            | Self::Unsettled(error) => error.reason(),
             Self::NoBus(_) | Self::ForeignBus { .. } => Reason::NoBus,
             Self::NoService(_) => Reason::NoService,
-            Self::NoHelper { .. } => Reason::NoHelper,
+            Self::NoHelper { .. } | Self::NoPlugin { .. } => Reason::NoHelper,
             Self::NoKey | Self::NoKeyFor { .. } => Reason::NoKey,
             Self::NoFile { .. } => Reason::NoFile,
             Self::InteractionRequired { .. } | Self::InteractionNotAllowed | Self::Asking => Reason::Locked,
             Self::UserCanceled { .. } | Self::NoPassphrase(_) => Reason::Dismissed,
             Self::AccessDenied(_) | Self::BusDenied(_) | Self::File { denied: true, .. } => Reason::Denied,
             Self::NotPrivate { .. } => Reason::NotPrivate,
-            Self::Untrusted { .. } => Reason::Untrusted,
-            Self::WrongKey { .. } => Reason::WrongKey,
-            Self::Lost { .. } => Reason::Unreachable,
+            Self::Untrusted { .. } | Self::UntrustedPlugin { .. } | Self::UntrustedServer { .. } => {
+                Reason::Untrusted
+            }
+            Self::WrongKey { .. } | Self::WrongPassphrase { .. } | Self::LostOsIdentity { .. } => {
+                Reason::WrongKey
+            }
+            Self::Lost { .. } | Self::NoServer { .. } => Reason::Unreachable,
             Self::Service { .. }
             | Self::Malformed(_)
             | Self::Helper { .. }
+            | Self::Provider { .. }
+            | Self::ProviderAnswer { .. }
+            | Self::Plugin { .. }
             | Self::File { denied: false, .. } => Reason::Failed,
-            Self::Windows { reason, .. } | Self::Keychain { reason, .. } => *reason,
-            Self::Timeout { .. } => Reason::Timeout,
+            Self::Windows { reason, .. } | Self::Keychain { reason, .. } | Self::Vault { reason, .. } => {
+                *reason
+            }
+            Self::Timeout { .. } | Self::LockTimeout { .. } | Self::PluginTimeout { .. } => Reason::Timeout,
             Self::Aborted { .. } => Reason::Aborted,
             Self::Closed => Reason::Closed,
+            Self::NestedUpdate | Self::CloseInUpdate => Reason::NestedUpdate,
             Self::TooLarge { .. } => Reason::TooLarge,
             Self::TextKeyring { .. } | Self::TextOnly => Reason::UnsupportedValue,
             Self::InvalidData => Reason::NotText,
-            Self::InvalidFile { .. } | Self::Damaged { .. } | Self::OnlyBackup { .. } => Reason::Damaged,
+            Self::InvalidFile { .. }
+            | Self::Damaged { .. }
+            | Self::OnlyBackup { .. }
+            | Self::InvalidOsIdentity { .. } => Reason::Damaged,
             Self::NotFound { .. } | Self::NoWorkspace { .. } => Reason::NotFound,
-            Self::IdentityExists(_) => Reason::Exists,
-            Self::InvalidSetting(_) | Self::InvalidRecipients(_) => Reason::InvalidSetting,
-            Self::InvalidName { .. } | Self::InvalidKey | Self::NeedsService => Reason::InvalidArgument,
+            Self::IdentityExists(_) | Self::OpensFiles => Reason::Exists,
+            Self::InvalidSetting(_)
+            | Self::ProtectedIdentity { .. }
+            | Self::InvalidRecipients(_)
+            | Self::MixedRecipients => Reason::InvalidSetting,
+            Self::InvalidName { .. } | Self::InvalidKey | Self::InvalidPath { .. } | Self::NeedsService => {
+                Reason::InvalidArgument
+            }
             Self::Internal(_) => Reason::Internal,
         }
     }
@@ -162,9 +195,14 @@ mod tests {
             (Error::ForeignBus { address: text(), owner: 1, own: 0 }, "no-bus"),
             (Error::NoService(text()), "no-service"),
             (Error::NoHelper { command: "x".into(), reason: text() }, "no-helper"),
+            (Error::NoPlugin { name: text(), reason: text() }, "no-helper"),
+            (Error::UntrustedPlugin { name: text() }, "untrusted"),
+            (Error::Plugin { name: text(), reason: text() }, "failed"),
+            (Error::PluginTimeout { name: text(), after: Duration::ZERO }, "timeout"),
+            (Error::MixedRecipients, "invalid-setting"),
             (Error::NoKey, "no-key"),
             (Error::NoKeyFor { path: "x".into() }, "no-key"),
-            (Error::NoFile { path: "x".into() }, "no-file"),
+            (Error::NoFile { path: "x".into(), key_is_given: false }, "no-file"),
             (Error::Lost { reason: text(), effect }, "unreachable"),
             (service, "failed"),
             (Error::Malformed("x".into()), "failed"),
@@ -178,6 +216,9 @@ mod tests {
             (Error::Aborted { effect }, "aborted"),
             (Error::InvalidSetting(text()), "invalid-setting"),
             (Error::Closed, "closed"),
+            (Error::NestedUpdate, "nested-update"),
+            (Error::CloseInUpdate, "nested-update"),
+            (Error::LockTimeout { after: Duration::ZERO }, "timeout"),
             (Error::TooLarge { what: "x", size: 2, unit: "bytes", limit: 1 }, "too-large"),
             (Error::InvalidData, "not-text"),
             (
@@ -202,6 +243,19 @@ mod tests {
                 },
                 "no-keychain",
             ),
+            (
+                Error::Vault {
+                    address: text(),
+                    operation: text(),
+                    message: text(),
+                    code,
+                    reason: Reason::Sealed,
+                },
+                "sealed",
+            ),
+            (Error::NoServer { address: text(), reason: text() }, "unreachable"),
+            (Error::UntrustedServer { address: text(), reason: text() }, "untrusted"),
+            (Error::InvalidPath { path: text() }, "invalid-argument"),
             (Error::NeedsService, "invalid-argument"),
             (Error::NotFound { name: text(), place: "x" }, "not-found"),
             (Error::InvalidName { at: None }, "invalid-argument"),
@@ -211,6 +265,10 @@ mod tests {
             (Error::Damaged { path: "x".into(), reason: text(), backup: None }, "damaged"),
             (Error::OnlyBackup { path: "x".into(), backup: "x".into() }, "damaged"),
             (Error::WrongKey { path: "x".into(), reason: "x".into() }, "wrong-key"),
+            (Error::WrongPassphrase { setting: text() }, "wrong-key"),
+            (Error::ProtectedIdentity { setting: text() }, "invalid-setting"),
+            (Error::LostOsIdentity { path: "x".into(), service: text(), name: text() }, "wrong-key"),
+            (Error::InvalidOsIdentity { service: text(), name: text(), reason: text() }, "damaged"),
             (Error::NoWorkspace { path: "x".into() }, "not-found"),
             (Error::InvalidRecipients(text()), "invalid-setting"),
             (Error::IdentityExists("x".into()), "exists"),

@@ -11,14 +11,16 @@
 //! threads serve the program's files. It starts with the first call, sleeps when nothing happens, and ends with the
 //! process.
 
-use std::{future::Future, pin::Pin, sync::Mutex, thread};
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{Arc, Mutex, mpsc},
+    thread,
+};
 
 use tokio::{
     runtime::Builder,
-    sync::{
-        mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
-        oneshot,
-    },
+    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
     task::JoinHandle,
 };
 
@@ -46,17 +48,26 @@ impl Executor {
     }
 }
 
-/// Runs a future on the thread and waits for its outcome. Call it on any other thread.
+/// Runs a future on the thread and waits for its outcome. Call it on any other thread, which may be one of an
+/// asynchronous runtime.
 ///
 /// # Errors
 ///
 /// As [`executor`], and [`Error::Internal`] if the future panicked.
 pub fn block_on<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> Result<T, Error> {
-    let (sender, outcome) = oneshot::channel();
+    // The channel carries nothing, so that it is compiled once for all kinds of outcomes. tokio's own channels refuse to
+    // block a thread of a runtime.
+    let (running, ended) = mpsc::channel::<()>();
+    let outcome = Arc::new(Mutex::new(None));
+    let slot = Arc::clone(&outcome);
     executor()?.spawn(async move {
-        let _ = sender.send(future.await);
+        let _running = running;
+        let reached = future.await;
+        *lock(&slot) = Some(reached);
     });
-    outcome.blocking_recv().map_err(|_| Error::Internal("the call ended without an outcome".into()))
+    // It fails when the task drops the sender, at its end or in a panic.
+    let _ = ended.recv();
+    lock(&outcome).take().ok_or_else(|| Error::Internal("the call ended without an outcome".into()))
 }
 
 /// Starts a task on the thread. Call it on that thread. The future is boxed, as are all tasks from other threads, so
@@ -118,5 +129,13 @@ mod tests {
             executor().unwrap().spawn(async move { sender.send(thread::current().id()).unwrap() });
         }
         assert_eq!(receiver.recv().unwrap(), receiver.recv().unwrap());
+    }
+
+    #[test]
+    fn a_call_waits_on_a_thread_of_a_runtime_as_on_any_other() {
+        let runtime = Builder::new_current_thread().build().unwrap();
+        assert_eq!(runtime.block_on(async { block_on(async { 1 }) }), Ok(1));
+        let ended = block_on::<()>(async { panic!("a bug in the call") });
+        assert_eq!(ended, Err(Error::Internal("the call ended without an outcome".into())));
     }
 }

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use super::{Access, PAUSE, failure, hidden, os, remove, replace};
+use super::{Access, PAUSE, failure, hidden, os, remove_if_present, replace};
 use crate::error::Error;
 
 /// How long to wait for one other writer.
@@ -129,10 +129,7 @@ impl LockedDirectory {
     ) -> io::Result<()> {
         let temporary = hidden(file, "tmp")?;
         // Only the holder of the lock writes this file. If it exists, its writer was killed.
-        match remove(&temporary) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
+        remove_if_present(&temporary)?;
         replace(file, &temporary, bytes, |new| os::give(new, file, access), last)?;
         // The new name must survive a crash of the machine. Not every file system can ensure that.
         match self.lock.sync() {
@@ -169,6 +166,33 @@ mod tests {
         File::options().write(true).open(&file).unwrap().set_modified(later).unwrap();
         assert!(!wait.is_over(&file));
         std::fs::remove_file(file).unwrap();
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_script_is_a_program_before_it_gets_its_name() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let folder =
+            std::env::temp_dir().join(format!("os-secrets-program-{:016x}", getrandom::u64().unwrap()));
+        os::make_directory(&folder).unwrap();
+        let (file, temporary) = (folder.join("script"), folder.join(".script.os-secrets.tmp"));
+        let mode_of = |path: &Path| std::fs::metadata(path).map(|found| found.permissions().mode() & 0o7777);
+        let directory = LockedDirectory::lock(&file).unwrap();
+        for (before, expected) in [(None, 0o700), (Some(0o640), 0o750), (Some(0o644), 0o755)] {
+            if let Some(mode) = before {
+                std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+            }
+            let mut last = None;
+            directory
+                .replace_after(&file, b"#!/bin/sh\n", Access::Program, || {
+                    last = mode_of(&temporary).ok();
+                    Ok(())
+                })
+                .unwrap();
+            assert_eq!((last, mode_of(&file).ok()), (Some(expected), Some(expected)));
+        }
+        std::fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]

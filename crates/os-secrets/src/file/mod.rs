@@ -43,15 +43,16 @@ use apfs::folded;
 #[cfg(unix)]
 pub use links::{check_trusted, follow_links};
 pub use lock::{LockWait, LockedDirectory};
+pub(crate) use os::LockFile;
 #[cfg(not(any(target_os = "macos", keychain_model)))]
 use os::folded;
+#[cfg(unix)]
+pub use os::try_lock;
 pub use os::{
-    canonical, check_private, create, identity, is_pipe, make_directory, path_of, shell_word,
-    writable_by_others,
+    canonical, check_private, create, has_no_links, identity, is_pipe, make_directory, make_executable,
+    path_of, shell_word, writable_by_others,
 };
-pub(crate) use os::{
-    check_can_create, fingerprint, has_no_links, open, own_identity, read_start, remove, rename,
-};
+pub(crate) use os::{check_can_create, fingerprint, open, own_identity, read_start, rename};
 #[cfg(windows)]
 pub use os::{check_trusted, follow_links};
 pub use writers::{FoundFile, TrustedFile, find_other_owner, find_trusted, read_if_present, read_trusted};
@@ -71,6 +72,9 @@ pub enum Access {
     Private,
     /// Everyone who may access the file that is replaced.
     AsBefore,
+    /// As [`AsBefore`](Self::AsBefore), and those who may read the file may also run it. On Windows, the name makes a file a
+    /// program.
+    Program,
 }
 
 /// The error that a path names a directory and not a file. `example` is the name of a file for it.
@@ -137,6 +141,18 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 /// The directory of a file.
 pub(crate) fn directory(file: &Path) -> &Path {
     file.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."))
+}
+
+/// Removes a file if it exists.
+///
+/// # Errors
+///
+/// Those of the system.
+pub fn remove_if_present(path: &Path) -> io::Result<()> {
+    match os::remove(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// The path of a hidden file beside another, with a name that only os-secrets uses.

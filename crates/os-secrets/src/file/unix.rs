@@ -17,7 +17,7 @@ use rustix::{
     io::Errno,
 };
 
-use super::{Access, SYMBOLIC_LINK, directory, symbolic_link};
+use super::{Access, SYMBOLIC_LINK, check_regular, directory, symbolic_link};
 use crate::{
     environment::Variables,
     error::Error,
@@ -27,6 +27,19 @@ use crate::{
 /// The mode of files that hold secrets: only their owner has access.
 const PRIVATE: u32 = 0o600;
 
+/// Locks an open file (flock). Returns whether it was free.
+///
+/// # Errors
+///
+/// Those of the system.
+pub fn try_lock(file: &File) -> io::Result<bool> {
+    match file.try_lock() {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
 /// A lock on the directory of a file (flock). The directory itself is locked, because a lock file would stay behind.
 pub struct Lock(File);
 
@@ -34,11 +47,7 @@ impl Lock {
     /// Takes the lock of a file's directory. Returns `None` if somebody else holds it.
     pub fn try_take(file: &Path, _: Instant) -> io::Result<Option<Self>> {
         let handle = File::open(directory(file))?;
-        match handle.try_lock() {
-            Ok(()) => Ok(Some(Self(handle))),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(error),
-        }
+        Ok(try_lock(&handle)?.then_some(Self(handle)))
     }
 
     /// Makes sure that the names in the directory are on the disk.
@@ -52,6 +61,47 @@ impl Drop for Lock {
         // Closing the file is not enough: a child process that has not reached its exec yet has a copy of the
         // descriptor, and the lock would last until that is closed as well.
         let _ = self.0.unlock();
+    }
+}
+
+/// A private file that exists only while it is locked (flock), unless its process is killed. Then the lock ends, and the
+/// file stays.
+pub struct LockFile {
+    file: File,
+    path: PathBuf,
+}
+
+impl LockFile {
+    /// Creates and locks the file. Returns `None` if somebody else holds the lock.
+    pub fn try_take(path: &Path) -> io::Result<Option<Self>> {
+        // If the path leads to a pipe, opening must not block.
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false).mode(PRIVATE).custom_flags(flags.bits() as i32);
+        let file = options.open(path)?;
+        check_regular(&file)?;
+        if !try_lock(&file)? {
+            return Ok(None);
+        }
+        let lock = Self { file, path: path.into() };
+        // The holder before may have removed the file since it was opened. Then somebody else can lock a new file.
+        Ok(lock.is_at_path().then_some(lock))
+    }
+
+    fn is_at_path(&self) -> bool {
+        let own = self.file.metadata().map(|found| (found.dev(), found.ino())).ok();
+        own.is_some() && own == own_identity(&self.path)
+    }
+}
+
+impl Drop for LockFile {
+    fn drop(&mut self) {
+        // Removed before it is unlocked, so that nobody else has locked it by then.
+        if self.is_at_path() {
+            let _ = fs::remove_file(&self.path);
+        }
+        // As for `Lock`.
+        let _ = self.file.unlock();
     }
 }
 
@@ -95,13 +145,16 @@ pub fn create(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(PRIVATE).open(path)
 }
 
-/// Gives a new file the owner, group and, for [`Access::AsBefore`], the mode of the old file.
+/// Gives a new file the owner and group of the old file, and the mode that `access` asks for.
 pub fn give(new: &File, old: &Path, access: Access) -> io::Result<()> {
     let found = fs::symlink_metadata(old);
     let mut mode = match (&found, access) {
-        (Ok(old), Access::AsBefore) => old.mode() & 0o7777,
+        (Ok(old), Access::AsBefore | Access::Program) => old.mode() & 0o7777,
         _ => PRIVATE,
     };
+    if access == Access::Program {
+        mode = executable(mode);
+    }
     if let (Ok(old), Ok(made)) = (found, new.metadata())
         && (made.uid(), made.gid()) != (old.uid(), old.gid())
         // Only root may change the owner. For other users the file becomes their own, as in every editor. Then its group
@@ -111,6 +164,21 @@ pub fn give(new: &File, old: &Path, access: Access) -> io::Result<()> {
         mode &= !0o070;
     }
     new.set_permissions(fs::Permissions::from_mode(mode))
+}
+
+/// The mode of a program that those may run who may read it.
+fn executable(mode: u32) -> u32 {
+    mode | ((mode & 0o444) >> 2)
+}
+
+/// Makes a program of a file that exists: those who may read it may also run it.
+///
+/// # Errors
+///
+/// Those of the system.
+pub fn make_executable(path: &Path) -> io::Result<()> {
+    let mode = fs::metadata(path)?.mode();
+    fs::set_permissions(path, fs::Permissions::from_mode(executable(mode & 0o7777)))
 }
 
 /// Renames a file. It replaces a file with the new name.
@@ -242,7 +310,7 @@ pub fn has_access_list(file: &File) -> bool {
 }
 
 /// Whether a file has an access control list. On macOS, the mode of a file says nothing of its list, so this does not
-/// look for one either.
+/// look for one either, and on FreeBSD it cannot.
 #[cfg(not(target_os = "linux"))]
 pub fn has_access_list(_: &File) -> bool {
     false

@@ -44,16 +44,7 @@ impl Lock {
     /// Takes the lock of a file. Returns `None` if another process or thread has it. `start` is the time of the first
     /// attempt.
     pub fn try_take(file: &Path, start: Instant) -> io::Result<Option<Self>> {
-        let opened = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .access_mode(GENERIC_WRITE | DELETE)
-            .share_mode(0)
-            // If the path is a symbolic link by now, this opens and deletes the link, not its target.
-            .custom_flags(FILE_FLAG_DELETE_ON_CLOSE | FILE_FLAG_OPEN_REPARSE_POINT)
-            .open(hidden(file, "lock")?);
-        match opened {
+        match open_alone(&hidden(file, "lock")?) {
             Ok(file) => Ok(Some(Self(file))),
             Err(error) if has_number(&error, ERROR_SHARING_VIOLATION) => Ok(None),
             Err(error) if has_number(&error, ERROR_ACCESS_DENIED) && start.elapsed() < DELETED_PATIENCE => {
@@ -66,6 +57,43 @@ impl Lock {
     /// Does nothing: the file system's journal makes names durable.
     pub fn sync(&self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// Creates a file that nothing else can open, and that the system deletes with the last handle.
+fn open_alone(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .access_mode(GENERIC_WRITE | DELETE)
+        .share_mode(0)
+        // If the path is a symbolic link by now, this opens and deletes the link, not its target.
+        .custom_flags(FILE_FLAG_DELETE_ON_CLOSE | FILE_FLAG_OPEN_REPARSE_POINT)
+        .open(path)
+}
+
+/// A file that exists only while it is locked: nothing else can open it. The system deletes it with its last handle, even
+/// if the process is killed.
+pub struct LockFile(#[expect(dead_code, reason = "the open handle is the lock")] File);
+
+impl LockFile {
+    /// Creates and locks the file. Returns `None` if somebody else holds the lock.
+    pub fn try_take(path: &Path) -> io::Result<Option<Self>> {
+        let start = Instant::now();
+        loop {
+            match open_alone(path) {
+                Ok(file) => return Ok(Some(Self(file))),
+                Err(error) if has_number(&error, ERROR_SHARING_VIOLATION) => return Ok(None),
+                // The file of the holder before is about to disappear.
+                Err(error)
+                    if has_number(&error, ERROR_ACCESS_DENIED) && start.elapsed() < DELETED_PATIENCE =>
+                {
+                    thread::sleep(PAUSE);
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
 }
 
@@ -114,7 +142,7 @@ pub fn create(path: &Path) -> io::Result<File> {
 pub fn give(new: &File, old: &Path, access: Access) -> io::Result<()> {
     match access {
         Access::Private => Ok(()),
-        Access::AsBefore => {
+        Access::AsBefore | Access::Program => {
             match OpenOptions::new().access_mode(READ_CONTROL).open(old) {
                 Ok(old) => acl::copy_list(old.as_handle(), new.as_handle()),
                 // There is no old file.
@@ -123,6 +151,11 @@ pub fn give(new: &File, old: &Path, access: Access) -> io::Result<()> {
             }
         }
     }
+}
+
+/// Does nothing: on Windows, the name makes a file a program.
+pub fn make_executable(_: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 /// Renames a file, and replaces an existing file of the new name.

@@ -19,7 +19,7 @@ mod node;
 mod text;
 
 use node::{Member, Node, find_member, has_name, is_number, write_members};
-pub use text::{array_of_texts, object_of_texts};
+pub use text::{array_of_objects, array_of_texts, object_of_texts};
 use text::{quote, spell_name, unquote, unquote_name};
 
 const BOM: &str = "\u{feff}";
@@ -154,6 +154,50 @@ impl<'a> Document<'a> {
     pub fn is_number(&self, name: &str, number: f64) -> Result<Option<bool>, Error> {
         Ok(find_member(self.object(&[])?, name)
             .map(|value| matches!(value, Node::Scalar(spelled) if is_number(spelled, number))))
+    }
+
+    /// The whole number under a name in the object that is reached through `members`. `None` if there is none.
+    pub fn number(&self, members: &[&str], name: &str) -> Option<u64> {
+        match find_member(self.object(members).ok()?, name)? {
+            Node::Scalar(spelled) => spelled.parse().ok(),
+            _ => None,
+        }
+    }
+
+    /// The texts of an array under a name in the object that is reached through `members`. `None` if that is not an array
+    /// of texts.
+    pub fn texts(&self, members: &[&str], name: &str) -> Option<Vec<String>> {
+        let Node::Array(values) = find_member(self.object(members).ok()?, name)? else { return None };
+        let text = |value: &Node<'_>| match value {
+            Node::Scalar(spelled) => unquote_name(spelled),
+            _ => None,
+        };
+        values.iter().map(text).collect()
+    }
+
+    /// Whether there is an object that is reached through `members`.
+    pub fn has_object(&self, members: &[&str]) -> bool {
+        let Some((name, outer)) = members.split_last() else { return true };
+        let outer = self.object(outer).unwrap_or_default();
+        matches!(find_member(outer, name), Some(Node::Object(_)))
+    }
+
+    /// Whether a name in the object that is reached through `members` has the value `true`.
+    pub fn is_true(&self, members: &[&str], name: &str) -> bool {
+        let value = self.object(members).ok().and_then(|object| find_member(object, name));
+        matches!(value, Some(Node::Scalar("true")))
+    }
+
+    /// The object that is reached through `members`, as JSON. An empty one if a member is missing.
+    pub fn part_to_bytes(&self, members: &[&str]) -> Zeroizing<Vec<u8>> {
+        let object = self.object(members).unwrap_or_default();
+        let write = |out: &mut dyn FnMut(&[u8])| write_members(object, 0, &mut |part: &[u8]| out(part));
+        let mut length = 0;
+        write(&mut |part| length += part.len());
+        // Sized once, because growing could leave a copy behind.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(length));
+        write(&mut |part| bytes.extend_from_slice(part));
+        bytes
     }
 
     /// The new content of the file, with an indent of two spaces per level and a newline at the end.

@@ -73,7 +73,18 @@ pub fn object_of_texts(members: &[(&str, &str)], room: usize) -> Zeroizing<Vec<u
 
 /// An array of texts as JSON. Its memory is wiped, and does not grow.
 pub fn array_of_texts<'a>(texts: impl Iterator<Item = &'a str>) -> Zeroizing<Vec<u8>> {
-    let parts: Vec<_> = texts.map(quote).collect();
+    join_array(texts.map(quote).collect())
+}
+
+/// An array of objects of texts as JSON. Its memory is wiped, and does not grow.
+pub fn array_of_objects<'a, const N: usize>(
+    objects: impl Iterator<Item = [(&'a str, &'a str); N]>,
+) -> Zeroizing<Vec<u8>> {
+    join_array(objects.map(|members| object_of_texts(&members, 0)).collect())
+}
+
+/// An array of parts that are JSON.
+fn join_array(parts: Vec<Zeroizing<Vec<u8>>>) -> Zeroizing<Vec<u8>> {
     let length = parts.iter().map(|part| part.len() + 1).sum::<usize>() + 2;
     let mut array = Zeroizing::new(Vec::with_capacity(length));
     array.push(b'[');
@@ -119,5 +130,7 @@ mod tests {
     fn texts_are_spelled_in_an_array() {
         assert_eq!(&*array_of_texts(["x\"\n", ""].into_iter()), br#"["x\"\n",""]"#);
         assert_eq!(&*array_of_texts([].into_iter()), b"[]");
+        let objects = [[("a", "\""), ("b", "1")], [("a", ""), ("b", "2")]];
+        assert_eq!(&*array_of_objects(objects.into_iter()), br#"[{"a":"\"","b":"1"},{"a":"","b":"2"}]"#);
     }
 }

@@ -25,7 +25,11 @@ use crate::{
     error::Error,
     executor::{Purpose, ended},
     progress::Progress,
-    store::{Choice, SetOptions},
+    store::{
+        Choice, SetOptions,
+        credential_lock::LockPlace,
+        file::keys::{is_whole_identity, user_identity},
+    },
 };
 
 mod existence;
@@ -174,6 +178,15 @@ impl User {
         lane.run(move || preferences.list()).await
     }
 
+    /// Where the lock of a secret lies, for programs that read and then replace it. `None` in BusDK's preferences, whose
+    /// programs do neither.
+    async fn find_lock(&self, name: &Name) -> Result<Option<LockPlace>, Error> {
+        match self {
+            Self::Store(choice) => LockPlace::find(choice.store()?, &credential_key(name)).await.map(Some),
+            Self::Preferences(_) => Ok(None),
+        }
+    }
+
     /// When secrets were changed, by their names. Those for which the store does not know are missing.
     pub async fn list_changes(&self, progress: &Progress) -> Result<BTreeMap<String, SystemTime>, Error> {
         match self {
@@ -203,7 +216,8 @@ impl Scopes {
         found.secrets.remove(name).ok_or_else(|| Self::not_found(name, scope))
     }
 
-    /// Reads secrets. The result has no entry for a name that does not exist. Each file is read once.
+    /// Reads secrets. The result has no entry for a name that does not exist, and none for the user's identity in the
+    /// operating system's store, which is not a secret of its name. Each file is read once.
     ///
     /// # Errors
     ///
@@ -228,7 +242,13 @@ impl Scopes {
             found.from_repository.extend(found.secrets.keys().cloned());
         }
         if scope.has_user() && !names.is_empty() {
-            found.secrets.extend(self.user.get_all(names, progress).await?);
+            let mut of_user = self.user.get_all(names, progress).await?;
+            // The key of encrypted files is no secret to be resolved or exported, although its item is among them.
+            let item = user_identity();
+            of_user.retain(|name, value| {
+                !(self.user.is_os() && name.as_str() == item.name && is_whole_identity(value))
+            });
+            found.secrets.extend(of_user);
         }
         Ok(found)
     }
@@ -251,6 +271,23 @@ impl Scopes {
         }
         let (repository, name) = (self.repository.clone(), name.clone());
         self.repository.lane(Purpose::Write).change(progress, move || repository.set(&name, &value)).await
+    }
+
+    /// Where the lock of a secret lies, for programs that read and then replace it. `None` if there is nothing to lock,
+    /// because the repository has no file.
+    ///
+    /// # Errors
+    ///
+    /// As [`LockPlace::find`], and those of the repository's file.
+    pub async fn find_lock(&self, name: &Name, scope: Scope) -> Result<Option<LockPlace>, Error> {
+        if scope != Scope::Repository {
+            return self.user.find_lock(name).await;
+        }
+        let repository = self.repository.clone();
+        match self.repository.lane(Purpose::Read).run(move || repository.lock_domain()).await? {
+            Some(domain) => LockPlace::find_in(domain, &credential_key(name)).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Deletes a secret.

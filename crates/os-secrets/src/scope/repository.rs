@@ -12,6 +12,7 @@ use crate::{
     executor::{Lane, Purpose},
     file::{Access, FoundFile, LockedDirectory, TrustedFile, failure, find_trusted, read_trusted},
     json::Document,
+    store::credential_lock::LockDomain,
 };
 
 /// The file's name.
@@ -71,6 +72,11 @@ impl Repository {
     pub fn delete(&self, name: &Name) -> Result<bool, Error> {
         let deleted = self.update(|document| document.remove(&SECRETS, name.as_str()))?;
         Ok(deleted.unwrap_or(false))
+    }
+
+    /// Which programs that read and then replace a secret exclude each other. `None` if the file does not exist.
+    pub fn lock_domain(&self) -> Result<Option<LockDomain>, Error> {
+        Ok(self.find_file()?.map(|found| LockDomain::File(found.path)))
     }
 
     fn with_document<T>(

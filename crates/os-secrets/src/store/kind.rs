@@ -9,4 +9,6 @@ pub enum StoreKind {
     File,
     /// The memory of the process, for tests.
     Memory,
+    /// A server of Vault or OpenBao.
+    Vault,
 }

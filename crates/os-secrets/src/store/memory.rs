@@ -6,7 +6,7 @@ use std::{
     sync::{Mutex, MutexGuard},
 };
 
-use super::{Call, SetOptions, Store, check_credential};
+use super::{Call, SetOptions, Store, check_credential, credential_lock::LockDomain};
 use crate::{
     credential::{Key, Secret},
     progress::Progress,
@@ -14,12 +14,20 @@ use crate::{
 };
 
 /// Credentials in memory. They are wiped when the store is dropped.
-#[derive(Default)]
-pub struct MemoryStore(Mutex<BTreeMap<Key, Secret>>);
+pub struct MemoryStore {
+    credentials: Mutex<BTreeMap<Key, Secret>>,
+    domain: LockDomain,
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self { credentials: Mutex::default(), domain: LockDomain::new_in_process() }
+    }
+}
 
 impl MemoryStore {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Key, Secret>> {
-        lock(&self.0)
+        lock(&self.credentials)
     }
 }
 
@@ -49,5 +57,9 @@ impl Store for MemoryStore {
     fn list<'a>(&'a self, service: Option<&'a str>, _: &'a Progress) -> Call<'a, Vec<Key>> {
         let is_wanted = |key: &&Key| service.is_none_or(|service| key.service == service);
         Box::pin(ready(Ok(self.lock().keys().filter(is_wanted).cloned().collect())))
+    }
+
+    fn lock_domain<'a>(&'a self) -> Call<'a, LockDomain> {
+        Box::pin(ready(Ok(self.domain.clone())))
     }
 }

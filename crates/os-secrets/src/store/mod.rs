@@ -1,8 +1,8 @@
-//! The [`Store`] trait and its implementations: one per operating system, the encrypted file, memory, and credential
-//! helpers.
+//! The [`Store`] trait and its implementations: one per operating system, the encrypted file, memory, servers, and
+//! credential helpers.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     future::Future,
     pin::Pin,
     sync::{Arc, OnceLock},
@@ -10,9 +10,11 @@ use std::{
 };
 
 use self::{
+    credential_lock::LockDomain,
     file::FileStore,
     memory::MemoryStore,
     settings::{Settings, StoreKind},
+    vault::{VaultOptions, VaultStore},
 };
 use crate::{
     credential::{Key, Secret},
@@ -22,13 +24,17 @@ use crate::{
 };
 
 #[forbid(unsafe_code)]
+pub mod credential_lock;
+#[forbid(unsafe_code)]
 pub mod exec;
 #[forbid(unsafe_code)]
 pub mod file;
 #[forbid(unsafe_code)]
 mod kind;
-#[cfg(all(target_os = "linux", not(keychain_model)))]
+#[cfg(all(any(target_os = "linux", target_os = "freebsd"), not(keychain_model)))]
 pub mod linux;
+#[forbid(unsafe_code)]
+mod lock_directory;
 // The parts that need nothing of macOS are tested on every system.
 #[cfg(any(target_os = "macos", keychain_model, test))]
 pub mod macos;
@@ -40,11 +46,13 @@ pub mod settings;
 pub mod settings_file;
 #[forbid(unsafe_code)]
 mod sizes;
+#[forbid(unsafe_code)]
+pub mod vault;
 #[cfg(windows)]
 pub mod windows;
 
 /// The operating system's own store.
-#[cfg(all(target_os = "linux", not(keychain_model)))]
+#[cfg(all(any(target_os = "linux", target_os = "freebsd"), not(keychain_model)))]
 pub use linux::{SecretService as OsStore, foreign::ForeignItem};
 /// The operating system's own store.
 #[cfg(any(target_os = "macos", keychain_model))]
@@ -64,6 +72,7 @@ static SETTINGS: OnceLock<Settings> = OnceLock::new();
 static OS_STORE: OnceLock<Result<OsStore, Error>> = OnceLock::new();
 static FILE_STORE: OnceLock<FileStore> = OnceLock::new();
 static MEMORY_STORE: OnceLock<MemoryStore> = OnceLock::new();
+static VAULT_STORE: OnceLock<Arc<VaultStore>> = OnceLock::new();
 
 /// The settings of this process. They are read at the first call of this function, and stay as they were then.
 pub fn settings() -> &'static Settings {
@@ -87,6 +96,7 @@ pub fn chosen() -> Result<&'static dyn Store, Error> {
         StoreKind::Os => os()?,
         StoreKind::File => file(),
         StoreKind::Memory => memory(),
+        StoreKind::Vault => vault().as_ref(),
     })
 }
 
@@ -95,9 +105,14 @@ pub fn file() -> &'static FileStore {
     FILE_STORE.get_or_init(|| FileStore::new(file::FileOptions::default(), settings().file.clone()))
 }
 
-/// The store in memory that the environment chooses. The whole process shares it.
+/// The store in memory that the whole process shares.
 pub fn memory() -> &'static MemoryStore {
     MEMORY_STORE.get_or_init(MemoryStore::default)
+}
+
+/// The store on the server that the environment names.
+pub fn vault() -> &'static Arc<VaultStore> {
+    VAULT_STORE.get_or_init(|| Arc::new(VaultStore::new(VaultOptions::default(), &settings().vault)))
 }
 
 /// The operating system's store, with the settings of the process.
@@ -119,6 +134,12 @@ pub enum Choice {
     Environment,
     /// The operating system's.
     Os,
+    /// The encrypted file that the environment or the settings file describes.
+    File,
+    /// The store in memory that the whole process shares.
+    Memory,
+    /// The store on the server that the environment names.
+    Vault,
     /// A store that the program or the user has named.
     Own(Arc<dyn Store>),
 }
@@ -129,7 +150,7 @@ impl Choice {
         match self {
             Self::Environment => settings().kind == Ok(StoreKind::Os),
             Self::Os => true,
-            Self::Own(_) => false,
+            Self::File | Self::Memory | Self::Vault | Self::Own(_) => false,
         }
     }
 
@@ -142,6 +163,9 @@ impl Choice {
         match self {
             Self::Environment => chosen().map(|store| store as &dyn Store),
             Self::Os => Ok(os()?),
+            Self::File => Ok(file()),
+            Self::Memory => Ok(memory()),
+            Self::Vault => Ok(vault().as_ref()),
             Self::Own(store) => Ok(store.as_ref()),
         }
     }
@@ -174,6 +198,8 @@ pub enum Package {
     Keytar,
     /// `@napi-rs/keyring`.
     NapiRs,
+    /// The Rust crate `keyring`, versions 3 and 4, without a target or other options.
+    Keyring,
 }
 
 /// A place that holds credentials.
@@ -194,6 +220,20 @@ pub trait Store: Send + Sync {
         options: SetOptions,
         progress: &'a Progress,
     ) -> Call<'a, ()>;
+
+    /// Stores a credential if the stored value is still `old`. An empty value deletes. Returns whether it is; if not, nothing
+    /// was changed. A store that belongs to one user does not compare: its updates exclude each other by a lock, see
+    /// [`lock_domain`](Self::lock_domain).
+    fn replace<'a>(
+        &'a self,
+        key: &'a Key,
+        _old: Option<&'a Secret>,
+        value: &'a Secret,
+        options: SetOptions,
+        progress: &'a Progress,
+    ) -> Call<'a, bool> {
+        Box::pin(async move { self.set(key, value, options, progress).await.map(|()| true) })
+    }
 
     /// Deletes a credential. Returns whether there was one.
     fn delete<'a>(&'a self, key: &'a Key, progress: &'a Progress) -> Call<'a, bool>;
@@ -233,6 +273,38 @@ pub trait Store: Send + Sync {
         _progress: &'a Progress,
     ) -> Call<'a, BTreeMap<String, SystemTime>> {
         Box::pin(async { Ok(BTreeMap::new()) })
+    }
+
+    /// Reads the credential of a key that the package `keytar` has stored in an item of its own. `None` also if such an
+    /// item would be ours: only Linux makes a difference.
+    fn get_keytar_password<'a>(&'a self, _key: &'a Key, _progress: &'a Progress) -> Call<'a, Option<Secret>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    /// Deletes the credential of a key that `keytar` has stored in an item of its own. Returns whether there was one.
+    fn delete_keytar_password<'a>(&'a self, _key: &'a Key, _progress: &'a Progress) -> Call<'a, bool> {
+        Box::pin(async { Ok(false) })
+    }
+
+    /// Returns the names of the credentials that `keytar` has stored for a service in items of its own. It reads no value,
+    /// but may ask the user.
+    fn list_keytar_accounts<'a>(
+        &'a self,
+        _service: &'a str,
+        _progress: &'a Progress,
+    ) -> Call<'a, BTreeSet<String>> {
+        Box::pin(async { Ok(BTreeSet::new()) })
+    }
+
+    /// Returns which updates of this store exclude each other, and creates what their locks need. The default is correct
+    /// for every store that belongs to the user: stores that share locks only wait for each other. See
+    /// [`CredentialLock`](credential_lock::CredentialLock).
+    ///
+    /// # Errors
+    ///
+    /// Why nothing can be stored, if the store can tell without the user.
+    fn lock_domain<'a>(&'a self) -> Call<'a, LockDomain> {
+        Box::pin(async { Ok(LockDomain::User("os".into())) })
     }
 
     /// Whether the store lists the credentials of one service only, because it holds those of all programs and

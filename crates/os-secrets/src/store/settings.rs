@@ -5,7 +5,9 @@ use std::{ffi::OsString, time::Duration};
 pub use super::kind::StoreKind;
 use super::{
     exec, file,
+    lock_directory::LockDirectories,
     settings_file::{Origin, SettingsFile},
+    vault,
 };
 use crate::{environment::Variables, error::Error};
 
@@ -22,12 +24,17 @@ pub struct Settings {
     /// Where [`kind`](Self::kind) comes from.
     pub kind_origin: Origin,
     /// `OS_SECRETS_TIMEOUT` in milliseconds: the deadline for connecting to the bus, and for the reply to each message.
-    /// The default is [`DEFAULT_TIMEOUT`]. Only the Secret Service uses it.
+    /// The default is [`DEFAULT_TIMEOUT`]. For a server of Vault or OpenBao, and a store that the program provides, it is the
+    /// deadline of a call that has no other.
     pub timeout: Result<Duration, Error>,
     /// The path of the encrypted file, and what unlocks it.
     pub file: file::Defaults,
+    /// The server of Vault or OpenBao, and how to log in to it.
+    pub vault: vault::Defaults,
     /// The variables that credential helpers get.
     pub helpers: Vec<(String, OsString)>,
+    /// Where the locks of credentials lie.
+    pub locks: LockDirectories,
     /// The user's settings file.
     pub settings_file: SettingsFile,
 }
@@ -43,8 +50,9 @@ impl Settings {
             Some(text) if text == "os" => Ok(StoreKind::Os),
             Some(text) if text == "file" => Ok(StoreKind::File),
             Some(text) if text == "memory" => Ok(StoreKind::Memory),
+            Some(text) if text == "vault" => Ok(StoreKind::Vault),
             Some(text) => Err(Error::InvalidSetting(format!(
-                "OS_SECRETS_PROVIDER must be os, file or memory, and is {text:?}. Other stores can only be chosen in a program's code"
+                "OS_SECRETS_PROVIDER must be os, file, vault or memory, and is {text:?}. Other stores can only be chosen in a program's code"
             ))),
         };
         let timeout =
@@ -55,18 +63,29 @@ impl Settings {
             kind_origin,
             timeout,
             file: file::Defaults::read(variables, &settings_file),
+            vault: vault::Defaults::read(variables),
             helpers: exec::inherited_environment(variables),
+            locks: LockDirectories::read(variables),
             settings_file,
         }
     }
 }
 
 fn parse_timeout(text: &OsString) -> Result<Duration, Error> {
-    match text.to_str().and_then(|text| text.parse().ok()) {
-        Some(milliseconds @ 1..=MAX_TIMEOUT) => Ok(Duration::from_millis(milliseconds)),
-        _ => Err(Error::InvalidSetting(format!(
-            "OS_SECRETS_TIMEOUT must be a whole number of milliseconds from 1 to {MAX_TIMEOUT}, and is {text:?}"
-        ))),
+    parse_milliseconds(text.to_str().unwrap_or_default()).map_err(|range| {
+        Error::InvalidSetting(format!("OS_SECRETS_TIMEOUT must be {range}, and is {text:?}"))
+    })
+}
+
+/// Parses a timeout in milliseconds.
+///
+/// # Errors
+///
+/// What the text must be, if it is not. It follows "must be".
+pub(crate) fn parse_milliseconds(text: &str) -> Result<Duration, String> {
+    match text.parse() {
+        Ok(milliseconds @ 1..=MAX_TIMEOUT) => Ok(Duration::from_millis(milliseconds)),
+        _ => Err(format!("a whole number of milliseconds from 1 to {MAX_TIMEOUT}")),
     }
 }
 
@@ -76,7 +95,7 @@ mod tests {
     use crate::error::Code;
 
     #[test]
-    fn the_provider_is_one_of_three() {
+    fn the_provider_is_one_of_four() {
         let provider = |text: &str| {
             Settings::read(&|name: &str| (name == "OS_SECRETS_PROVIDER").then(|| text.into())).kind
         };
@@ -84,11 +103,12 @@ mod tests {
         assert_eq!(provider("os"), Ok(StoreKind::Os));
         assert_eq!(provider("file"), Ok(StoreKind::File));
         assert_eq!(provider("memory"), Ok(StoreKind::Memory));
+        assert_eq!(provider("vault"), Ok(StoreKind::Vault));
         for bad in ["exec", "Memory", "File", " os"] {
             let error = provider(bad).unwrap_err();
             assert_eq!(error.code(), Code::InvalidSetting);
             assert!(
-                error.to_string().starts_with("OS_SECRETS_PROVIDER must be os, file or memory"),
+                error.to_string().starts_with("OS_SECRETS_PROVIDER must be os, file, vault or memory"),
                 "{error}"
             );
         }

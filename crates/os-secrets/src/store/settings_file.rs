@@ -37,8 +37,17 @@ pub struct FileSettings {
     pub store: Option<StoreKind>,
     /// `file`: the path of the encrypted file.
     pub file: Option<PathBuf>,
-    /// `identity`: the path of the identity's file.
-    pub identity: Option<PathBuf>,
+    /// `identity`: where the identity is.
+    pub identity: Option<IdentitySetting>,
+}
+
+/// Where the identity is, as the settings file says.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum IdentitySetting {
+    /// `"os"`: it is an item in the operating system's store.
+    Os,
+    /// It is in the file at this path.
+    File(PathBuf),
 }
 
 /// Where a setting comes from.
@@ -140,7 +149,7 @@ fn parse(content: &[u8], home: Option<&Path>) -> Result<FileSettings, Vec<String
             ("store", DeValue::String(text)) => parse_store(text).map(|store| settings.store = Some(store)),
             ("file", DeValue::String(text)) => parse_path(text, home).map(|path| settings.file = Some(path)),
             ("identity", DeValue::String(text)) => {
-                parse_path(text, home).map(|path| settings.identity = Some(path))
+                parse_identity(text, home).map(|identity| settings.identity = Some(identity))
             }
             ("store" | "file" | "identity", _) => Err("it must be a text in quotes"),
             _ => Err("this key is not known; the file has store, file and identity"),
@@ -157,6 +166,13 @@ fn parse_store(text: &str) -> Result<StoreKind, &'static str> {
         "os" => Ok(StoreKind::Os),
         "file" => Ok(StoreKind::File),
         _ => Err("it must be \"os\" or \"file\""),
+    }
+}
+
+fn parse_identity(text: &str, home: Option<&Path>) -> Result<IdentitySetting, &'static str> {
+    match text {
+        "os" => Ok(IdentitySetting::Os),
+        _ => parse_path(text, home).map(IdentitySetting::File),
     }
 }
 
@@ -196,9 +212,10 @@ mod tests {
             FileSettings {
                 store: Some(StoreKind::File),
                 file: Some(format!("{root}a.age").into()),
-                identity: Some(home.join("key")),
+                identity: Some(IdentitySetting::File(home.join("key"))),
             }
         );
+        assert_eq!(parsed("identity = 'os'").identity, Some(IdentitySetting::Os));
         assert_eq!(parsed("store = \"os\"").store, Some(StoreKind::Os));
         // The rest of the path must not become an absolute one.
         assert_eq!(parsed("file = '~//etc/a'").file, Some(home.join("etc/a")));

@@ -209,11 +209,12 @@ fn open_files_of_parent() -> Option<u64> {
 
 /// The limit of open files of our parent.
 #[cfg(target_os = "linux")]
+#[allow(clippy::useless_conversion, reason = "the limit has 32 bits on 32-bit processors")]
 fn open_files_of_parent() -> Option<u64> {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the new limit is null, so none is set, and `limit` can be written to.
     let result = unsafe { libc::prlimit(libc::getppid(), libc::RLIMIT_NOFILE, std::ptr::null(), &mut limit) };
-    (result == 0 && limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur)
+    (result == 0 && limit.rlim_cur != libc::RLIM_INFINITY).then(|| limit.rlim_cur.into())
 }
 
 /// If a signal has ended the child, ends this process by the same signal. Otherwise returns the child's exit code.

@@ -48,7 +48,8 @@ const REPAIR: &str =
     "Copy the file, remove the lines that are neither NAME=VALUE nor [GROUP], and start gnome-keyring again";
 const SET_PASSWORD: &str =
     "Give it a password with the application Passwords and Keys (sudo apt install seahorse)";
-const OTHERWISE: &str =
+/// The advice to use an encrypted file instead.
+pub const OTHERWISE: &str =
     "An encrypted file needs neither a desktop nor a D-Bus session. It is used only if you select it";
 const PERMIT: &str = "Allow org.freedesktop.secrets in the sandbox or in the policy of the bus";
 const AS_OWNER: &str = "Run it as the user whose session it is, without sudo";
@@ -71,6 +72,7 @@ fn list_properties(diagnosis: &Diagnosis) -> Vec<Property> {
         ("reachable", json!(service.is_some())),
         ("collection", of_service(|service| json!(service.collection))),
         ("unlocked", of_service(|service| json!(!service.locked))),
+        ("writable", json!(service.is_some_and(|service| service.collection.is_some() && !service.locked))),
         ("persistent", of_service(|service| json!(service.is_persistent()))),
         ("encrypted_on_bus", of_service(|service| json!(service.encrypted_on_bus))),
         ("encrypted_at_rest", of_service(|service| json!(is_encrypted_at_rest(service)))),

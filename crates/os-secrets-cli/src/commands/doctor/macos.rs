@@ -10,7 +10,8 @@ use os_secrets::{
 
 const UNLOCK: &str = "security unlock-keychain";
 const DEFAULT: &str = "security default-keychain";
-const OTHERWISE: &str = "An encrypted file needs no keychain. It is used only if you select it";
+/// The advice to use an encrypted file instead.
+pub const OTHERWISE: &str = "An encrypted file needs no keychain. It is used only if you select it";
 
 pub async fn examine() -> Result<Report, Error> {
     let diagnosis = store::os()?.diagnose().await?;
@@ -38,6 +39,7 @@ pub async fn examine() -> Result<Report, Error> {
         ("keychain", json!(diagnosis.keychain.ok().map(|path| path.to_string_lossy().into_owned()))),
         ("reachable", json!(state.is_some())),
         ("unlocked", json!(state.map(|state| state.unlocked))),
+        ("writable", json!(state.is_some_and(|state| state.unlocked))),
         ("display", json!(diagnosis.has_desktop)),
     ];
     Ok(Report { properties, problems })

@@ -31,11 +31,11 @@ use os_secrets::{
     file::shell_word,
     printable::printable_path,
     program::command_line,
-    store::{self, file::FileStore},
+    store::{self, file::FileStore, vault::VaultStore},
 };
 
 mod file;
-#[cfg(all(target_os = "linux", not(keychain_model)))]
+#[cfg(all(any(target_os = "linux", target_os = "freebsd"), not(keychain_model)))]
 #[path = "linux.rs"]
 mod os;
 #[cfg(any(target_os = "macos", keychain_model))]
@@ -91,6 +91,10 @@ pub enum Subject {
     },
     /// Memory.
     Memory,
+    /// A server of Vault or OpenBao.
+    Vault(Arc<VaultStore>),
+    /// A store that the program provides.
+    Custom,
     /// A credential helper. Holds the path of the program.
     Helper(PathBuf),
 }
@@ -113,6 +117,8 @@ pub async fn examine(subject: Subject) -> Result<Report, Error> {
         Subject::Os => os::examine().await,
         Subject::File { store, start } => file::examine(store, &start).await,
         Subject::Memory => Ok(others::examine_memory()),
+        Subject::Vault(store) => others::examine_vault(&store).await,
+        Subject::Custom => Ok(others::examine_custom()),
         Subject::Helper(command) => others::examine_helper(command).await,
     }
 }
@@ -186,6 +192,12 @@ pub fn doctor(context: &Context, json: bool, write: bool) -> Result<i32, Failure
     Ok(if report.works() { SUCCESS } else { FAILED })
 }
 
+/// Whether the store that is selected can be read and changed. Nobody is asked, and nothing is changed.
+pub fn is_store_working(context: &Context) -> bool {
+    let report = context.selected_store().and_then(|selected| examine_selected(context, selected));
+    report.is_ok_and(|report| report.works())
+}
+
 fn examine_selected(context: &Context, selected: SelectedStore) -> Result<Report, Error> {
     let subject = selected.into_subject(context.store_start());
     let awaited = describe_awaited(&subject);
@@ -203,6 +215,11 @@ fn describe_awaited(subject: &Subject) -> String {
             Err(_) => "the identity".into(),
         },
         Subject::Memory => "the memory".into(),
+        Subject::Vault(store) => match store.place_of_secrets() {
+            Ok((address, _)) => format!("the server {}", printable(&address)),
+            Err(_) => "the server".into(),
+        },
+        Subject::Custom => "the provider".into(),
         Subject::Helper(command) => printable_path(command).to_string(),
     }
 }
@@ -244,7 +261,9 @@ fn as_text(report: &Report) -> String {
 fn value_as_text(name: &str, value: &Value) -> String {
     match value {
         Value::Null if trial::STEPS.contains(&name) => "not tried".into(),
-        Value::Null if ["bus", "collection", "keychain", "backup", "repository"].contains(&name) => {
+        Value::Null
+            if ["bus", "collection", "keychain", "os_identity", "backup", "repository"].contains(&name) =>
+        {
             "none".into()
         }
         Value::Null => "unknown".into(),

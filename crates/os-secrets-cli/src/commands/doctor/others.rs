@@ -6,10 +6,10 @@ use serde_json::json;
 
 use super::{Problem, Report};
 use os_secrets::{
-    error::Error,
+    error::{Error, Reason},
     executor::{Lane, Purpose},
     file::{self, shell_word},
-    store::{self, settings::StoreKind},
+    store::{self, settings::StoreKind, vault::VaultStore},
 };
 
 pub fn examine_memory() -> Report {
@@ -22,8 +22,42 @@ pub fn examine_memory() -> Report {
         "The credentials are in the memory of this process only. They are lost when it ends",
         fix,
     )];
-    let properties = vec![("store", json!("memory")), ("persistent", json!(false))];
+    let properties =
+        vec![("store", json!("memory")), ("writable", json!(true)), ("persistent", json!(false))];
     Report { properties, problems }
+}
+
+/// Asks the server for its mount, which it shows only to a token that may use it.
+pub async fn examine_vault(vault: &VaultStore) -> Result<Report, Error> {
+    let (address, place) = vault.place_of_secrets()?;
+    let mut properties =
+        vec![("store", json!("Vault or OpenBao")), ("address", json!(address)), ("place", json!(place))];
+    match vault.examine().await {
+        Ok(version) => {
+            properties.push(("reachable", json!(true)));
+            properties.push(("kvVersion", json!(version)));
+            // Each path has its own policies.
+            properties.push(("writable", json!(null)));
+            Ok(Report { properties, problems: Vec::new() })
+        }
+        Err(error) => {
+            let is_reachable =
+                !matches!(error.reason(), Reason::Unreachable | Reason::Timeout | Reason::Untrusted);
+            properties.push(("reachable", json!(is_reachable)));
+            properties.push(("writable", json!(false)));
+            let text = error.to_string();
+            let (what, fix) = text.rsplit_once(". ").unwrap_or((&text, "Check the settings"));
+            Ok(Report { properties, problems: vec![Problem::fatal(what, fix.to_owned())] })
+        }
+    }
+}
+
+/// A store of the program's own code, which is not called.
+pub fn examine_custom() -> Report {
+    Report {
+        properties: vec![("store", json!("custom provider")), ("writable", json!(null))],
+        problems: Vec::new(),
+    }
 }
 
 /// Looks for the program, and does not run it: a helper may ask the user whatever it is told to do.
@@ -43,6 +77,8 @@ pub async fn examine_helper(command: PathBuf) -> Result<Report, Error> {
         ("store", json!("helper program")),
         ("command", json!(command.to_string_lossy())),
         ("reachable", json!(found.is_ok())),
+        // Only the program knows.
+        ("writable", json!(found.err().map(|_| false))),
     ];
     Ok(Report { properties, problems })
 }

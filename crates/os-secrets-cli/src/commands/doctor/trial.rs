@@ -45,6 +45,7 @@ impl Outcome {
 pub fn try_store(context: &Context, selected: &SelectedStore) -> Result<Outcome, Error> {
     let other_store = match selected {
         SelectedStore::File(_) => "Name another file with --store or OS_SECRETS_FILE".into(),
+        SelectedStore::Vault => "Give the token a policy that lets it read and write there".into(),
         SelectedStore::Os | SelectedStore::Memory => format!("Use an encrypted file: {}", super::use_file()),
     };
     let trial = Trial::new(context, selected.choice(), name_of(selected), other_store)?;
@@ -54,8 +55,9 @@ pub fn try_store(context: &Context, selected: &SelectedStore) -> Result<Outcome,
             let is_new = file.path().is_ok_and(|path| !path.exists());
             let store = Arc::clone(file);
             // Asks for the passphrase, if there is one to ask for. That says what it waits for.
-            let prepared =
-                context.call(Progress::changing(true), |_| async move { store.prepare_change().await });
+            let prepared = context.call(Progress::changing(true), |progress| async move {
+                store.prepare_change(&progress).await
+            });
             trial.run(prepared, &mut outcome);
             if let (true, Ok(path)) = (is_new, file.path())
                 && path.exists()
@@ -66,7 +68,7 @@ pub fn try_store(context: &Context, selected: &SelectedStore) -> Result<Outcome,
                 ));
             }
         }
-        SelectedStore::Os | SelectedStore::Memory => trial.run(Ok(()), &mut outcome),
+        SelectedStore::Os | SelectedStore::Memory | SelectedStore::Vault => trial.run(Ok(()), &mut outcome),
     }
     Ok(outcome)
 }
@@ -82,6 +84,7 @@ fn name_of(selected: &SelectedStore) -> String {
             Err(_) => "the encrypted file".into(),
         },
         SelectedStore::Memory => "the memory".into(),
+        SelectedStore::Vault => "the server of Vault or OpenBao".into(),
     }
 }
 

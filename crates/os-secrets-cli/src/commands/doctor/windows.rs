@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 use super::{Problem, Report, use_file};
 use os_secrets::{error::Error, store, store::windows::MAX_BLOB};
 
-const OTHERWISE: &str = "An encrypted file works in every logon session. It is used only if you select it";
+/// The advice to use an encrypted file instead.
+pub const OTHERWISE: &str =
+    "An encrypted file works in every logon session. It is used only if you select it";
 
 pub async fn examine() -> Result<Report, Error> {
     let diagnosis = store::os()?.diagnose().await?;
@@ -33,6 +35,7 @@ pub async fn examine() -> Result<Report, Error> {
     let properties = vec![
         ("store", json!("Credential Manager")),
         ("reachable", json!(diagnosis.reachable.is_ok())),
+        ("writable", json!(diagnosis.reachable.is_ok() && matches!(diagnosis.keeps, Ok(Some(_))))),
         ("persistent", persistent),
         ("largest", json!(MAX_BLOB)),
     ];

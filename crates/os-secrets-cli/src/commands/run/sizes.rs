@@ -8,7 +8,9 @@ use std::{
 
 use super::Variable;
 use crate::{
-    child::{NOT_FOR_CHILDREN, SIZE_UNIT, is_same_variable, max_environment, max_variable, size_for_system},
+    child::{
+        SIZE_UNIT, is_same_variable, max_environment, max_variable, size_for_system, withheld_variables,
+    },
     output::printable,
 };
 
@@ -35,7 +37,7 @@ pub fn describe_all(words: &[OsString], variables: &[(&Variable, &OsStr)]) -> St
         .iter()
         .map(|(variable, value)| (variable.name.clone(), size_in_environment(&variable.name, value)));
     let is_inherited = |name: &OsString| {
-        !NOT_FOR_CHILDREN.iter().any(|other| is_same_variable(name, other.as_ref()))
+        !withheld_variables().any(|other| is_same_variable(name, other.as_ref()))
             && !variables.iter().any(|(variable, _)| is_same_variable(name, &variable.name))
     };
     let inherited = env::vars_os().filter(|(name, _)| is_inherited(name));

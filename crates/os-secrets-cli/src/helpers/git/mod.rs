@@ -17,7 +17,11 @@ use crate::{
     failure::Failure,
     output::{open_input, printable, read_all},
 };
-use os_secrets::{file, wiped::WipedBuffer};
+use os_secrets::{
+    error::{Error, Reason},
+    file,
+    wiped::WipedBuffer,
+};
 use request::{GitRefusal, GitRequest, user_of};
 
 mod request;
@@ -39,6 +43,29 @@ const QUIT: &[u8] = b"quit=1\n";
 
 /// Answers git. `words` is the operation: `get`, `store` or `erase`. Others are ignored, as git demands.
 pub fn answer(context: &Context, words: &[OsString]) -> Result<i32, Failure> {
+    answer_git(context, words).or_else(|failure| {
+        let missing = match &failure {
+            Failure::Call(error) => describe_missing_store(error),
+            _ => None,
+        };
+        let Some(missing) = missing else { return Err(failure) };
+        context.print_message(&format!("{missing}. Run secrets doctor"));
+        Ok(failure.exit_code(context.program))
+    })
+}
+
+/// Why there is no store, in one short sentence: git prints it in the middle of other work. `None` for other errors.
+fn describe_missing_store(error: &Error) -> Option<&'static str> {
+    Some(match error.reason() {
+        Reason::NoBus => {
+            "The credential store cannot be reached, because there is no usable D-Bus session bus"
+        }
+        Reason::NoService => "No credential store answers",
+        _ => return None,
+    })
+}
+
+fn answer_git(context: &Context, words: &[OsString]) -> Result<i32, Failure> {
     let operation = match words {
         [operation, ..] if !operation.as_encoded_bytes().starts_with(b"-") => operation,
         _ => {

@@ -4,7 +4,7 @@ use std::str;
 
 use zeroize::Zeroizing;
 
-use os_secrets::credential::Secret;
+use os_secrets::{credential::Secret, percent::percent_decode};
 
 /// A URL with its parts decoded. A part that the URL does not have is `None`.
 #[derive(Debug)]
@@ -79,20 +79,9 @@ fn trim_slashes(path: &[u8]) -> &[u8] {
     &path[start..end]
 }
 
-/// Replaces each `%XX`. Anything else stays, also a percent sign that no two digits follow.
+/// Decodes a part that is percent-encoded. It must not have line breaks.
 fn decode(part: &[u8]) -> Result<Zeroizing<Vec<u8>>, UrlError> {
-    // Decoding makes nothing longer.
-    let mut decoded = Zeroizing::new(Vec::with_capacity(part.len()));
-    let digit = |byte: Option<&u8>| char::from(*byte?).to_digit(16).map(|digit| digit as u8);
-    let mut at = 0;
-    while let Some(&byte) = part.get(at) {
-        let escaped = match (byte, digit(part.get(at + 1)), digit(part.get(at + 2))) {
-            (b'%', Some(high), Some(low)) => Some(high << 4 | low),
-            _ => None,
-        };
-        decoded.push(escaped.unwrap_or(byte));
-        at += if escaped.is_some() { 3 } else { 1 };
-    }
+    let decoded = percent_decode(part);
     match decoded.iter().any(|byte| b"\n\r\0".contains(byte)) {
         true => Err(UrlError::LineBreak),
         false => Ok(decoded),

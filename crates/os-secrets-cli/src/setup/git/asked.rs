@@ -3,6 +3,8 @@
 
 use std::process::{Command, Stdio};
 
+use zeroize::Zeroizing;
+
 use super::{Files, PLAIN_HELPER, active, is_ours, parse};
 use crate::{
     child::withhold_keys,
@@ -20,13 +22,23 @@ struct Entry {
     /// The URL for which it is asked. `None` if for all.
     url: Option<String>,
     /// The helper. Empty if it resets the helpers before it.
-    helper: String,
+    helper: Zeroizing<String>,
 }
 
-/// What the user must know about the helpers that git asks beside us, or does not ask any more.
-pub fn describe(context: &Context) -> Vec<String> {
-    let entries = ask_git(context).unwrap_or_else(read_files);
-    describe_entries(&entries)
+/// What the user must know about the helpers that git does not ask any more.
+pub fn describe_former(context: &Context) -> Vec<String> {
+    let entries = read_entries(context);
+    describe_before(split_entries(&entries).0)
+}
+
+/// What the user must know about the helpers that git asks beside us.
+pub fn describe_others(context: &Context) -> Vec<String> {
+    let entries = read_entries(context);
+    describe_after(split_entries(&entries).1)
+}
+
+fn read_entries(context: &Context) -> Vec<Entry> {
+    ask_git(context).unwrap_or_else(read_files)
 }
 
 /// What git says. `None` if there is no git, or if it fails.
@@ -40,7 +52,8 @@ fn ask_git(context: &Context) -> Option<Vec<Entry>> {
     if !matches!(output.status.code(), Some(0 | 1)) {
         return None;
     }
-    let text = String::from_utf8(output.stdout).ok()?;
+    let stdout = Zeroizing::new(output.stdout);
+    let text = str::from_utf8(&stdout).ok()?;
     let fields: Vec<_> = text.split('\0').collect();
     let entry = |fields: &[&str]| {
         let (key, helper) = fields[2].split_once('\n').unwrap_or((fields[2], ""));
@@ -49,7 +62,7 @@ fn ask_git(context: &Context) -> Option<Vec<Entry>> {
             origin: fields[1].into(),
             is_of_user: matches!(fields[0], "system" | "global"),
             url: url.map(str::to_owned),
-            helper: helper.into(),
+            helper: Zeroizing::new(helper.to_owned()),
         }
     };
     Some(fields.chunks_exact(3).map(entry).collect())
@@ -66,13 +79,14 @@ fn read_files() -> Vec<Entry> {
             origin: format!("file:{}", printable_path(path)),
             is_of_user: true,
             url: url.map(str::to_owned),
-            helper: helper.into(),
+            helper: Zeroizing::new(helper.to_owned()),
         }));
     }
     entries
 }
 
-fn describe_entries(entries: &[Entry]) -> Vec<String> {
+/// The entries in front of ours that its reset does not reset, and those behind ours.
+fn split_entries(entries: &[Entry]) -> (&[Entry], &[Entry]) {
     // Before the change is made, where our block will be.
     let ours = entries.iter().rposition(|entry| entry.url.is_none() && is_ours(&entry.helper));
     let will_be = entries.iter().rposition(|entry| entry.url.is_none() && entry.is_of_user);
@@ -84,35 +98,17 @@ fn describe_entries(entries: &[Entry]) -> Vec<String> {
     // Our own reset is the last one in front of us.
     let reset =
         before.iter().rposition(|entry| ours.is_some() && entry.url.is_none() && entry.helper.is_empty());
-    let before = &before[..reset.unwrap_or(before.len())];
+    (&before[..reset.unwrap_or(before.len())], after)
+}
+
+fn describe_before(before: &[Entry]) -> Vec<String> {
     let mut notes = Vec::new();
     for entry in active_of(before, None) {
         notes.push(format!("git does not ask {} of {} any more", name(&entry.helper), entry.origin));
     }
-    for entry in active_of(after, None) {
-        notes.push(format!("git also asks {} of {}", name(&entry.helper), entry.origin));
-    }
-    if let Some(reset) = after.iter().find(|entry| entry.url.is_none() && entry.helper.is_empty()) {
-        notes.push(format!("{} resets the helpers, so that git does not ask os-secrets there", reset.origin));
-    }
-    for (part, is_reset) in [(before, true), (after, false)] {
-        let mut urls: Vec<_> = part.iter().filter_map(|entry| entry.url.as_deref()).collect();
-        urls.dedup();
-        for url in urls {
-            let helpers: Vec<_> = active_of(part, Some(url)).map(|entry| name(&entry.helper)).collect();
-            let replaces =
-                part.iter().any(|entry| entry.url.as_deref() == Some(url) && entry.helper.is_empty());
-            let (url, helpers) = (without_user(url), helpers.join(", "));
-            notes.extend(match (helpers.is_empty(), is_reset, replaces) {
-                (true, _, false) | (true, true, true) => None,
-                (true, false, true) => Some(format!("for {url}, git asks no helper, as before")),
-                (false, true, _) => Some(format!("for {url}, git asks os-secrets instead of {helpers}")),
-                (false, false, true) => {
-                    Some(format!("for {url}, git asks {helpers} and not os-secrets, as before"))
-                }
-                (false, false, false) => Some(format!("for {url}, git also asks {helpers}, as before")),
-            });
-        }
+    for (url, helpers, _) in helpers_of_urls(before).into_iter().filter(|(_, helpers, _)| !helpers.is_empty())
+    {
+        notes.push(format!("for {url}, git asks os-secrets instead of {helpers}"));
     }
     if active_of(before, None).any(|entry| program(&entry.helper) == PLAIN_HELPER) {
         notes.push(
@@ -124,10 +120,42 @@ fn describe_entries(entries: &[Entry]) -> Vec<String> {
     notes
 }
 
+fn describe_after(after: &[Entry]) -> Vec<String> {
+    let mut notes = Vec::new();
+    for entry in active_of(after, None) {
+        notes.push(format!("git also asks {} of {}", name(&entry.helper), entry.origin));
+    }
+    if let Some(reset) = after.iter().find(|entry| entry.url.is_none() && entry.helper.is_empty()) {
+        notes.push(format!("{} resets the helpers, so that git does not ask os-secrets there", reset.origin));
+    }
+    for (url, helpers, replaces) in helpers_of_urls(after) {
+        notes.extend(match (helpers.is_empty(), replaces) {
+            (true, false) => None,
+            (true, true) => Some(format!("for {url}, git asks no helper, as before")),
+            (false, true) => Some(format!("for {url}, git asks {helpers} and not os-secrets, as before")),
+            (false, false) => Some(format!("for {url}, git also asks {helpers}, as before")),
+        });
+    }
+    notes
+}
+
+/// Each URL that has entries of its own, with its helpers, and whether they replace those for all URLs.
+fn helpers_of_urls(entries: &[Entry]) -> Vec<(String, String, bool)> {
+    let mut urls: Vec<_> = entries.iter().filter_map(|entry| entry.url.as_deref()).collect();
+    urls.dedup();
+    let describe_url = |url| {
+        let helpers: Vec<_> = active_of(entries, Some(url)).map(|entry| name(&entry.helper)).collect();
+        let replaces =
+            entries.iter().any(|entry| entry.url.as_deref() == Some(url) && entry.helper.is_empty());
+        (without_user(url), helpers.join(", "), replaces)
+    };
+    urls.into_iter().map(describe_url).collect()
+}
+
 /// The helpers for a URL, or for all, that no later entry of the same kind resets.
 fn active_of<'a>(entries: &'a [Entry], url: Option<&'a str>) -> impl Iterator<Item = &'a Entry> {
     let of_kind: Vec<_> = entries.iter().filter(|entry| entry.url.as_deref() == url).collect();
-    let count = active(&of_kind.iter().map(|entry| &*entry.helper).collect::<Vec<_>>()).len();
+    let count = active(&of_kind.iter().map(|entry| &**entry.helper).collect::<Vec<_>>()).len();
     let start = of_kind.len() - count;
     of_kind.into_iter().skip(start)
 }
@@ -164,7 +192,7 @@ mod tests {
             origin: origin.into(),
             is_of_user: origin != "local",
             url: url.map(str::to_owned),
-            helper: helper.into(),
+            helper: Zeroizing::new(helper.to_owned()),
         }
     }
 
@@ -185,7 +213,8 @@ mod tests {
                 .flat_map(|part| part.iter())
                 .map(|e| entry(&e.origin, e.url.as_deref(), &e.helper))
                 .collect();
-            describe_entries(&entries)
+            let (before, after) = split_entries(&entries);
+            [describe_before(before), describe_after(after)].concat()
         };
         let no_longer = [
             "git does not ask the helper cache of system any more",
@@ -198,7 +227,7 @@ mod tests {
         ];
         let import = "the passwords that git has kept in plain text stay there until you run secrets import --from git \
                       --delete";
-        let expected = [&no_longer[..], &also[..], &[import]].concat();
+        let expected = [&no_longer[..], &[import], &also[..]].concat();
         // As it is before the change, and after it.
         assert_eq!(set_up([&before, &local, &[], &[]]), expected);
         assert_eq!(set_up([&before[..2], &ours, &before[2..], &local]), expected);
@@ -207,8 +236,8 @@ mod tests {
         assert_eq!(
             behind,
             [
-                "local resets the helpers, so that git does not ask os-secrets there",
-                "for https://hub.tld/x, git asks os-secrets instead of a shell command"
+                "for https://hub.tld/x, git asks os-secrets instead of a shell command",
+                "local resets the helpers, so that git does not ask os-secrets there"
             ]
         );
     }

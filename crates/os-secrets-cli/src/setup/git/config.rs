@@ -2,16 +2,16 @@
 
 use std::ops::Range;
 
+use zeroize::Zeroizing;
+
 /// A parsed file.
-#[derive(Debug)]
 pub struct GitConfig {
     /// The sections in their order. One that occurs twice is there twice.
-    pub sections: Vec<Section>,
+    pub sections: Vec<GitSection>,
 }
 
 /// A section, up to the next one.
-#[derive(Debug)]
-pub struct Section {
+pub struct GitSection {
     /// Its name, in lower case.
     pub name: String,
     /// Its subsection, such as the URL in `[credential "https://example.com"]`.
@@ -19,16 +19,15 @@ pub struct Section {
     /// The header, without the rest of its line.
     pub header: Range<usize>,
     /// Its variables.
-    pub variables: Vec<Variable>,
+    pub variables: Vec<GitVariable>,
 }
 
 /// A variable.
-#[derive(Debug)]
-pub struct Variable {
+pub struct GitVariable {
     /// Its name, in lower case.
     pub name: String,
     /// Its value. `None` if there is no equals sign.
-    pub value: Option<String>,
+    pub value: Option<Zeroizing<String>>,
     /// Where it stands, from its name to the end of its value's last line, with the line break.
     pub at: Range<usize>,
 }
@@ -49,16 +48,32 @@ impl GitConfig {
         }
     }
 
+    /// The variables in the order in which git reads them: section, subsection, name and value.
+    pub fn variables(&self) -> impl Iterator<Item = (&str, Option<&str>, &str, Option<&str>)> {
+        self.sections.iter().flat_map(|section| {
+            section.variables.iter().map(|variable| {
+                (&*section.name, section.subsection.as_deref(), &*variable.name, variable.value())
+            })
+        })
+    }
+
     /// The helpers for credentials, in the order in which git reads them, each with its URL if it is for one only.
     pub fn helpers(&self) -> impl Iterator<Item = (Option<&str>, &str)> {
         self.sections.iter().filter(|section| section.name == "credential").flat_map(|section| {
             let helpers = section.variables.iter().filter(|variable| variable.name == "helper");
-            helpers.filter_map(|helper| Some((section.subsection.as_deref(), helper.value.as_deref()?)))
+            helpers.filter_map(|helper| Some((section.subsection.as_deref(), helper.value()?)))
         })
     }
 }
 
-impl Section {
+impl GitVariable {
+    /// Its value. `None` if there is no equals sign.
+    pub fn value(&self) -> Option<&str> {
+        self.value.as_ref().map(|value| &***value)
+    }
+}
+
+impl GitSection {
     /// Whether it is about all credentials, and not about those of a URL.
     pub fn is_general(&self) -> bool {
         self.name == "credential" && self.subsection.is_none()
@@ -120,7 +135,7 @@ impl Reader<'_> {
     }
 
     /// `None` if git does not take the current element.
-    fn read_sections(&mut self, sections: &mut Vec<Section>) -> Option<()> {
+    fn read_sections(&mut self, sections: &mut Vec<GitSection>) -> Option<()> {
         while self.at < self.text.len() {
             let start = self.at;
             self.element = start;
@@ -138,7 +153,7 @@ impl Reader<'_> {
         Some(())
     }
 
-    fn read_header(&mut self, start: usize) -> Option<Section> {
+    fn read_header(&mut self, start: usize) -> Option<GitSection> {
         let mut name = String::new();
         let mut subsection = None;
         loop {
@@ -157,7 +172,7 @@ impl Reader<'_> {
             let (first, rest) = (first.to_owned(), rest.to_owned());
             (name, subsection) = (first, Some(rest));
         }
-        Some(Section { name, subsection, header: start..self.position(), variables: Vec::new() })
+        Some(GitSection { name, subsection, header: start..self.position(), variables: Vec::new() })
     }
 
     fn read_subsection(&mut self) -> Option<String> {
@@ -183,7 +198,7 @@ impl Reader<'_> {
         (self.next() == ']').then_some(subsection)
     }
 
-    fn read_variable(&mut self, start: usize) -> Option<Variable> {
+    fn read_variable(&mut self, start: usize) -> Option<GitVariable> {
         while self.peek().is_some_and(is_key) {
             self.at += 1;
         }
@@ -197,11 +212,13 @@ impl Reader<'_> {
             '=' => Some(self.read_value()?),
             _ => return None,
         };
-        Some(Variable { name, value, at: start..self.position() })
+        Some(GitVariable { name, value, at: start..self.position() })
     }
 
-    fn read_value(&mut self) -> Option<String> {
-        let (mut value, mut is_quoted) = (String::new(), false);
+    fn read_value(&mut self) -> Option<Zeroizing<String>> {
+        // A buffer that grows would leave a copy of what may be a secret.
+        let mut value = Zeroizing::new(String::with_capacity(self.text.len().saturating_sub(self.at)));
+        let mut is_quoted = false;
         // White space at the end is dropped.
         let mut kept = 0;
         loop {
@@ -231,8 +248,7 @@ impl Reader<'_> {
             }
             kept = value.len();
         }
-        value.truncate(kept);
-        Some(value)
+        Some(Zeroizing::new(value[..kept].to_owned()))
     }
 }
 
@@ -257,7 +273,7 @@ mod tests {
                 None => section.name.clone(),
             };
             section.variables.iter().map(move |variable| {
-                let value = variable.value.as_ref().map(|value| format!("={value}")).unwrap_or_default();
+                let value = variable.value.as_ref().map(|value| format!("={}", **value)).unwrap_or_default();
                 format!("{prefix}.{}{value} {}", variable.name, &text[variable.at.clone()])
             })
         });

@@ -11,9 +11,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use zeroize::Zeroizing;
+
 use super::{
-    Change, Client, Recorded, Replacement,
-    edit::{cut, line_break},
+    ClientLock, FileChange, Recorded, Replacement, SetupClient,
+    edit::{apply, cut, line_break, revert},
     file::ClientFile,
     own_program::find_own_program,
 };
@@ -38,12 +40,12 @@ const PLAIN_HELPER: &str = "store";
 /// git.
 pub struct Git;
 
-impl Client for Git {
+impl SetupClient for Git {
     fn name(&self) -> &'static str {
         "git"
     }
 
-    fn changes(&self, context: &Context, selected: Option<&str>) -> Result<Vec<Change>, Failure> {
+    fn changes(&self, context: &Context, selected: Option<&str>) -> Result<Vec<FileChange>, Failure> {
         if selected.is_some() {
             return Err(Failure::Usage("secrets setup git takes no further word".into()));
         }
@@ -57,32 +59,37 @@ impl Client for Git {
         let file = ClientFile::read(files.changed())?;
         let text = file.text()?;
         let config = parse(files.changed(), text)?;
-        Ok(vec![Change {
-            path: files.changed().to_owned(),
-            replacements: vec![insert_block(text, &config, &helper_value(context)?)],
-            is_program: false,
-        }])
+        let block = insert_block(text, &config, &helper_value(context)?).ok_or_else(|| {
+            let path = printable_path(files.changed());
+            Failure::Refused(
+                format!("{path} cannot be changed so that git reads the rest as before. Add an empty line at its end").into(),
+            )
+        })?;
+        Ok(vec![FileChange::of_text(files.changed().to_owned(), text, vec![block])])
     }
 
-    /// A variable that `git config` has added to our section would lose its section.
+    fn lock(&self) -> ClientLock {
+        ClientLock::BesideTarget
+    }
+
+    /// A variable that `git config` has added to our section would lose its section, and a section after ours would become
+    /// part of a value whose last line ends with a backslash.
     fn can_revert(&self, change: &Recorded, content: &str) -> bool {
-        change.replacements.iter().all(|replacement| {
-            let Some(at) = content.find(&replacement.new) else { return false };
-            let rest = &content[at + replacement.new.len()..];
-            let is_of_section =
-                |line: &&str| !line.trim_start().starts_with(['#', ';', '[']) && !line.trim().is_empty();
-            rest.lines().take_while(|line| !line.trim_start().starts_with('[')).find(is_of_section).is_none()
-        })
+        let Some(without) = revert(content, &change.replacements) else { return false };
+        match (GitConfig::parse(&without), GitConfig::parse(content)) {
+            (Ok(without), Ok(with)) => adds_block(&without, &with),
+            _ => false,
+        }
     }
 
-    fn without_ours(&self, change: &Recorded, content: &str) -> Result<Option<String>, Failure> {
+    fn without_ours(&self, change: &Recorded, content: &str) -> Result<Option<Zeroizing<String>>, Failure> {
         let config = parse(&change.path, content)?;
         let cuts = change.replacements.iter().find_map(|replacement| {
             let inserted = GitConfig::parse(&replacement.new).ok()?;
             let (_, value) = inserted.helpers().last()?;
             find_ours(&config, content, value)
         });
-        Ok(cuts.map(|cuts| cut(content, cuts)))
+        Ok(cuts.map(|cuts| cut(content, &cuts)))
     }
 
     fn is_set_up(&self, _: &Context) -> Result<bool, Failure> {
@@ -91,7 +98,11 @@ impl Client for Git {
     }
 
     fn notes(&self, context: &Context) -> Vec<String> {
-        asked::describe(context)
+        asked::describe_former(context)
+    }
+
+    fn warnings(&self, context: &Context, _: Option<&str>) -> Vec<String> {
+        asked::describe_others(context)
     }
 }
 
@@ -124,13 +135,13 @@ impl Files {
     }
 
     /// The helpers that are not for one URL only, in their order. An empty one resets those before.
-    fn read_helpers(&self) -> Result<Vec<String>, Failure> {
+    fn read_helpers(&self) -> Result<Vec<Zeroizing<String>>, Failure> {
         let mut helpers = Vec::new();
         for path in &self.0 {
             let file = ClientFile::read(path)?;
             let config = parse(path, file.text()?)?;
             let general = config.helpers().filter(|(url, _)| url.is_none());
-            helpers.extend(general.map(|(_, helper)| helper.to_owned()));
+            helpers.extend(general.map(|(_, helper)| Zeroizing::new(helper.to_owned())));
         }
         Ok(helpers)
     }
@@ -226,14 +237,31 @@ fn quote(value: &str) -> String {
 }
 
 /// What makes git ask only us. It stands after all helpers that are for every URL, and if there are none, before those that
-/// are for one: a helper that the user has chosen for a URL stays.
-fn insert_block(text: &str, config: &GitConfig, helper: &str) -> Replacement {
+/// are for one: a helper that the user has chosen for a URL stays. `None` if git would read something else differently then.
+fn insert_block(text: &str, config: &GitConfig, helper: &str) -> Option<Replacement> {
     let newline = line_break(text);
     let at = find_place(text, config);
-    let before = if text[..at].is_empty() || text[..at].ends_with(['\n', '\u{feff}']) { "" } else { newline };
+    let is_line = text[..at].is_empty() || text[..at].ends_with(['\n', '\u{feff}']);
     let value = quote(helper);
-    let block = format!("{before}[credential]{newline}\thelper ={newline}\thelper = {value}{newline}");
-    Replacement { at, old: String::new(), new: block }
+    let block = format!("[credential]{newline}\thelper ={newline}\thelper = {value}{newline}");
+    // A backslash at the end of a file continues the value in our first line, which must then be an empty one.
+    let breaks = usize::from(!is_line)..=usize::from(!is_line) + 1;
+    breaks.map(|count| Replacement::insert(at, newline.repeat(count) + &block)).find(|change| {
+        let changed = apply(text, std::slice::from_ref(change));
+        GitConfig::parse(&changed).is_ok_and(|changed| adds_block(config, &changed))
+    })
+}
+
+/// Whether a configuration has the variables of another one and two helpers more, of which the first resets those before.
+fn adds_block(without: &GitConfig, with: &GitConfig) -> bool {
+    let (without, with): (Vec<_>, Vec<_>) = (without.variables().collect(), with.variables().collect());
+    let is_block = |at: usize| match with[at..] {
+        [("credential", None, "helper", Some("")), ("credential", None, "helper", Some(_)), ..] => {
+            with[..at] == without[..at] && with[at + 2..] == without[at..]
+        }
+        _ => false,
+    };
+    with.len() == without.len() + 2 && (0..=without.len()).any(is_block)
 }
 
 fn find_place(text: &str, config: &GitConfig) -> usize {
@@ -254,8 +282,8 @@ fn find_place(text: &str, config: &GitConfig) -> usize {
 /// What to cut out of a file so that it has no helper of ours any more, with the reset in front of it. `None` if it is not
 /// there.
 fn find_ours(config: &GitConfig, text: &str, value: &str) -> Option<Vec<Range<usize>>> {
-    let is_helper = |variable: &config::Variable, value: &str| {
-        variable.name == "helper" && variable.value.as_deref() == Some(value)
+    let is_helper = |variable: &config::GitVariable, value: &str| {
+        variable.name == "helper" && variable.value() == Some(value)
     };
     config.sections.iter().enumerate().filter(|(_, section)| section.is_general()).find_map(
         |(index, section)| {

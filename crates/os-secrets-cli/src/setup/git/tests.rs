@@ -1,14 +1,19 @@
 use super::*;
-use crate::setup::edit::{apply, revert};
+use crate::setup::edit::shown::{apply, revert, show};
 
 const BLOCK: &str = "[credential]\n\thelper =\n\thelper = os-secrets\n";
 
 fn set_up(text: &str) -> (String, Recorded) {
     let config = GitConfig::parse(text).unwrap();
-    let replacements = vec![insert_block(text, &config, SHORT_NAME)];
+    let replacements = vec![insert_block(text, &config, SHORT_NAME).unwrap()];
     let changed = apply(text, &replacements);
-    let recorded =
-        Recorded { client: "git".into(), path: "/home/a/.gitconfig".into(), is_new: false, replacements };
+    let recorded = Recorded {
+        client: "git".into(),
+        path: "/home/a/.gitconfig".into(),
+        is_new: false,
+        new_directories: vec![],
+        replacements,
+    };
     (changed, recorded)
 }
 
@@ -50,12 +55,34 @@ fn the_block_has_the_line_breaks_of_the_file() {
 }
 
 #[test]
+fn a_value_that_is_continued_at_the_end_stays_as_it_is() {
+    for text in ["[a]\nb = c \\", "[a]\nb = c \\\n", "[a]\r\nb = c \\\r\n", "[credential]\nhelper = store \\"]
+    {
+        let (changed, recorded) = set_up(text);
+        let (before, after) = (GitConfig::parse(text).unwrap(), GitConfig::parse(&changed).unwrap());
+        assert!(adds_block(&before, &after), "{changed}");
+        assert!(Git.can_revert(&recorded, &changed));
+        assert_eq!(revert(&changed, &recorded.replacements).as_deref(), Some(text));
+        // What others add afterwards must not become part of the value when our block goes.
+        let added = format!("{changed}[d]\ne = f\n");
+        assert!(!Git.can_revert(&recorded, &added));
+        let undone = show(Git.without_ours(&recorded, &added).unwrap()).unwrap();
+        assert!(
+            adds_block(&GitConfig::parse(&undone).unwrap(), &GitConfig::parse(&added).unwrap()),
+            "{undone}"
+        );
+    }
+    // A comment has no continuation.
+    assert_eq!(set_up("[a]\nb = c # \\").0, format!("[a]\nb = c # \\\n{BLOCK}"));
+}
+
+#[test]
 fn variables_that_git_has_added_to_the_section_keep_it() {
     let (changed, recorded) = set_up("[user]\n\tname = a\n");
     let added = format!("{changed}\n\tuseHttpPath = true\n[b]\n");
     assert!(!Git.can_revert(&recorded, &added));
     let rest = "[user]\n\tname = a\n[credential]\n\n\tuseHttpPath = true\n[b]\n";
-    assert_eq!(Git.without_ours(&recorded, &added).unwrap().as_deref(), Some(rest));
+    assert_eq!(show(Git.without_ours(&recorded, &added).unwrap()).as_deref(), Some(rest));
     let commented = format!("{changed}# a comment\n\n[b]\nc = d\n");
     assert!(Git.can_revert(&recorded, &commented));
 }
@@ -74,7 +101,7 @@ fn ours_is_found_in_a_file_that_was_rewritten() {
         ("[credential \"https://a\"]\nhelper = os-secrets\n", None),
         ("", None),
     ] {
-        assert_eq!(Git.without_ours(&recorded, text).unwrap().as_deref(), rest, "{text}");
+        assert_eq!(show(Git.without_ours(&recorded, text).unwrap()).as_deref(), rest, "{text}");
     }
 }
 

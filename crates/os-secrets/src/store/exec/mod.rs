@@ -9,15 +9,16 @@
 //! | `helper/mod.rs` | running the program |
 //! | `helper/unix.rs`, `helper/windows.rs` | the parts of that which differ by system |
 
-use std::{collections::BTreeSet, path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, future::ready, path::PathBuf, time::Duration};
 
 use tokio::sync::Mutex;
 
-use super::{Call, SetOptions, Store, check_credential};
+use super::{Call, SetOptions, Store, check_credential, credential_lock::LockDomain};
 use crate::{
     credential::{Key, Secret},
     error::Error,
     json::{Document, object_of_texts},
+    percent::percent_encode,
     progress::Progress,
 };
 
@@ -205,6 +206,11 @@ impl Store for ExecStore {
     fn list<'a>(&'a self, service: Option<&'a str>, progress: &'a Progress) -> Call<'a, Vec<Key>> {
         Box::pin(self.list_keys(service, progress))
     }
+
+    fn lock_domain<'a>(&'a self) -> Call<'a, LockDomain> {
+        let command = self.helper.command().to_string_lossy();
+        Box::pin(ready(Ok(LockDomain::User(format!("exec {command}")))))
+    }
 }
 
 /// The server under which a credential is stored.
@@ -215,20 +221,11 @@ fn server_of(key: &Key) -> String {
 /// The credential that is stored under a server.
 fn key_of(server: &str) -> Option<Key> {
     let (service, name) = server.strip_prefix(SCHEME)?.split_once('/')?;
-    Some(Key { service: percent_decode(service)?, name: percent_decode(name)? })
+    Some(Key { service: decode_part(service)?, name: decode_part(name)? })
 }
 
-/// Percent-encodes all but the unreserved characters of RFC 3986.
-fn percent_encode(text: &str) -> String {
-    text.bytes()
-        .map(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).into(),
-            _ => format!("%{byte:02X}"),
-        })
-        .collect()
-}
-
-fn percent_decode(text: &str) -> Option<String> {
+/// Decodes a part that is percent-encoded as we do it. `None` if it is not, or is empty.
+fn decode_part(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&first, left)) = rest.split_first() {

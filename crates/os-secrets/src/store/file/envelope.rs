@@ -3,9 +3,7 @@
 //! Follows <https://age-encryption.org/v1> with the crate `age`, except for the payload (see `stream.rs`).
 
 use std::{
-    collections::HashSet,
-    io::{Read, Write},
-    str::FromStr,
+    io::{self, Read, Write},
     sync::{Arc, OnceLock},
 };
 
@@ -13,13 +11,19 @@ use age::{
     DecryptError, Decryptor, EncryptError, Encryptor,
     armor::{ArmoredReader, ArmoredWriter, Format},
     scrypt,
-    secrecy::{ExposeSecret, SecretString},
-    x25519,
+    secrecy::SecretString,
 };
-use age_core::format::{FileKey, Stanza};
+use age_core::format::FileKey;
 use zeroize::Zeroizing;
 
-use super::stream::{self, NONCE};
+use super::{
+    catching::{CatchingIdentity, CatchingRecipient, IdentityWithPlugins, RecipientWithPlugins},
+    identities::Identity,
+    plugin::Plugins,
+    recipients::{Recipient, is_known_type},
+    stream::{self, NONCE},
+};
+use crate::error::Error;
 
 /// The start of the first line. The number of the version follows.
 const INTRO: &[u8] = b"age-encryption.org/v";
@@ -35,12 +39,33 @@ pub enum StoreKeys {
     /// Identities. New files are encrypted for the first one.
     Identities {
         /// The identities: at least one.
-        usable: Vec<x25519::Identity>,
-        /// A sentence that says which other identities were named and cannot be used.
-        unusable: Option<String>,
+        usable: Vec<Identity>,
+        /// A sentence for the message if none of them opens the file, such as which others cannot be used.
+        note: Option<String>,
     },
     /// A passphrase.
     Passphrase(SecretString),
+}
+
+impl StoreKeys {
+    /// The recipients of the identities, in their order. None if it is a passphrase.
+    pub fn recipients(&self) -> Vec<Recipient> {
+        match self {
+            Self::Identities { usable, .. } => {
+                usable.iter().map(|identity| identity.recipient.clone()).collect()
+            }
+            Self::Passphrase(_) => Vec::new(),
+        }
+    }
+
+    /// The names of the plugins of the identities, and of those that encrypt for them.
+    pub fn plugins(&self) -> impl Iterator<Item = &str> {
+        let usable = match self {
+            Self::Identities { usable, .. } => usable.as_slice(),
+            Self::Passphrase(_) => &[],
+        };
+        usable.iter().flat_map(|identity| identity.plugin().into_iter().chain(identity.recipient.plugin()))
+    }
 }
 
 /// What protects the file.
@@ -51,12 +76,32 @@ pub enum Protection {
     /// Recipients, who each have an identity.
     Recipients {
         /// The recipient of the identity in use.
-        own: x25519::Recipient,
-        /// The number of all recipients. The header does not tell who they are.
-        count: usize,
-        /// Whether the file can be encrypted for all of them again: they are of the kind that os-secrets knows.
-        all_known: bool,
+        own: Recipient,
+        /// The types of all recipients. The header does not tell who they are.
+        types: Vec<String>,
     },
+}
+
+/// Whether a header, given by the types of its recipients, has more recipients of unknown types than recipients of plugins
+/// are listed. The plugins alone know their types, and each recipient has one stanza.
+pub fn has_unknown(types: &[String], listed: &[Recipient]) -> bool {
+    let unknown = types.iter().filter(|kind| !is_known_type(kind)).count();
+    unknown > listed.iter().filter(|recipient| recipient.plugin().is_some()).count()
+}
+
+/// The number of recipients of a header, given by their types, that are not among the listed ones.
+pub fn count_unlisted(types: &[String], listed: &[Recipient]) -> usize {
+    let mut kinds: Vec<_> = types.iter().map(String::as_str).collect();
+    for recipient in listed {
+        let is_of_kind = |kind: &&str| match recipient.kind() {
+            Some(known) => *kind == known,
+            None => !is_known_type(kind),
+        };
+        if let Some(at) = kinds.iter().position(is_of_kind) {
+            kinds.swap_remove(at);
+        }
+    }
+    kinds.len()
 }
 
 /// A header that was unlocked. It can open and replace the payload.
@@ -74,8 +119,12 @@ pub enum OpenError {
     Damaged(&'static str),
     /// The key does not open the file. Holds the reason; the text follows "because".
     WrongKey(&'static str),
+    /// A plugin has failed, and no other identity opens the file.
+    Plugin(Box<Error>),
 }
 
+/// The reason of [`OpenError::WrongKey`] for a wrong passphrase.
+pub const WRONG_PASSPHRASE: &str = "the passphrase is wrong";
 const TRUNCATED: OpenError = OpenError::Damaged("is truncated or damaged");
 const ALTERED: OpenError = OpenError::Damaged("is damaged: its content has changed since it was encrypted");
 
@@ -96,6 +145,7 @@ pub fn open(
     file: &[u8],
     keys: &StoreKeys,
     known: Option<&Arc<Header>>,
+    plugins: &Plugins,
 ) -> Result<(Zeroizing<Vec<u8>>, Arc<Header>), OpenError> {
     let plain;
     let file = if is_armored(file) {
@@ -114,7 +164,7 @@ pub fn open(
     };
     let header = match known {
         Some(known) if known.bytes == file[..end] => Arc::clone(known),
-        _ => Arc::new(unlock_header(file, end, keys)?),
+        _ => Arc::new(unlock_header(file, end, keys, plugins)?),
     };
     let (nonce, payload) = file[end..].split_first_chunk().expect("its length was checked");
     let plaintext = stream::open(&header.key, nonce, payload).ok_or(ALTERED)?;
@@ -148,34 +198,41 @@ pub fn has_passphrase(file: &[u8]) -> bool {
 /// For recipients, the header and the file's key are new each time. With a passphrase, the new file keeps both from the
 /// file that it replaces. Its payload is still encrypted with another key, because age derives that from the file's key
 /// and the nonce.
+///
+/// # Errors
+///
+/// Those of the system. An [`Error`] of a plugin, and [`Error::MixedRecipients`], are in an [`io::Error`].
 pub fn seal(
     plaintext: &[u8],
     keys: &StoreKeys,
-    recipients: &[x25519::Recipient],
+    recipients: &[Recipient],
     replaced: Option<&Arc<Header>>,
     armored: bool,
-) -> std::io::Result<(Vec<u8>, Arc<Header>)> {
+    plugins: &Plugins,
+) -> io::Result<(Vec<u8>, Arc<Header>)> {
     let (header, mut file) = match (keys, replaced) {
         (StoreKeys::Passphrase(_), Some(header)) => {
             let mut file = header.bytes.clone();
             let mut nonce = [0; NONCE];
-            getrandom::fill(&mut nonce).map_err(std::io::Error::other)?;
+            getrandom::fill(&mut nonce).map_err(io::Error::other)?;
             file.extend_from_slice(&nonce);
             (Arc::clone(header), file)
         }
         (StoreKeys::Passphrase(passphrase), None) => {
             let mut recipient = scrypt::Recipient::new(passphrase.clone());
             recipient.set_work_factor(WORK);
-            begin_file(&[&recipient], Protection::Passphrase)?
+            begin_file(&[&recipient], |_| Protection::Passphrase)?
         }
         (StoreKeys::Identities { usable, .. }, _) => {
             let own = match replaced.map(|header| &header.protection) {
                 Some(Protection::Recipients { own, .. }) => own.clone(),
-                _ => usable[0].to_public(),
+                _ => usable[0].recipient.clone(),
             };
-            let wraps: Vec<_> = recipients.iter().map(|recipient| recipient as &dyn age::Recipient).collect();
-            let protection = Protection::Recipients { own, count: recipients.len(), all_known: true };
-            begin_file(&wraps, protection)?
+            let recipients: Vec<_> =
+                recipients.iter().map(|recipient| RecipientWithPlugins { recipient, plugins }).collect();
+            let recipients: Vec<_> =
+                recipients.iter().map(|recipient| recipient as &dyn age::Recipient).collect();
+            begin_file(&recipients, |types| Protection::Recipients { own, types })?
         }
     };
     let nonce = *file.last_chunk().expect("it ends with the nonce");
@@ -186,37 +243,50 @@ pub fn seal(
     Ok((file, header))
 }
 
-/// A new header for these recipients, and the start of the file: the header and the nonce.
+/// A new header for these recipients, and the start of the file: the header and the nonce. `protection` gets the types of
+/// the recipients.
 fn begin_file(
     recipients: &[&dyn age::Recipient],
-    protection: Protection,
-) -> std::io::Result<(Arc<Header>, Vec<u8>)> {
+    protection: impl FnOnce(Vec<String>) -> Protection,
+) -> io::Result<(Arc<Header>, Vec<u8>)> {
     let caught = OnceLock::new();
     let catching: Vec<_> =
-        recipients.iter().map(|recipient| KeyCatcher { inner: *recipient, caught: &caught }).collect();
+        recipients.iter().map(|inner| CatchingRecipient { inner: *inner, caught: &caught }).collect();
     let each = catching.iter().map(|recipient| recipient as &dyn age::Recipient);
-    // The error's own text is not used: it would compile in a library for translations.
-    let refused = |_| std::io::Error::other("age does not accept the recipients");
+    let refused = |error| match error {
+        EncryptError::Io(error) => error,
+        EncryptError::IncompatibleRecipients { .. } => io::Error::other(Error::MixedRecipients),
+        // The error's own text is not used: it would compile in a library for translations.
+        _ => io::Error::other("age does not accept the recipients"),
+    };
     let encryptor = Encryptor::with_recipients(each).map_err(refused)?;
     let mut file = Vec::new();
     drop(encryptor.wrap_output(&mut file)?);
-    let key = caught.into_inner().ok_or_else(|| std::io::Error::other("age has created no key"))?;
+    let key = caught.into_inner().ok_or_else(|| io::Error::other("age has created no key"))?;
     let bytes = file[..file.len() - NONCE].to_vec();
+    let protection = protection(recipient_types(&bytes));
     Ok((Arc::new(Header { bytes, key, protection }), file))
 }
 
-fn unlock_header(file: &[u8], end: usize, keys: &StoreKeys) -> Result<Header, OpenError> {
-    let types = recipient_types(&file[..end]);
+fn unlock_header(file: &[u8], end: usize, keys: &StoreKeys, plugins: &Plugins) -> Result<Header, OpenError> {
     let decryptor = Decryptor::new_buffered(file).map_err(open_error)?;
-    let (identities, is_passphrase): (Vec<Box<dyn age::Identity>>, _) = match keys {
+    let by_passphrase;
+    let own: Vec<_> = match keys {
         StoreKeys::Identities { usable, .. } => {
-            let boxed = |identity: &x25519::Identity| Box::new(identity.clone()) as Box<dyn age::Identity>;
-            (usable.iter().map(boxed).collect(), false)
+            // A plugin may need the user's touch, so it is asked only if no other identity opens the file.
+            let of_kind = |by_plugin| usable.iter().filter(move |own| own.plugin().is_some() == by_plugin);
+            let in_order = of_kind(false).chain(of_kind(true));
+            in_order.map(|identity| IdentityWithPlugins { identity, plugins }).collect()
         }
+        StoreKeys::Passphrase(_) => Vec::new(),
+    };
+    let (identities, is_passphrase): (Vec<&dyn age::Identity>, _) = match keys {
+        StoreKeys::Identities { .. } => (own.iter().map(|own| own as &dyn age::Identity).collect(), false),
         StoreKeys::Passphrase(passphrase) => {
             let mut identity = scrypt::Identity::new(passphrase.clone());
             identity.set_max_work_factor(MAX_WORK);
-            (vec![Box::new(identity)], true)
+            by_passphrase = identity;
+            (vec![&by_passphrase], true)
         }
     };
     match (decryptor.is_scrypt(), is_passphrase) {
@@ -228,31 +298,34 @@ fn unlock_header(file: &[u8], end: usize, keys: &StoreKeys) -> Result<Header, Op
         }
         _ => {}
     }
-    let catching: Vec<_> = identities
-        .iter()
-        .map(|identity| KeyCatcher { inner: identity.as_ref(), caught: OnceLock::new() })
-        .collect();
-    decryptor.decrypt(catching.iter().map(|identity| identity as &dyn age::Identity)).map_err(|error| {
-        match error {
-            DecryptError::DecryptionFailed | DecryptError::NoMatchingKeys if is_passphrase => {
-                OpenError::WrongKey("the passphrase is wrong")
-            }
-            error => open_error(error),
+    let mut catching: Vec<_> = identities.into_iter().map(CatchingIdentity::new).collect();
+    let opened = decryptor.decrypt(catching.iter().map(|identity| identity as &dyn age::Identity));
+    let found = catching.iter().position(|identity| identity.caught.get().is_some());
+    let plugin = found.and_then(|index| own.get(index)?.identity.plugin());
+    opened.map(drop).map_err(|error| match (error, plugin) {
+        (DecryptError::DecryptionFailed | DecryptError::NoMatchingKeys, _) if is_passphrase => {
+            OpenError::WrongKey(WRONG_PASSPHRASE)
         }
+        (DecryptError::NoMatchingKeys, _) => {
+            match catching.iter_mut().find_map(|identity| identity.failed.take()) {
+                Some(error) => OpenError::Plugin(Box::new(error)),
+                None => open_error(DecryptError::NoMatchingKeys),
+            }
+        }
+        (DecryptError::InvalidMac, Some(name)) => {
+            let reason =
+                "it answered with a key that does not open the file, or the header of the file is damaged";
+            OpenError::Plugin(Box::new(Error::Plugin { name: name.into(), reason: reason.into() }))
+        }
+        (error, _) => open_error(error),
     })?;
-    let found = catching
-        .into_iter()
-        .enumerate()
-        .find_map(|(index, catching)| Some((index, catching.caught.into_inner()?)));
-    let (index, key) = found.ok_or(ALTERED)?;
+    let index = found.ok_or(ALTERED)?;
+    let key = catching.swap_remove(index).caught.into_inner().ok_or(ALTERED)?;
     let protection = match keys {
         StoreKeys::Passphrase(_) => Protection::Passphrase,
-        StoreKeys::Identities { usable, .. } => Protection::Recipients {
-            own: usable[index].to_public(),
-            // A stanza of a type with this ending belongs to no recipient. Writers add it so that readers do not reject
-            // types that they do not know.
-            count: types.iter().filter(|kind| !kind.ends_with("-grease")).count(),
-            all_known: types.iter().all(|kind| *kind == "X25519" || kind.ends_with("-grease")),
+        StoreKeys::Identities { .. } => Protection::Recipients {
+            own: own[index].identity.recipient.clone(),
+            types: recipient_types(&file[..end]),
         },
     };
     Ok(Header { bytes: file[..end].to_vec(), key, protection })
@@ -271,10 +344,12 @@ fn open_error(error: DecryptError) -> OpenError {
     }
 }
 
-/// The types of the recipients in a header.
-fn recipient_types(header: &[u8]) -> Vec<&str> {
+/// The types of the recipients in a header. A stanza of a type that ends with `-grease` belongs to no recipient: writers
+/// add it so that readers do not reject types that they do not know.
+fn recipient_types(header: &[u8]) -> Vec<String> {
     let stanzas = header.split(|byte| *byte == b'\n').filter_map(|line| line.strip_prefix(b"-> "));
-    stanzas.filter_map(|stanza| str::from_utf8(stanza).ok()?.split(' ').next()).collect()
+    let types = stanzas.filter_map(|stanza| str::from_utf8(stanza).ok()?.split(' ').next());
+    types.filter(|kind| !kind.ends_with("-grease")).map(str::to_owned).collect()
 }
 
 /// The offset at which the header ends: after the line with its MAC.
@@ -294,62 +369,23 @@ fn remove_armor(file: &[u8]) -> Result<Vec<u8>, OpenError> {
     Ok(plain)
 }
 
-fn add_armor(file: &[u8]) -> std::io::Result<Vec<u8>> {
+fn add_armor(file: &[u8]) -> io::Result<Vec<u8>> {
     let mut writer = ArmoredWriter::wrap_output(Vec::new(), Format::AsciiArmor)?;
     writer.write_all(file)?;
     writer.finish()
 }
 
-/// A recipient or identity that remembers the file's key, which `age` does not hand out.
-struct KeyCatcher<'a, T: ?Sized, C> {
-    inner: &'a T,
-    caught: C,
-}
-
-impl<T: age::Recipient + ?Sized> age::Recipient for KeyCatcher<'_, T, &OnceLock<FileKey>> {
-    fn wrap_file_key(&self, key: &FileKey) -> Result<(Vec<Stanza>, HashSet<String>), EncryptError> {
-        self.caught.get_or_init(|| copy_key(key));
-        self.inner.wrap_file_key(key)
-    }
-}
-
-impl<T: age::Identity + ?Sized> age::Identity for KeyCatcher<'_, T, OnceLock<FileKey>> {
-    fn unwrap_stanza(&self, stanza: &Stanza) -> Option<Result<FileKey, DecryptError>> {
-        self.catch(self.inner.unwrap_stanza(stanza))
-    }
-
-    fn unwrap_stanzas(&self, stanzas: &[Stanza]) -> Option<Result<FileKey, DecryptError>> {
-        self.catch(self.inner.unwrap_stanzas(stanzas))
-    }
-}
-
-impl<T: ?Sized> KeyCatcher<'_, T, OnceLock<FileKey>> {
-    fn catch(&self, found: Option<Result<FileKey, DecryptError>>) -> Option<Result<FileKey, DecryptError>> {
-        if let Some(Ok(key)) = &found {
-            self.caught.get_or_init(|| copy_key(key));
-        }
-        found
-    }
-}
-
-fn copy_key(key: &FileKey) -> FileKey {
-    FileKey::init_with_mut(|copy| copy.copy_from_slice(key.expose_secret()))
-}
-
-/// Parses a recipient, `age1…`.
-pub fn parse_recipient(text: &str) -> Option<x25519::Recipient> {
-    x25519::Recipient::from_str(text).ok()
-}
-
 #[cfg(test)]
 mod tests {
+    use age::x25519;
+
     use super::*;
 
     /// Checks that every file that differs from a valid one in one bit is said to be damaged, or to be encrypted with
     /// another key, or is opened as before.
     fn check_flips(armored: bool, keys: &StoreKeys, recipient: &dyn age::Recipient, protection: Protection) {
         let plaintext = b"{\"version\":1}";
-        let (header, mut file) = begin_file(&[recipient], protection).unwrap();
+        let (header, mut file) = begin_file(&[recipient], |_| protection).unwrap();
         let nonce = *file.last_chunk().unwrap();
         stream::seal(&header.key, &nonce, plaintext, &mut file);
         if armored {
@@ -358,12 +394,13 @@ mod tests {
         for bit in 0..file.len() * 8 {
             let mut flipped = file.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
-            let reason = match open(&flipped, keys, None) {
+            let reason = match open(&flipped, keys, None, &Plugins::none()) {
                 Ok((opened, _)) => {
                     assert_eq!(*opened, plaintext, "bit {bit}");
                     continue;
                 }
                 Err(OpenError::WrongKey(_)) => continue,
+                Err(OpenError::Plugin(error)) => panic!("bit {bit}: {error}"),
                 Err(OpenError::Damaged(reason)) => reason,
             };
             let bare = if armored { remove_armor(&flipped).unwrap_or_default() } else { flipped };
@@ -380,12 +417,13 @@ mod tests {
 
     #[test]
     fn a_file_with_a_flipped_bit_is_damaged_and_not_of_a_newer_version() {
-        let identity = x25519::Identity::generate();
-        let public = identity.to_public();
-        let keys = StoreKeys::Identities { usable: vec![identity], unusable: None };
+        let identity = Identity::from(x25519::Identity::generate());
+        let public = identity.recipient.clone();
+        let keys = StoreKeys::Identities { usable: vec![identity], note: None };
         for armored in [false, true] {
-            let protection = Protection::Recipients { own: public.clone(), count: 1, all_known: true };
-            check_flips(armored, &keys, &public, protection);
+            let protection = Protection::Recipients { own: public.clone(), types: vec!["X25519".into()] };
+            let recipient = RecipientWithPlugins { recipient: &public, plugins: &Plugins::none() };
+            check_flips(armored, &keys, &recipient, protection);
         }
     }
 

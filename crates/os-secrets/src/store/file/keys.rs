@@ -13,16 +13,20 @@ use age::{
 use zeroize::Zeroizing;
 
 use super::{
-    envelope::StoreKeys,
-    identities::{CONTAINER, SECRET_KEY, is_identity, parse_identities, read_identity},
+    envelope::{self, OpenError, StoreKeys},
+    identities::{
+        CONTAINER, Identities, IdentityError, SECRET_KEY, is_age_file, is_identity, parse_identities,
+        read_identity,
+    },
+    plugin::Plugins,
 };
 use crate::{
-    credential::Secret,
+    credential::{Key, Secret},
     environment::{Variables, absolute_path, configuration_directory},
     error::Error,
     file::{is_pipe, path_of},
     printable::printable_path,
-    store::settings_file::SettingsFile,
+    store::settings_file::{IdentitySetting, SettingsFile},
     sync::lock,
     wiped::WipedBuffer,
 };
@@ -30,11 +34,23 @@ use crate::{
 /// The name of the identity's file among the secrets that systemd or a container provides.
 const PROVIDED: &str = "os-secrets.identity";
 
+/// The text that stands for the user's identity in the operating system's store, in place of a path.
+const OS: &[u8] = b"os";
+
 /// What unlocks a store, as the program or the user names it.
 #[derive(Clone, Debug)]
 pub enum Unlock {
-    /// An X25519 identity, in the form of `age-keygen`: its text, or the path of its file.
+    /// An X25519 identity, in the form of `age-keygen`, or the private key of SSH: its text, or the path of its file.
     Identity(Secret),
+    /// Such an identity that is protected by a passphrase: an SSH key, or an age file with identities.
+    ProtectedIdentity {
+        /// Its text, or the path of its file.
+        identity: Secret,
+        /// Its passphrase.
+        passphrase: Secret,
+    },
+    /// An X25519 identity that is the value of an item in the operating system's store.
+    OsIdentity(Key),
     /// A passphrase.
     Passphrase(Secret),
 }
@@ -42,12 +58,12 @@ pub enum Unlock {
 /// What the environment and the settings file say of the keys.
 #[derive(Clone, Debug)]
 pub struct KeySettings {
-    identity: Option<Secret>,
+    identity: Option<Unlock>,
     passphrase: Option<Secret>,
     /// The directory with the credentials that systemd provides.
     credentials: Option<PathBuf>,
-    /// The path of the identity's file that the settings file names, and that of the settings file.
-    in_file: Result<Option<[PathBuf; 2]>, Error>,
+    /// The identity that the settings file names, and the path of the settings file.
+    in_file: Result<Option<(IdentitySetting, PathBuf)>, Error>,
     /// The file in which `secrets init` creates an identity.
     pub(super) own: Option<PathBuf>,
     /// What was read from the pipe that the environment or the settings file names, if one names one. A pipe can be read only once, and
@@ -76,8 +92,9 @@ impl KeySettings {
         let secret = |name| variables.get(name).map(|text| Secret::new(text.into_encoded_bytes()));
         // A relative path is resolved now: the program may change its directory before the first call.
         let identity = secret("OS_SECRETS_IDENTITY").map(|named| match path_in(named.expose()) {
-            Some(path) => Secret::new(absolute_path(&path).into_os_string().into_encoded_bytes()),
-            None => named,
+            _ if named.expose() == OS => Unlock::OsIdentity(user_identity()),
+            Some(path) => name_identity(&absolute_path(&path)),
+            None => Unlock::Identity(named),
         });
         Self {
             identity,
@@ -85,7 +102,7 @@ impl KeySettings {
             credentials: variables.directory("CREDENTIALS_DIRECTORY"),
             in_file: settings_file
                 .settings()
-                .map(|named| Some([named.identity?, settings_file.path.clone()?])),
+                .map(|named| Some((named.identity?, settings_file.path.clone()?))),
             own: default_identity_path(variables),
             piped: Arc::default(),
         }
@@ -96,14 +113,27 @@ impl KeySettings {
     pub fn identity_path(&self, given: Option<&Unlock>) -> Option<PathBuf> {
         match (given, &self.identity, &self.passphrase) {
             (Some(unlock), _, _) => unlock.path(),
-            (None, Some(identity), _) => path_in(identity.expose()),
+            (None, Some(identity), _) => identity.path(),
             (None, None, Some(_)) => None,
-            (None, None, None) => self.in_settings_file().or_else(|| self.own.clone()),
+            (None, None, None) => match self.in_settings_file() {
+                Some(IdentitySetting::File(path)) => Some(path.clone()),
+                Some(IdentitySetting::Os) => None,
+                None => self.own.clone(),
+            },
         }
     }
 
-    fn in_settings_file(&self) -> Option<PathBuf> {
-        self.in_file.as_ref().ok()?.as_ref().map(|[identity, _]| identity.clone())
+    /// Whether the key may be an item in the operating system's store, without a look at the disk.
+    pub fn may_be_os_identity(&self, given: Option<&Unlock>) -> bool {
+        match (given.or(self.identity.as_ref()), &self.passphrase) {
+            (Some(unlock), _) => matches!(unlock, Unlock::OsIdentity(_)),
+            (None, Some(_)) => false,
+            (None, None) => self.in_settings_file() == Some(&IdentitySetting::Os),
+        }
+    }
+
+    fn in_settings_file(&self) -> Option<&IdentitySetting> {
+        self.in_file.as_ref().ok()?.as_ref().map(|(identity, _)| identity)
     }
 
     /// Finds what unlocks the store; `None` if there is nothing.
@@ -117,18 +147,18 @@ impl KeySettings {
         }
         let in_file = self.in_file.clone()?;
         match (&self.identity, &self.passphrase) {
-            (Some(_), Some(_)) => {
-                return Err(Error::InvalidSetting(
-                    "OS_SECRETS_IDENTITY and OS_SECRETS_PASSPHRASE are both set. Unset one of them: only one can unlock the \
-                     file store"
-                        .into(),
-                ));
+            (Some(identity), Some(passphrase)) => {
+                let unlock = identity.clone().with_passphrase(passphrase.clone()).ok_or_else(|| {
+                    Error::InvalidSetting(
+                        "OS_SECRETS_IDENTITY names an identity in the operating system's store, which has no passphrase. \
+                         Unset OS_SECRETS_PASSPHRASE or OS_SECRETS_IDENTITY"
+                            .into(),
+                    )
+                })?;
+                return Ok(Some((unlock, KeySource::Variable("OS_SECRETS_IDENTITY"))));
             }
             (Some(identity), None) => {
-                return Ok(Some((
-                    Unlock::Identity(identity.clone()),
-                    KeySource::Variable("OS_SECRETS_IDENTITY"),
-                )));
+                return Ok(Some((identity.clone(), KeySource::Variable("OS_SECRETS_IDENTITY"))));
             }
             (None, Some(passphrase)) => {
                 let source = KeySource::Variable("OS_SECRETS_PASSPHRASE");
@@ -136,22 +166,25 @@ impl KeySettings {
             }
             (None, None) => {}
         }
-        let named = |path: &Path| Unlock::Identity(Secret::new(path.as_os_str().as_encoded_bytes().to_vec()));
         let provided = |directory: &Path| KeySource::File(directory.join(PROVIDED));
         // Each is skipped only if it does not exist: one that cannot be read is reported.
         if let Some(source) = self.credentials.as_deref().map(provided)
             && let Some(path) = source.usual_path().filter(|path| may_exist(path))
         {
-            return Ok(Some((named(path), source)));
+            return Ok(Some((name_identity(path), source)));
         }
-        if let Some([identity, settings_file]) = in_file {
-            return Ok(Some((named(&identity), KeySource::Settings(settings_file))));
+        if let Some((identity, settings_file)) = in_file {
+            let unlock = match identity {
+                IdentitySetting::Os => Unlock::OsIdentity(user_identity()),
+                IdentitySetting::File(path) => name_identity(&path),
+            };
+            return Ok(Some((unlock, KeySource::Settings(settings_file))));
         }
         // On Windows every user could create that directory.
         let container = cfg!(unix).then(|| provided(Path::new(CONTAINER)));
         for source in container.into_iter().chain(self.own.clone().map(KeySource::Own)) {
             if let Some(path) = source.usual_path().filter(|path| may_exist(path)) {
-                return Ok(Some((named(path), source)));
+                return Ok(Some((name_identity(path), source)));
             }
         }
         Ok(None)
@@ -161,7 +194,8 @@ impl KeySettings {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidSetting`], which names `source`.
+    /// [`Error::InvalidSetting`], which names `source`, and [`Error::InteractionNotAllowed`] for an item in the operating
+    /// system's store: `os_identity.rs` has read it before, unless the user must be asked for a passphrase instead.
     pub fn read_keys(&self, unlock: &Unlock, source: &KeySource) -> Result<StoreKeys, Error> {
         let invalid = |setting: &str, reason: String| Error::InvalidSetting(format!("{setting} {reason}"));
         match unlock {
@@ -176,7 +210,8 @@ impl KeySettings {
                     Err(_) => Err(invalid(setting, "is not UTF-8 text".into())),
                 }
             }
-            Unlock::Identity(named) => {
+            Unlock::OsIdentity(_) => Err(Error::InteractionNotAllowed),
+            Unlock::Identity(named) | Unlock::ProtectedIdentity { identity: named, .. } => {
                 let setting = match source {
                     KeySource::Variable(name) => (*name).to_owned(),
                     KeySource::File(path) | KeySource::Own(path) => printable_path(path),
@@ -190,7 +225,9 @@ impl KeySettings {
                         read = self.read_identity(&path, source).map_err(|reason| match source {
                             KeySource::File(_) | KeySource::Own(_) => invalid(&setting, reason),
                             // If it is not known whether the file exists, the setting is taken for a path.
-                            _ if matches!(source, KeySource::Settings(_)) || path.try_exists().unwrap_or(true) => {
+                            _ if may_exist(&path)
+                                || (matches!(source, KeySource::Settings(_)) && is_possible(&path)) =>
+                            {
                                 invalid(&setting, format!("names {}, which {reason}", printable_path(&path)))
                             }
                             // The text is not shown: it may be a truncated identity, or a passphrase.
@@ -204,9 +241,13 @@ impl KeySettings {
                         read.expose()
                     }
                 };
-                let identities = parse_identities(text).map_err(|reason| invalid(&setting, reason))?;
-                let unusable = identities.unusable.map(|problems| format!("{setting} has also {problems}"));
-                Ok(StoreKeys::Identities { usable: identities.usable, unusable })
+                let identities = unlock.open_identities(text).map_err(|error| match error {
+                    IdentityError::Invalid(reason) => invalid(&setting, reason),
+                    IdentityError::Protected => Error::ProtectedIdentity { setting: setting.clone() },
+                    IdentityError::WrongPassphrase => Error::WrongPassphrase { setting: setting.clone() },
+                })?;
+                let note = identities.unusable.map(|problems| format!("{setting} has also {problems}"));
+                Ok(StoreKeys::Identities { usable: identities.usable, note })
             }
         }
     }
@@ -222,18 +263,16 @@ impl KeySettings {
         given: Option<&Unlock>,
         known: &StoreKeys,
     ) -> Result<Option<StoreKeys>, Error> {
-        let StoreKeys::Identities { usable: known, .. } = known else { return Ok(None) };
+        if matches!(known, StoreKeys::Passphrase(_)) {
+            return Ok(None);
+        }
         let Some((unlock, source)) = self.find_key(given)? else { return Ok(None) };
         let is_file = |path: PathBuf| std::fs::metadata(path).is_ok_and(|found| !is_pipe(&found));
         if !unlock.path().is_some_and(is_file) {
             return Ok(None);
         }
         let read = self.read_keys(&unlock, &source)?;
-        let StoreKeys::Identities { usable, .. } = &read else { return Ok(None) };
-        let recipients = |identities: &[x25519::Identity]| -> Vec<_> {
-            identities.iter().map(x25519::Identity::to_public).collect()
-        };
-        Ok((recipients(usable) != recipients(known)).then_some(read))
+        Ok((read.recipients() != known.recipients()).then_some(read))
     }
 
     /// Reads an identity from its file or pipe.
@@ -265,6 +304,22 @@ fn default_identity_path(variables: &impl Variables) -> Option<PathBuf> {
     Some(configuration_directory(variables)?.join("os-secrets").join("identity"))
 }
 
+/// The item of the user's own identity in the operating system's store.
+pub fn user_identity() -> Key {
+    Key { service: "os-secrets".into(), name: "identity".into() }
+}
+
+/// Whether a value is the text of an identity that opens encrypted files.
+pub fn is_whole_identity(value: &Secret) -> bool {
+    parse_identities(value.expose(), None).is_ok()
+}
+
+/// Creates an identity, and returns the value of its item in the operating system's store.
+pub fn generate_item() -> Secret {
+    let key = x25519::Identity::generate().to_string();
+    Secret::new(key.expose_secret().as_bytes().to_vec())
+}
+
 /// Creates an identity, and returns the content of its file, as `age-keygen` writes it, and its recipient.
 pub fn generate_identity() -> (Zeroizing<Vec<u8>>, String) {
     let identity = x25519::Identity::generate();
@@ -277,10 +332,20 @@ pub fn generate_identity() -> (Zeroizing<Vec<u8>>, String) {
     (text.into_bytes(), recipient)
 }
 
+/// Whether a text can be a path. That of a key is too long for a name.
+fn is_possible(path: &Path) -> bool {
+    use io::ErrorKind::{InvalidFilename, InvalidInput};
+    let error = std::fs::symlink_metadata(path).err();
+    !error.is_some_and(|error| matches!(error.kind(), InvalidFilename | InvalidInput))
+}
+
 /// Whether there may be a file at a path.
 fn may_exist(path: &Path) -> bool {
     let is_absent =
         |error: io::Error| matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
+    if !is_possible(path) {
+        return false;
+    }
     !std::fs::symlink_metadata(path).is_err_and(is_absent)
 }
 
@@ -295,13 +360,61 @@ impl KeySource {
 }
 
 impl Unlock {
+    /// The same identity, protected by a passphrase. `None` if it cannot be.
+    pub fn with_passphrase(self, passphrase: Secret) -> Option<Self> {
+        match self {
+            Self::Identity(identity) | Self::ProtectedIdentity { identity, .. } => {
+                Some(Self::ProtectedIdentity { identity, passphrase })
+            }
+            Self::OsIdentity(_) | Self::Passphrase(_) => None,
+        }
+    }
+
+    /// The identities in their text, opened with the passphrase if this has one.
+    fn open_identities(&self, text: &[u8]) -> Result<Identities, IdentityError> {
+        let Self::ProtectedIdentity { passphrase, .. } = self else { return parse_identities(text, None) };
+        let passphrase = str::from_utf8(passphrase.expose()).map_err(|_| IdentityError::WrongPassphrase)?;
+        let passphrase = SecretString::from(passphrase);
+        if is_age_file(text) {
+            let opened = envelope::open(
+                text.trim_ascii_start(),
+                &StoreKeys::Passphrase(passphrase),
+                None,
+                &Plugins::none(),
+            );
+            let (text, _) = opened.map_err(|error| match error {
+                OpenError::WrongKey(reason) if reason == envelope::WRONG_PASSPHRASE => {
+                    IdentityError::WrongPassphrase
+                }
+                OpenError::WrongKey(reason) => format!("cannot be opened, because {reason}").into(),
+                OpenError::Damaged(reason) => reason.to_owned().into(),
+                OpenError::Plugin(error) => format!("cannot be opened, because {error}").into(),
+            })?;
+            return parse_identities(&text, None);
+        }
+        let identities = parse_identities(text, Some(&passphrase))?;
+        if !identities.protected {
+            return Err("has no identity that is protected by a passphrase, and one was given. Leave out the passphrase"
+                .to_owned()
+                .into());
+        }
+        Ok(identities)
+    }
+
     /// The path of the identity's file, if this names one.
     pub fn path(&self) -> Option<PathBuf> {
         match self {
-            Self::Identity(named) => path_in(named.expose()),
-            Self::Passphrase(_) => None,
+            Self::Identity(named) | Self::ProtectedIdentity { identity: named, .. } => {
+                path_in(named.expose())
+            }
+            Self::OsIdentity(_) | Self::Passphrase(_) => None,
         }
     }
+}
+
+/// The identity in a file.
+fn name_identity(path: &Path) -> Unlock {
+    Unlock::Identity(Secret::new(path.as_os_str().as_encoded_bytes().to_vec()))
 }
 
 /// The path in a text that names an identity; `None` if the text is the identity itself.

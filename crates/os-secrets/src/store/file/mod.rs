@@ -5,12 +5,16 @@
 //! | this one | [`FileStore`]: get, set, delete, has and list |
 //! | `options.rs` | which file a store uses, and what unlocks it |
 //! | `keys.rs` | what unlocks the file, and the places that it comes from |
-//! | `identities.rs` | the text of an identity: reading its file or pipe, and parsing it |
+//! | `os_identity.rs` | identities in the operating system's store: reading them, and creating them once |
 //! | `queue.rs` | changes that wait, so that one write makes many of them |
 //! | `manage.rs` | examining the file, and changing its recipients |
 //! | `vault.rs` | the file with its keys: reading and writing its credentials |
 //! | `store_file.rs` | the file on the disk: who has access to it, and how it is replaced |
 //! | `envelope.rs`, `stream.rs` | the age format: the header and the payload |
+//! | `identities.rs` | the text of an identity: reading its file or pipe, and parsing it |
+//! | `recipients.rs` | the recipients that the file is encrypted for, and their texts |
+//! | `plugin/` | age plugins, which open files and encrypt for recipients with keys of their own |
+//! | `catching.rs` | recipients and identities that remember the file's key |
 //! | `payload.rs` | the JSON in the payload |
 //! | `entries.rs` | the credentials in memory, with encrypted values |
 //!
@@ -21,9 +25,7 @@ use std::{
     sync::Arc,
 };
 
-use age::x25519;
-
-use super::{Call, SetOptions, Store, check_credential};
+use super::{Call, SetOptions, Store, check_credential, credential_lock::LockDomain};
 use crate::{
     credential::{Key, Secret},
     error::Error,
@@ -31,23 +33,30 @@ use crate::{
     progress::Progress,
 };
 
+mod catching;
 mod entries;
 mod envelope;
 mod identities;
 pub mod keys;
 mod manage;
 mod options;
+mod os_identity;
 mod payload;
+mod plugin;
 mod queue;
+mod recipients;
 mod store_file;
 mod stream;
 mod vault;
 
-pub use envelope::parse_recipient;
-pub use identities::unsupported_recipient;
+pub use identities::is_identity;
 pub use manage::FileDiagnosis;
 pub use options::{AskPassphrase, Defaults, FileOptions, PassphrasePrompt};
+pub use os_identity::OsIdentity;
+use os_identity::{IdentityReader, IfNoFile};
+pub use plugin::PluginUser;
 use queue::Queue;
+pub use recipients::{Recipient, parse_recipient, unsupported_recipient};
 use vault::Vault;
 pub use vault::copy_command;
 
@@ -90,8 +99,12 @@ impl FileStore {
     ///
     /// As [`path`](Self::path).
     pub async fn diagnose(&self) -> Result<FileDiagnosis, Error> {
-        let silent = self.vault.without_asking()?;
-        let can_ask = self.vault.can_ask();
+        let silent = Arc::new(self.vault.without_asking()?);
+        let (can_ask, progress) = (self.vault.can_ask(), Progress::reading(false));
+        let reader = IdentityReader { vault: &silent, lane: &self.reading, progress: &progress };
+        if let Err(error) = reader.load(IfNoFile::ReadIdentity).await {
+            silent.set_keys(Err(error));
+        }
         self.reading.run(move || manage::diagnose(&silent, can_ask)).await
     }
 
@@ -100,8 +113,23 @@ impl FileStore {
     /// # Errors
     ///
     /// Those about the keys that a change would have.
-    pub async fn prepare_change(&self) -> Result<(), Error> {
-        self.read(|vault| vault.check_exists().and_then(|()| vault.read_keys(true)).map(drop)).await
+    pub async fn prepare_change(&self, progress: &Progress) -> Result<(), Error> {
+        let prepare = |vault: &Vault| vault.check_exists().and_then(|()| vault.read_keys(true)).map(drop);
+        self.read(prepare, progress).await.map(drop)
+    }
+
+    /// The user's identity in the operating system's store. Creates it if it does not exist.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LostOsIdentity`] if this file exists and needs that identity, which is missing, unless `force`;
+    /// [`Error::InvalidOsIdentity`], and those of the operating system's store.
+    pub async fn find_or_create_os_identity(
+        &self,
+        force: bool,
+        progress: &Progress,
+    ) -> Result<OsIdentity, Error> {
+        self.identity_reader(progress).find_or_create(keys::user_identity(), force).await
     }
 
     /// The number of recipients of the file as it was last read or written. 0 if it has a passphrase, or was not read
@@ -117,28 +145,71 @@ impl FileStore {
     ///
     /// [`Error::InvalidRecipients`] if the file does not exist or has a passphrase, or if this store could not read it
     /// any more; also the errors of every call.
-    pub async fn rekey(
-        &self,
-        add: Vec<x25519::Recipient>,
-        remove: Vec<x25519::Recipient>,
-    ) -> Result<Vec<String>, Error> {
-        self.read(move |vault| manage::rekey(vault, &add, &remove)).await
+    pub async fn rekey(&self, add: Vec<Recipient>, remove: Vec<Recipient>) -> Result<Vec<String>, Error> {
+        let work = move |vault: &Vault| manage::rekey(vault, &add, &remove);
+        match self.read(work, &Progress::reading(true)).await? {
+            Some(recipients) => Ok(recipients),
+            None => Err(manage::no_file_error(self.path()?)),
+        }
     }
 
-    /// Works with the file on a thread that may block.
+    /// Works with the file on a thread that may block. Returns `None` if the file does not exist, and its identity would
+    /// have to be created.
     async fn read<T: Send + 'static>(
+        &self,
+        work: impl Fn(&Vault) -> Result<T, Error> + Clone + Send + 'static,
+        progress: &Progress,
+    ) -> Result<Option<T>, Error> {
+        let reader = self.identity_reader(progress);
+        if !reader.load(IfNoFile::Stop).await? {
+            return Ok(None);
+        }
+        match self.run(work.clone()).await {
+            Ok(outcome) => Ok(Some(outcome)),
+            Err(error) => {
+                reader.reload(error).await?;
+                self.run(work).await.map(Some)
+            }
+        }
+    }
+
+    async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Vault) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let vault = Arc::clone(&self.vault);
         self.reading.run(move || work(&vault)).await
     }
+
+    /// Makes a change, and returns whether its key existed before.
+    async fn change(&self, key: &Key, value: Option<Secret>, progress: &Progress) -> Result<bool, Error> {
+        if !self.vault.may_need_os_identity() {
+            return self.queue.change(key.clone(), value, progress).await;
+        }
+        let reader = self.identity_reader(progress);
+        let if_no_file = if value.is_some() { IfNoFile::Create } else { IfNoFile::Stop };
+        if !reader.load(if_no_file).await? {
+            return Ok(false);
+        }
+        match self.queue.change(key.clone(), value.clone(), progress).await {
+            Err(error) => {
+                reader.reload(error).await?;
+                self.queue.change(key.clone(), value, progress).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    fn identity_reader<'a>(&'a self, progress: &'a Progress) -> IdentityReader<'a> {
+        IdentityReader { vault: &self.vault, lane: &self.reading, progress }
+    }
 }
 
 impl Store for FileStore {
-    fn get<'a>(&'a self, key: &'a Key, _: &'a Progress) -> Call<'a, Option<Secret>> {
+    fn get<'a>(&'a self, key: &'a Key, progress: &'a Progress) -> Call<'a, Option<Secret>> {
         let key = key.clone();
-        Box::pin(self.read(move |vault| vault.read_entries()?.get(&key)))
+        let work = move |vault: &Vault| vault.read_entries()?.get(&key);
+        Box::pin(async move { self.read(work, progress).await.map(Option::flatten) })
     }
 
     fn set<'a>(
@@ -150,28 +221,40 @@ impl Store for FileStore {
     ) -> Call<'a, ()> {
         Box::pin(async move {
             let value = check_credential(key, value)?.cloned();
-            self.queue.change(key.clone(), value, progress).await.map(drop)
+            self.change(key, value, progress).await.map(drop)
         })
     }
 
     fn delete<'a>(&'a self, key: &'a Key, progress: &'a Progress) -> Call<'a, bool> {
-        Box::pin(self.queue.change(key.clone(), None, progress))
+        Box::pin(self.change(key, None, progress))
     }
 
     fn has<'a>(&'a self, key: &'a Key, progress: &'a Progress) -> Call<'a, bool> {
         let key = key.clone();
         let may_ask = progress.is_interactive();
-        Box::pin(self.read(move |vault| {
+        let work = move |vault: &Vault| {
             let entries = match may_ask || !vault.would_ask() {
                 true => vault.read_entries()?,
                 false => vault.without_asking()?.read_entries()?,
             };
             Ok(entries.has(&key))
-        }))
+        };
+        Box::pin(async move { Ok(self.read(work, progress).await?.unwrap_or(false)) })
     }
 
-    fn list<'a>(&'a self, service: Option<&'a str>, _: &'a Progress) -> Call<'a, Vec<Key>> {
+    fn list<'a>(&'a self, service: Option<&'a str>, progress: &'a Progress) -> Call<'a, Vec<Key>> {
         let service = service.map(str::to_owned);
-        Box::pin(self.read(move |vault| Ok(vault.read_entries()?.list(service.as_deref()))))
+        let work = move |vault: &Vault| Ok(vault.read_entries()?.list(service.as_deref()));
+        Box::pin(async move { Ok(self.read(work, progress).await?.unwrap_or_default()) })
+    }
+
+    fn lock_domain<'a>(&'a self) -> Call<'a, LockDomain> {
+        Box::pin(self.run(|vault| {
+            vault.check_exists()?;
+            let file = vault.file()?;
+            file.check_writable()?;
+            file.make_directory()?;
+            Ok(LockDomain::File(file.path.clone()))
+        }))
     }
 }

@@ -7,6 +7,7 @@ use std::{
 
 use super::{
     keys::{KeySettings, KeySource, Unlock},
+    plugin::{PluginSettings, PluginUser},
     store_file::USUAL_NAME,
 };
 use crate::{
@@ -26,6 +27,7 @@ pub struct Defaults {
     /// Where the path comes from.
     pub path_origin: Origin,
     pub(super) keys: KeySettings,
+    pub(super) plugins: PluginSettings,
 }
 
 impl Defaults {
@@ -41,6 +43,7 @@ impl Defaults {
             path: named.map(|_| path.or(in_file).or_else(usual)),
             path_origin,
             keys: KeySettings::read(variables, settings_file),
+            plugins: PluginSettings::read(variables),
         }
     }
 
@@ -69,11 +72,15 @@ pub struct FileOptions {
     /// Whether calls fail if the file does not exist. Otherwise it counts as empty, and the first set creates it.
     pub must_exist: bool,
     /// Asks the user for the passphrase, if the file has one and neither the program nor the environment names a key.
-    /// Also asks for the passphrase of a new file, if no key is found at all.
+    /// Also asks for the passphrase of a new file, if no key is found at all, and for that of an identity, if it is
+    /// protected by one that nothing names.
     pub ask: Option<AskPassphrase>,
+    /// Shows the messages of age plugins, and answers their questions. Without it, messages are not shown, and questions
+    /// are answered with a refusal.
+    pub plugin_user: Option<Arc<dyn PluginUser>>,
 }
 
-/// Asks the user for the passphrase of the file at a path.
+/// Asks the user for the passphrase of the file at a path, which may be that of the identity.
 pub type AskPassphrase = Arc<dyn Fn(&Path, PassphrasePrompt) -> Result<Secret, Error> + Send + Sync>;
 
 /// Which passphrase the user is asked for.
@@ -85,4 +92,8 @@ pub enum PassphrasePrompt {
     Existing,
     /// That of the file, because the last answer was wrong.
     Again,
+    /// That of the identity. The path is that of the identity.
+    Identity,
+    /// That of the identity, because the last answer was wrong.
+    IdentityAgain,
 }

@@ -5,10 +5,9 @@ use std::{
     path::Path,
 };
 
-use age::x25519;
 use zeroize::Zeroizing;
 
-use super::{envelope::parse_recipient, identities::unsupported_recipient};
+use super::recipients::{Recipient, parse_recipient, unsupported_recipient};
 use crate::{
     credential::{Key, Secret, is_valid_part},
     error::Error,
@@ -44,12 +43,14 @@ impl<'a> Payload<'a> {
     }
 
     /// The recipients that the payload lists, each once.
-    pub fn recipients(&self) -> Result<Vec<x25519::Recipient>, Error> {
+    pub fn recipients(&self) -> Result<Vec<Recipient>, Error> {
         let Some(listed) = self.document.field(RECIPIENTS) else { return Ok(Vec::new()) };
         let invalid = |text: &str| {
             self.document.error(&match unsupported_recipient(text) {
                 Some(kind) => format!("has {kind} under \"recipients\", for which os-secrets cannot encrypt"),
-                None => "has something under \"recipients\" that is not a recipient (age1…)".into(),
+                None => {
+                    "has something under \"recipients\" that is not a recipient (age1… or an SSH key)".into()
+                }
             })
         };
         let texts = listed.texts().ok_or_else(|| invalid(""))?;
@@ -58,12 +59,12 @@ impl<'a> Payload<'a> {
             .map(|text| parse_recipient(text).ok_or_else(|| invalid(text)))
             .collect::<Result<_, _>>()?;
         let mut seen = HashSet::new();
-        recipients.retain(|recipient: &x25519::Recipient| seen.insert(recipient.clone()));
+        recipients.retain(|recipient: &Recipient| seen.insert(recipient.clone()));
         Ok(recipients)
     }
 
     /// Replaces the list of recipients.
-    pub fn set_recipients(&mut self, recipients: &[x25519::Recipient]) {
+    pub fn set_recipients(&mut self, recipients: &[Recipient]) {
         let texts: Vec<_> = recipients.iter().map(ToString::to_string).collect();
         self.document.set_texts(RECIPIENTS, &texts);
     }

@@ -137,18 +137,13 @@ impl StoreFile {
     /// Removes the backup, and one that a killed writer has not finished.
     fn remove_backups(&self) -> io::Result<()> {
         for backup in [file::hidden(&self.path, "backup")?, self.backup()] {
-            match file::remove(&backup) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(io::Error::new(
-                        error.kind(),
-                        format!(
-                            "{}, which removed recipients can read, cannot be removed: {error}",
-                            printable_path(&backup)
-                        ),
-                    ));
-                }
-                _ => {}
-            }
+            file::remove_if_present(&backup).map_err(|error| {
+                let reason = format!(
+                    "{}, which removed recipients can read, cannot be removed: {error}",
+                    printable_path(&backup)
+                );
+                io::Error::new(error.kind(), reason)
+            })?;
         }
         Ok(())
     }
@@ -160,10 +155,7 @@ impl StoreFile {
             return Ok(());
         }
         let temporary = file::hidden(&self.path, "backup")?;
-        match file::remove(&temporary) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
+        file::remove_if_present(&temporary)?;
         match fs::hard_link(&self.path, &temporary) {
             // Not every file system supports hard links.
             Err(error) if file::has_no_links(&error) => {

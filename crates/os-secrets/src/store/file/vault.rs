@@ -7,15 +7,17 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use age::x25519;
 use zeroize::Zeroizing;
 
 use super::{
     entries::Entries,
     envelope::{self, Header, OpenError, Protection, StoreKeys},
+    identities::Identity,
     keys::Unlock,
     options::{AskPassphrase, Defaults, FileOptions},
     payload::{self, Payload},
+    plugin::Plugins,
+    recipients::Recipient,
     store_file::{self, Before, OpenFile, Stamp, StoreFile},
 };
 use crate::{
@@ -25,7 +27,10 @@ use crate::{
     sync::lock,
 };
 
+mod os_identity;
 mod passphrase;
+
+pub use os_identity::NeededIdentity;
 
 /// The file of a store, its keys, and what was read of it last.
 pub struct Vault {
@@ -34,6 +39,7 @@ pub struct Vault {
     unlock: Option<Unlock>,
     must_exist: bool,
     ask: Option<AskPassphrase>,
+    plugins: Plugins,
     keys: Mutex<Option<Result<Arc<StoreKeys>, Error>>>,
     last_unlock: Mutex<Option<LastUnlock>>,
     last_read: Mutex<Option<(Stamp, Arc<Entries>)>>,
@@ -42,8 +48,8 @@ pub struct Vault {
 /// The outcome of unlocking the last header. A failure is remembered as well: it may have taken a second.
 enum LastUnlock {
     Opened(Arc<Header>),
-    /// The key was wrong for the file that starts with these bytes.
-    WrongKey(Vec<u8>, &'static str),
+    /// These keys were wrong for the file that starts with these bytes.
+    WrongKey(Arc<StoreKeys>, Vec<u8>, &'static str),
 }
 
 /// For whom the file is encrypted when it is written.
@@ -53,9 +59,11 @@ pub enum Recipients {
     /// For these.
     New {
         /// The recipients.
-        recipients: Vec<x25519::Recipient>,
+        recipients: Vec<Recipient>,
         /// Whether the file that it replaces has others, who must not be able to read a backup.
         removes: bool,
+        /// The names of the plugins of which the user has given a recipient in this command.
+        plugins: Vec<String>,
     },
 }
 
@@ -83,6 +91,7 @@ impl Vault {
         };
         Self {
             file,
+            plugins: Plugins::new(defaults.plugins.clone(), options.plugin_user),
             defaults,
             unlock: options.unlock,
             must_exist: options.must_exist,
@@ -100,8 +109,10 @@ impl Vault {
             unlock: self.unlock.clone(),
             must_exist: self.must_exist,
             ask: None,
+            plugin_user: self.plugins.user(),
         };
-        Ok(Self::new(options, self.defaults.clone()))
+        let vault = Self::new(options, self.defaults.clone());
+        Ok(Self { plugins: vault.plugins.without_asking(), ..vault })
     }
 
     /// The file on the disk.
@@ -133,10 +144,8 @@ impl Vault {
         if let Some(keys) = &*known {
             return keys.clone();
         }
-        let found = self
-            .find_key(writes)
-            .and_then(|(unlock, source)| self.defaults.keys.read_keys(&unlock, &source))
-            .map(Arc::new);
+        let found =
+            self.find_key(writes).and_then(|(unlock, source)| self.open_keys(unlock, &source)).map(Arc::new);
         if matches!(found, Ok(_) | Err(Error::NoPassphrase(_))) {
             *known = Some(found.clone());
         }
@@ -146,13 +155,21 @@ impl Vault {
     /// The credentials in the file. It is decrypted only if it has changed since it was last read.
     pub fn read_entries(&self) -> Result<Arc<Entries>, Error> {
         let Some(open) = self.open()? else {
-            // A wrong setting is an error even if there is no file to read. The user is not asked to find that out.
-            let asks_later =
-                self.ask.is_some() && self.defaults.keys.find_key(self.unlock.as_ref())?.is_none();
-            return if asks_later {
-                Ok(Arc::default())
-            } else {
-                self.read_keys(false).map(|_| Arc::default())
+            // A wrong setting is an error even if there is no file to read. Neither the user nor the operating system's
+            // store is asked to find that out.
+            let asks_later = match self.defaults.keys.find_key(self.unlock.as_ref())? {
+                None => self.ask.is_some(),
+                Some((unlock, _)) => matches!(unlock, Unlock::OsIdentity(_)),
+            };
+            if asks_later {
+                return Ok(Arc::default());
+            }
+            if self.ask.is_none() {
+                return self.read_keys(false).map(|_| Arc::default());
+            }
+            return match self.without_asking()?.read_keys(false) {
+                Ok(_) | Err(Error::ProtectedIdentity { .. }) => Ok(Arc::default()),
+                Err(error) => Err(error),
             };
         };
         let keys = self.read_keys(false)?;
@@ -189,7 +206,9 @@ impl Vault {
     pub fn open(&self) -> Result<Option<OpenFile>, Error> {
         let file = self.file()?;
         match file.open()? {
-            None if self.must_exist => Err(Error::NoFile { path: file.path.clone() }),
+            None if self.must_exist => {
+                Err(Error::NoFile { path: file.path.clone(), key_is_given: self.unlock.is_some() })
+            }
             open => Ok(open),
         }
     }
@@ -221,32 +240,34 @@ impl Vault {
         // Locked to the end: unlocking may take a second, and calls that wait for it need not do it again.
         let mut last_unlock = lock(&self.last_unlock);
         let path = &self.file()?.path;
+        let first = Arc::clone(&keys);
         let mut opened = match &*last_unlock {
-            Some(LastUnlock::WrongKey(head, reason)) if bytes.starts_with(head) => {
+            Some(LastUnlock::WrongKey(tried, head, reason))
+                if Arc::ptr_eq(tried, &keys) && bytes.starts_with(head) =>
+            {
                 Err(OpenError::WrongKey(reason))
             }
-            Some(LastUnlock::Opened(header)) => envelope::open(bytes, &keys, Some(header)),
-            _ => envelope::open(bytes, &keys, None),
+            Some(LastUnlock::Opened(header)) => envelope::open(bytes, &keys, Some(header), &self.plugins),
+            _ => envelope::open(bytes, &keys, None, &self.plugins),
         };
         if matches!(opened, Err(OpenError::WrongKey(_)))
             && let Ok(Some(new)) = self.defaults.keys.read_new_keys(self.unlock.as_ref(), &keys)
         {
             keys = Arc::new(new);
-            opened = envelope::open(bytes, &keys, None);
+            opened = envelope::open(bytes, &keys, None, &self.plugins);
             if opened.is_ok() {
                 *lock(&self.keys) = Some(Ok(Arc::clone(&keys)));
             }
         }
         let (payload, header) = opened.map_err(|error| match error {
             OpenError::Damaged(reason) => self.damaged_error(reason),
+            OpenError::Plugin(error) => *error,
             OpenError::WrongKey(reason) => {
                 if let Some(end) = envelope::end_of_nonce(bytes) {
-                    *last_unlock = Some(LastUnlock::WrongKey(bytes[..end].to_vec(), reason));
+                    *last_unlock = Some(LastUnlock::WrongKey(first, bytes[..end].to_vec(), reason));
                 }
                 let reason = match &*keys {
-                    StoreKeys::Identities { unusable: Some(unusable), .. } => {
-                        format!("{reason}. {unusable}").into()
-                    }
+                    StoreKeys::Identities { note: Some(note), .. } => format!("{reason}. {note}").into(),
                     _ => reason.into(),
                 };
                 Error::WrongKey { path: path.clone(), reason }
@@ -282,18 +303,25 @@ impl Vault {
             (Some(_), Recipients::New { removes: true, .. }) => Before::Dropped,
             _ => Before::Kept,
         };
-        let recipients = match (keys, recipients) {
-            (StoreKeys::Passphrase(_), _) => Vec::new(),
-            (StoreKeys::Identities { .. }, Recipients::New { recipients, .. }) => recipients,
+        let (recipients, given) = match (keys, recipients) {
+            (StoreKeys::Passphrase(_), _) => (Vec::new(), Vec::new()),
+            (StoreKeys::Identities { .. }, Recipients::New { recipients, plugins, .. }) => {
+                (recipients, plugins)
+            }
             (StoreKeys::Identities { usable, .. }, Recipients::AsBefore) => {
-                self.current_recipients(&payload, contents, &usable[0])?
+                (self.current_recipients(&payload, contents, &usable[0])?, Vec::new())
             }
         };
+        let plugins = self.check_plugins(&recipients, keys, &given)?;
         payload.set_recipients(&recipients);
         let (replaced, armored) = (contents.header.as_ref(), contents.armored);
-        let fail = |error| failure("Cannot write", &file.path, error);
         let (bytes, header) =
-            envelope::seal(&payload.to_bytes(), keys, &recipients, replaced, armored).map_err(fail)?;
+            envelope::seal(&payload.to_bytes(), keys, &recipients, replaced, armored, &plugins).map_err(
+                |error| {
+                    let error = error.downcast::<Error>();
+                    error.unwrap_or_else(|error| failure("Cannot write", &file.path, error))
+                },
+            )?;
         // A larger file could not be read again.
         let (size, limit) = (bytes.len(), MAX_FILE as usize);
         if size > limit {
@@ -302,6 +330,23 @@ impl Vault {
         file.replace(directory, &bytes, before)?;
         *lock(&self.last_unlock) = Some(LastUnlock::Opened(header));
         Ok(())
+    }
+
+    /// The plugins that may encrypt the file for these recipients: all that are needed. Nothing is started. `given` are the
+    /// names of those that the user has named in this command.
+    ///
+    /// # Errors
+    ///
+    /// As [`Plugins::check`].
+    pub fn check_plugins(
+        &self,
+        recipients: &[Recipient],
+        keys: &StoreKeys,
+        given: &[String],
+    ) -> Result<Plugins, Error> {
+        let plugins = self.plugins.trusting(keys.plugins().chain(given.iter().map(String::as_str)));
+        recipients.iter().filter_map(Recipient::plugin).try_for_each(|name| plugins.check(name))?;
+        Ok(plugins)
     }
 
     /// The recipients of the file, who must be able to read it when it is written again.
@@ -313,26 +358,29 @@ impl Vault {
         &self,
         payload: &Payload<'_>,
         contents: &Contents,
-        first: &x25519::Identity,
-    ) -> Result<Vec<x25519::Recipient>, Error> {
+        first: &Identity,
+    ) -> Result<Vec<Recipient>, Error> {
         let mut recipients = payload.recipients().map_err(|error| self.payload_error(error))?;
-        let (own, count, all_known) = match contents.header.as_ref().map(|header| &header.protection) {
-            Some(Protection::Recipients { own, count, all_known }) => (own.clone(), *count, *all_known),
-            _ => (first.to_public(), 0, true),
+        let (own, types) = match contents.header.as_ref().map(|header| &header.protection) {
+            Some(Protection::Recipients { own, types }) => (own, types.as_slice()),
+            _ => (&first.recipient, [].as_slice()),
         };
-        if !recipients.contains(&own) {
-            recipients.push(own);
+        if !recipients.contains(own) {
+            recipients.push(own.clone());
         }
-        match count.checked_sub(recipients.len()) {
-            _ if !all_known => Err(self.damaged_error(&format!(
-                "is also encrypted for recipients of another kind than age1…, who could not read it after a change. To \
-                 do without them, copy its secrets to a new file with `{}`",
+        match envelope::count_unlisted(types, &recipients) {
+            _ if envelope::has_unknown(types, &recipients) => Err(self.damaged_error(&format!(
+                "is also encrypted for recipients of a kind that os-secrets does not know, who could not read it after a \
+                 change. If they are of age plugins, add them with `{}`; to do without them, copy its secrets to a new \
+                 file with `{}`",
+                command_line("rekey --add RECIPIENT"),
                 copy_command(&self.file()?.path)
             ))),
-            Some(unlisted @ 1..) => Err(self.damaged_error(&format!(
-                "is encrypted for {count} recipients and does not list {unlisted} of them under \"recipients\", who \
+            unlisted @ 1.. => Err(self.damaged_error(&format!(
+                "is encrypted for {} recipients and does not list {unlisted} of them under \"recipients\", who \
                  could not read it after a change. Add them with `{}`; if you do not know them, copy its secrets to a \
                  new file with `{}`",
+                types.len(),
                 command_line("rekey --add RECIPIENT"),
                 copy_command(&self.file()?.path)
             ))),
@@ -343,8 +391,8 @@ impl Vault {
     /// The number of recipients of the file as it was last read or written. 0 if it has a passphrase, or was not read yet.
     pub fn recipient_count(&self) -> usize {
         match &*lock(&self.last_unlock) {
-            Some(LastUnlock::Opened(header)) => match header.protection {
-                Protection::Recipients { count, .. } => count,
+            Some(LastUnlock::Opened(header)) => match &header.protection {
+                Protection::Recipients { types, .. } => types.len(),
                 Protection::Passphrase => 0,
             },
             _ => 0,

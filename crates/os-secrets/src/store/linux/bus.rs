@@ -298,7 +298,7 @@ impl From<std::io::Error> for NoConnection {
 
 async fn connect_to(address: &str) -> Result<Connection, NoConnection> {
     let path = parse_socket_path(address).map_err(NoConnection::Failed)?;
-    // Tokio and the kernel take a path with a leading NUL as an abstract name.
+    // Tokio and the kernel take a path with a leading NUL as an abstract name. Only Linux has these, and elsewhere it fails.
     let stream = UnixStream::connect(OsStr::from_bytes(&path)).await?;
     let peer = stream.peer_cred()?.uid();
     let own = effective_uid();

@@ -7,6 +7,7 @@ use std::{
 };
 
 use tokio::task::JoinSet;
+use zbus::OwnedObjectPath;
 
 use super::{
     attempt::{Attempt, MAX_ROUNDS, UnlockFor, unsettled},
@@ -93,47 +94,60 @@ impl Attempt<'_> {
     pub(super) async fn delete(mut self) -> Result<(), Fault> {
         for _ in 0..MAX_ROUNDS {
             let found = self.search().await?;
-            if found.len() > MAX_DELETIONS {
-                return Err(Fault::malformed(format!(
-                    "SearchItems with {} items of one name, which no program can have stored",
-                    found.len()
-                )));
-            }
+            check_count(found.len())?;
             if !found.locked.is_empty() {
                 // Before the first deletion. If unlocking fails, none of the items is deleted.
                 self.unlock(&found.locked, UnlockFor::Items).await?;
                 continue;
             }
-            let (mut some_locked, mut some_absent) = (false, false);
-            for item in &found.unlocked {
-                match self.link.wire.delete_item(item, self.progress).await {
-                    Ok(prompt) => self.confirm(prompt).await?,
-                    Err(fault) => {
-                        if fault.is_refusal() {
-                            self.progress.refused();
-                        }
-                        match fault {
-                            fault if fault.is_locked() => some_locked = true,
-                            // Another program has deleted or replaced it. The next search tells which.
-                            fault if fault.is_absent() => some_absent = true,
-                            fault => return Err(fault),
-                        }
-                    }
-                }
-            }
-            if some_locked {
-                self.unlock(&found.unlocked, UnlockFor::Items).await?;
-            } else if !some_absent {
+            if self.delete_items(&found.unlocked).await? {
                 return Ok(());
             }
         }
         Err(unsettled("Delete"))
     }
 
+    /// Deletes items that a search has found unlocked. Returns `false` if the search must be repeated, because some were
+    /// locked, deleted or replaced meanwhile.
+    pub(super) async fn delete_items(&mut self, items: &[OwnedObjectPath]) -> Result<bool, Fault> {
+        check_count(items.len())?;
+        let (mut some_locked, mut some_absent) = (false, false);
+        for item in items {
+            match self.link.wire.delete_item(item, self.progress).await {
+                Ok(prompt) => self.confirm(prompt).await?,
+                Err(fault) => {
+                    if fault.is_refusal() {
+                        self.progress.refused();
+                    }
+                    match fault {
+                        fault if fault.is_locked() => some_locked = true,
+                        // Another program has deleted or replaced it. The next search tells which.
+                        fault if fault.is_absent() => some_absent = true,
+                        fault => return Err(fault),
+                    }
+                }
+            }
+        }
+        if some_locked {
+            self.unlock(items, UnlockFor::Items).await?;
+        }
+        Ok(!some_locked && !some_absent)
+    }
+
     /// Whether there is such a credential.
     pub(super) async fn has(mut self) -> Result<bool, Fault> {
         Ok(!self.search().await?.is_empty())
     }
+}
+
+/// Refuses more items of one key than a delete removes.
+fn check_count(items: usize) -> Result<(), Fault> {
+    if items <= MAX_DELETIONS {
+        return Ok(());
+    }
+    Err(Fault::malformed(format!(
+        "SearchItems with {items} items of one name, which no program can have stored"
+    )))
 }
 
 /// The keys of all items, or of one service's.

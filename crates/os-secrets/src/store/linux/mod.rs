@@ -1,4 +1,4 @@
-//! Linux: the Secret Service, in the items of `Bun.secrets`.
+//! Linux and FreeBSD: the Secret Service, in the items of `Bun.secrets`.
 //!
 //! A call is made by `call_with_retry` (`retry.rs`), which opens a `Link` and makes an `Attempt` on it. Each file uses
 //! only files below it in this table, so no two depend on each other:
@@ -31,9 +31,12 @@
 //! | `arguments.rs` | the arguments of messages |
 //! | `spec.rs` | names and types of the specification |
 
-use std::{collections::BTreeMap, time::SystemTime};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::SystemTime,
+};
 
-use super::{Call, SetOptions, Store, check_size, settings::Settings};
+use super::{Call, Package, SetOptions, Store, check_size, settings::Settings};
 use crate::{
     credential::{Key, Secret},
     environment::{Process, is_privileged},
@@ -187,6 +190,39 @@ impl Store for SecretService {
                     Box::pin(async move { calls::list_changes(&link, service).await })
                 })
                 .await
+        })
+    }
+
+    fn get_keytar_password<'a>(&'a self, key: &'a Key, progress: &'a Progress) -> Call<'a, Option<Secret>> {
+        Box::pin(async move {
+            self.link
+                .call_with_retry(progress, &|link| {
+                    Box::pin(Attempt::new(link, key, progress).get_foreign(Package::Keytar))
+                })
+                .await
+        })
+    }
+
+    fn delete_keytar_password<'a>(&'a self, key: &'a Key, progress: &'a Progress) -> Call<'a, bool> {
+        Box::pin(async move {
+            self.link
+                .call_with_retry(progress, &|link| {
+                    Box::pin(Attempt::new(link, key, progress).delete_foreign(Package::Keytar))
+                })
+                .await?;
+            // As in `delete`.
+            Ok(progress.has_changed())
+        })
+    }
+
+    fn list_keytar_accounts<'a>(
+        &'a self,
+        service: &'a str,
+        progress: &'a Progress,
+    ) -> Call<'a, BTreeSet<String>> {
+        Box::pin(async move {
+            let found = self.list_foreign(Package::Keytar, service, progress).await?;
+            Ok(found.into_iter().map(|item| item.name).collect())
         })
     }
 

@@ -65,7 +65,10 @@ impl Attempt<'_> {
 }
 
 /// Chooses the item in the default collection, else an unlocked one. Also returns whether it is locked.
-async fn choose_item(link: &Link, found: FoundItems) -> Result<Option<(OwnedObjectPath, bool)>, Fault> {
+pub(super) async fn choose_item(
+    link: &Link,
+    found: FoundItems,
+) -> Result<Option<(OwnedObjectPath, bool)>, Fault> {
     let has_several = found.len() > 1;
     let unlocked = found.unlocked.into_iter().map(|item| (item, false));
     let mut items: Vec<_> = unlocked.chain(found.locked.into_iter().map(|item| (item, true))).collect();

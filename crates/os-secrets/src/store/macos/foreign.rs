@@ -26,8 +26,8 @@ impl ForeignItem {
 impl Keychain {
     /// Lists the credentials that a package has stored for a service, sorted by name.
     ///
-    /// `keytar` and `@napi-rs/keyring` both store generic passwords with service and account. These are the same items
-    /// as those of `Bun.secrets`, and nothing tells who stored one.
+    /// `keytar`, `@napi-rs/keyring` and the crate `keyring` all store generic passwords with service and account. These
+    /// are the same items as those of `Bun.secrets`, and nothing tells who stored one.
     ///
     /// # Errors
     ///

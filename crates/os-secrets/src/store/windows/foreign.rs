@@ -17,7 +17,7 @@ use crate::{
 /// A credential that another package has stored.
 #[derive(Clone)]
 pub struct ForeignItem {
-    /// The name: keytar's account, or the user name of `@napi-rs/keyring`.
+    /// The name: keytar's account, or the user name of the others.
     pub name: String,
     package: Package,
     target: WideString,
@@ -33,7 +33,7 @@ impl ForeignItem {
 impl CredentialManager {
     /// Lists the credentials that a package has stored for a service, sorted by name.
     ///
-    /// `keytar` uses the same target names as `Bun.secrets`, and `@napi-rs/keyring` uses `<user>.<service>`.
+    /// `keytar` uses the same target names as `Bun.secrets`, and the others use `<user>.<service>`.
     ///
     /// # Errors
     ///
@@ -51,7 +51,7 @@ impl CredentialManager {
             let found = items.into_iter().filter_map(|item| {
                 let name = match package {
                     Package::Keytar => key_of_item(&service, &item)?.name,
-                    Package::NapiRs => {
+                    Package::NapiRs | Package::Keyring => {
                         let user = item.user()?.to_string();
                         let target = WideString::new(&format!("{user}.{service}"));
                         item.target().is_same(&target).then_some(user)?
@@ -79,8 +79,11 @@ impl CredentialManager {
             };
             let secret = item.into_secret();
             let may_be_utf16 = match foreign.package {
-                // Older versions store UTF-16.
-                Package::Keytar => str::from_utf8(secret.expose()).is_err() || is_utf16(&secret),
+                // Older versions of keytar store UTF-16. keyring stores passwords as UTF-16, and other secrets as their
+                // bytes, which often are text in UTF-8. UTF-16 with a character of ASCII has a NUL, which such text has not.
+                Package::Keytar | Package::Keyring => {
+                    str::from_utf8(secret.expose()).is_err() || is_utf16(&secret)
+                }
                 // It stores passwords as UTF-16, and other secrets as bytes.
                 Package::NapiRs => true,
             };

@@ -16,7 +16,7 @@
 
 use std::sync::LazyLock;
 
-use super::{Call, SetOptions, Store, check_part, settings::Settings};
+use super::{Call, SetOptions, Store, check_part, credential_lock::LockDomain, settings::Settings};
 use crate::{
     credential::{Key, Secret},
     error::Error,
@@ -88,6 +88,10 @@ fn list_items(start: &str, key_of: impl Fn(&CredentialItem) -> Option<Key>) -> R
 }
 
 impl Store for CredentialManager {
+    fn lock_domain<'a>(&'a self) -> Call<'a, LockDomain> {
+        Box::pin(async { Ok(LockDomain::UserIgnoringCase("os".into())) })
+    }
+
     fn get<'a>(&'a self, key: &'a Key, _: &'a Progress) -> Call<'a, Option<Secret>> {
         Box::pin(async move {
             let target = CredentialTarget::of_key(key)?;

@@ -20,6 +20,7 @@ use crate::{
     error::{Effect, Error},
     executor::{Lane, Purpose},
     printable::is_unsafe,
+    process_group::{self, ProcessGroup},
     progress::Progress,
     store::MAX_VALUE,
     wiped::WipedBuffer,
@@ -156,7 +157,7 @@ impl Helper {
         }
         command.envs(self.options.env.iter().cloned());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        os::prepare(&mut command);
+        process_group::prepare(&mut command);
         let changes = ["store", "erase"].contains(&operation);
         let run = async {
             let start = move || Ok(command.spawn().map(RunningHelper::new));
@@ -206,12 +207,12 @@ fn failure_reason(operation: &str, status: ExitStatus, output: &[u8]) -> String 
 /// A program that runs. If this is dropped before the program ends, it is killed with all that it has started.
 struct RunningHelper {
     child: Option<Child>,
-    group: os::ProcessGroup,
+    group: ProcessGroup,
 }
 
 impl RunningHelper {
     fn new(child: Child) -> Self {
-        Self { group: os::ProcessGroup::of(&child), child: Some(child) }
+        Self { group: ProcessGroup::of(&child), child: Some(child) }
     }
 }
 

@@ -1,37 +1,15 @@
-//! Programs on Unix: process groups, and pipes that report when they are ready.
+//! Programs on Unix: pipes that report when they are ready.
 
 use std::{
     io,
-    os::{fd::OwnedFd, unix::process::CommandExt},
-    process::{Child, ChildStdin, ChildStdout, Command},
+    os::fd::OwnedFd,
+    process::{Child, ChildStdin, ChildStdout},
 };
 
-use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::net::unix::pipe::{Receiver, Sender};
 
 use super::{fill, wait_for_exit};
 use crate::wiped::WipedBuffer;
-
-/// Prepares a command. Call it before the program is started.
-pub fn prepare(command: &mut Command) {
-    // A process group of its own, so that everything that it has started can be killed with it.
-    command.process_group(0);
-}
-
-/// A program and everything that it has started.
-pub struct ProcessGroup(Pid);
-
-impl ProcessGroup {
-    /// The group of a program.
-    pub fn of(child: &Child) -> Self {
-        Self(Pid::from_child(child))
-    }
-
-    /// Kills the whole group.
-    pub fn kill(&self) {
-        let _ = kill_process_group(self.0, Signal::KILL);
-    }
-}
 
 /// Gives the program its input and reads what it prints, until it has ended.
 pub async fn talk(

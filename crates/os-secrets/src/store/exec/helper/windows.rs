@@ -1,41 +1,16 @@
-//! Programs on Windows: job objects, and pipes that are checked for output.
+//! Programs on Windows: pipes that are checked for output.
 
 use std::{
     io::{self, ErrorKind, Read, Write},
-    os::windows::process::CommandExt,
-    process::{Child, ChildStdin, ChildStdout, Command},
+    process::{Child, ChildStdin, ChildStdout},
     thread,
 };
 
 use tokio::time::sleep;
-use windows_sys::Win32::System::Threading::CREATE_NO_WINDOW;
 use zeroize::Zeroizing;
 
 use super::{LONGEST_PAUSE, SHORTEST_PAUSE, fill, wait_for_exit};
-use crate::{job::Job, pipe::available, wiped::WipedBuffer};
-
-/// Prepares a command. Call it before the program is started.
-pub fn prepare(command: &mut Command) {
-    // The program needs no console. If our process has none, Windows would open one for it.
-    command.creation_flags(CREATE_NO_WINDOW);
-}
-
-/// A program and everything that it has started.
-pub struct ProcessGroup(Option<Job>);
-
-impl ProcessGroup {
-    /// The group of a program, which may have ended already.
-    pub fn of(child: &Child) -> Self {
-        Self(Job::of(child).ok())
-    }
-
-    /// Kills the whole group.
-    pub fn kill(&self) {
-        if let Some(job) = &self.0 {
-            job.kill();
-        }
-    }
-}
+use crate::{pipe::available, wiped::WipedBuffer};
 
 /// Gives the program its input and reads what it prints, until it has ended.
 pub async fn talk(

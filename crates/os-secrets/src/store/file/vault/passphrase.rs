@@ -5,7 +5,7 @@ use crate::{
     error::Error,
     store::file::{
         AskPassphrase, PassphrasePrompt,
-        envelope::{self, OpenError},
+        envelope::{self, OpenError, StoreKeys},
         keys::{self, KeySource, Unlock},
     },
     sync::lock,
@@ -22,7 +22,33 @@ impl Vault {
 
     /// Whether the next call may ask the user for the passphrase.
     pub fn would_ask(&self) -> bool {
-        self.can_ask() && lock(&self.keys).is_none() && self.may_ask_user()
+        self.can_ask() && lock(&self.keys).is_none() && (self.may_ask_user() || self.names_identity())
+    }
+
+    /// Whether the key is an identity in a text or a file, which a passphrase may protect.
+    fn names_identity(&self) -> bool {
+        let found = self.defaults.keys.find_key(self.unlock.as_ref());
+        matches!(found, Ok(Some((Unlock::Identity(_), _))))
+    }
+
+    /// Reads the keys. If they are an identity that is protected by a passphrase, and nothing names the passphrase, the
+    /// user is asked for it.
+    pub fn open_keys(&self, mut unlock: Unlock, source: &KeySource) -> Result<StoreKeys, Error> {
+        let keys = &self.defaults.keys;
+        let mut read = keys.read_keys(&unlock, source);
+        let (Some(ask), Err(Error::ProtectedIdentity { setting })) = (&self.ask, &read) else { return read };
+        let path = unlock.path().unwrap_or_else(|| setting.into());
+        for prompt in
+            [PassphrasePrompt::Identity].into_iter().chain([PassphrasePrompt::IdentityAgain; MAX_ANSWERS - 1])
+        {
+            let Some(protected) = unlock.with_passphrase(ask(&path, prompt)?) else { break };
+            unlock = protected;
+            read = keys.read_keys(&unlock, source);
+            if !matches!(read, Err(Error::WrongPassphrase { .. })) {
+                break;
+            }
+        }
+        read
     }
 
     /// What unlocks the file, and the place that it comes from. The user may be asked.
@@ -57,7 +83,7 @@ impl Vault {
         let mut answer = Unlock::Passphrase(ask(path, PassphrasePrompt::Existing)?);
         for _ in 1..MAX_ANSWERS {
             let keys = self.defaults.keys.read_keys(&answer, &KeySource::Given)?;
-            match envelope::open(bytes, &keys, None) {
+            match envelope::open(bytes, &keys, None, &self.plugins) {
                 Err(OpenError::WrongKey(_)) => {
                     answer = Unlock::Passphrase(ask(path, PassphrasePrompt::Again)?);
                 }
@@ -68,7 +94,7 @@ impl Vault {
                     }
                     break;
                 }
-                Err(OpenError::Damaged(_)) => break,
+                Err(OpenError::Damaged(_) | OpenError::Plugin(_)) => break,
             }
         }
         Ok(answer)

@@ -4,14 +4,16 @@ use std::{ops::Range, path::PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::{PlainEntry, PlainFile, PlainFormat, home_of_git};
+use self::tokens::{NetrcToken, NetrcTokens, is_space};
+use super::{NoEntry, PlainEntry, PlainFile, PlainFindings, PlainFormat, findings::BEFORE, home_of_git};
 use crate::helpers::git::{Parts, name_of, service};
 use os_secrets::{
     credential::{Key, Secret},
     environment::{Process, Variables, absolute_path},
     error::Error,
-    printable::printable_path,
 };
+
+mod tokens;
 
 /// The file `.netrc`.
 pub struct Netrc;
@@ -29,34 +31,25 @@ impl PlainFormat for Netrc {
         home_of_git().map_or_else(Vec::new, |home| names.iter().map(|name| home.join(name)).collect())
     }
 
-    fn entries(&self, file: &PlainFile<'_>) -> Result<Vec<PlainEntry>, Error> {
-        Ok(parse(file)?.entries)
+    fn find(&self, file: &PlainFile<'_>) -> Result<PlainFindings, Error> {
+        let machines = parse_machines(file.content).map_err(|at| {
+            let line = line_of(file.content, at);
+            Error::InvalidFile {
+                path: file.path.into(),
+                reason: format!(
+                    "has a quoted word in line {line} that does not end. Add the quote at its end"
+                ),
+            }
+        })?;
+        let mut findings = PlainFindings::default();
+        for machine in machines {
+            let name = format!("line {}", machine.line);
+            let cuts = machine.cuts(file.content);
+            // As curl does.
+            findings.add_counted(name, machine.into_entry(cuts), BEFORE);
+        }
+        Ok(findings)
     }
-
-    fn skipped(&self, file: &PlainFile<'_>) -> Vec<String> {
-        parse(file).map_or_else(|_| Vec::new(), |parsed| parsed.skipped)
-    }
-
-    fn refused(&self, file: &PlainFile<'_>) -> Vec<String> {
-        parse(file).map_or_else(|_| Vec::new(), |parsed| parsed.refused)
-    }
-}
-
-/// What a file holds.
-#[derive(Default)]
-struct Parsed {
-    entries: Vec<PlainEntry>,
-    skipped: Vec<String>,
-    refused: Vec<String>,
-}
-
-/// A word of a file.
-struct Token {
-    /// Where it stands, with its quotes.
-    at: Range<usize>,
-    /// What it means. A part of a password can be in it.
-    text: Zeroizing<Vec<u8>>,
-    is_quoted: bool,
 }
 
 /// The words of a `machine` or of `default`.
@@ -77,114 +70,6 @@ struct Machine {
     unclear: Option<&'static str>,
 }
 
-/// Reads the words of a file.
-struct Words<'a> {
-    content: &'a [u8],
-    at: usize,
-}
-
-impl Words<'_> {
-    /// The next word. Lines that start with `#` are comments. The error: a quote is not closed.
-    fn next(&mut self) -> Result<Option<Token>, usize> {
-        while let Some(&byte) = self.content.get(self.at) {
-            if byte == b'#' && self.is_first_in_line() {
-                self.skip_line();
-            } else if is_space(byte) {
-                self.at += 1;
-            } else {
-                return self.read(byte).map(Some);
-            }
-        }
-        Ok(None)
-    }
-
-    /// Skips the rest of a line.
-    fn skip_line(&mut self) {
-        let rest = &self.content[self.at..];
-        self.at += rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
-    }
-
-    fn is_first_in_line(&self) -> bool {
-        let before = &self.content[..self.at];
-        before.iter().rev().take_while(|byte| **byte != b'\n').all(|byte| matches!(byte, b' ' | b'\t'))
-    }
-
-    fn read(&mut self, first: u8) -> Result<Token, usize> {
-        let start = self.at;
-        let rest = &self.content[start..];
-        if first != b'"' {
-            let length = rest.iter().position(|byte| is_space(*byte)).unwrap_or(rest.len());
-            self.at += length;
-            let text = Zeroizing::new(rest[..length].to_vec());
-            return Ok(Token { at: start..self.at, text, is_quoted: false });
-        }
-        // Removing escapes makes nothing longer.
-        let mut text = Zeroizing::new(Vec::with_capacity(rest.len()));
-        let mut bytes = rest.iter().enumerate().skip(1);
-        while let Some((index, &byte)) = bytes.next() {
-            match byte {
-                b'"' => {
-                    self.at = start + index + 1;
-                    return Ok(Token { at: start..self.at, text, is_quoted: true });
-                }
-                b'\\' => text.push(match bytes.next() {
-                    Some((_, b'n')) => b'\n',
-                    Some((_, b'r')) => b'\r',
-                    Some((_, b't')) => b'\t',
-                    Some((_, byte)) => *byte,
-                    None => break,
-                }),
-                byte => text.push(byte),
-            }
-        }
-        Err(start)
-    }
-
-    /// Skips a macro, which an empty line ends.
-    fn skip_macro(&mut self) {
-        let mut was_break = false;
-        while let Some(&byte) = self.content.get(self.at) {
-            match byte {
-                b'\n' if was_break => return,
-                b'\n' => was_break = true,
-                b'\r' => {}
-                _ => was_break = false,
-            }
-            self.at += 1;
-        }
-    }
-}
-
-fn is_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
-}
-
-fn parse(file: &PlainFile<'_>) -> Result<Parsed, Error> {
-    let machines = parse_machines(file.content).map_err(|at| {
-        let line = line_of(file.content, at);
-        Error::InvalidFile {
-            path: file.path.into(),
-            reason: format!("has a quoted word in line {line} that does not end. Add the quote at its end"),
-        }
-    })?;
-    let mut parsed = Parsed::default();
-    for machine in machines {
-        let place = format!("line {} of {}", machine.line, printable_path(file.path));
-        let cuts = machine.cuts(file.content);
-        match machine.into_entry(cuts) {
-            Ok(entry) => match parsed.entries.iter_mut().find(|other| other.key == entry.key) {
-                // curl uses the first one.
-                Some(other) if other.value == entry.value => other.cuts.extend(entry.cuts),
-                Some(_) => parsed.skipped.push(format!("{place}: an entry before it has the same login")),
-                None => parsed.entries.push(entry),
-            },
-            Err(NoEntry::Skipped(reason)) => parsed.skipped.push(format!("{place}: {reason}")),
-            Err(NoEntry::Refused(reason)) => parsed.refused.push(format!("{place}: {reason}")),
-        }
-    }
-    Ok(parsed)
-}
-
 /// The number of a line.
 fn line_of(content: &[u8], at: usize) -> usize {
     content[..at].iter().filter(|byte| **byte == b'\n').count() + 1
@@ -202,11 +87,11 @@ fn is_keyword(word: &[u8]) -> bool {
 
 /// The machines of a file. The error: where a quoted word starts that does not end.
 fn parse_machines(content: &[u8]) -> Result<Vec<Machine>, usize> {
-    let mut words = Words { content, at: 0 };
+    let mut words = NetrcTokens::new(content);
     let mut machines: Vec<Machine> = Vec::new();
     // Also where a value should be: curl up to 7.83 takes `#p` for the value, and the others for a comment.
-    let is_comment = |word: &Token| !word.is_quoted && word.text.starts_with(b"#");
-    while let Some(word) = words.next()? {
+    let is_comment = |word: &NetrcToken| !word.is_quoted && word.text.starts_with(b"#");
+    while let Some(word) = words.read_next()? {
         if is_comment(&word) {
             words.skip_line();
             // curl up to 7.83 reads the words of such a comment.
@@ -218,10 +103,12 @@ fn parse_machines(content: &[u8]) -> Result<Vec<Machine>, usize> {
             }
             continue;
         }
-        let keyword = if word.is_quoted { Vec::new() } else { word.text.to_ascii_lowercase() };
-        match &*keyword {
+        // It may be a part of a password.
+        let keyword =
+            Zeroizing::new(if word.is_quoted { Vec::new() } else { word.text.to_ascii_lowercase() });
+        match &**keyword {
             b"machine" => {
-                let name = words.next()?;
+                let name = words.read_next()?;
                 let is_unclear = name.as_ref().is_some_and(is_comment);
                 let at = word.at.start..name.as_ref().map_or(word.at.end, |name| name.at.end);
                 machines.push(Machine {
@@ -244,7 +131,7 @@ fn parse_machines(content: &[u8]) -> Result<Vec<Machine>, usize> {
                 }
             }
             b"login" | b"password" | b"account" => {
-                let value = words.next()?;
+                let value = words.read_next()?;
                 let at = word.at.start..value.as_ref().map_or(word.at.end, |value| value.at.end);
                 let Some(machine) = machines.last_mut() else { continue };
                 machine.parts.push(at.clone());
@@ -252,7 +139,7 @@ fn parse_machines(content: &[u8]) -> Result<Vec<Machine>, usize> {
                     machine.refuse(UNCLEAR_VALUE);
                 }
                 let text = value.map(|value| value.text);
-                let former = match &*keyword {
+                let former = match &**keyword {
                     b"login" => std::mem::replace(&mut machine.login, text),
                     b"password" => {
                         machine.password_parts.push(at);
@@ -272,12 +159,6 @@ fn parse_machines(content: &[u8]) -> Result<Vec<Machine>, usize> {
         }
     }
     Ok(machines)
-}
-
-/// Why a machine is no entry.
-enum NoEntry {
-    Skipped(String),
-    Refused(String),
 }
 
 impl Machine {
@@ -302,29 +183,27 @@ impl Machine {
 
     fn into_entry(self, cuts: Vec<Range<usize>>) -> Result<PlainEntry, NoEntry> {
         let Some(name) = self.name else {
-            return Err(NoEntry::Skipped("default has no host for which git could ask".into()));
+            return Err(NoEntry::skipped("default has no host for which git could ask"));
         };
         let text = |bytes: &[u8]| match str::from_utf8(bytes) {
             Ok(text) if !text.contains(['\n', '\r', '\0']) => Ok(text.to_owned()),
-            Ok(_) => {
-                Err(NoEntry::Refused("it has a line break or a NUL byte, which git does not take".into()))
-            }
-            Err(_) => Err(NoEntry::Refused("it is not UTF-8 text".into())),
+            Ok(_) => Err(NoEntry::refused("it has a line break or a NUL byte, which git does not take")),
+            Err(_) => Err(NoEntry::refused("it is not UTF-8 text")),
         };
         let host = text(&name)?;
         if host.is_empty() {
-            return Err(NoEntry::Skipped("machine has no name".into()));
+            return Err(NoEntry::skipped("machine has no name"));
         }
         if let Some(reason) = self.unclear {
-            return Err(NoEntry::Refused(reason.into()));
+            return Err(NoEntry::refused(reason));
         }
         let (Some(login), Some(mut password)) = (self.login, self.password) else {
             return Err(NoEntry::Skipped(format!("machine {host} has no login or no password")));
         };
         let login = text(&login)?;
         if password.iter().any(|byte| b"\n\r\0".contains(byte)) {
-            return Err(NoEntry::Refused(
-                "its password has a line break or a NUL byte, which git does not take".into(),
+            return Err(NoEntry::refused(
+                "its password has a line break or a NUL byte, which git does not take",
             ));
         }
         let key = Key {
@@ -361,12 +240,12 @@ mod tests {
 
     use super::*;
 
-    fn parse_text(text: &str) -> Parsed {
-        parse(&PlainFile { path: Path::new("f"), content: text.as_bytes() }).unwrap()
+    fn find(text: &str) -> PlainFindings {
+        Netrc.find(&PlainFile { path: Path::new("f"), content: text.as_bytes() }).unwrap()
     }
 
     fn shown(text: &str) -> Vec<(String, String, String)> {
-        let entries = parse_text(text).entries.into_iter();
+        let entries = find(text).entries.into_iter();
         let value = |entry: &PlainEntry| String::from_utf8(entry.value.expose().to_vec()).unwrap();
         entries.map(|entry| (entry.key.service.clone(), entry.key.name.clone(), value(&entry))).collect()
     }
@@ -406,12 +285,29 @@ mod tests {
                 "default login v password q\n",
             ),
         ] {
-            let parsed = parse_text(text);
+            let parsed = find(text);
             assert_eq!(parsed.entries.len(), 1);
             let entries: Vec<_> = parsed.entries.iter().collect();
             let left = Netrc.without(text.as_bytes(), &entries);
             assert_eq!(str::from_utf8(&left).unwrap(), rest, "{text}");
         }
+    }
+
+    #[test]
+    fn a_superseded_machine_stays_with_the_one_that_counts_and_is_named() {
+        let text =
+            "machine a login u password p\nmachine a login u password q\nmachine a login u password p\n";
+        let found = find(text);
+        assert_eq!((found.entries.len(), found.entries[0].value.expose()), (1, &b"p"[..]));
+        assert_eq!(found.skipped.len(), 1);
+        assert_eq!(found.skipped[0].name, "line 2");
+        assert!(found.skipped[0].reason.contains("superseded by the entry before it"));
+        assert_eq!(&*Netrc.without(text.as_bytes(), &[&found.entries[0]]), text.as_bytes());
+        // As the user is told to do.
+        let repaired = text.replace("machine a login u password q\n", "");
+        let found = find(&repaired);
+        assert_eq!((found.entries.len(), found.skipped.len()), (1, 0));
+        assert_eq!(&*Netrc.without(repaired.as_bytes(), &[&found.entries[0]]), b"");
     }
 
     #[test]
@@ -428,7 +324,7 @@ mod tests {
             "machine a login u account x password p",
         ] {
             let both = format!("{text}\nmachine z login u password p\n");
-            let parsed = parse_text(&both);
+            let parsed = find(&both);
             assert_eq!(
                 (parsed.entries.len(), parsed.skipped.len(), parsed.refused.len()),
                 (1, 0, 1),
@@ -443,13 +339,13 @@ mod tests {
     fn what_is_no_login_is_told_without_its_content() {
         let text = "machine a login hunter2\nmachine b password hunter2\ndefault login u password hunter2\n\
                     machine c login u password \"hunter2\\n\"\nmachine d/e login u password hunter2\nmachine";
-        let parsed = parse_text(text);
+        let parsed = find(text);
         assert!(parsed.entries.is_empty());
         assert_eq!((parsed.skipped.len(), parsed.refused.len()), (4, 2));
-        assert!(parsed.skipped[2].contains("line 3 of f: default"));
+        assert!(parsed.skipped[2].name == "line 3" && parsed.skipped[2].reason.starts_with("default"));
         assert!(!format!("{:?}{:?}", parsed.skipped, parsed.refused).contains("hunter2"));
         let unended = PlainFile { path: Path::new("f"), content: b"machine a\nlogin \"hunter2" };
-        let error = parse(&unended).map(drop).unwrap_err().to_string();
+        let error = Netrc.find(&unended).map(drop).unwrap_err().to_string();
         assert!(error.contains("line 2") && !error.contains("hunter2"), "{error}");
     }
 }
