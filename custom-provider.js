@@ -52,9 +52,10 @@ const methods = {
   },
 };
 
-/** Whether an error is one of this package's, which the caller of a store gets as it is. */
+/** Whether an error is one of this package's, which the caller of a store gets as it is. Node's own can have a reason, too. */
 function isOwn(error) {
-  return error instanceof Error && isString(error.code) && isString(error.reason);
+  if (!(error instanceof Error && isString(error.code) && isString(error.reason))) return false;
+  return error.code.startsWith("ERR_SECRETS_") || error.code === "ABORT_ERR";
 }
 
 /**

@@ -3,7 +3,7 @@
 //! A call posts a question to the environment that has opened the store. There, a function of the shim calls the
 //! program's, and answers with one of [`answer_question`], [`refuse_answer`] and [`fail_question`].
 
-use std::{cell::RefCell, collections::HashMap, future::Future, ptr, sync::Arc, time::Duration};
+use std::{cell::RefCell, collections::HashMap, future::Future, ptr, sync::Arc};
 
 use napi::{
     Env, JsValue,
@@ -11,7 +11,7 @@ use napi::{
     sys,
 };
 use napi_derive::napi;
-use tokio::{sync::oneshot, time::timeout};
+use tokio::{sync::oneshot, time::timeout_at};
 
 use super::{
     check,
@@ -168,11 +168,12 @@ impl CustomStore {
     ) -> impl Future<Output = Result<Answer, Error>> {
         let (answer, answered) = oneshot::channel();
         let (function, key, value) = (self.function, key.cloned(), value.cloned());
+        let deadline = store::settings().timeout.clone().map(|time| progress.deadline_or(time));
         async move {
-            let after: Duration = store::settings().timeout.clone()?;
+            let (deadline, after) = deadline?;
             progress.sending();
             self.mailbox.post(Letter::Ask(Question { function, method, key, value, answer }));
-            match timeout(after, answered).await {
+            match timeout_at(deadline, answered).await {
                 Err(_) => Err(Error::Timeout { after, at: Some(method), effect: Effect::None }),
                 Ok(Err(_)) => Err(Error::Internal("a question to the provider got no answer".into())),
                 Ok(Ok(answer)) => answer.inspect(|answer| match method {

@@ -8,6 +8,10 @@ const { pathToFileURL } = require("node:url");
 const { examples } = require("../support/documents.js");
 const { startMoto } = require("../support/moto.js");
 const { root } = require("../support/runtimes.js");
+const {
+  CreateSecretCommand,
+  SecretsManagerClient,
+} = require("./clouds/node_modules/@aws-sdk/client-secrets-manager");
 const { makeFolder, collect } = require("./server.js");
 
 const started = collect();
@@ -40,6 +44,10 @@ it("AWS Secrets Manager keeps credentials by the manual's provider", async () =>
   assert.equal(await store.delete(key), false);
   await store.set({ ...key, value: "first" });
   await store.set({ ...key, value: "second" });
+  // Secrets of other programs, whose names are not this store's.
+  const client = new SecretsManagerClient();
+  for (const Name of ["/prod", "team/a=b", "team/=FF", "one", "a/b/c"])
+    await client.send(new CreateSecretCommand({ Name, SecretString: "x" }));
   assert.equal(await store.get(key), "second");
   assert.equal(await store.has(key), true);
   await store.set({ service: "é!'()*~%=", name: "bytes", value: Buffer.from([0xff, 0]) });
@@ -50,6 +58,10 @@ it("AWS Secrets Manager keeps credentials by the manual's provider", async () =>
   assert.deepEqual(await store.list(), [key, { service: "é!'()*~%=", name: "bytes" }]);
   assert.deepEqual(await store.list({ service: key.service }), [key]);
   assert.equal(await store.update(key, (old) => `${old}+`), "second+");
+  const first = { service: "raced", name: "key" };
+  await Promise.all(["one", "two"].map((value) => store.set({ ...first, value })));
+  assert.match(await store.get(first), /^(one|two)$/);
+  await store.delete(first);
   assert.equal(await store.delete(key), true);
   assert.equal(await store.get(key), null);
   await store.set({ ...key, value: "again" });

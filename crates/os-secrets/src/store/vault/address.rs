@@ -70,7 +70,14 @@ impl Origin {
                         reached without TLS",
             );
         }
-        Ok(Self { is_tls, host, port: authority.port_u16().unwrap_or(if is_tls { 443 } else { 80 }) })
+        let has_port = authority.as_str().len() > authority.host().len();
+        let port = match authority.port_u16() {
+            None if !has_port && is_tls => 443,
+            None if !has_port => 80,
+            Some(port @ 1..) => port,
+            _ => return Err("must have a port from 1 to 65535, or none"),
+        };
+        Ok(Self { is_tls, host, port })
     }
 
     /// The value of the header `Host`.
@@ -197,6 +204,11 @@ mod tests {
             "https://vault/?a=b",
             "https://vault/#a",
             "https://@vault",
+            "https://vault:82000",
+            "https://vault:8200x",
+            "https://vault:",
+            "https://[::1]:0",
+            "http://127.0.0.1:82000",
         ] {
             let problem = Address::parse(text).unwrap_err();
             assert!(problem.starts_with("must ") && !problem.contains("hunter2"), "{text}: {problem}");

@@ -46,8 +46,12 @@ impl Status {
             404 if has("no handler for route") || has("unsupported path") => {
                 failed(Code::PlatformError, Reason::NoMount, "Correct the mount or the namespace")
             }
-            // A proxy's page is no answer of the server. To PATCH, the server answers without a body.
-            404 if errors.is_some() || (method == "PATCH" && answer.body.is_empty()) => Self::Missing,
+            // A proxy's page is no answer of the server, which gives no reason. To PATCH, it answers without a body.
+            404 if errors.as_ref().is_some_and(Vec::is_empty)
+                || (method == "PATCH" && answer.body.is_empty()) =>
+            {
+                Self::Missing
+            }
             404 if warns(answer) => failed(
                 Code::PlatformError,
                 Reason::NoMount,
@@ -64,7 +68,7 @@ impl Status {
 
     /// Why the request should be sent again, if it should.
     pub fn retry(answer: &Answer) -> Option<Failed> {
-        if !matches!(answer.status, 412 | 429 | 500 | 502..=504) || is_too_large(answer) {
+        if !matches!(answer.status, 412 | 429 | 500 | 502..=599) || is_too_large(answer) {
             return None;
         }
         let message = describe_errors(answer);
@@ -75,6 +79,11 @@ impl Status {
         };
         Some((Code::PlatformError, reason, format!("{message}. {advice}")))
     }
+}
+
+/// Whether the server has refused a request before it has looked at it.
+pub fn was_not_begun(answer: &Answer, reason: Reason) -> bool {
+    matches!(answer.status, 412 | 429) || reason == Reason::Sealed
 }
 
 /// Whether the answer has warnings, such as that the path is not one of a versioned secrets engine.
@@ -93,10 +102,7 @@ fn is_too_large(answer: &Answer) -> bool {
 fn errors_of(answer: &Answer) -> Option<Vec<String>> {
     let answer: serde_json::Value = serde_json::from_slice(&answer.body).ok()?;
     match answer.get("errors") {
-        Some(errors) => {
-            let errors = errors.as_array()?.iter();
-            Some(errors.filter_map(|error| error.as_str()).map(str::to_owned).collect())
-        }
+        Some(errors) => errors.as_array()?.iter().map(|error| error.as_str().map(str::to_owned)).collect(),
         // What is left of a secret that was deleted: for a read, and for a change.
         None => {
             let data = answer.get("data")?;
@@ -141,7 +147,8 @@ mod tests {
             assert!(matches!(Status::of(&answer(404, body), "GET"), Status::Missing), "{body}");
         }
         assert!(matches!(Status::of(&answer(404, ""), "PATCH"), Status::Missing));
-        for body in ["", "<html>404</html>", "{}", "[]", r#"{"errors":"x"}"#] {
+        let gateway = [r#"{"errors":["Not Found"]}"#, r#"{"errors":[{"code":404}]}"#];
+        for body in ["", "<html>404</html>", "{}", "[]", r#"{"errors":"x"}"#].iter().chain(&gateway) {
             assert_eq!(failed(404, body), (Code::PlatformError, Reason::Failed), "{body}");
         }
         let other_version = r#"{"data":null,"warnings":["Invalid path for a versioned K/V secrets engine"]}"#;
@@ -151,10 +158,10 @@ mod tests {
     }
 
     #[test]
-    fn what_may_pass_is_tried_again() {
+    fn a_failure_that_may_pass_is_tried_again() {
         let sealed = Status::retry(&answer(503, r#"{"errors":["Vault is sealed"]}"#)).unwrap();
         assert_eq!(sealed.1, Reason::Sealed);
-        for status in [412, 429, 500, 502, 503, 504] {
+        for status in [412, 429, 500, 502, 503, 504, 507, 522] {
             assert!(Status::retry(&answer(status, "")).is_some(), "{status}");
         }
         for status in [200, 204, 400, 403, 404, 405, 413, 501] {

@@ -64,13 +64,14 @@ enum Version {
     Two,
 }
 
+/// The changes of this process that read a secret before they write it, by the place of the secret. On a mount of version 1,
+/// one could undo another; on one of version 2, they would only be in each other's way.
+static TURNS: SharedByKey<String, Mutex<()>> = SharedByKey::new();
+
 /// A store on a server.
 pub struct VaultStore {
     server: Result<Arc<Server>, Error>,
     version: SharedOnce<Version>,
-    /// The changes of a secret that read it before they write it, by its path: without an order they would only be in each
-    /// other's way.
-    turns: SharedByKey<String, Mutex<()>>,
     domain: LockDomain,
 }
 
@@ -80,7 +81,6 @@ impl VaultStore {
         Self {
             server: defaults.complete(options).map(|target| Arc::new(Server::new(target))),
             version: SharedOnce::new(),
-            turns: SharedByKey::new(),
             domain: LockDomain::new_in_process(),
         }
     }
@@ -170,9 +170,14 @@ impl VaultStore {
         }
     }
 
-    /// Waits until no other change of this store reads and writes a secret.
+    /// Waits until no other change of this process reads and writes a secret.
     async fn take_turn(&self, service: &str) -> Result<OwnedMutexGuard<()>, Error> {
-        Ok(self.turns.get(self.path(service)?, Mutex::default).lock_owned().await)
+        let (target, path) = (&self.server()?.target, self.path(service)?);
+        let namespace = target.namespace.as_deref().unwrap_or_default();
+        // Neither a namespace nor a mount has a space.
+        let place =
+            format!("{}{} {namespace} {}/{path}", target.address.origin, target.address.base, target.mount);
+        Ok(TURNS.get(place, Mutex::default).lock_owned().await)
     }
 
     /// The path of a service's secret, percent-encoded, with the path before the services.

@@ -1,4 +1,4 @@
-//! What leads to a server, from a program's options and from the environment.
+//! The settings that lead to a server: those of a program's options, and those of the environment.
 
 use std::{ffi::OsString, path::PathBuf};
 
@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::{
     address::{Address, encode_path},
-    tls::Authorities,
+    tls::{Authorities, CERTIFICATE_VARIABLES},
     token::Login,
 };
 use crate::{
@@ -45,6 +45,8 @@ pub struct Defaults {
     prefix: Result<Option<String>, Error>,
     namespace: Result<Option<String>, Error>,
     authorities: Result<Option<String>, Error>,
+    /// The values of [`CERTIFICATE_VARIABLES`].
+    certificate_variables: [Option<OsString>; 2],
     login: Result<Option<Login>, Error>,
 }
 
@@ -85,6 +87,7 @@ impl Defaults {
             prefix: own("PREFIX"),
             namespace: both("NAMESPACE"),
             authorities: both("CACERT").map(|path| path.map(absolute)),
+            certificate_variables: CERTIFICATE_VARIABLES.map(|name| variables.get(name)),
             login: read_login(variables),
         }
     }
@@ -118,6 +121,9 @@ impl Defaults {
         };
         let mount = or_default(options.mount, &self.mount)?.unwrap_or_else(|| DEFAULT_MOUNT.into());
         let mount = path(&mount, "The mount")?;
+        if let Some(mount) = login.mount() {
+            path(mount, "The mount of the log-in")?;
+        }
         let plain_prefix = or_default(options.prefix, &self.prefix)?.unwrap_or_default();
         let plain_prefix = plain_prefix.trim_matches('/').to_owned();
         let prefix =
@@ -127,7 +133,10 @@ impl Defaults {
             return Err(invalid("The namespace", "must be a path of printable ASCII characters"));
         }
         let authorities = or_default(options.authorities, &self.authorities)?;
-        let authorities = authorities.map_or(Authorities::System, Authorities::parse);
+        let authorities = match authorities {
+            Some(text) => Authorities::parse(text),
+            None => Authorities::System(self.certificate_variables.clone()),
+        };
         Ok(Target { address, mount, prefix, namespace, login, authorities })
     }
 }
@@ -183,8 +192,9 @@ pub fn service_account_file(file: Option<String>) -> PathBuf {
 
 /// The text of a secret that has to be given to a server.
 pub fn text_of(secret: &Secret) -> Result<Zeroizing<String>, Error> {
-    let text = str::from_utf8(secret.expose())
-        .map_err(|_| Error::InvalidSetting("What logs in to the server must be UTF-8 text".into()))?;
+    let text = str::from_utf8(secret.expose()).map_err(|_| {
+        Error::InvalidSetting("The token or secret ID for the server must be UTF-8 text".into())
+    })?;
     Ok(Zeroizing::new(text.trim().to_owned()))
 }
 
@@ -264,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_log_in_of_the_environment_does_not_matter_to_who_needs_none() {
+    fn a_wrong_log_in_of_the_environment_does_not_matter_if_the_options_have_one() {
         let roles = [("OS_SECRETS_VAULT_ROLE_ID", "r"), ("OS_SECRETS_VAULT_JWT_ROLE", "j")];
         let login = Some(Login::Token(Secret::new(b"t".to_vec())));
         assert!(complete(&roles, VaultOptions { login, ..of("https://vault") }).is_ok());
@@ -284,6 +294,10 @@ mod tests {
         };
         assert!(with(|options| options.mount = Some("a/../b".into())).contains("The mount"));
         assert!(with(|options| options.prefix = Some("a//b".into())).contains("The prefix"));
+        let mount = Some("a//b".to_owned());
+        let login = Some(Login::AppRole { mount, role_id: "r".into(), secret_id: None });
+        let options = VaultOptions { login, ..of("https://vault") };
+        assert!(message(&[], options).contains("The mount of the log-in"));
         assert!(with(|options| options.namespace = Some("a\nb".into())).contains("The namespace"));
     }
 }

@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 use super::{
     address::Origin,
     client::{Answer, Client, Failure, Message},
-    failure::{Failed, Status},
+    failure::{Failed, Status, was_not_begun},
     options::Target,
     shared_once::SharedOnce,
     token::SharedToken,
@@ -53,12 +53,12 @@ pub struct Server {
     reads: Mutex<HashMap<ReadKey, watch::Receiver<Option<ReadOutcome>>>>,
     /// Reading the files of log-ins.
     pub(super) lane: Lane,
-    /// Why the server has not answered, until it does.
-    failure: Mutex<Option<Error>>,
+    /// Why the server has not answered, until it does, and when that was.
+    failure: Mutex<Option<(Instant, Error)>>,
 }
 
 /// The path of a read, and the number of its token.
-type ReadKey = (String, usize);
+type ReadKey = (String, u64);
 /// The outcome of a read that several calls share.
 type ReadOutcome = Result<Arc<Answer>, Failure>;
 
@@ -131,11 +131,13 @@ impl Server {
         call: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
         let (deadline, after) = progress.deadline_or(settings().timeout.clone()?);
+        let begun = Instant::now();
         match timeout_at(deadline, call).await {
             Ok(outcome) => outcome,
             Err(_) => {
                 // A call may have waited for another one, such as one that logs in.
-                let failure = progress.failure().or_else(|| lock(&self.failure).clone());
+                let noted = lock(&self.failure).clone().filter(|(at, _)| *at >= begun);
+                let failure = progress.failure().or(noted.map(|(_, error)| error));
                 Err(failure.unwrap_or(Error::Timeout { after, at: None, effect: Effect::None }))
             }
         }
@@ -212,7 +214,7 @@ impl Server {
 
     /// Notes why a call has not succeeded yet.
     fn note_failure(&self, error: Error, progress: &Progress) {
-        *lock(&self.failure) = Some(error.clone());
+        *lock(&self.failure) = Some((Instant::now(), error.clone()));
         progress.note_failure(error);
     }
 
@@ -224,7 +226,7 @@ impl Server {
         progress: &Progress,
     ) -> Result<Arc<Answer>, Error> {
         let (deadline, _) = progress.deadline_or(settings().timeout.clone()?);
-        let number = token.map_or(0, |token| Arc::as_ptr(token).addr());
+        let number = token.map_or(0, |token| token.number);
         let (mut pause, mut unreachable_since, mut is_first) = (PAUSES.0, None, true);
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -241,8 +243,11 @@ impl Server {
                         progress.clear_failure();
                         return Ok(settle(answer, request, progress));
                     };
-                    // It may have been made: a server that fails does not say how far it came.
-                    progress.lost();
+                    match was_not_begun(&answer, failed.1) {
+                        true => progress.refused(),
+                        // It may have been made: a server that fails does not say how far it came.
+                        false => progress.lost(),
+                    }
                     self.note_failure(self.error(request, failed), progress);
                     if let Some(asked_for) = answer.retry_after {
                         sleep(asked_for).await;
@@ -254,6 +259,7 @@ impl Server {
                     return Err(error);
                 }
                 Err(Failure::NoLeader(error)) => {
+                    unreachable_since = None;
                     progress.refused();
                     self.note_failure(error, progress);
                 }
@@ -267,12 +273,14 @@ impl Server {
                     self.note_failure(error, progress);
                 }
                 Err(Failure::Silent) => {
+                    unreachable_since = None;
                     progress.lost();
-                    self.client.close_idle();
+                    self.close_idle();
                 }
                 Err(Failure::Lost(reason)) => {
+                    unreachable_since = None;
                     progress.lost();
-                    self.client.close_idle();
+                    self.close_idle();
                     self.note_failure(self.unreachable(&reason), progress);
                     // A server closes connections that were idle, and may do so just now.
                     if std::mem::take(&mut is_first) {
@@ -282,6 +290,14 @@ impl Server {
             }
             sleep(with_jitter(wait)).await;
             pause = (pause * 2).min(PAUSES.1);
+        }
+    }
+
+    /// Closes the connections that are not in use, because they may be broken without a word.
+    fn close_idle(&self) {
+        self.client.close_idle();
+        if let Some(leader) = &*lock(&self.leader) {
+            leader.close_idle();
         }
     }
 
@@ -306,7 +322,7 @@ impl Server {
         self: &Arc<Self>,
         message: Message,
         request: &Request,
-        token: usize,
+        token: u64,
         progress: &Progress,
     ) -> Result<Arc<Answer>, Failure> {
         if message.method == "GET" {
@@ -321,7 +337,7 @@ impl Server {
         self.exchange(&message, sending).await.map(Arc::new)
     }
 
-    async fn share_read(self: &Arc<Self>, message: Message, token: usize) -> ReadOutcome {
+    async fn share_read(self: &Arc<Self>, message: Message, token: u64) -> ReadOutcome {
         let mut outcome = self.join_read(message, token);
         let outcome = match outcome.wait_for(Option::is_some).await {
             Ok(outcome) => outcome.clone(),
@@ -330,7 +346,7 @@ impl Server {
         outcome.unwrap_or_else(|| Err(Failure::NotSent("the request was not made".into())))
     }
 
-    fn join_read(self: &Arc<Self>, message: Message, token: usize) -> watch::Receiver<Option<ReadOutcome>> {
+    fn join_read(self: &Arc<Self>, message: Message, token: u64) -> watch::Receiver<Option<ReadOutcome>> {
         let key = (message.path.clone(), token);
         let mut reads = lock(&self.reads);
         if let Some(read) = reads.get(&key) {

@@ -1,6 +1,6 @@
-//! What is verified of a server's certificate: always everything. There is no way to skip it.
+//! The authorities that vouch for a server. Its certificate is always verified, and there is no way to skip that.
 
-use std::{fs, path::PathBuf, sync::Arc};
+use std::{env, ffi::OsString, fs, path::PathBuf, sync::Arc};
 
 use tokio_rustls::{
     TlsConnector,
@@ -13,11 +13,15 @@ use tokio_rustls::{
 
 use crate::{error::Error, printable::printable_path};
 
+/// The variables that name the authorities in place of those of the system.
+pub const CERTIFICATE_VARIABLES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
+
 /// The authorities that may sign the certificate of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Authorities {
-    /// Those that the operating system trusts.
-    System,
+    /// Those that the operating system trusts, or [`CERTIFICATE_VARIABLES`] name instead, with the values that these had when
+    /// the settings were read.
+    System([Option<OsString>; 2]),
     /// Only those in a file.
     File(PathBuf),
     /// Only those in a PEM text.
@@ -38,7 +42,17 @@ impl Authorities {
     pub fn connector(&self) -> Result<TlsConnector, Error> {
         let mut roots = RootCertStore::empty();
         match self {
-            Self::System => {
+            Self::System(variables) => {
+                // The library reads them again, and a file of the project may have set them meanwhile.
+                let now =
+                    CERTIFICATE_VARIABLES.map(|name| env::var_os(name).filter(|value| !value.is_empty()));
+                if now != *variables {
+                    return Err(Error::InvalidSetting(
+                        "SSL_CERT_FILE or SSL_CERT_DIR was changed after the program had started. Set it before, or name \
+                         the certificates (VAULT_CACERT or the option caCert)"
+                            .into(),
+                    ));
+                }
                 let (_, _) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
                 if roots.is_empty() {
                     return Err(Error::InvalidSetting(
@@ -90,11 +104,13 @@ mod tests {
     }
 
     #[test]
-    fn what_holds_no_certificate_is_refused() {
+    fn authorities_without_a_certificate_are_refused() {
         for authorities in [
             Authorities::Text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".into()),
             Authorities::Text("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n".into()),
             Authorities::File("/does/not/exist".into()),
+            // As if a variable had been set since.
+            Authorities::System([Some("/other.pem".into()), None]),
         ] {
             let error = authorities.connector().map(drop).unwrap_err();
             assert_eq!(error.code(), Code::InvalidSetting, "{error}");

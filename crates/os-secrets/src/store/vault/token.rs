@@ -1,6 +1,14 @@
 //! The token of a server: where it comes from, and how it is kept valid.
 
-use std::{fs, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    fs,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use zeroize::Zeroizing;
 
@@ -60,6 +68,16 @@ impl Login {
     /// Whether a token that has ended can be replaced by logging in again.
     pub fn can_repeat(&self) -> bool {
         !matches!(self, Self::Token(_))
+    }
+
+    /// The path at which the auth method is mounted, if it is named.
+    pub fn mount(&self) -> Option<&str> {
+        match self {
+            Self::Token(_) | Self::TokenFile(_) => None,
+            Self::AppRole { mount, .. } | Self::Kubernetes { mount, .. } | Self::Jwt { mount, .. } => {
+                mount.as_deref()
+            }
+        }
     }
 
     /// The token, if it is at hand without a request. Reads a file.
@@ -128,7 +146,7 @@ impl Login {
                 "The token in ~/.vault-token is wrong or has expired. Log in again with `bao login` or `vault login`"
             }
             Self::AppRole { .. } | Self::Kubernetes { .. } | Self::Jwt { .. } => {
-                "The server has refused what logs in. Check the role, what proves it, and the mount of the auth method"
+                "The server has refused the log-in. Check the role, its secret ID or token, and the mount of the auth method"
             }
         }
     }
@@ -153,10 +171,20 @@ fn read_text(path: &PathBuf, what: &str) -> Result<Zeroizing<String>, Error> {
 
 /// A token, and how long it is valid. Dropping it wipes it.
 pub struct Token {
+    /// A number that no other token of this process has. It is not 0.
+    pub number: u64,
     /// Its text.
     pub text: Zeroizing<String>,
     /// How long it is valid from now on. `None` if it does not say: it may not end, or nobody has asked.
     pub lease: Option<Duration>,
+}
+
+impl Token {
+    /// A token.
+    pub fn new(text: Zeroizing<String>, lease: Option<Duration>) -> Self {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        Self { number: LAST.fetch_add(1, Ordering::Relaxed) + 1, text, lease }
+    }
 }
 
 /// The token that a store uses. Requests share it.

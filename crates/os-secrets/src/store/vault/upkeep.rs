@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use zeroize::Zeroizing;
 
 use super::{
@@ -20,6 +20,11 @@ use crate::{
 
 /// The longest time for which a token is taken to be valid.
 const LONGEST_LEASE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// The pause after the server could not say how long a token is valid.
+const LOOKUP_PAUSE: Duration = Duration::from_secs(30);
+/// The shortest time for which it is worthwhile to renew a token.
+const SHORTEST_LEASE: Duration = Duration::from_millis(200);
 
 impl Server {
     /// The token for a request. Logs in if there is none. Calls that need one meanwhile wait for it.
@@ -48,7 +53,7 @@ impl Server {
     async fn log_in(self: &Arc<Self>, progress: &Progress) -> Result<Token, Error> {
         let login = self.target.login.clone();
         if let Some(text) = self.lane.run(move || login.token_at_hand()).await? {
-            return Ok(Token { text, lease: None });
+            return Ok(Token::new(text, None));
         }
         let login = self.target.login.clone();
         let Some(sent) = self.lane.run(move || login.request()).await? else {
@@ -75,7 +80,7 @@ impl Server {
         let Some(text) = read_member(&answer.body, &["auth"], "client_token") else {
             return Err(Error::Malformed("a log-in without a token".into()));
         };
-        Ok(Token { text, lease: read_seconds(&answer.body, &["auth"], "lease_duration") })
+        Ok(Token::new(text, read_seconds(&answer.body, &["auth"], "lease_duration")))
     }
 
     /// Whether the server knows a token. The policy `default` allows a token to examine itself. One without it may still see
@@ -101,37 +106,47 @@ impl Server {
         let (server, weak) = (Arc::downgrade(self), Arc::downgrade(token));
         let mut lease = token.lease;
         spawn(async move {
-            if lease.is_none() {
-                // Most commands end before.
-                sleep(Duration::from_secs(1)).await;
+            // Most commands end before the first pause.
+            let mut pause = Duration::from_secs(1);
+            while lease.is_none() {
+                sleep(pause).await;
                 let (Some(server), Some(token)) = (server.upgrade(), weak.upgrade()) else { return };
-                lease = server.find_lease(&token).await;
+                match server.find_lease(&token).await {
+                    Ok(None) => return,
+                    Ok(found) => lease = found,
+                    Err(_) => pause = LOOKUP_PAUSE,
+                }
             }
             // 0 means that it does not end.
             while let Some(time) = lease.filter(|lease| !lease.is_zero()) {
-                let time = time.min(LONGEST_LEASE);
+                let (time, begun) = (time.min(LONGEST_LEASE), Instant::now());
                 sleep(time * 2 / 3).await;
                 let (Some(server), Some(token)) = (server.upgrade(), weak.upgrade()) else { return };
-                lease = server.renew(&token).await;
+                let renewed = server.renew(&token).await.unwrap_or(None);
                 // A token that has reached its maximum is hardly longer valid than before.
-                let is_ending = lease.is_none_or(|lease| lease <= time / 3);
+                let is_ending = renewed.is_none_or(|lease| lease <= time / 3);
                 if is_ending && server.log_in_again(&token).await {
                     return;
                 }
+                // A server that has not answered may do so before the token ends.
+                let left = || time.checked_sub(begun.elapsed()).filter(|left| *left >= SHORTEST_LEASE);
+                lease = renewed.or_else(left);
             }
         });
     }
 
-    /// How long a token is valid. `None` if it cannot be renewed, or the server does not say.
-    async fn find_lease(self: &Arc<Self>, token: &SharedToken) -> Option<Duration> {
+    /// Finds how long a token is valid. `None` if it cannot be renewed, or the server does not say.
+    async fn find_lease(self: &Arc<Self>, token: &SharedToken) -> Result<Option<Duration>, Error> {
         let answer = self.ask_of_token("GET", "auth/token/lookup-self", token).await?;
-        let is_renewable = read_flag(&answer.body, &["data"], "renewable");
-        read_seconds(&answer.body, &["data"], "ttl").filter(|_| is_renewable)
+        Ok(answer
+            .filter(|answer| read_flag(&answer.body, &["data"], "renewable"))
+            .and_then(|answer| read_seconds(&answer.body, &["data"], "ttl")))
     }
 
-    async fn renew(self: &Arc<Self>, token: &SharedToken) -> Option<Duration> {
+    /// Renews a token. Returns how long it is valid now, or `None` if the server refuses.
+    async fn renew(self: &Arc<Self>, token: &SharedToken) -> Result<Option<Duration>, Error> {
         let answer = self.ask_of_token("POST", "auth/token/renew-self", token).await?;
-        read_seconds(&answer.body, &["auth"], "lease_duration")
+        Ok(answer.and_then(|answer| read_seconds(&answer.body, &["auth"], "lease_duration")))
     }
 
     async fn ask_of_token(
@@ -139,11 +154,11 @@ impl Server {
         method: &'static str,
         path: &str,
         token: &SharedToken,
-    ) -> Option<Arc<Answer>> {
+    ) -> Result<Option<Arc<Answer>>, Error> {
         let progress = Progress::reading(false);
         let request = token_request(method, path);
-        let answer = self.bound(&progress, self.repeat(&request, Some(token), &progress)).await.ok()?;
-        (answer.status == 200).then_some(answer)
+        let answer = self.bound(&progress, self.repeat(&request, Some(token), &progress)).await?;
+        Ok((answer.status == 200).then_some(answer))
     }
 
     /// Replaces a token that ends soon. Returns whether there is another one.
