@@ -72,23 +72,26 @@ function whyKeyIgnored() {
   return whyIgnored(KEY_VARIABLES) ?? whyUsualKeyIgnored;
 }
 
-/** The variables that say where a server of Vault or OpenBao is. */
-const SERVER_VARIABLES = [
-  "BAO_ADDR",
-  "VAULT_ADDR",
-  "BAO_NAMESPACE",
-  "VAULT_NAMESPACE",
-  "OS_SECRETS_VAULT_MOUNT",
-  "OS_SECRETS_VAULT_PREFIX",
-];
+/** The variables of OpenBao and Vault with a name. Those of OpenBao take precedence. */
+const ofServers = (name) =>
+  native.wasSet(`BAO_${name}`) ? [`BAO_${name}`] : [`BAO_${name}`, `VAULT_${name}`];
 
-/** The variables that say who may sign its certificate. The last two replace the authorities of the system. */
-const TRUST_VARIABLES = ["BAO_CACERT", "VAULT_CACERT", "SSL_CERT_FILE", "SSL_CERT_DIR"];
+/**
+ * For each option that leads to a server of Vault or OpenBao, the variables that count if the option is not given. Those of
+ * `caCert` say who may sign the server's certificate; the last two replace the authorities of the system.
+ */
+const SERVER_VARIABLES = {
+  __proto__: null,
+  address: ofServers("ADDR"),
+  mount: ["OS_SECRETS_VAULT_MOUNT"],
+  prefix: ["OS_SECRETS_VAULT_PREFIX"],
+  namespace: ofServers("NAMESPACE"),
+  caCert: [...ofServers("CACERT"), "SSL_CERT_FILE", "SSL_CERT_DIR"],
+};
 
 /** The variables that log in to it. */
 const LOGIN_VARIABLES = [
-  "BAO_TOKEN",
-  "VAULT_TOKEN",
+  ...ofServers("TOKEN"),
   "OS_SECRETS_VAULT_AUTH_MOUNT",
   "OS_SECRETS_VAULT_ROLE_ID",
   "OS_SECRETS_VAULT_SECRET_ID",
@@ -98,14 +101,13 @@ const LOGIN_VARIABLES = [
   "OS_SECRETS_VAULT_JWT",
 ];
 
-/** Returns why the variables that say where a server is have no effect, or undefined. */
-function whyServerIgnored() {
-  return whyIgnored(SERVER_VARIABLES);
-}
-
-/** Returns why the variables that say whom to trust have no effect, or undefined. */
-function whyTrustIgnored() {
-  return whyIgnored(TRUST_VARIABLES);
+/** Returns why the variables that lead to a server have no effect, or undefined. Those of given options do not matter. */
+function whyServerIgnored(options = { __proto__: null }) {
+  for (const option in SERVER_VARIABLES) {
+    const reason = options[option] === undefined ? whyIgnored(SERVER_VARIABLES[option]) : undefined;
+    if (reason !== undefined) return reason;
+  }
+  return undefined;
 }
 
 // The file with the token of `vault login` is there. As above, it is compared only once.
@@ -128,7 +130,7 @@ function environmentStore() {
     whyIgnored(["OS_SECRETS_PROVIDER"]) ??
     whySettingsIgnored ??
     (provider === "file" ? (whyPathIgnored() ?? whyKeyIgnored()) : undefined) ??
-    (provider === "vault" ? (whyServerIgnored() ?? whyTrustIgnored() ?? whyLoginIgnored()) : undefined);
+    (provider === "vault" ? (whyServerIgnored() ?? whyLoginIgnored()) : undefined);
   return reason === undefined ? undefined : native.openRefusing(reason);
 }
 
@@ -139,5 +141,4 @@ module.exports = {
   whyLoginIgnored,
   whyPathIgnored,
   whyServerIgnored,
-  whyTrustIgnored,
 };

@@ -633,14 +633,17 @@ declare namespace osSecrets {
     /** Deletes a credential. Takes its service and name as two strings. */
     delete(service: string, name: string): Promise<boolean>;
 
-    /** Returns whether there is such a credential. Does not read its value. */
+    /**
+     * Returns whether there is such a credential. Only a server with version 1 of KV and a provider of your own read its
+     * value for that.
+     */
     has(options: SecretOptions & CallOptions): Promise<boolean>;
     /** Returns whether there is such a credential. Takes its service and name as two strings. */
     has(service: string, name: string): Promise<boolean>;
 
     /**
-     * Lists the names of all credentials, or of one service's credentials, sorted. It reads no value and
-     * never asks the user. If a locked store hides its credentials, the call rejects.
+     * Lists the names of all credentials, or of one service's credentials, sorted. It reads no value, except on a server
+     * with version 1 of KV, and never asks the user. If a locked store hides its credentials, the call rejects.
      *
      * On Windows and macOS, the operating system's store throws if no service is given, because it cannot
      * tell the credentials of this package and `Bun.secrets` from those of other programs.
@@ -691,6 +694,7 @@ declare namespace osSecrets {
     | FileDiagnosis
     | MemoryDiagnosis
     | HelperDiagnosis
+    | VaultDiagnosis
     | CustomDiagnosis;
 
   /** What every {@link Diagnosis} has. */
@@ -794,6 +798,21 @@ declare namespace osSecrets {
     /** Whether the program exists and may be run. */
     reachable: boolean;
     /** `false` if the program cannot be run. Otherwise `null`: only the program knows. */
+    writable: false | null;
+  }
+
+  /** The state of a store on a server, which is asked for its mount. */
+  interface VaultDiagnosis extends BaseDiagnosis {
+    store: "Vault or OpenBao";
+    /** The address of the server. */
+    address: string;
+    /** The mount, and the path before the services. */
+    place: string;
+    /** Whether the server answers. `null` if it was not asked, because a setting is wrong. */
+    reachable: boolean | null;
+    /** The version of the secrets engine KV. It is missing if the server does not say. */
+    kvVersion?: 1 | 2;
+    /** `false` if the server cannot be used. Otherwise `null`: each path has its own policies. */
     writable: false | null;
   }
 

@@ -10,7 +10,6 @@ const {
   whyLoginIgnored,
   whyPathIgnored,
   whyServerIgnored,
-  whyTrustIgnored,
 } = require("./chosen-store.js");
 const native = require("./load.js");
 const { withoutThen, withStack } = require("./stacks.js");
@@ -492,21 +491,15 @@ const providers = {
     );
   },
   vault(options) {
-    const [address, mount, prefix, namespace, caCert] = [
-      "address",
-      "mount",
-      "prefix",
-      "namespace",
-      "caCert",
-    ].map((property) => readTextOption(options, property));
+    const server = { __proto__: null };
+    for (const option of ["address", "mount", "prefix", "namespace", "caCert"]) {
+      server[option] = readTextOption(options, option);
+    }
     const login = readLogin(options);
-    const reason =
-      (address === undefined ? whyServerIgnored() : undefined) ??
-      (caCert === undefined ? whyTrustIgnored() : undefined) ??
-      (login === undefined ? whyLoginIgnored() : undefined);
+    const reason = whyServerIgnored(server) ?? (login === undefined ? whyLoginIgnored() : undefined);
     if (reason !== undefined) throw invalidSetting(reason);
-    const isPath = caCert !== undefined && !includes(caCert, "-----BEGIN ");
-    const server = { address, mount, prefix, namespace, caCert: isPath ? makeAbsolute(caCert) : caCert };
+    const { caCert } = server;
+    if (caCert !== undefined && !includes(caCert, "-----BEGIN ")) server.caCert = makeAbsolute(caCert);
     return native.openVault(server, login);
   },
   exec(options) {

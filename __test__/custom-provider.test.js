@@ -193,6 +193,13 @@ describe("a provider of the program", () => {
     assert.equal(error.code, "ERR_SECRETS_TIMEOUT");
   });
 
+  it("is not asked to keep what no store keeps", async () => {
+    const store = openStore({ provider: withFunction("set", () => assert.fail("it was asked")) });
+    const tooLarge = { code: "ERR_SECRETS_TOO_LARGE", reason: "too-large" };
+    await assert.rejects(store.set({ ...key, value: Buffer.alloc(16 * 1024 * 1024 + 1, "x") }), tooLarge);
+    await assert.rejects(store.set({ service: "s".repeat(4 * 1024 * 1024), name: "n", value: "v" }), tooLarge);
+  });
+
   it("need not list", async () => {
     const store = openStore({ provider: withFunction("list", undefined) });
     await assert.rejects(store.list(), {

@@ -91,8 +91,16 @@ for (const way of Object.keys(ways)) {
       await readOutput(["-C", "project", "--store", "store/s.age", "set", "name"], { env, input: "value" });
       assert.ok(existsSync(join(folder, "s.age")));
       assert.equal(await readOutput(["--store", "./project/store/s.age", "get", "name"], { env }), "value\n");
-      await expectFailure(["--store", "s.age", "get", "name"], 2, /unknown store; use os, file, vault, or a path/);
-      await expectFailure(["--store", "memory", "get", "name"], 2, /unknown store; use os, file, vault, or a path/);
+      await expectFailure(
+        ["--store", "s.age", "get", "name"],
+        2,
+        /unknown store; use os, file, vault, or a path/,
+      );
+      await expectFailure(
+        ["--store", "memory", "get", "name"],
+        2,
+        /unknown store; use os, file, vault, or a path/,
+      );
       if (isWindows) return;
       chmodSync(folder, 0o750);
       assert.equal(await readOutput(["--store", "./project/store/s.age", "get", "name"], { env }), "value\n");

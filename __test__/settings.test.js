@@ -162,6 +162,44 @@ describe("a variable of process.env that names another store than the environmen
       assert.match(lines[4], refused("OS_SECRETS_FILE"));
     });
 
+    it(`is refused if it leads to a server, under ${name}`, async (t) => {
+      const { run } = await prepareSession(t);
+      const log = ["ROLE_ID", "SECRET_ID", "KUBERNETES_ROLE", "KUBERNETES_JWT_FILE", "JWT_ROLE", "JWT"];
+      const ofVault = ["MOUNT", "PREFIX", "AUTH_MOUNT", ...log].map((each) => `OS_SECRETS_VAULT_${each}`);
+      const both = ["ADDR", "NAMESPACE", "CACERT", "TOKEN"].flatMap((each) => [
+        `BAO_${each}`,
+        `VAULT_${each}`,
+      ]);
+      const names = [...both, ...ofVault, "SSL_CERT_FILE", "SSL_CERT_DIR"];
+      const source = `for (const name of ${JSON.stringify(names)}) {
+        process.env[name] = "Hunter2";
+        await told(secrets.get("s", "n"));
+        try { openStore({ provider: "vault" }); } catch (error) { console.log(error.code + ": " + error.message); }
+        delete process.env[name];
+      }`;
+      const lines = (await run(source, { OS_SECRETS_PROVIDER: "vault" }, runtime)).trim().split("\n");
+      assert.equal(lines.length, 2 * names.length);
+      for (const [index, line] of lines.entries()) {
+        assert.match(line, refused(names[Math.floor(index / 2)]));
+        assert.ok(!line.includes("Hunter2"));
+      }
+      // An option takes the place of its own variables alone, and OpenBao's variable that of Vault's.
+      const options = { provider: "vault", address: "https://a.example", token: "t" };
+      const partly = `for (const name of ["VAULT_ADDR", "VAULT_TOKEN", "VAULT_NAMESPACE", "OS_SECRETS_VAULT_MOUNT"]) {
+        process.env[name] = "Hunter2";
+        try { openStore(${JSON.stringify(options)}); console.log("opened"); } catch (error) { console.log(error.code + ": " + error.message); }
+        delete process.env[name];
+      }`;
+      const [first, second, third, fourth] = (await run(partly, { BAO_NAMESPACE: "team" }, runtime)).split(
+        "\n",
+      );
+      assert.deepEqual(
+        [first, second, third].map((line) => line.trim()),
+        ["opened", "opened", "opened"],
+      );
+      assert.match(fourth, refused("OS_SECRETS_VAULT_MOUNT"));
+    });
+
     it(`does not matter if it is deleted or the same, under ${name}`, async (t) => {
       const { run, identity } = await prepareSession(t);
       const env = { OS_SECRETS_PROVIDER: "file", OS_SECRETS_IDENTITY: identity.path };

@@ -198,10 +198,8 @@ impl Store for CustomStore {
         progress: &'a Progress,
     ) -> Call<'a, ()> {
         Box::pin(async move {
-            let (method, value) = match value.expose() {
-                [] => ("delete", None),
-                _ => ("set", Some(value)),
-            };
+            let value = store::check_credential(key, value)?;
+            let method = if value.is_some() { "set" } else { "delete" };
             self.ask(method, Some(key), value, progress).await.map(drop)
         })
     }

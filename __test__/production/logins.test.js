@@ -2,15 +2,13 @@
 
 const assert = require("node:assert/strict");
 const { generateKeyPairSync, sign } = require("node:crypto");
-const { createServer } = require("node:http");
-const { once } = require("node:events");
 const { readFileSync, writeFileSync } = require("node:fs");
 const { join } = require("node:path");
 const { after, before, describe, it } = require("node:test");
 const { setTimeout: sleep } = require("node:timers/promises");
 const { openStore } = require("../..");
 const { makeAuthority } = require("../support/certificates.js");
-const { collect, startVault, until } = require("./server.js");
+const { collect, startTokenReview, startVault, until } = require("./server.js");
 
 const POLICY = `
 path "secret/*" { capabilities = ["create", "read", "update", "patch", "list"] }
@@ -153,32 +151,10 @@ describe("a log-in to a server", () => {
   });
 
   it("by Kubernetes reads the file of the service account each time", async () => {
-    // The part of the API of Kubernetes by which Vault checks a token.
-    const reviewed = [];
-    const kubernetes = createServer((request, response) => {
-      let body = "";
-      request.on("data", (part) => (body += part));
-      request.on("end", () => {
-        const { token } = JSON.parse(body).spec;
-        reviewed.push(token);
-        const user = { username: "system:serviceaccount:prod:my-app", uid: "1", groups: [] };
-        const status = token === "" ? { authenticated: false } : { authenticated: true, user };
-        response.setHeader("content-type", "application/json").writeHead(201);
-        response.end(JSON.stringify({ apiVersion: "authentication.k8s.io/v1", kind: "TokenReview", status }));
-      });
-    }).listen(0, "127.0.0.1");
-    started.after(() => kubernetes.close());
-    await once(kubernetes, "listening");
-    const encode = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
-    const makeToken = (id) => {
-      const account = { namespace: "prod", serviceaccount: { name: "my-app", uid: "1" } };
-      const now = Math.floor(Date.now() / 1000);
-      const claims = { "kubernetes.io": account, jti: id, nbf: now - 60, exp: now + 600 };
-      return `${encode({ alg: "RS256" })}.${encode(claims)}.${Buffer.from("signature").toString("base64url")}`;
-    };
+    const { url, reviewed, makeToken } = await startTokenReview(started);
     await server.api("POST", "sys/auth/kubernetes", { type: "kubernetes" });
     await server.api("POST", "auth/kubernetes/config", {
-      kubernetes_host: `http://127.0.0.1:${kubernetes.address().port}`,
+      kubernetes_host: url,
       disable_local_ca_jwt: true,
       // Needed, but unused: the API is not reached by TLS here.
       kubernetes_ca_cert: makeAuthority(server.folder).certificate,

@@ -2,7 +2,7 @@
 
 const assert = require("node:assert/strict");
 const { spawnSync } = require("node:child_process");
-const { readFileSync, writeFileSync } = require("node:fs");
+const { readFileSync, rmSync, writeFileSync } = require("node:fs");
 const { join } = require("node:path");
 const { after, before, describe, it } = require("node:test");
 const { pathToFileURL } = require("node:url");
@@ -68,6 +68,59 @@ describe("the program with a server as its store", () => {
     assert.equal(succeeds(["list", "--service", "team/app"]), "api_key\n");
   });
 
+  it("takes all settings from the environment", async () => {
+    await server.api("PUT", "sys/policies/acl/all", {
+      policy: 'path "kv1/*" { capabilities = ["create", "read", "update", "delete", "list"] }',
+    });
+    await server.api("POST", "sys/auth/own", { type: "approle" });
+    await server.api("POST", "auth/own/role/app", { token_policies: ["all"] });
+    const roleId = (await server.api("GET", "auth/own/role/app/role-id")).data.role_id;
+    const secretId = (await server.api("POST", "auth/own/role/app/secret-id", {})).data.secret_id;
+    const env = {
+      ...session.env,
+      OS_SECRETS_PROVIDER: "vault",
+      BAO_ADDR: server.address,
+      VAULT_ADDR: "https://127.0.0.1:1",
+      OS_SECRETS_VAULT_MOUNT: "kv1",
+      OS_SECRETS_VAULT_PREFIX: "apps/prod",
+      OS_SECRETS_VAULT_AUTH_MOUNT: "own",
+      OS_SECRETS_VAULT_ROLE_ID: roleId,
+      OS_SECRETS_VAULT_SECRET_ID: secretId,
+    };
+    succeeds(["set", "key", "--service", "app"], { env, input: "value" });
+    assert.deepEqual((await server.api("GET", "kv1/apps/prod/app")).data, { key: "value" });
+    assert.equal(succeeds(["get", "key", "--service", "app"], { env }), "value\n");
+    const show =
+      "console.log(Object.keys(process.env).filter((name) => /ROLE_ID|SECRET_ID|_JWT$|TOKEN/.test(name)))";
+    const more = { BAO_TOKEN: "t", VAULT_TOKEN: "t", OS_SECRETS_VAULT_JWT: "t" };
+    const run = ["run", "--", process.execPath, "-e", show];
+    assert.equal(succeeds(run, { env: { ...env, ...more } }), "[ 'OS_SECRETS_VAULT_ROLE_ID' ]\n");
+  });
+
+  it("reads the token of a log-in by hand each time", () => {
+    const { VAULT_TOKEN: token, ...env } = withServer();
+    const file = join(session.home, ".vault-token");
+    writeFileSync(file, "wrong\n", { mode: 0o600 });
+    const { status, stderr } = secrets(["get", "key"], { env });
+    assert.equal(status, 3);
+    assert.match(stderr, /The token in ~\/\.vault-token is wrong or has expired/);
+    writeFileSync(file, `${token}\n`);
+    succeeds(["set", "key"], { env, input: "value" });
+    assert.equal(succeeds(["get", "key"], { env }), "value\n");
+    rmSync(file);
+  });
+
+  it("resolves references in templates, and for programs", () => {
+    succeeds(["set", "token"], { input: "value" });
+    const template = join(session.directory, "template");
+    writeFileSync(template, "key = {{ secret:token }}\n");
+    assert.equal(succeeds(["inject", "-i", template]), "key = value\n");
+    const source = `const { resolve, resolveEnv } = require(${JSON.stringify(root)});
+      (async () => console.log(await resolve("secret:token"), (await resolveEnv({ A: "secret:token" })).A))();`;
+    const run = spawnSync(process.execPath, ["-e", source], { env: withServer(), encoding: "utf8" });
+    assert.equal(run.stdout, "value value\n", run.stderr);
+  });
+
   it("runs a command with its references resolved, and without the token", () => {
     succeeds(["set", "token"], { input: "value" });
     const show =
@@ -103,6 +156,8 @@ describe("the program with a server as its store", () => {
       [report.works, report.store, report.address, report.kvVersion],
       [true, "Vault or OpenBao", server.address, 2],
     );
+    const noToken = secrets(["doctor", "--json"], { env: { ...withServer(), VAULT_TOKEN: "" } });
+    assert.deepEqual([noToken.status, JSON.parse(noToken.stdout).reachable], [1, null]);
     const wrong = secrets(["doctor"], { env: { ...withServer(), VAULT_TOKEN: "wrong" } });
     assert.equal(wrong.status, 1);
     assert.match(wrong.stdout + wrong.stderr, /token is wrong or has expired/);
@@ -159,8 +214,20 @@ describe("the first example of the README", () => {
 
   const printed = "ghp_example\ntrue\nnull\n";
 
-  it("runs unchanged on the operating system's store, a file, memory and a server", () => {
+  it("runs unchanged on the operating system's store, a file, memory, a server and a provider of its own", () => {
     const { path } = writeIdentity(session.directory);
+    // A module of the program, which stands for the package and chooses the store.
+    const own = `import { openStore } from "os-secrets";
+      const values = new Map();
+      const id = ({ service, name }) => JSON.stringify([service, name]);
+      export const secrets = openStore({
+        provider: {
+          get: (key) => values.get(id(key)) ?? null,
+          set: ({ value, ...key }) => void values.set(id(key), value),
+          delete: (key) => values.delete(id(key)),
+        },
+      });`;
+    writeFileSync(join(session.directory, "own.mjs"), withPackage(own));
     for (const [provider, env] of [
       ["os", {}],
       ["file", { OS_SECRETS_FILE: join(session.directory, "own", "secrets.age"), OS_SECRETS_IDENTITY: path }],
@@ -174,23 +241,7 @@ describe("the first example of the README", () => {
       });
       assert.equal(output, printed, provider);
     }
-  });
-
-  it("runs on a provider of the program, if it takes the store from there", () => {
-    const store = `
-      const values = new Map();
-      const id = ({ service, name }) => service + "/" + name;
-      const secrets = openStore({
-        provider: {
-          get: (key) => values.get(id(key)) ?? null,
-          set: ({ value, ...key }) => void values.set(id(key), value),
-          delete: (key) => values.delete(id(key)),
-        },
-      });`;
-    const source = readExample().replace(
-      'import { secrets } from "os-secrets";',
-      `import { openStore } from "os-secrets";${store}`,
-    );
-    assert.equal(run(withPackage(source), session.env), printed);
+    const onProvider = readExample().replace('from "os-secrets"', 'from "./own.mjs"');
+    assert.equal(run(onProvider, session.env), printed);
   });
 });

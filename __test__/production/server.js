@@ -286,6 +286,37 @@ async function startCluster(t) {
   return cluster;
 }
 
+/**
+ * Starts the part of the API of Kubernetes by which Vault checks the token of a service account. Returns
+ * { url, reviewed, makeToken(id) }, with the tokens that were checked. The service account is my-app in prod.
+ */
+async function startTokenReview(t) {
+  const reviewed = [];
+  const server = http.createServer((request, response) => {
+    let body = "";
+    request.on("data", (part) => (body += part));
+    request.on("end", () => {
+      const { token } = JSON.parse(body).spec;
+      reviewed.push(token);
+      const user = { username: "system:serviceaccount:prod:my-app", uid: "1", groups: [] };
+      const status = token === "" ? { authenticated: false } : { authenticated: true, user };
+      response.setHeader("content-type", "application/json").writeHead(201);
+      response.end(JSON.stringify({ apiVersion: "authentication.k8s.io/v1", kind: "TokenReview", status }));
+    });
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.after(() => server.close());
+  const encode = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const makeToken = (id) => {
+    const account = { namespace: "prod", serviceaccount: { name: "my-app", uid: "1" } };
+    const now = Math.floor(Date.now() / 1000);
+    const claims = { "kubernetes.io": account, jti: id, nbf: now - 60, exp: now + 600 };
+    return `${encode({ alg: "RS256" })}.${encode(claims)}.${Buffer.from("signature").toString("base64url")}`;
+  };
+  return { url: `http://127.0.0.1:${server.address().port}`, reviewed, makeToken };
+}
+
 /** Collects what must be stopped after all tests of a suite. Pass it in place of a test; `end` is for `after`. */
 function collect() {
   const stops = [];
@@ -303,6 +334,7 @@ module.exports = {
   makeFolder,
   request,
   startCluster,
+  startTokenReview,
   startVault,
   until,
 };

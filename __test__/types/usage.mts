@@ -70,6 +70,7 @@ openStore({ provider: "file", identity: { service: "s" } });
 const diagnosis: Diagnosis = await diagnose({ provider: "os" });
 const fixes: string[] = diagnosis.problems.filter(({ fatal }) => fatal).map(({ fix }) => fix);
 const unlocked: boolean | null = diagnosis.store === "Keychain" ? diagnosis.unlocked : null;
+const version: 1 | 2 | undefined = diagnosis.store === "Vault or OpenBao" ? diagnosis.kvVersion : undefined;
 // @ts-expect-error only files have recipients
 diagnosis.recipients;
 
@@ -113,6 +114,16 @@ openStore({ provider: "vault", kubernetes: {} });
 // @ts-expect-error certificates are always verified
 openStore({ provider: "vault", skipVerify: true });
 openStore({ provider: "exec", command: "/usr/bin/docker-credential-pass", env: { A: "b" }, timeout: 1000 });
+const values = new Map<string, string | Uint8Array>();
+openStore({
+  provider: {
+    get: ({ service, name }) => values.get(`${service} ${name}`) ?? null,
+    set: async ({ service, name, value }) => void values.set(`${service} ${name}`, value),
+    delete: async ({ service, name }) => values.delete(`${service} ${name}`),
+  },
+});
+// @ts-expect-error a provider has three functions, and perhaps list
+openStore({ provider: { get: () => null } });
 const stores: StoreOptions[] = [{}, { provider: "file", passphrase: process.env.P }];
 // @ts-expect-error no such provider
 openStore({ provider: "cloud" });
@@ -148,6 +159,7 @@ export {
   text,
   unknown,
   unlocked,
+  version,
   updated,
   updatedBytes,
   wasThere,

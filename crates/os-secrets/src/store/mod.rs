@@ -61,12 +61,12 @@ pub use macos::{foreign::ForeignItem, keychain::Keychain as OsStore};
 #[cfg(windows)]
 pub use windows::{CredentialManager as OsStore, foreign::ForeignItem};
 
-pub use sizes::{MAX_KEY, MAX_VALUE};
+pub use sizes::{MAX_KEY, MAX_VALUE, check_credential};
 #[cfg_attr(
     not(any(target_os = "macos", keychain_model)),
     allow(unused_imports, reason = "only Keychain needs all of them")
 )]
-use sizes::{check_credential, check_key, check_part, check_size};
+use sizes::{check_key, check_part, check_size};
 
 static SETTINGS: OnceLock<Settings> = OnceLock::new();
 static OS_STORE: OnceLock<Result<OsStore, Error>> = OnceLock::new();
@@ -85,8 +85,8 @@ pub fn settings_or(read: impl FnOnce() -> Settings) -> &'static Settings {
     SETTINGS.get_or_init(read)
 }
 
-/// The store that the environment or the user's settings file chooses, by default the operating system's. It stays the same for as long as the
-/// process lives.
+/// The store that the environment or the user's settings file chooses, by default the operating system's. It stays the same
+/// for as long as the process lives.
 ///
 /// # Errors
 ///

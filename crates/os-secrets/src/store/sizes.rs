@@ -42,7 +42,7 @@ pub(super) fn check_part(text: &str) -> Result<(), Error> {
 /// # Errors
 ///
 /// [`Error::TooLarge`], and [`Error::InvalidKey`].
-pub(super) fn check_credential<'a>(key: &Key, value: &'a Secret) -> Result<Option<&'a Secret>, Error> {
+pub fn check_credential<'a>(key: &Key, value: &'a Secret) -> Result<Option<&'a Secret>, Error> {
     check_key(key)?;
     check_size(key, Some(value))?;
     Ok(Some(value).filter(|value| !value.expose().is_empty()))

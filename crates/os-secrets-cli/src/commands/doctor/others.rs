@@ -41,8 +41,12 @@ pub async fn examine_vault(vault: &VaultStore) -> Result<Report, Error> {
             Ok(Report { properties, problems: Vec::new() })
         }
         Err(error) => {
-            let is_reachable =
-                !matches!(error.reason(), Reason::Unreachable | Reason::Timeout | Reason::Untrusted);
+            let is_reachable = match error.reason() {
+                Reason::Unreachable | Reason::Timeout | Reason::Untrusted => Some(false),
+                // It was not asked.
+                Reason::InvalidSetting => None,
+                _ => Some(true),
+            };
             properties.push(("reachable", json!(is_reachable)));
             properties.push(("writable", json!(false)));
             let text = error.to_string();
