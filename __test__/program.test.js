@@ -521,10 +521,14 @@ REFERENCE=secret:api_key
     it("tells a command that makes a keyring with a password", async (t) => {
       const { session, runDoctor } = await prepareDoctor(t, { bus: false });
       const { problems } = JSON.parse((await runDoctor("--json")).stdout);
-      const run = (password, ...args) => {
+      const run = async (password, ...args) => {
         const command = [...ways[way]("secrets"), ...args];
         const script = problems[0].fix.replace(/COMMAND$/, '"$@"');
-        return session.run("bash", ["-c", script, "bash", ...command], { input: `${password}\n` });
+        // A file, and no pipe: a keyring that the bus starts while it ends may outlive it, and keep the pipe open.
+        const output = join(session.directory, "output");
+        const words = ["-c", `exec >"$0" 2>/dev/null; ${script}`, output, ...command];
+        const { code } = await session.run("bash", words, { input: `${password}\n` });
+        return { code, stdout: readFileSync(output, "utf8") };
       };
       assert.equal((await run("right % word", "set", "a", "kept")).code, 0);
       assert.equal((await run("right % word", "get", "a")).stdout, "kept\n");
