@@ -122,6 +122,8 @@ const things = {
   /** Docker's program, without the daemon that its package starts. */
   "docker-cli": { fill: recipes.unpackPackage("docker.io") },
   podman: { debian: { buildah: "buildah", podman: "podman", skopeo: "skopeo" } },
+  /** Helm and ORAS. */
+  "oci-clients": { debian: { go: "golang-go" }, make: recipes.buildOciClients },
   "image-registry": { debian: { "docker-registry": "docker-registry", htpasswd: "apache2-utils" } },
   clipboard: { debian: { xclip: "xclip", xsel: "xsel", Xvfb: "xvfb" } },
   ssh: { debian: { ssh: "openssh-client", "/usr/sbin/sshd": "openssh-server" } },

@@ -155,17 +155,32 @@ function buildAgePlugins(folder) {
   });
 }
 
-/** Builds HashiCorp Vault from its Go module. It takes minutes, and is done again if the module or Go changes. */
-function buildVault() {
-  const module = join(root, "__test__", "production", "vault");
+/**
+ * Builds packages of a Go module into a folder of the cache. It takes minutes, and is done again if one of the module's
+ * files or Go changes.
+ */
+function buildGoModule(name, module, files, packages) {
   const versions = createHash("sha256").update(output("go", ["version"]));
-  for (const file of ["go.mod", "go.sum", "main.go"]) versions.update(readFileSync(join(module, file)));
-  const folder = place("vault");
+  for (const file of files) versions.update(readFileSync(join(module, file)));
+  const folder = place(name);
   mkdirSync(folder, { recursive: true });
   once(folder, versions.digest("hex"), () => {
     const env = { ...process.env, GOFLAGS: "-mod=readonly", GOTOOLCHAIN: "local", CGO_ENABLED: "0" };
-    run("go", ["build", "-ldflags=-s -w", "-o", join(folder, "vault"), "."], { cwd: module, env });
+    run("go", ["build", "-ldflags=-s -w", "-o", `${folder}/`, ...packages], { cwd: module, env });
   });
+}
+
+/** Builds HashiCorp Vault. */
+function buildVault() {
+  const module = join(root, "__test__", "production", "vault");
+  buildGoModule("vault", module, ["go.mod", "go.sum", "main.go"], ["."]);
+}
+
+/** Builds Helm and ORAS. Debian has neither. */
+function buildOciClients() {
+  const module = join(root, "__test__", "helpers", "oci-clients");
+  const packages = ["helm.sh/helm/v4/cmd/helm", "oras.land/oras/cmd/oras"];
+  buildGoModule("oci-clients", module, ["go.mod", "go.sum"], packages);
 }
 
 /** Builds the program that stores credentials with the crate keyring. */
@@ -272,6 +287,7 @@ module.exports = {
   buildGoClients,
   buildKeyringWriter,
   buildKeytar,
+  buildOciClients,
   buildVault,
   buildLibsecretHelper,
   glibc,

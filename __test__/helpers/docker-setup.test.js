@@ -21,6 +21,7 @@ const { describeClient } = require("../support/clients.js");
 const { startRegistry, users } = require("../support/registry-server.js");
 
 const docker = place("docker-cli", "usr", "bin", "docker");
+const helm = place("oci-clients", "helm");
 
 const write = (path, content) => {
   mkdirSync(dirname(path), { recursive: true });
@@ -166,6 +167,64 @@ describeClient("secrets setup docker", (start) => {
     assert.equal(JSON.parse(readFileSync(config, "utf8")).credHelpers["gcr.io"], "gcloud");
   });
 
+  it("changes Helm's file if Helm is installed or has made the file, and no other time", async (t) => {
+    const { session, client, config, succeed, run } = await prepare(start, t);
+    // The Helm of this machine, if it has one, is not in this PATH.
+    session.env.PATH = `${client.bin}:/usr/bin:/bin`;
+    const folder = join(session.configuration, "helm");
+    const own = join(folder, "registry", "config.json");
+    await succeed("setup", "docker");
+    assert.ok(!existsSync(folder));
+    assert.match(await succeed("setup"), /^docker +asks os-secrets/m);
+
+    symlinkSync(helm, join(client.bin, "helm"));
+    assert.match(await succeed("setup"), /^docker +does not ask/m);
+    await succeed("setup", "docker");
+    assert.deepEqual(JSON.parse(readFileSync(own, "utf8")), { credsStore: "os-secrets" });
+    const again = await run("setup", "docker");
+    assert.deepEqual([again.code, again.stdout], [0, "docker asks os-secrets already\n"]);
+    await succeed("setup", "docker", "--undo");
+    assert.ok(!existsSync(folder) && !existsSync(config));
+
+    rmSync(join(client.bin, "helm"));
+    const content = '{"credsStore":"desktop","credHelpers":{"gcr.io":"gcloud"}}\n';
+    write(own, content);
+    const { code, stderr } = await run("setup", "docker");
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /helm asked desktop until now/);
+    assert.match(stderr, /helm still asks other helpers .*: gcr\.io$/m);
+    assert.equal(readFileSync(own, "utf8"), content.replace("desktop", "os-secrets"));
+    await succeed("setup", "docker", "--undo");
+    assert.equal(readFileSync(own, "utf8"), content);
+  });
+
+  it("uses the files that Helm's variables name", async (t) => {
+    const { session, client, config, succeed } = await prepare(start, t);
+    symlinkSync(helm, join(client.bin, "helm"));
+    const registry = await startRegistry(session);
+    for (const [name, path] of [
+      ["HELM_CONFIG_HOME", join("registry", "config.json")],
+      ["HELM_REGISTRY_CONFIG", "."],
+    ]) {
+      const named = join(session.home, name);
+      session.env[name] = named;
+      await succeed("setup", "docker");
+      assert.deepEqual(JSON.parse(readFileSync(join(named, path), "utf8")), { credsStore: "os-secrets" });
+      const login = ["registry", "login", "--plain-http", "-u", "alice", "--password-stdin", registry];
+      await client.succeed("helm", login, { input: users.alice });
+      assert.equal(await client.read(`docker:${registry}`, "alice"), users.alice);
+      await client.succeed("helm", ["registry", "logout", registry]);
+      assert.equal(await client.read(`docker:${registry}`, "alice"), null);
+    }
+    // Docker's own file is changed once if Helm uses it as well.
+    await succeed("setup", "docker", "--undo");
+    session.env.HELM_REGISTRY_CONFIG = config;
+    await succeed("setup", "docker");
+    assert.deepEqual(JSON.parse(readFileSync(config, "utf8")), { credsStore: "os-secrets" });
+    await succeed("setup", "docker", "--undo");
+    assert.ok(!existsSync(config));
+  });
+
   it("says which later file of registries.conf.d takes precedence", async (t) => {
     const { dropIn, run } = await prepare(start, t);
     write(join(dirname(dropIn), "zz.conf"), 'credential-helpers = ["pass"]\n');
@@ -305,6 +364,29 @@ describeClient("secrets import --from docker", (start) => {
       const { auths } = JSON.parse(readFileSync(path, "utf8"));
       assert.deepEqual(auths, path === config ? { "moved.example": {} } : {}, path);
     }
+  });
+
+  it("reads what helm registry login writes, so that helm uses it", async (t) => {
+    const { client, session, succeed } = await prepare(start, t);
+    symlinkSync(helm, join(client.bin, "helm"));
+    const registry = await startRegistry(session);
+    const own = join(session.configuration, "helm", "registry", "config.json");
+    // Without logins and a helper, Helm would look for the helpers that it knows.
+    write(own, '{"auths": {"moved.example": {}}}');
+    const login = ["registry", "login", "--plain-http", "-u", "alice", "--password-stdin", registry];
+    await client.succeed("helm", login, { input: users.alice });
+    assert.equal(JSON.parse(readFileSync(own, "utf8")).auths[registry].auth, encode("alice", users.alice));
+    const { code, stderr } = await client.run("secrets", ["setup", "docker"]);
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /helm\S+config\.json has logins in plain text/);
+    await succeed("import", "--from", "docker", "--delete");
+    assert.deepEqual(JSON.parse(readFileSync(own, "utf8")).auths, { "moved.example": {} });
+    assert.equal(await client.read(`docker:${registry}`, "alice"), users.alice);
+    const pull = ["pull", "--plain-http", "--version=1.0.0", `oci://${registry}/missing`];
+    const told = await client.run("helm", pull);
+    // The registry has let it in.
+    assert.match(told.stderr, /not found/i);
+    assert.doesNotMatch(told.stderr, /401|unauthorized|basic credential/i);
   });
 
   it("leaves an entry whose different value is stored, and goes on with the others", async (t) => {

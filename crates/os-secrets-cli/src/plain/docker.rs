@@ -1,4 +1,5 @@
-//! The logins in `~/.docker/config.json`, and in the `~/.config/containers/auth.json` of Podman, Skopeo and Buildah.
+//! The logins in `~/.docker/config.json`, in Helm's `~/.config/helm/registry/config.json`, and in the
+//! `~/.config/containers/auth.json` of Podman, Skopeo and Buildah.
 
 use std::{ops::Range, path::PathBuf};
 
@@ -21,7 +22,7 @@ const TOKEN_USER: &str = "<token>";
 /// The server of Docker Hub, which Docker itself calls so.
 const HUB: &str = "https://index.docker.io/v1/";
 
-/// The files in which Docker and Podman keep logins: `config.json` and `auth.json`.
+/// The files in which Docker, Helm and Podman keep logins: `config.json` and `auth.json`.
 pub struct DockerConfig;
 
 impl PlainFormat for DockerConfig {

@@ -1,6 +1,6 @@
-//! Docker, Podman, Skopeo, Buildah and others.
+//! Docker, Helm, Podman, Skopeo, Buildah and others.
 //!
-//! Docker reads `credsStore` in `~/.docker/config.json`. Podman, Skopeo and Buildah ignore that, and read
+//! Docker reads `credsStore` in `~/.docker/config.json`, and Helm in a file of its own. Podman, Skopeo and Buildah ignore that, and read
 //! `credential-helpers` in `registries.conf`. A file in the user's `registries.conf.d` sets it without replacing the
 //! system's `registries.conf`. They look for these files in the home directory, whatever `XDG_CONFIG_HOME` says.
 
@@ -15,6 +15,7 @@ use super::{
     FileChange, Recorded, Replacement, SetupClient,
     edit::{cut, replace_parts},
     file::ClientFile,
+    helm,
     own_program::find_own_program,
     record::read_record,
 };
@@ -48,9 +49,14 @@ impl SetupClient for Docker {
             return Err(Failure::Usage("docker takes no further word".into()));
         }
         check_path(context)?;
-        let (config, drop_in) = (needed(config_path())?, needed(drop_in_path())?);
-        let changes = [examine(&config, set_store)?, examine(&drop_in, set_helpers)?];
-        Ok(changes.into_iter().flatten().collect())
+        let drop_in = needed(drop_in_path())?;
+        needed(config_path())?;
+        let mut changes = Vec::new();
+        for (_, path) in store_files() {
+            changes.extend(examine(&path, set_store)?);
+        }
+        changes.extend(examine(&drop_in, set_helpers)?);
+        Ok(changes)
     }
 
     fn without_ours(&self, change: &Recorded, content: &str) -> Result<Option<Zeroizing<String>>, Failure> {
@@ -70,32 +76,24 @@ impl SetupClient for Docker {
     }
 
     fn is_set_up(&self, _: &Context) -> Result<bool, Failure> {
-        let (Some(config), Some(drop_in)) = (config_path(), drop_in_path()) else { return Ok(false) };
-        Ok(examine(&config, set_store)?.is_none() && examine(&drop_in, set_helpers)?.is_none())
+        let (Some(_), Some(drop_in)) = (config_path(), drop_in_path()) else { return Ok(false) };
+        for (_, path) in store_files() {
+            if examine(&path, set_store)?.is_some() {
+                return Ok(false);
+            }
+        }
+        Ok(examine(&drop_in, set_helpers)?.is_none())
     }
 
     fn notes(&self, _: &Context) -> Vec<String> {
         let mut notes = Vec::new();
-        if let Some(path) = config_path()
-            && let Ok(found) = ClientFile::read(&path)
-            && let Ok(text) = found.text()
-            && let Ok(object) = JsonObject::parse(&path, text)
-        {
-            let current = object.member(MEMBER).and_then(|member| object.text_of(member));
-            // In a dry run the file still has it.
-            let former = current.filter(|name| name != HELPER).or_else(|| {
-                let changes = read_record().ok()?;
-                let change =
-                    changes.iter().rfind(|change| change.client == "docker" && change.path == path)?;
-                serde_json::from_str(&former_store(change)?).ok()
-            });
-            if let Some(former) = former {
-                notes.push(format!(
-                    "docker asked {0} until now, which keeps the logins that it has. secrets setup docker --undo lets \
-                     docker ask {0} again",
-                    printable(&former)
-                ));
-            }
+        for (client, path) in store_files() {
+            let Some(former) = replaced_helper(&path) else { continue };
+            notes.push(format!(
+                "{client} asked {0} until now, which keeps the logins that it has. secrets setup docker --undo lets \
+                 {client} ask {0} again",
+                printable(&former)
+            ));
         }
         for path in auth_paths().into_iter().filter(|path| has_logins(path)) {
             notes.push(format!(
@@ -109,21 +107,11 @@ impl SetupClient for Docker {
 
     fn warnings(&self, _: &Context, _: Option<&str>) -> Vec<String> {
         let mut warnings = Vec::new();
-        if let Some(path) = config_path()
-            && let Ok(found) = ClientFile::read(&path)
-            && let Ok(text) = found.text()
-            && let Ok(object) = JsonObject::parse(&path, text)
-            && let Some(helpers) = object.member("credHelpers").and_then(|member| object.object_of(member))
-        {
-            let others: Vec<_> = helpers
-                .members
-                .iter()
-                .filter(|member| helpers.text_of(member).as_deref() != Some(HELPER))
-                .filter_map(|member| member.name.as_deref().map(printable))
-                .collect();
+        for (client, path) in store_files() {
+            let others = other_helpers(&path);
             if !others.is_empty() {
                 warnings.push(format!(
-                    "docker still asks other helpers for these registries (credHelpers in {}): {}",
+                    "{client} still asks other helpers for these registries (credHelpers in {}): {}",
                     printable_path(&path),
                     others.join(", ")
                 ));
@@ -171,6 +159,45 @@ pub fn config_path() -> Option<PathBuf> {
     Some(directory.join("config.json"))
 }
 
+/// The files in which a client names its helper for all registries, each with the client: Docker's, and Helm's if Helm is
+/// used here.
+fn store_files() -> Vec<(&'static str, PathBuf)> {
+    let docker = config_path();
+    let helm = helm::used_registry_config_path(&Process).filter(|path| docker.as_ref() != Some(path));
+    [("docker", docker), ("helm", helm)]
+        .into_iter()
+        .filter_map(|(client, path)| Some((client, path?)))
+        .collect()
+}
+
+/// The helper that a file named before us, or still names. In a dry run, the file still has it.
+fn replaced_helper(path: &Path) -> Option<String> {
+    let current = with_object(path, |object| object.member(MEMBER).and_then(|member| object.text_of(member)));
+    current.flatten().filter(|name| name != HELPER).or_else(|| {
+        let changes = read_record().ok()?;
+        let change = changes.iter().rfind(|change| change.client == "docker" && change.path == path)?;
+        serde_json::from_str(&former_store(change)?).ok()
+    })
+}
+
+/// The registries for which a file names other helpers, as they are shown.
+fn other_helpers(path: &Path) -> Vec<String> {
+    let others = with_object(path, |object| {
+        let helpers = object.object_of(object.member("credHelpers")?)?;
+        let others =
+            helpers.members.iter().filter(|member| helpers.text_of(member).as_deref() != Some(HELPER));
+        Some(others.filter_map(|member| member.name.as_deref().map(printable)).collect())
+    });
+    others.flatten().unwrap_or_default()
+}
+
+/// Calls a function with the object in a file. `None` if the file cannot be read: the setup itself says so.
+fn with_object<T>(path: &Path, call: impl FnOnce(&JsonObject) -> T) -> Option<T> {
+    let found = ClientFile::read(path).ok()?;
+    let object = JsonObject::parse(path, found.text().ok()?).ok()?;
+    Some(call(&object))
+}
+
 /// The files in which the clients keep logins in plain text.
 pub fn auth_paths() -> Vec<PathBuf> {
     let configuration = if cfg!(windows) {
@@ -181,6 +208,7 @@ pub fn auth_paths() -> Vec<PathBuf> {
     let named = Process.get("REGISTRY_AUTH_FILE").map(|path| absolute_path(path.as_ref()));
     let paths = [
         config_path(),
+        helm::registry_config_path(&Process),
         named,
         runtime_auth_path(),
         configuration.map(|directory| directory.join("containers").join("auth.json")),
@@ -288,21 +316,12 @@ fn former_store(change: &Recorded) -> Option<Zeroizing<String>> {
 
 /// Whether a file has members of `auths` that are not empty.
 fn has_logins(path: &Path) -> bool {
-    let read = || -> Result<bool, Error> {
-        let found = ClientFile::read(path)?;
-        let text = found.text()?;
-        if text.trim().is_empty() {
-            return Ok(false);
-        }
-        let object = JsonObject::parse(path, text)?;
-        let auths = object.member("auths").and_then(|member| object.object_of(member));
-        Ok(auths.is_some_and(|auths| {
-            let is_login = |member| auths.object_of(member).is_some_and(|login| !login.members.is_empty());
-            auths.members.iter().any(is_login)
-        }))
-    };
-    // The setup itself says if it cannot read its files.
-    read().unwrap_or(false)
+    let found = with_object(path, |object| {
+        let auths = object.object_of(object.member("auths")?)?;
+        let is_login = |member| auths.object_of(member).is_some_and(|login| !login.members.is_empty());
+        Some(auths.members.iter().any(is_login))
+    });
+    found.flatten().unwrap_or(false)
 }
 
 #[cfg(test)]

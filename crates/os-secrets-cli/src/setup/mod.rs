@@ -8,6 +8,7 @@
 //! | this one | the clients, and what each must know about its files |
 //! | `git/` | git |
 //! | `docker.rs` | Docker, Podman and others |
+//! | `helm.rs` | Helm's file with logins, for `docker.rs` |
 //! | `cargo.rs` | cargo |
 //! | `pnpm.rs` | pnpm |
 //! | `aws.rs` | the AWS CLI and SDKs |
@@ -37,6 +38,7 @@ pub mod docker;
 pub mod edit;
 pub mod file;
 mod git;
+mod helm;
 mod keyring;
 pub mod kubectl;
 pub mod own_program;
