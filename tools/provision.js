@@ -100,6 +100,8 @@ const things = {
   /** The newest age with post-quantum keys, and its plugins: see __test__/support/age-plugins. */
   "age-plugins": { debian: { go: "golang-go" }, fill: recipes.buildAgePlugins },
   git: { debian: { git: "git" } },
+  /** A git whose helpers can give other credentials than passwords, which Debian's own does not know yet. */
+  "newer-git": { debian: { patchelf: "patchelf" }, fill: recipes.unpackNewerGit },
   /** git's own helper for the Secret Service, which Debian has as source. */
   "git-credential-libsecret": {
     debian: {

@@ -200,6 +200,19 @@ function unpackPackage(name) {
   };
 }
 
+/** Unpacks a newer git, which knows more capabilities of credential helpers, and the libraries that it needs. */
+function unpackNewerGit(folder) {
+  unpackNewer("amd64", ["git", "libc6", "libpcre2-8-0", "zlib1g"])(folder);
+  const libraries = glibc(place("newer-git"));
+  const loader = join(libraries, "ld-linux-x86-64.so.2");
+  const args = ["--set-interpreter", loader, "--force-rpath", "--set-rpath", libraries];
+  run("patchelf", [...args, join(folder, "usr", "bin", "git")]);
+  // git starts itself by this name, which is another copy in the package.
+  const other = join(folder, "usr", "lib", "git-core", "git");
+  rmSync(other);
+  symlinkSync(join("..", "..", "bin", "git"), other);
+}
+
 /** Makes a folder that Wine takes for a Windows 10, with an empty credential store. */
 function makeWinePrefix(folder) {
   runWine(["wineboot", "--init"], folder, { stdio: "ignore" });
@@ -298,6 +311,7 @@ module.exports = {
   unpackCoreFoundation,
   unpackMusl,
   unpackMuslNode,
+  unpackNewerGit,
   unpackPackage,
   unpackRiscvNode,
   unpackRust,

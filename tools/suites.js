@@ -99,7 +99,7 @@ const suites = {
   /** The programs that ask os-secrets for their credentials. */
   "test:helpers": {
     needs:
-      "cargo keyring age modules runtimes managers git docker docker-cli podman oci-clients image-registry " +
+      "cargo keyring age modules runtimes managers git newer-git docker docker-cli podman oci-clients image-registry " +
       "pass aws kubectl go-clients pip uv twine poetry ssh terminal ansible backup gpg",
     steps: [build, buildPrograms, tests(filesIn("__test__/helpers"), "--test-concurrency=2", FILE_LIMIT)],
   },

@@ -4,6 +4,7 @@ const assert = require("node:assert/strict");
 const { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } = require("node:fs");
 const { join } = require("node:path");
 const { describe, it } = require("node:test");
+const { place } = require("../../tools/install.js");
 const { describeClient } = require("../support/clients.js");
 const { startGitServer } = require("../support/git-server.js");
 const { ways } = require("../support/programs.js");
@@ -113,6 +114,59 @@ describeClient("git", (startClient) => {
     assert.equal(await client.read(service, "bob"), "of bob");
     // git first tries the user that the URL names, without a password.
     assert.deepEqual(new Set(server.seen), new Set(["alice:", "alice:wrong"]));
+  });
+
+  it("erases a password with which the server rejects a push", async (t) => {
+    const client = await start(t);
+    const logins = { alice: "secret" };
+    const server = await startGitServer(t, client.folder("repositories"), logins);
+    server.addRepository("one");
+    const service = `git:${server.url}`;
+    await client.store(service, "alice", "secret");
+    await client.store(service, "bob", "of bob");
+    await client.succeed("git", ["clone", "--quiet", `${server.url.replace("//", "//alice@")}/one.git`]);
+    const one = { cwd: join(client.session.home, "one") };
+    await client.succeed("git", ["commit", "--quiet", "--allow-empty", "-m", "second"], one);
+    logins.alice = "typed";
+    const push = () => client.run("git", ["push", "--quiet", "origin", "main"], one);
+    const { code, stderr } = await push();
+    assert.equal(code, 128, stderr);
+    assert.match(stderr, /Authentication failed/);
+    assert.deepEqual(client.asked(), []);
+    assert.equal(await client.read(service, "alice"), null);
+    assert.equal(await client.read(service, "bob"), "of bob");
+    // Without it, git asks the user, and the server accepts the answer.
+    assert.equal((await push()).code, 0);
+    assert.equal(client.asked().length, 1);
+    assert.equal(await client.read(service, "alice"), "typed");
+  });
+
+  it("gives nothing to a server whose URL forges another host", async (t) => {
+    const client = await start(t);
+    const server = await startGitServer(t, client.folder("repositories"), {});
+    const victims = ["http://victim.tld", "https://victim.tld"];
+    for (const victim of victims) await client.store(`git:${victim}`, "alice", "to-be-stolen");
+    for (const end of ["%0a", "%0d", "%0d%0a"]) {
+      const forged = `alice${end}host=victim.tld`;
+      const inUser = `${server.url.replace("//", `//${forged}${end}x=@`)}/one.git`;
+      const inHost = `${server.url}${end}host=victim.tld/one.git`;
+      // Without its own protection, git sends helpers a carriage return.
+      for (const protect of ["true", "false"]) {
+        const run = (args, input) =>
+          client.run("git", ["-c", `credential.protectProtocol=${protect}`, ...args], { input });
+        for (const url of [inUser, inHost]) {
+          const cloned = await run(["clone", "--quiet", url]);
+          assert.equal(cloned.code, 128, cloned.stderr);
+          const filled = await run(["credential", "fill"], `url=${url}\n\n`);
+          for (const { stdout, stderr } of [cloned, filled])
+            assert.doesNotMatch(stdout + stderr, /to-be-stolen/);
+          if (url === inUser && end === "%0d" && protect === "false")
+            assert.match(filled.stderr, /^secrets: git's request has a carriage return/m);
+        }
+      }
+    }
+    assert.doesNotMatch(server.seen.join("\n"), /to-be-stolen/);
+    for (const victim of victims) assert.equal(await client.read(`git:${victim}`, "alice"), "to-be-stolen");
   });
 
   it("fetches many submodules in parallel", async (t) => {
@@ -374,6 +428,102 @@ describeClient("git", (startClient) => {
     await client.ask("erase", rejected("random-token"));
     assert.equal(await client.read(service, "<none>"), null);
     assert.equal(await client.ask("capability", ""), "version 0\ncapability authtype\n");
+  });
+
+  describe("a git with the capability authtype", () => {
+    const usr = place("newer-git", "usr");
+
+    /** Starts a session. Returns it with functions that run `git credential` of the newer git. */
+    async function startNewer(t) {
+      const client = await start(t);
+      const env = { GIT_EXEC_PATH: join(usr, "lib", "git-core") };
+      const run = (operation, ...attributes) => {
+        const input = `${lines(...attributes)}\n`;
+        return client.run(join(usr, "bin", "git"), ["credential", operation], { input, env });
+      };
+      const credential = async (...words) => {
+        const { code, stdout, stderr } = await run(...words);
+        assert.equal(code, 0, stderr);
+        return stdout;
+      };
+      return { client, credential, run };
+    }
+
+    const capability = "capability[]=authtype";
+    const example = ["protocol=https", "host=example.com"];
+    const service = "git:https://example.com";
+    const expiry = "password_expiry_utc=9999999999";
+
+    it("stores a bearer token, gets it back, and erases it", async (t) => {
+      const { client, credential } = await startNewer(t);
+      const bearer = ["authtype=Bearer", "credential=random-token"];
+      const renewal = ["oauth_refresh_token=renew", expiry];
+      await credential("approve", capability, ...bearer, ...example, ...renewal);
+      assert.deepEqual(JSON.parse(await client.read(service, "<none>")), {
+        authtype: "Bearer",
+        credential: "random-token",
+        oauth_refresh_token: "renew",
+        password_expiry_utc: "9999999999",
+      });
+      const filled = lines(capability, ...bearer, ...example, ...renewal);
+      assert.equal(await credential("fill", capability, ...example), filled);
+      assert.deepEqual(client.asked(), []);
+      // A program that has not announced the capability gets no token: git asks the user for a password.
+      const typed = lines(...example, "username=alice", "password=typed");
+      assert.equal(await credential("fill", ...example), typed);
+      assert.equal(client.asked().length, 2);
+
+      // Another token that was rejected takes nothing away.
+      await credential("reject", capability, "authtype=Bearer", "credential=other", ...example);
+      assert.equal(await credential("fill", capability, ...example), filled);
+      await credential("reject", capability, ...bearer, ...example, ...renewal);
+      assert.equal(await client.read(service, "<none>"), null);
+      assert.equal(await credential("fill", capability, ...example), typed);
+    });
+
+    it("stores the tokens of several users, and no ephemeral one", async (t) => {
+      const { client, credential } = await startNewer(t);
+      for (const user of ["alice", "bob"]) {
+        const token = ["authtype=Bearer", `credential=of ${user}`, `username=${user}`];
+        await credential("approve", capability, ...token, ...example);
+      }
+      for (const user of ["alice", "bob"]) {
+        const token = ["authtype=Bearer", `credential=of ${user}`];
+        const filled = await credential("fill", capability, ...example, `username=${user}`);
+        assert.equal(filled, lines(capability, ...token, ...example, `username=${user}`));
+      }
+      const short = ["protocol=https", "host=short.tld"];
+      await credential("approve", capability, "authtype=Bearer", "credential=x", "ephemeral=1", ...short);
+      assert.equal(await client.read("git:https://short.tld", "<none>"), null);
+      assert.deepEqual(client.asked(), []);
+    });
+
+    it("stores and gets a password with its expiry and refresh token", async (t) => {
+      const { client, credential } = await startNewer(t);
+      const login = ["username=alice", "password=p"];
+      const renewal = ["oauth_refresh_token=renew", expiry];
+      await credential("approve", ...example, ...login, ...renewal);
+      assert.equal(await credential("fill", ...example), lines(...example, ...login, ...renewal));
+      assert.deepEqual(client.asked(), []);
+      // Once it has expired, git asks the user, and has the refresh token for other helpers.
+      const expired = { password: "p", password_expiry_utc: "1000000000", oauth_refresh_token: "renew" };
+      await client.store(service, "alice", JSON.stringify(expired));
+      const typed = [...example, "username=alice", "password=typed", "oauth_refresh_token=renew"];
+      assert.equal(await credential("fill", ...example), lines(...typed));
+      await credential("reject", ...example, ...login, ...renewal);
+      assert.equal(await client.read(service, "alice"), null);
+    });
+
+    it("gets no token from a store that is locked or gone, and does not ask the user", async (t) => {
+      const { client, run } = await startNewer(t);
+      for (const state of ["lock", "end"]) {
+        await client[state]();
+        const { code, stdout, stderr } = await run("fill", capability, ...example);
+        assert.deepEqual({ code, stdout }, { code: 128, stdout: "" });
+        assert.match(stderr, /^secrets: /m);
+        assert.deepEqual(client.asked(), []);
+      }
+    });
   });
 
   it("does not write what is stored already", async (t) => {
