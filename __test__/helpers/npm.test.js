@@ -32,28 +32,48 @@ describeClient("npm's clients", (start) => {
 
   const isInstalled = ({ project, registry }) => existsSync(join(project, "node_modules", registry.name));
 
+  /** Makes a manager ask the registry with the token of `NPM_TOKEN`. Returns a function that adds the package by `secrets run`. */
+  async function prepareRun(t, name) {
+    const client = await prepare(t);
+    const { session, registry, project } = client;
+    await client.store(`npm:${registry.key}`, "token", TOKEN);
+    writeFileSync(client.npmrc, `registry=${registry.url}\n${registry.key}:_authToken=\${NPM_TOKEN}\n`);
+    if (name === "Yarn 4") {
+      const more = [`npmRegistryServer: ${registry.url}`, "npmAlwaysAuth: true", "npmMinimalAgeGate: 0"];
+      more.push("unsafeHttpWhitelist: [127.0.0.1]", "enableTelemetry: false");
+      const [shown] = sectionExamples("docs/helpers.md", "npm, pnpm, Yarn and Bun", "yaml");
+      writeFileSync(join(session.home, ".yarnrc.yml"), `${more.join("\n")}\n${shown}`);
+    }
+    // Without it, Yarn 1 sends tokens only for packages with a scope.
+    if (name === "Yarn 1") writeFileSync(client.npmrc, "always-auth=true\n", { flag: "a" });
+    if (name.startsWith("Yarn")) writeFileSync(join(project, "yarn.lock"), "");
+    const { command, add, env = {} } = managers[name];
+    await client.succeed("secrets", ["set", "npm_token"], { input: TOKEN });
+    const args = ["run", "--", ...command, ...add, registry.name];
+    const options = { cwd: project, env: { ...env, NPM_TOKEN: "secret:npm_token" } };
+    return { client, add: () => client.run("secrets", args, options) };
+  }
+
   for (const name of ["npm", "pnpm", "Yarn 1", "Yarn 4", "Bun"]) {
     it(`secrets run gives ${name} the token for \${NPM_TOKEN}`, async (t) => {
-      const client = await prepare(t);
-      const { session, registry, project } = client;
-      await client.store(`npm:${registry.key}`, "token", TOKEN);
-      writeFileSync(client.npmrc, `registry=${registry.url}\n${registry.key}:_authToken=\${NPM_TOKEN}\n`);
-      if (name === "Yarn 4") {
-        const more = [`npmRegistryServer: ${registry.url}`, "npmAlwaysAuth: true", "npmMinimalAgeGate: 0"];
-        more.push("unsafeHttpWhitelist: [127.0.0.1]", "enableTelemetry: false");
-        const [shown] = sectionExamples("docs/helpers.md", "npm, pnpm, Yarn and Bun", "yaml");
-        writeFileSync(join(session.home, ".yarnrc.yml"), `${more.join("\n")}\n${shown}`);
-      }
-      // Without it, Yarn 1 sends tokens only for packages with a scope.
-      if (name === "Yarn 1") writeFileSync(client.npmrc, "always-auth=true\n", { flag: "a" });
-      if (name.startsWith("Yarn")) writeFileSync(join(project, "yarn.lock"), "");
-      const { command, add, env = {} } = managers[name];
-      await client.succeed("secrets", ["set", "npm_token"], { input: TOKEN });
-      const args = ["run", "--", ...command, ...add, registry.name];
-      await client.succeed("secrets", args, { cwd: project, env: { ...env, NPM_TOKEN: "secret:npm_token" } });
+      const { client, add } = await prepareRun(t, name);
+      const { code, stdout, stderr } = await add();
+      assert.equal(code, 0, stdout + stderr);
       assert.ok(isInstalled(client));
-      assert.ok(registry.sent.includes(`Bearer ${TOKEN}`));
+      assert.ok(client.registry.sent.includes(`Bearer ${TOKEN}`));
       assert.ok(!readFileSync(client.npmrc, "utf8").includes(TOKEN));
+    });
+
+    it(`secrets run does not start ${name} if the store is locked or missing`, async (t) => {
+      const { client, add } = await prepareRun(t, name);
+      for (const state of ["lock", "end"]) {
+        await client[state]();
+        const { code, stdout, stderr } = await add();
+        assert.deepEqual({ code, stdout }, { code: 3, stdout: "" }, stderr);
+        assert.match(stderr, /^secrets: [^\n]+\n$/);
+        assert.ok(!isInstalled(client));
+      }
+      assert.deepEqual(client.registry.sent, []);
     });
   }
 
