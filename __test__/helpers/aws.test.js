@@ -105,8 +105,11 @@ describeClient("AWS", (start) => {
     assert.equal(await client.identify("--profile", "at work"), "arn:aws:iam::123456789012:user/bob");
     const role = await client.identify("--profile", "robot");
     assert.equal(role, "arn:aws:sts::123456789012:assumed-role/robot/session");
-    await client.store("aws", "default", value({ ...keys.alice, SecretAccessKey: keys.bob.SecretAccessKey }));
+    const wrong = value({ ...keys.alice, SecretAccessKey: keys.bob.SecretAccessKey });
+    await client.store("aws", "default", wrong);
     assert.match((await client.identify()).stderr, /SignatureDoesNotMatch/);
+    // The CLI does not say that it was refused, so it stays.
+    assert.equal(await client.stored("default"), wrong);
   });
 
   it("prints only the members of credential_process", async (t) => {

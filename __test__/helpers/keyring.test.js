@@ -108,6 +108,26 @@ describeClient("keyring", (start) => {
     assert.deepEqual(index.uploads, [{ user: "bob", file: wheelName }]);
   });
 
+  it("uv publish uploads nothing with a wrong password or a store that fails, and keeps what is stored", async (t) => {
+    const { client, index } = await startWithIndex(t, start);
+    await client.store(index.upload, "bob", "old");
+    const args = ["publish", "--publish-url", index.upload, "--username", "bob", index.wheel];
+    const publish = () =>
+      client.run(uv, args, { env: { ...uvEnvironment, UV_KEYRING_PROVIDER: "subprocess" } });
+    const wrong = await publish();
+    assert.notEqual(wrong.code, 0);
+    assert.match(wrong.stderr, /401/);
+    assert.deepEqual([...new Set(index.refused)], ["bob"]);
+    assert.equal(await client.read(index.upload, "bob"), "old");
+    for (const state of ["lock", "end"]) {
+      await client[state]();
+      const failed = await publish();
+      assert.notEqual(failed.code, 0);
+      assert.match(failed.stderr, /^secrets: /m);
+    }
+    assert.deepEqual(index.uploads, []);
+  });
+
   it("keeps a password that the index refuses", async (t) => {
     const { client, index, withUser, ...run } = await startWithIndex(t, start);
     await client.store(index.simple, "alice", "old");

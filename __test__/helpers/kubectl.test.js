@@ -103,6 +103,7 @@ describeClient("kubectl", (start) => {
       ...client,
       path,
       service: `kubernetes:${url}`,
+      stored: (user) => client.read(`kubernetes:${url}`, user),
       read: () => readFileSync(path, "utf8"),
       write(text, mode = 0o600) {
         mkdirSync(dirname(path), { recursive: true });
@@ -139,6 +140,8 @@ describeClient("kubectl", (start) => {
     const { stderr } = await client.identify();
     assert.match(stderr, /Unauthorized|You must be logged in/);
     assert.doesNotMatch(stderr, /token-of-mallory/);
+    // kubectl does not say that it was refused, so it stays.
+    assert.equal(await client.stored("bob"), "token-of-mallory");
   });
 
   for (const version of [v1, v1beta1]) {
@@ -156,6 +159,23 @@ describeClient("kubectl", (start) => {
       }
     });
   }
+
+  it("gives client-go the token of each of two users, and keeps one that the server refuses", async (t) => {
+    const client = await begin(t);
+    const users = { bob: "{}", carol: "{}" };
+    client.write(kubeconfig(users));
+    for (const user of ["bob", "carol"]) await client.store(client.service, user, `token-of-${user}`);
+    await client.succeed("secrets", ["setup", "kubectl"]);
+    const both = client.read();
+    for (const user of ["bob", "carol"]) {
+      client.write(both.replace(/^current-context: .*$/m, `current-context: ${user}`));
+      assert.deepEqual(await client.identifyOften(1), [`200 ${user}`]);
+    }
+    await client.store(client.service, "carol", "token-of-mallory");
+    assert.deepEqual(await client.identifyOften(2), ["401 unknown", "401 unknown"]);
+    assert.equal(await client.stored("carol"), "token-of-mallory");
+    assert.equal(await client.stored("bob"), "token-of-bob");
+  });
 
   it("writes the newest version that the installed kubectl speaks, and the newest of all without one", async (t) => {
     const client = await begin(t);
@@ -270,9 +290,10 @@ describeClient("kubectl", (start) => {
     await client.store(client.service, "bob", "token-of-bob");
     await client.succeed("secrets", ["setup", "kubectl"]);
     const tell = async () => {
-      const { stderr } = await client.identify();
-      assert.match(stderr, /exit code 3|exit status 3/);
-      assert.doesNotMatch(stderr, /no credential/);
+      for (const { stderr } of [await client.identify(), await client.identifyOften(1)]) {
+        assert.match(stderr, /exit code 3|exit status 3/);
+        assert.doesNotMatch(stderr, /no credential/);
+      }
     };
     await client.lock();
     await tell();
