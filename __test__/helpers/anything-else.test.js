@@ -283,31 +283,65 @@ function walk(folder) {
   return [folder, ...inside];
 }
 
+/** The configuration of a bus that starts no services. */
+const BUS_OF_ALICE = `<busconfig>
+  <type>session</type>
+  <listen>unix:dir=DIRECTORY</listen>
+  <policy context="default">
+    <allow send_destination="*"/>
+    <allow receive_sender="*"/>
+    <allow own="*"/>
+  </policy>
+</busconfig>
+`;
+
+/** For each kind of store: what starts a command so that it has the store, and what it does first. */
+const storesOfAlice = {
+  "the encrypted file": {
+    provider: "file",
+    wrapper: "",
+    open: "[ -e $XDG_CONFIG_HOME/os-secrets ] || secrets init >/dev/null",
+  },
+  "gnome-keyring": {
+    provider: "os",
+    wrapper: "dbus-run-session --config-file=$BUS_OF_ALICE --",
+    open: `echo | gnome-keyring-daemon --unlock --components=secrets >/dev/null
+      until dbus-send --print-reply --dest=org.freedesktop.DBus / org.freedesktop.DBus.GetNameOwner \
+        string:org.freedesktop.secrets >/dev/null 2>&1; do :; done`,
+  },
+};
+
 describe("sudo", () => {
-  it("gets the password of its user, and no answer if it is wrong", { skip: needsRoot }, async (t) => {
-    const session = await startSession({ bus: false });
-    t.after(() => session.stop());
-    const { directory, home } = session;
-    const bin = join(directory, "bin");
-    mkdirSync(bin);
-    // alice cannot reach the folder of the programs.
-    copyFileSync(ways.native("secrets")[0], join(bin, "secrets"));
-    session.env.PATH = `${bin}${delimiter}${session.env.PATH}`;
-    session.env.OS_SECRETS_PROVIDER = "file";
-    const run = (command, args, options) => session.run(command, args, { cwd: home, ...options });
-    const client = { session, run, succeed: (...call) => run(...call).then(({ stdout }) => stdout) };
-    makeScript(client, "sudo-askpass", "sudo_password");
-    await succeed(client, "secrets init; printf 'alice pass' | secrets set sudo_password");
-    for (const path of walk(directory)) chownSync(path, 54321, 54321);
-    const script = `${withAlice(client, home)}
-      exec setpriv --reuid=54321 --regid=54321 --clear-groups bash --norc -euc "$1"`;
-    const asAlice = (words) => runIsolated(session, script, [words], { cwd: home });
-    const sudo = example("sudo -A").replace("true", "id -u");
-    const allowed = await asAlice(sudo);
-    assert.deepEqual([allowed.code, allowed.stdout], [0, "0\n"], allowed.stderr);
-    const wrong = await asAlice(`printf wrong | secrets set sudo_password; ${sudo}`);
-    assert.equal(wrong.code, 1, wrong.stderr);
-    assert.match(wrong.stderr, /incorrect password attempt/);
-    assert.doesNotMatch(wrong.stderr, /alice pass/);
-  });
+  for (const [store, { provider, wrapper, open }] of Object.entries(storesOfAlice)) {
+    it(`gets the password of its user from ${store}, and no answer if it is wrong`, {
+      skip: needsRoot,
+    }, async (t) => {
+      const session = await startSession({ bus: false });
+      t.after(() => session.stop());
+      const { directory, home } = session;
+      const bin = join(directory, "bin");
+      mkdirSync(bin);
+      // alice cannot reach the folder of the programs.
+      copyFileSync(ways.native("secrets")[0], join(bin, "secrets"));
+      session.env.PATH = `${bin}${delimiter}${session.env.PATH}`;
+      session.env.OS_SECRETS_PROVIDER = provider;
+      session.env.BUS_OF_ALICE = join(directory, "alice.conf");
+      writeFileSync(session.env.BUS_OF_ALICE, BUS_OF_ALICE.replace("DIRECTORY", directory));
+      makeScript({ session }, "sudo-askpass", "sudo_password");
+      for (const path of walk(directory)) chownSync(path, 54321, 54321);
+      const script = `${withAlice({ session }, home)}
+        exec setpriv --reuid=54321 --regid=54321 --clear-groups ${wrapper} bash --norc -euc "$1"`;
+      const sudo = example("sudo -A").replace("true", "id -u");
+      const asAlice = (password) =>
+        runIsolated(session, script, [`${open}\nprintf '${password}' | secrets set sudo_password\n${sudo}`], {
+          cwd: home,
+        });
+      const allowed = await asAlice("alice pass");
+      assert.deepEqual([allowed.code, allowed.stdout], [0, "0\n"], allowed.stderr);
+      const wrong = await asAlice("wrong");
+      assert.equal(wrong.code, 1, wrong.stderr);
+      assert.match(wrong.stderr, /incorrect password attempt/);
+      assert.doesNotMatch(wrong.stderr, /alice pass/);
+    });
+  }
 });
