@@ -2,7 +2,7 @@
 // with basic authentication. What `import --from pypirc` stores is what twine looks for.
 
 const assert = require("node:assert/strict");
-const { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } = require("node:fs");
+const { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } = require("node:fs");
 const { basename, delimiter, dirname, join } = require("node:path");
 const { it } = require("node:test");
 const { place } = require("../../tools/install.js");
@@ -102,8 +102,20 @@ describeClient("twine and Poetry", (start) => {
     assert.deepEqual([...new Set(index.entered)], ["bob"]);
   });
 
-  it("Poetry stores its passwords in our store and publishes with them", async (t) => {
+  it("twine keeps a password that the index refuses", async (t) => {
     const { client, index } = await startWithIndex(t, start);
+    await client.store(index.upload, "bob", "old");
+    const { code, stdout, stderr } = await upload(client, index, "--repository-url", index.upload);
+    assert.equal(code, 1);
+    assert.match(stdout + stderr, /401/);
+    assert.deepEqual([...new Set(index.refused)], ["bob"]);
+    assert.equal(await client.read(index.upload, "bob"), "old");
+    index.users.bob = "old";
+    assertDone(await upload(client, index, "--repository-url", index.upload));
+  });
+
+  /** Makes a project with the package. Returns a function that runs Poetry in it, which knows the index as `local`. */
+  async function makeProject(client, index) {
     const project = join(client.session.directory, "project");
     mkdirSync(join(project, "dist"), { recursive: true });
     const toml = '[project]\nname = "tiny-package"\nversion = "1.0"\n[build-system]\nrequires = []\n';
@@ -111,6 +123,37 @@ describeClient("twine and Poetry", (start) => {
     copyFileSync(index.wheel, join(project, "dist", basename(index.wheel)));
     const run = (...args) => client.run(poetry, args, { cwd: project });
     assertDone(await run("config", "repositories.local", index.upload));
+    return run;
+  }
+
+  it("Poetry keeps a password that the index refuses, and publishes nothing if the store fails", async (t) => {
+    const { client, index } = await startWithIndex(t, start);
+    const run = await makeProject(client, index);
+    const publish = () => run("publish", "--repository", "local", "--no-interaction");
+    assertDone(await run("config", "http-basic.local", "alice", "old"));
+    const wrong = await publish();
+    assert.notEqual(wrong.code, 0);
+    assert.match(wrong.stdout + wrong.stderr, /401/);
+    assert.deepEqual([...new Set(index.refused)], ["alice"]);
+    assert.equal(await client.read("poetry-repository-local", "alice"), "old");
+    for (const state of ["lock", "end"]) {
+      await client[state]();
+      assert.notEqual((await publish()).code, 0, state);
+      // Poetry keeps passwords in plain text if it takes the keyring for unavailable.
+      const set = await run("config", "http-basic.local", "alice", "hunter2");
+      assert.notEqual(set.code, 0, state);
+      const files = readdirSync(client.session.configuration, { recursive: true, withFileTypes: true });
+      const texts = files
+        .filter((entry) => entry.isFile())
+        .map((entry) => readFileSync(join(entry.parentPath, entry.name), "utf8"));
+      assert.ok(!texts.some((text) => text.includes("hunter2")), set.stdout + set.stderr);
+    }
+    assert.deepEqual(index.uploads, []);
+  });
+
+  it("Poetry stores its passwords in our store and publishes with them", async (t) => {
+    const { client, index } = await startWithIndex(t, start);
+    const run = await makeProject(client, index);
     assertDone(await run("config", "http-basic.local", "alice", "a-pass"));
     assert.equal(await client.read("poetry-repository-local", "alice"), "a-pass");
     assertDone(await run("publish", "--repository", "local", "--no-interaction"));

@@ -14,6 +14,9 @@ class Keyring(backend.KeyringBackend):
     priority = 9
 
     def get_password(self, service, username):
+        if service == "python-poetry-check":
+            # If this failed because the store is locked, Poetry would keep passwords in plain text.
+            return None
         answer = _ask(errors.KeyringError, "--output=json", "get", "--", service, username)
         return answer and json.loads(answer)["password"]
 
