@@ -2,6 +2,9 @@
 //!
 //! On Linux, `keytar` has stored items of its own. They are found after ours, and removed when a password is stored or
 //! deleted: otherwise an old password would come back when ours is deleted.
+//!
+//! Another program may store a password between two reads of one call: it stores ours, and then removes that of `keytar`.
+//! So that such a password is not missing, ours are read again after those of `keytar`.
 
 use std::collections::BTreeSet;
 
@@ -69,11 +72,16 @@ pub async fn find_password(
 ) -> Result<Option<Secret>, Error> {
     let mut not_text = None;
     let own = list_accounts(store, service, progress).await?;
-    if let Some(found) = find_text(store, service, own, &mut not_text, progress).await? {
-        return Ok(Some(found));
+    let mut found = find_text(store, service, own, &mut not_text, progress).await?;
+    if found.is_none() && store.has_keytar_items() {
+        let others = store.list_keytar_accounts(service, progress).await?;
+        found = find_text(store, service, others, &mut not_text, progress).await?;
+        if found.is_none() {
+            let own = list_accounts(store, service, progress).await?;
+            found = find_text(store, service, own, &mut not_text, progress).await?;
+        }
     }
-    let others = store.list_keytar_accounts(service, progress).await?;
-    match (find_text(store, service, others, &mut not_text, progress).await?, not_text) {
+    match (found, not_text) {
         (None, Some(error)) => Err(error),
         (found, _) => Ok(found),
     }
@@ -89,8 +97,9 @@ pub async fn find_credentials(
     service: &str,
     progress: &Progress,
 ) -> Result<Vec<(String, Secret)>, Error> {
-    let mut names = list_accounts(store, service, progress).await?;
-    names.append(&mut store.list_keytar_accounts(service, progress).await?);
+    // Ours last, because a password may become ours in between.
+    let mut names = store.list_keytar_accounts(service, progress).await?;
+    names.append(&mut list_accounts(store, service, progress).await?);
     let mut found = Vec::with_capacity(names.len());
     for name in names {
         let key = Key { service: service.to_owned(), name };
@@ -104,9 +113,13 @@ pub async fn find_credentials(
 
 /// Reads our password, or the one of `keytar` if we have stored none.
 async fn read_value(store: &dyn Store, key: &Key, progress: &Progress) -> Result<Option<Secret>, Error> {
-    match store.get(key, progress).await? {
-        None => store.get_keytar_password(key, progress).await,
-        own => Ok(own),
+    let own = store.get(key, progress).await?;
+    if own.is_some() || !store.has_keytar_items() {
+        return Ok(own);
+    }
+    match store.get_keytar_password(key, progress).await? {
+        None => store.get(key, progress).await,
+        found => Ok(found),
     }
 }
 

@@ -4,11 +4,17 @@
 
 mod support;
 
+use std::{
+    collections::BTreeSet,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
 use os_secrets::{
     credential::{Key, Secret},
     error::{Code, Effect, Error},
     keytar,
     progress::Progress,
+    store::{Call, SetOptions, Store},
 };
 use support::{
     Kind, World, key,
@@ -268,5 +274,104 @@ fn a_password_that_is_no_text_is_an_error() {
         let expected = Error::Of { of: "a service/token".into(), error: Box::new(Error::InvalidData) };
         assert_eq!(get_password(&world, "token").await, Err(expected.clone()));
         assert_eq!(find_credentials(&world).await, Err(expected));
+    });
+}
+
+/// The store of a world. Another program stores a password between two calls of one function: when the last of these
+/// calls on the store begins, `set_password` runs to its end first.
+struct Interleaved<'a> {
+    world: &'a World,
+    calls_left: AtomicUsize,
+}
+
+impl Interleaved<'_> {
+    async fn before_call(&self) -> Result<(), Error> {
+        match self.calls_left.fetch_sub(1, Ordering::Relaxed) {
+            1 => set_password(self.world, "token", "new").await,
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Store for Interleaved<'_> {
+    fn get<'a>(&'a self, key: &'a Key, progress: &'a Progress) -> Call<'a, Option<Secret>> {
+        Box::pin(async move {
+            self.before_call().await?;
+            self.world.store.0.get(key, progress).await
+        })
+    }
+
+    fn set<'a>(
+        &'a self,
+        key: &'a Key,
+        value: &'a Secret,
+        options: SetOptions,
+        progress: &'a Progress,
+    ) -> Call<'a, ()> {
+        self.world.store.0.set(key, value, options, progress)
+    }
+
+    fn delete<'a>(&'a self, key: &'a Key, progress: &'a Progress) -> Call<'a, bool> {
+        self.world.store.0.delete(key, progress)
+    }
+
+    fn has<'a>(&'a self, key: &'a Key, progress: &'a Progress) -> Call<'a, bool> {
+        self.world.store.0.has(key, progress)
+    }
+
+    fn list<'a>(&'a self, service: Option<&'a str>, progress: &'a Progress) -> Call<'a, Vec<Key>> {
+        Box::pin(async move {
+            self.before_call().await?;
+            self.world.store.0.list(service, progress).await
+        })
+    }
+
+    fn has_keytar_items(&self) -> bool {
+        self.world.store.0.has_keytar_items()
+    }
+
+    fn get_keytar_password<'a>(&'a self, key: &'a Key, progress: &'a Progress) -> Call<'a, Option<Secret>> {
+        Box::pin(async move {
+            self.before_call().await?;
+            self.world.store.0.get_keytar_password(key, progress).await
+        })
+    }
+
+    fn list_keytar_accounts<'a>(
+        &'a self,
+        service: &'a str,
+        progress: &'a Progress,
+    ) -> Call<'a, BTreeSet<String>> {
+        Box::pin(async move {
+            self.before_call().await?;
+            self.world.store.0.list_keytar_accounts(service, progress).await
+        })
+    }
+}
+
+#[test]
+fn a_password_that_another_program_replaces_is_never_missing() {
+    run(async {
+        let progress = Progress::reading(true);
+        for call in 1..=6 {
+            for function in ["get_password", "find_password", "find_credentials"] {
+                let world = World::new().await;
+                put_keytar(&world, LOGIN, "token", "old");
+                let store = Interleaved { world: &world, calls_left: AtomicUsize::new(call) };
+                let found = match function {
+                    "get_password" => keytar::get_password(&store, &key("token"), &progress).await,
+                    "find_password" => keytar::find_password(&store, "a service", &progress).await,
+                    _ => {
+                        let found = keytar::find_credentials(&store, "a service", &progress).await;
+                        found.map(|mut found| found.pop().map(|(_, password)| password))
+                    }
+                };
+                let found = found.unwrap().map(text);
+                assert!(
+                    matches!(found.as_deref(), Some("old" | "new")),
+                    "{function} finds {found:?} if the password is replaced before call {call}"
+                );
+            }
+        }
     });
 }

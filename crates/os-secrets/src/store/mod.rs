@@ -275,8 +275,13 @@ pub trait Store: Send + Sync {
         Box::pin(async { Ok(BTreeMap::new()) })
     }
 
-    /// Reads the credential of a key that the package `keytar` has stored in an item of its own. `None` also if such an
-    /// item would be ours: only Linux makes a difference.
+    /// Whether the package `keytar` stores its passwords here in items of its own. Only on Linux: elsewhere its items are
+    /// ours.
+    fn has_keytar_items(&self) -> bool {
+        false
+    }
+
+    /// Reads the credential of a key that the package `keytar` has stored in an item of its own.
     fn get_keytar_password<'a>(&'a self, _key: &'a Key, _progress: &'a Progress) -> Call<'a, Option<Secret>> {
         Box::pin(async { Ok(None) })
     }

@@ -193,6 +193,10 @@ impl Store for SecretService {
         })
     }
 
+    fn has_keytar_items(&self) -> bool {
+        true
+    }
+
     fn get_keytar_password<'a>(&'a self, key: &'a Key, progress: &'a Progress) -> Call<'a, Option<Secret>> {
         Box::pin(async move {
             self.link
