@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     io::{self, Read},
+    mem,
     path::Path,
     str::FromStr,
     sync::Arc,
@@ -153,7 +154,7 @@ pub fn parse_identities(text: &[u8], passphrase: Option<&SecretString>) -> Resul
     }
     let text = decode_text(text)?;
     let (mut usable, mut problems, mut is_protected) = (Vec::new(), Vec::new(), false);
-    let mut lines = text.lines().map(str::trim).enumerate();
+    let mut lines = text.lines().map(str::trim).enumerate().peekable();
     let mut comments = RecipientComments::default();
     while let Some((index, line)) = lines.next() {
         if line.starts_with('#') {
@@ -162,12 +163,13 @@ pub fn parse_identities(text: &[u8], passphrase: Option<&SecretString>) -> Resul
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
+        let comments = mem::take(&mut comments);
         if let Ok(identity) = x25519::Identity::from_str(line) {
             usable.push(identity.into());
             continue;
         }
         if let Some(name) = plugin_of_identity(line) {
-            match comments.take(&name) {
+            match comments.find(&name) {
                 Some(recipient) => {
                     let text = Secret::new(line.as_bytes().to_vec());
                     usable.push(Identity { key: IdentityKey::Plugin { name, text }, recipient });
@@ -183,7 +185,7 @@ pub fn parse_identities(text: &[u8], passphrase: Option<&SecretString>) -> Resul
         let mut kind = unsupported_kind(line);
         if line.starts_with("-----BEGIN ") {
             let mut block = vec![line];
-            for (_, line) in lines.by_ref() {
+            while let Some((_, line)) = lines.next_if(|(_, line)| !is_after_block(line)) {
                 block.push(line);
                 if line.starts_with("-----END ") {
                     break;
@@ -223,6 +225,12 @@ pub fn parse_identities(text: &[u8], passphrase: Option<&SecretString>) -> Resul
         (false, true) => Ok(Identities { usable, unusable: None, protected }),
         (false, false) => Ok(Identities { usable, unusable: Some(join(&problems)), protected }),
     }
+}
+
+/// Whether a line cannot be in a PEM block. A block without its last line ends before it.
+fn is_after_block(line: &str) -> bool {
+    let is = |start: &str| line.get(..start.len()).is_some_and(|found| found.eq_ignore_ascii_case(start));
+    is("-----BEGIN ") || is("AGE-") || is("#")
 }
 
 /// The first lines of the private keys of SSH that age can use.
@@ -349,6 +357,8 @@ mod tests {
 
     use super::*;
 
+    const PLUGIN_YUBIKEY: &str = "AGE-PLUGIN-YUBIKEY-1DDJHJ0AJGFR";
+
     fn reason(text: &str) -> String {
         match parse_identities(text.as_bytes(), None) {
             Err(IdentityError::Invalid(reason)) => reason,
@@ -393,6 +403,55 @@ mod tests {
         assert_eq!(parsed.usable[0].recipient.to_string(), identity.to_public().to_string());
         let unusable = parsed.unusable.unwrap_or_default();
         assert!(unusable.contains("post-quantum") && unusable.contains("in line 6"), "{unusable}");
+    }
+
+    #[test]
+    fn a_recipient_in_a_comment_is_that_of_the_next_identity_only() {
+        let identity = x25519::Identity::generate().to_string();
+        let comment = "# recipient: age1yubikey1ddjhjpm8ewx\n";
+        let plugin = PLUGIN_YUBIKEY;
+        for between in [
+            identity.expose_secret(),
+            "AGE-PLUGIN-YUBIKEY-1QQQQ",
+            "AGE-SECRET-KEY-PQ-1QQQQ",
+            "-----BEGIN OPENSSH PRIVATE KEY-----\nb3Bl\n-----END OPENSSH PRIVATE KEY-----",
+            "nonsense",
+        ] {
+            let text =
+                format!("{comment}{between}\n{plugin}\n{identity}\n", identity = identity.expose_secret());
+            let parsed =
+                parse_identities(text.as_bytes(), None).unwrap_or_else(|reason| panic!("{reason:?}"));
+            assert!(parsed.usable.iter().all(|identity| identity.plugin().is_none()), "{between}");
+            assert!(
+                parsed.unusable.unwrap_or_default().contains("whose recipient is not known"),
+                "{between}"
+            );
+        }
+        let text = format!("{comment}\n# created: 2026\n{plugin}\n");
+        let parsed = parse_identities(text.as_bytes(), None).unwrap_or_else(|reason| panic!("{reason:?}"));
+        assert_eq!(parsed.usable[0].recipient.to_string(), "age1yubikey1ddjhjpm8ewx");
+    }
+
+    #[test]
+    fn a_key_without_its_last_line_ends_before_the_next_identity() {
+        let identity = x25519::Identity::generate().to_string();
+        let identity = identity.expose_secret();
+        let comment = "# recipient: age1yubikey1ddjhjpm8ewx";
+        let complete = "-----BEGIN AGE ENCRYPTED FILE-----\nYWdl\n-----END AGE ENCRYPTED FILE-----";
+        for (rest, usable) in [
+            (identity.to_owned(), 1),
+            (identity.to_lowercase(), 1),
+            (format!("{complete}\n{identity}"), 1),
+            (format!("{comment}\n{PLUGIN_YUBIKEY}\n{identity}"), 2),
+        ] {
+            for kind in ["OPENSSH PRIVATE KEY", "PRIVATE KEY", "AGE ENCRYPTED FILE"] {
+                let text = format!("nonsense\n-----BEGIN {kind}-----\nb3Bl\n{rest}\n");
+                let parsed =
+                    parse_identities(text.as_bytes(), None).unwrap_or_else(|reason| panic!("{reason:?}"));
+                assert_eq!(parsed.usable.len(), usable, "{text}");
+                assert!(parsed.unusable.unwrap_or_default().contains("in line 2"), "{text}");
+            }
+        }
     }
 
     #[test]
