@@ -1,6 +1,7 @@
 //! The text of an identity: reading its file or pipe, and parsing it.
 
 use std::{
+    borrow::Cow,
     fs::File,
     io::{self, Read},
     mem,
@@ -149,7 +150,7 @@ impl From<String> for IdentityError {
 ///
 /// As [`IdentityError`] describes them. A passphrase that one of several keys does not have is an error.
 pub fn parse_identities(text: &[u8], passphrase: Option<&SecretString>) -> Result<Identities, IdentityError> {
-    if is_age_file(text) {
+    if find_age_file(text).is_some() {
         return Err(IdentityError::Protected);
     }
     let text = decode_text(text)?;
@@ -269,9 +270,15 @@ fn unsupported_kind(line: &str) -> Option<&'static str> {
 /// The start of an armored age file.
 const ARMOR: &str = "-----BEGIN AGE ENCRYPTED FILE-----";
 
-/// Whether the text of an identity is an age file.
-pub fn is_age_file(text: &[u8]) -> bool {
-    text.starts_with(b"age-encryption.org/") || text.trim_ascii_start().starts_with(ARMOR.as_bytes())
+/// The age file that the text of an identity is. An armored one may be in any encoding that [`decode_text`] knows.
+/// `None` if the text is no age file.
+pub fn find_age_file(text: &[u8]) -> Option<Cow<'_, [u8]>> {
+    if text.starts_with(b"age-encryption.org/") {
+        return Some(text.into());
+    }
+    let decoded = decode_text(text).ok()?;
+    let armored = decoded.trim_start();
+    armored.starts_with(ARMOR).then(|| armored.as_bytes().to_vec().into())
 }
 
 /// The private key of an SSH key pair.
@@ -454,6 +461,29 @@ mod tests {
         }
     }
 
+    /// The bytes of a text as UTF-16, with a byte order mark or without.
+    fn to_utf_16(text: &str, mark: bool, to_bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
+        let units = mark.then_some(0xfeff).into_iter().chain(text.encode_utf16());
+        units.flat_map(to_bytes).collect()
+    }
+
+    #[test]
+    fn an_armored_age_file_may_have_a_byte_order_mark_or_be_utf_16() {
+        let armored = format!("\r\n{ARMOR}\r\nYWdl\r\n");
+        for bytes in [
+            armored.clone().into_bytes(),
+            format!("\u{feff}{armored}").into_bytes(),
+            to_utf_16(&armored, true, u16::to_le_bytes),
+            to_utf_16(&armored, false, u16::to_le_bytes),
+            to_utf_16(&armored, true, u16::to_be_bytes),
+        ] {
+            let parsed = parse_identities(&bytes, None).map(|parsed| parsed.usable.len());
+            assert_eq!(parsed, Err(IdentityError::Protected), "{bytes:?}");
+            let file = find_age_file(&bytes).map(|file| file.into_owned());
+            assert_eq!(file.as_deref(), Some(armored.trim_start().as_bytes()));
+        }
+    }
+
     #[test]
     fn an_identity_may_be_utf_16() {
         let identity = x25519::Identity::generate();
@@ -464,8 +494,7 @@ mod tests {
             (false, u16::to_le_bytes),
             (false, u16::to_be_bytes),
         ] {
-            let units = mark.then_some(0xfeff).into_iter().chain(text.encode_utf16());
-            let bytes: Vec<u8> = units.flat_map(to_bytes).collect();
+            let bytes = to_utf_16(&text, mark, to_bytes);
             assert_eq!(parse_identities(&bytes, None).map(|parsed| parsed.usable.len()), Ok(1));
             let cut = parse_identities(&bytes[..bytes.len() - 1], None).map(|parsed| parsed.usable.len());
             assert_eq!(

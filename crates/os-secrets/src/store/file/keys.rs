@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use super::{
     envelope::{self, OpenError, StoreKeys},
     identities::{
-        CONTAINER, Identities, IdentityError, SECRET_KEY, is_age_file, is_identity, parse_identities,
+        CONTAINER, Identities, IdentityError, SECRET_KEY, find_age_file, is_identity, parse_identities,
         read_identity,
     },
     plugin::Plugins,
@@ -375,13 +375,8 @@ impl Unlock {
         let Self::ProtectedIdentity { passphrase, .. } = self else { return parse_identities(text, None) };
         let passphrase = str::from_utf8(passphrase.expose()).map_err(|_| IdentityError::WrongPassphrase)?;
         let passphrase = SecretString::from(passphrase);
-        if is_age_file(text) {
-            let opened = envelope::open(
-                text.trim_ascii_start(),
-                &StoreKeys::Passphrase(passphrase),
-                None,
-                &Plugins::none(),
-            );
+        if let Some(file) = find_age_file(text) {
+            let opened = envelope::open(&file, &StoreKeys::Passphrase(passphrase), None, &Plugins::none());
             let (text, _) = opened.map_err(|error| match error {
                 OpenError::WrongKey(reason) if reason == envelope::WRONG_PASSPHRASE => {
                     IdentityError::WrongPassphrase
