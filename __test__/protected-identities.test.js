@@ -1,7 +1,7 @@
 // Identities of the encrypted file that are protected by a passphrase.
 
 const assert = require("node:assert/strict");
-const { chmodSync, existsSync, readFileSync, rmSync } = require("node:fs");
+const { chmodSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } = require("node:fs");
 const { join } = require("node:path");
 const { describe, it } = require("node:test");
 const { openStore } = require("..");
@@ -40,6 +40,14 @@ const kinds = {
     writeSshKey(session.directory, "key", ["-t", "ed25519", "-Z", "aes256-gcm@openssh.com"], PASSPHRASE).path,
   "an age file": (prepared) => protect(prepared),
   "an armored age file": (prepared) => protect(prepared, "--armor"),
+  "an armored age file that Windows PowerShell has written": async (prepared) => {
+    const path = await protect(prepared, "--armor");
+    const text = readFileSync(path, "utf8").replaceAll("\n", "\r\n");
+    writeFileSync(path, `\ufeff${text}`, "utf16le");
+    return path;
+  },
+  "an age file with an SSH key that has the same passphrase": (prepared) =>
+    protect({ ...prepared, identity: writeSshKey(prepared.session.directory, "key", [], PASSPHRASE) }),
 };
 
 describe("an identity that is protected by a passphrase", linuxOnly("a pseudo-terminal"), () => {
@@ -106,6 +114,32 @@ describe("an identity that is protected by a passphrase", linuxOnly("a pseudo-te
     await store.set("s", "n", "value");
     const given = openStore({ provider: "file", path, identity: identity.path, passphrase: PASSPHRASE });
     await assert.rejects(given.get("s", "n"), { message: /no identity that is protected by a passphrase/ });
+  });
+
+  it("is refused if an SSH key in it has another passphrase", async (t) => {
+    const prepared = await prepareFileStore(t);
+    const { path, session } = prepared;
+    const key = writeSshKey(session.directory, "key", [], WRONG);
+    const identity = await protect({ ...prepared, identity: key });
+    const store = openStore({ provider: "file", path, identity, passphrase: PASSPHRASE });
+    await assert.rejects(store.set("s", "n", "value"), {
+      code: "ERR_SECRETS_INVALID_SETTING",
+      message:
+        /holds an SSH key that has another passphrase\. Change that of the key: `ssh-keygen -p -f FILE`/,
+    });
+  });
+
+  it("is refused if it is encrypted twice", async (t) => {
+    const prepared = await prepareFileStore(t);
+    const { path, session } = prepared;
+    const inner = join(session.directory, "inner");
+    renameSync(await protect(prepared), inner);
+    const identity = await protect({ ...prepared, identity: { path: inner } });
+    const store = openStore({ provider: "file", path, identity, passphrase: PASSPHRASE });
+    await assert.rejects(store.set("s", "n", "value"), {
+      code: "ERR_SECRETS_INVALID_SETTING",
+      message: /holds another encrypted age file\. Encrypt the identity once/,
+    });
   });
 
   it("has its passphrase asked for on the terminal, by the path of the identity", async (t) => {

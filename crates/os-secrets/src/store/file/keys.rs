@@ -376,7 +376,8 @@ impl Unlock {
         let passphrase = str::from_utf8(passphrase.expose()).map_err(|_| IdentityError::WrongPassphrase)?;
         let passphrase = SecretString::from(passphrase);
         if let Some(file) = find_age_file(text) {
-            let opened = envelope::open(&file, &StoreKeys::Passphrase(passphrase), None, &Plugins::none());
+            let keys = StoreKeys::Passphrase(passphrase.clone());
+            let opened = envelope::open(&file, &keys, None, &Plugins::none());
             let (text, _) = opened.map_err(|error| match error {
                 OpenError::WrongKey(reason) if reason == envelope::WRONG_PASSPHRASE => {
                     IdentityError::WrongPassphrase
@@ -385,7 +386,7 @@ impl Unlock {
                 OpenError::Damaged(reason) => reason.to_owned().into(),
                 OpenError::Plugin(error) => format!("cannot be opened, because {error}").into(),
             })?;
-            return parse_identities(&text, None);
+            return parse_opened(&text, &passphrase);
         }
         let identities = parse_identities(text, Some(&passphrase))?;
         if !identities.protected {
@@ -405,6 +406,26 @@ impl Unlock {
             Self::OsIdentity(_) | Self::Passphrase(_) => None,
         }
     }
+}
+
+/// The identities in the text of an age file that the passphrase has opened. An SSH key in it may have the same one.
+fn parse_opened(text: &[u8], passphrase: &SecretString) -> Result<Identities, IdentityError> {
+    if find_age_file(text).is_some() {
+        return Err("holds another encrypted age file. Encrypt the identity once".to_owned().into());
+    }
+    let mut parsed = parse_identities(text, Some(passphrase));
+    if matches!(parsed, Err(IdentityError::WrongPassphrase)) {
+        // Other identities beside that key can be used.
+        parsed = parse_identities(text, None);
+    }
+    parsed.map_err(|error| match error {
+        IdentityError::Invalid(_) => error,
+        IdentityError::Protected | IdentityError::WrongPassphrase => {
+            "holds an SSH key that has another passphrase. Change that of the key: `ssh-keygen -p -f FILE`"
+                .to_owned()
+                .into()
+        }
+    })
 }
 
 /// The identity in a file.
