@@ -336,7 +336,7 @@ describe("what keytar itself has stored", linuxOnly("a bus"), () => {
        return 0;`,
     );
 
-  it("is found where we have stored nothing", async (t) => {
+  it("is found if we have stored nothing", async (t) => {
     const session = await startTestSession(t);
     await store(session, { alice: "Zürich 👋", bob: " two\n" });
     const body = `
@@ -481,7 +481,7 @@ describe("what keytar itself has stored", linuxOnly("a bus"), () => {
     }
   });
 
-  it("stays as it is where the store of the environment is another", async (t) => {
+  it("stays as it is if the environment chooses another store", async (t) => {
     const session = await startTestSession(t);
     await store(session, { alice: "theirs" });
     const env = { OS_SECRETS_PROVIDER: "memory" };

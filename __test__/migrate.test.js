@@ -123,7 +123,7 @@ for (const [stores, from] of Object.entries(packages)) {
       assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: formatLines("copied"), stderr: "" });
     });
 
-    it("is done where there is nothing", async (t) => {
+    it("is done if there is nothing", async (t) => {
       const session = await startTestSession(t);
       const { code, stdout, stderr } = await runMigrate(session, ...args);
       assert.deepEqual([code, stdout, stderr], [0, "", "secrets: there is nothing to copy\n"]);
@@ -179,7 +179,7 @@ describe("migrate", () => {
     assert.equal(await secretsIn(session, [bun], "bun").get(service, "alice"), "of the default");
   });
 
-  it("asks once, where the person does not want to be asked", linuxOnly("a bus"), async (t) => {
+  it("asks no more after the user has dismissed the prompt", linuxOnly("a bus"), async (t) => {
     const session = await startTestSession(t, { keyring: false });
     const prompter = await session.startPrompter();
     await session.startKeyring({ password: "right", prompter });

@@ -24,7 +24,7 @@ async function prepareStore(t) {
 }
 
 describe("Credential Manager", windowsOnly("Credential Manager"), () => {
-  it("keeps what it is told to on this machine, and all else for the person, as Bun's", async (t) => {
+  it("keeps what it is told to on this machine, and all else for the user, as Bun's", async (t) => {
     const { session, theirs } = await prepareStore(t);
     const kept = async () => (await listItems(session)).map(({ persist }) => persist);
     for (const writer of [secrets, theirs, openStore()]) {

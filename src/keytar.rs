@@ -90,7 +90,8 @@ pub fn find_password(
 
 /// Reads the passwords of all accounts of a service. Returns a promise of JSON: an array of `{ account, password }`.
 ///
-/// A promise hands a text to nobody but its caller; setters in a polluted prototype could see objects that are filled here.
+/// Only the caller gets the text in a promise. If objects were filled here, setters in a polluted prototype could see the
+/// passwords.
 #[napi]
 pub fn find_credentials(
     env: Env,

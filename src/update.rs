@@ -160,10 +160,12 @@ pub fn begin_update(
     })
 }
 
-/// Stores the new value of an update, and ends the update. An empty value deletes. Returns a promise of what is stored
-/// then, like [`begin_update`]; or of true if the credential was changed meanwhile by somebody who does not wait for its
-/// lock. Then nothing is stored, and [`reread_update`] must be called. The timeout bounds this call alone: if it had to pay for the wait, a new token could get
-/// lost after the old one was exchanged. `local` and `unrestricted` are as for `set`.
+/// Stores the new value of an update, and ends the update. An empty value deletes. Returns a promise of the stored value,
+/// like [`begin_update`]. If another program that does not wait for locks has changed the credential meanwhile, nothing is
+/// stored, the promise is of true, and [`reread_update`] must be called.
+///
+/// The timeout bounds this call alone. If the wait for the lock counted, too, the call could end too early, and lose a new
+/// token after the old one was exchanged. `local` and `unrestricted` are as for `set`.
 #[napi]
 pub fn store_update(
     env: Env,

@@ -90,7 +90,7 @@ describe("the first example of README.md", () => {
     await expectExample(place, join(place, "program"));
   });
 
-  it("works where esbuild has left the package external", async () => {
+  it("works if esbuild has left the package external", async () => {
     const args = ["--bundle", "--platform=node", "--format=esm", "--external:os-secrets"];
     await runBundler([esbuild], "main.mjs", ...args, "--outfile=bundles/esbuild.mjs");
     assert.match(readFileSync(join(project, "bundles", "esbuild.mjs"), "utf8"), /from "os-secrets"/);
@@ -103,7 +103,7 @@ describe("the first example of README.md", () => {
     return moveAway(folder);
   }
 
-  it("works where esbuild has copied the binary", async () => {
+  it("works if esbuild has copied the binary", async () => {
     const place = makeCommon("copied", COPY);
     assert.match(readdirSync(place).sort().join(), /^common\.cjs,os-secrets-\w+\.node$/);
     for (const [, [command]] of nodes) await expectExample(place, command, "common.cjs");
@@ -160,7 +160,7 @@ describe("the first example of README.md", () => {
     for (const [, [command]] of nodes) await expectExample(place, command, "main.mjs");
   });
 
-  it("works where Bun has copied the binary", async () => {
+  it("works if Bun has copied the binary", async () => {
     for (const [target, command] of [
       ["node", node(20)[0]],
       ["bun", bun],
@@ -243,7 +243,7 @@ describe("the first example of README.md", () => {
       assert.deepEqual([modeOf(cache), modeOf(findCached())], [0o700, 0o600]);
     });
 
-    it("works where several processes write the file at once", async () => {
+    it("works if several processes write the file at once", async () => {
       await Promise.all(
         Array.from({ length: 4 }, async () => {
           const { code, stderr } = await session.run(program, [], { cwd: session.directory });
@@ -296,7 +296,7 @@ describe("the first example of README.md", () => {
       }
     });
 
-    it("says what is wrong where the asset is no binary for this machine", async () => {
+    it("says what is wrong if the asset is no binary for this machine", async () => {
       const failing = await makeWithAsset("no-binary", node(24), join(root, "LICENSE"));
       const message = await readFailure(session.directory, failing);
       assert.match(message, /the asset os-secrets\.node: .*(ELF|too short)/);
@@ -304,7 +304,7 @@ describe("the first example of README.md", () => {
     });
   });
 
-  it("is told that it is a bundle where the binary was missing when it was made", async () => {
+  it("is told that it is a bundle if the binary was missing when it was made", async () => {
     const [own, hidden] = ["@os-secrets", "hidden"].map((name) => join(project, "node_modules", name));
     renameSync(own, hidden);
     try {
@@ -325,7 +325,7 @@ describe("the first example of README.md", () => {
     }
   });
 
-  it("works where webpack has left the package external", async () => {
+  it("works if webpack has left the package external", async () => {
     const script = `
       const webpack = require(${JSON.stringify(join(tools, "webpack"))});
       const configuration = {

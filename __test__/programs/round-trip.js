@@ -54,7 +54,7 @@ async function main(bun, folder) {
     ["get     ", () => store.get(key), null],
     ["in Bun  ", readWithBun, "null"],
   ];
-  // Keychain asks the person before Bun reads what Node has stored.
+  // Keychain asks the user before Bun reads what Node has stored.
   const isGuarded = process.platform === "darwin" && folder === undefined && !process.versions.bun;
   const steps = all.filter(([, step]) => !(isGuarded && step === readWithBun));
   console.log(`Credential: ${key.service}/${key.name}, under Node ${process.versions.node}`);

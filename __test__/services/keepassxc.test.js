@@ -31,7 +31,7 @@ describe("KeePassXC", () => {
     assert.equal(await ours.delete(key), true);
   });
 
-  it("asks the person before one program replaces what another has stored", async (t) => {
+  it("asks the user before one program replaces what another has stored", async (t) => {
     const { session, ours } = await prepareProvider(t, keepassxc);
     const theirs = secretsIn(session, [bun], "bun");
     await theirs.set({ ...key, value: "by Bun" });

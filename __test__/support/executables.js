@@ -20,7 +20,7 @@ function readBinary(platform, usesBuilt) {
 }
 
 /**
- * Makes a project that has the package and all platform packages in its node_modules. Where `usesBuilt` is true, those
+ * Makes a project that has the package and all platform packages in its node_modules. If `usesBuilt` is true, those
  * that have been built have their real binaries.
  */
 function makeProject(folder, usesBuilt = false) {

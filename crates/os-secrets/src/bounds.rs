@@ -28,8 +28,8 @@ impl Bounds {
     ///
     /// # Errors
     ///
-    /// The call's own errors, [`Error::Timeout`] unless the store has said why it does not answer, and [`Error::Aborted`]. They say whether the call may have changed
-    /// something.
+    /// The call's own errors, [`Error::Timeout`] unless the store has said why it does not answer, and [`Error::Aborted`].
+    /// They say whether the call may have changed something.
     pub async fn run<T>(
         self,
         progress: &Progress,

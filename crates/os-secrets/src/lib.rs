@@ -30,7 +30,8 @@
 //! | [`sync`] | locks, and values that threads share |
 //! | [`wiped`] | a buffer that is wiped from memory, however large it grows |
 //!
-//! Dependencies point one way: scope, keyring, keytar → store → credential, bounds, progress, file, document, json, environment, error → program, printable, percent.
+//! Dependencies point one way: scope, keyring, keytar → store → credential, bounds, progress, file, document, json,
+//! environment, error → program, printable, percent.
 
 #[cfg(not(any(target_os = "linux", target_os = "freebsd", target_os = "macos", windows)))]
 compile_error!("os-secrets has a store for Linux, FreeBSD, macOS and Windows only");

@@ -617,8 +617,8 @@ async fn what_is_said_of_a_change_that_was_given_up_is_true() {
     let identity = x25519::Identity::generate();
     let store = store(&folder.file(), text_of(&identity));
     let (mut not_done, mut unknown) = (0, 0);
-    // A change that was made in time is followed by a larger one, until one was given up while it was being made: how long that
-    // takes is the machine's business.
+    // A change that was made in time is followed by a larger one, until one was given up while it was being made. How
+    // long that takes depends on the machine.
     let mut length = 20_000;
     for round in 0..2000 {
         if unknown > 0 && round >= 25 {

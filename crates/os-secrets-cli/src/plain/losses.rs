@@ -4,8 +4,8 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 
 use super::{PlainEntry, PlainFile, PlainFindings, format};
 
-/// How a file is made: its format and its path, what is before its parts, between them and behind them, and the parts. In these, `§` stands for a new
-/// secret, and `¤` for one in base64 behind `u:`.
+/// How a file is made: its format and its path, what is before its parts, between them and behind them, and the parts. In
+/// these, `§` stands for a new secret, and `¤` for one in base64 behind `u:`.
 type Grammar = ([&'static str; 2], [&'static str; 3], &'static [&'static str]);
 
 const KUBE: &str = "clusters:\n- name: a\n  cluster:\n    server: https://a\ncontexts:\n- name: a\n  context:\n    cluster: a\n    user: u\nusers:\n";

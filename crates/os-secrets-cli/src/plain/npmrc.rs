@@ -68,8 +68,8 @@ impl PlainFormat for Npmrc {
     }
 }
 
-/// The content with a comment, or the start of a section, of the same length in place of each line that is not UTF-8. Such a line is refused, unless it
-/// is a comment itself: npm replaces its bytes, and reads the others.
+/// The content with a comment, or the start of a section, of the same length in place of each line that is not UTF-8. Such
+/// a line is refused, unless it is a comment itself: npm replaces its bytes, and reads the others.
 fn without_damaged_lines(content: &[u8], findings: &mut PlainFindings) -> Zeroizing<Vec<u8>> {
     let mut readable = Zeroizing::new(Vec::with_capacity(content.len()));
     for (index, line) in content.split_inclusive(|byte| *byte == b'\n').enumerate() {

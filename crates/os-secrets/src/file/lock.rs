@@ -18,8 +18,8 @@ const MAX_PAUSE: Duration = Duration::from_millis(50);
 /// How long a writer has waited for the lock of a file's directory.
 pub struct LockWait {
     start: Instant,
-    /// When the file last changed, as far as the waiting writer has seen. Who changes it has the lock, and writers that
-    /// take turns are no reason to give up.
+    /// When the file last changed, as far as the waiting writer has seen. A writer that changes the file has the lock.
+    /// Writers that take turns are no reason to give up.
     last_change: Instant,
     modified: Option<SystemTime>,
 }
@@ -31,8 +31,8 @@ impl LockWait {
         Self { start: now, last_change: now, modified: None }
     }
 
-    /// The pause before the next attempt. It grows: where somebody has waited for long, many may wait, and each attempt
-    /// takes time from the writer that has the lock.
+    /// The pause before the next attempt. It grows with the wait: if this writer has waited for long, many others may wait,
+    /// too, and each attempt takes time from the writer that has the lock.
     pub fn pause(&self) -> Duration {
         pause_after(self.start.elapsed())
     }

@@ -66,8 +66,8 @@ pub struct KeySettings {
     in_file: Result<Option<(IdentitySetting, PathBuf)>, Error>,
     /// The file in which `secrets init` creates an identity.
     pub(super) own: Option<PathBuf>,
-    /// What was read from the pipe that the environment or the settings file names, if one names one. A pipe can be read only once, and
-    /// several stores may need its identity.
+    /// What was read from the pipe that the environment or the settings file names, if one names one. A pipe can be read
+    /// only once, and several stores may need its identity.
     piped: Arc<Mutex<Option<Secret>>>,
 }
 

@@ -264,7 +264,7 @@ impl VaultStore {
         Ok(Fields::parse(&answer.body, Place::Data)?.names())
     }
 
-    /// The services whose secrets are below a folder that is empty or ends with a slash, by asking for one folder after another.
+    /// The services whose secrets are below a folder, which is empty or ends with a slash. Asks for one folder at a time.
     async fn list_services(&self, folder: &str, progress: &Progress) -> Result<Vec<String>, Error> {
         let server = self.server()?;
         let start = match self.version(progress).await? {
