@@ -297,6 +297,25 @@ describe("an identity in the operating system's store", () => {
     assert.deepEqual(await listItems(session), []);
   });
 
+  it("is not created in a function that updates its item", async (t) => {
+    const { session, file } = await startTestSession(t);
+    const script = `const inFile = openStore({ provider: "file" });
+      const set = () => inFile.set("a", "b", "c").catch(({ reason, message }) => reason + " " + message);
+      await openStore({ provider: "os" }).update(${JSON.stringify(item)}, async () => {
+        console.log(await set());
+        console.log(await inFile.get("a", "b"));
+      });
+      await set();
+      console.log(await inFile.get("a", "b"));`;
+    const [error, ...values] = (await runScript(session, script)).split("\n");
+    assert.match(
+      error,
+      /^nested-update Cannot create the identity .* \(service os-secrets, name identity\) while this process updates/,
+    );
+    assert.deepEqual(values, ["null", "c", ""]);
+    assert.ok(existsSync(file));
+  });
+
   it("needs a service and a name that are texts, and nothing else", () => {
     const open = (identity, more) => () => openStore({ provider: "file", identity, ...more });
     for (const [identity, message] of [

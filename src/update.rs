@@ -117,6 +117,7 @@ impl UpdateState {
                 return Err(error);
             }
         };
+        credential_lock.hold_for_function();
         let _running = self.unlock_after(life);
         *lock(&self.begun) = Some(Begun { choice, key, old, lock: credential_lock, held, _running });
         Ok(reply)

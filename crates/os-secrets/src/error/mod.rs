@@ -175,6 +175,22 @@ pub enum Error {
     )]
     NestedUpdate,
 
+    /// The user's identity had to be created while a function of this process updated its item. The function may wait for
+    /// the call that needs it.
+    #[error(
+        "Cannot create the identity in the operating system's store (service {}, name {}) while this process updates \
+         that credential, because the update may wait for this call. Nothing was changed. Store in the file after the \
+         update",
+        printable(service),
+        printable(name)
+    )]
+    OsIdentityInUpdate {
+        /// The service of the identity's item.
+        service: String,
+        /// The name of the item.
+        name: String,
+    },
+
     /// A store was closed by the function of one of its updates, for which closing waits.
     #[error(
         "The function of an update cannot close the store of the update, because closing waits for the function. \
@@ -825,6 +841,7 @@ impl Error {
             | Self::Lost { .. }
             | Self::Closed
             | Self::NestedUpdate
+            | Self::OsIdentityInUpdate { .. }
             | Self::CloseInUpdate
             | Self::Service { .. }
             | Self::Malformed(_)

@@ -51,7 +51,8 @@ pub enum Reason {
     Aborted,
     /// The store was closed.
     Closed,
-    /// The function of an update has started an update of the same credential, or has closed the store.
+    /// The function of an update has started an update of the same credential, has closed the store, or needs the identity
+    /// that it updates.
     NestedUpdate,
     /// The store cannot hold a value of this size.
     TooLarge,
@@ -155,7 +156,9 @@ impl Error {
             Self::Timeout { .. } | Self::LockTimeout { .. } | Self::PluginTimeout { .. } => Reason::Timeout,
             Self::Aborted { .. } => Reason::Aborted,
             Self::Closed => Reason::Closed,
-            Self::NestedUpdate | Self::CloseInUpdate => Reason::NestedUpdate,
+            Self::NestedUpdate | Self::OsIdentityInUpdate { .. } | Self::CloseInUpdate => {
+                Reason::NestedUpdate
+            }
             Self::TooLarge { .. } => Reason::TooLarge,
             Self::TextKeyring { .. } | Self::TextOnly => Reason::UnsupportedValue,
             Self::InvalidData => Reason::NotText,
@@ -217,6 +220,7 @@ mod tests {
             (Error::InvalidSetting(text()), "invalid-setting"),
             (Error::Closed, "closed"),
             (Error::NestedUpdate, "nested-update"),
+            (Error::OsIdentityInUpdate { service: text(), name: text() }, "nested-update"),
             (Error::CloseInUpdate, "nested-update"),
             (Error::LockTimeout { after: Duration::ZERO }, "timeout"),
             (Error::TooLarge { what: "x", size: 2, unit: "bytes", limit: 1 }, "too-large"),

@@ -4,17 +4,18 @@
 //! the process is killed. `set` and `delete` do not take it, so a slow update never delays them.
 
 use std::{
+    collections::BTreeSet,
     io,
     path::{Path, PathBuf},
     sync::{
-        Arc, LazyLock,
+        Arc, LazyLock, Mutex,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use tokio::{
-    sync::{Mutex, OwnedMutexGuard},
+    sync::{Mutex as AsyncMutex, OwnedMutexGuard},
     time::{sleep, timeout},
 };
 
@@ -24,12 +25,15 @@ use crate::{
     error::Error,
     executor::{Lane, Purpose, executor},
     file::{self, LockFile, LockWait, failure},
-    sync::SharedByKey,
+    sync::{SharedByKey, lock},
 };
 
 /// The tasks of this process that update the same credential. They wait here, so that only the first of them tries to
 /// lock the file again and again.
-static QUEUES: SharedByKey<LockPlace, Mutex<()>> = SharedByKey::new();
+static QUEUES: SharedByKey<LockPlace, AsyncMutex<()>> = SharedByKey::new();
+
+/// The locks of updates whose functions are running in this process. Such a function may wait for any other call.
+static HELD_BY_FUNCTIONS: Mutex<BTreeSet<LockPlace>> = Mutex::new(BTreeSet::new());
 
 /// The work that finds the user's directory for locks.
 static DIRECTORY_LANE: LazyLock<Lane> = LazyLock::new(|| Lane::new(1));
@@ -105,6 +109,11 @@ impl LockPlace {
         DIRECTORY_LANE.run(prepare).await
     }
 
+    /// Whether an update of this process has the lock, and its function is running.
+    pub fn is_held_by_function(&self) -> bool {
+        lock(&HELD_BY_FUNCTIONS).contains(self)
+    }
+
     /// Waits for the lock. It is not fair: a later call may get the lock first. With `None`, the wait ends only with the
     /// other updates. Dropping the call ends it, too.
     ///
@@ -117,7 +126,7 @@ impl LockPlace {
     }
 
     async fn wait(&self) -> Result<CredentialLock, Error> {
-        let turn = QUEUES.get(self.clone(), Mutex::default).lock_owned().await;
+        let turn = QUEUES.get(self.clone(), AsyncMutex::default).lock_owned().await;
         let place = self.clone();
         let Self::File(path) = self else { return Ok(CredentialLock::new(place, None, turn)) };
         let lane = Lane::for_file(path, Purpose::Write);
@@ -164,6 +173,11 @@ impl CredentialLock {
         LockPlace::find(store, key).await?.lock(time).await
     }
 
+    /// Marks the lock as that of an update whose function is running, until it is released.
+    pub fn hold_for_function(&self) {
+        lock(&HELD_BY_FUNCTIONS).insert(self.place.clone());
+    }
+
     /// Where it lies.
     pub fn place(&self) -> &LockPlace {
         &self.place
@@ -179,6 +193,8 @@ impl CredentialLock {
     /// Takes what is held. Returns the work that releases a file; the memory of the process is released at once.
     fn begin_release(&mut self) -> Option<impl Future<Output = ()> + Send + 'static> {
         let held = self.held.take()?;
+        // While it is held, no other lock has this place.
+        lock(&HELD_BY_FUNCTIONS).remove(&self.place);
         let LockPlace::File(path) = &self.place else { return None };
         let lane = Lane::for_file(path, Purpose::Write);
         let release = move || {
@@ -259,6 +275,23 @@ mod tests {
         lock.release().await;
         place.lock(None).await.unwrap().release().await;
         // A lock leaves nothing behind.
+        fs::remove_dir(directory).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_function_holds_a_lock_until_it_is_released() {
+        let directory = make_directory();
+        let domain = LockDomain::File(directory.join("store"));
+        let [place, other] = [
+            LockPlace::find_in(domain.clone(), &key("a")).await.unwrap(),
+            LockPlace::find_in(domain, &key("b")).await.unwrap(),
+        ];
+        let lock = place.lock(None).await.unwrap();
+        assert!(!place.is_held_by_function());
+        lock.hold_for_function();
+        assert!(place.is_held_by_function() && !other.is_held_by_function());
+        lock.release().await;
+        assert!(!place.is_held_by_function());
         fs::remove_dir(directory).unwrap();
     }
 

@@ -3,7 +3,7 @@
 //! The value of the item is the text of one identity, `AGE-SECRET-KEY-1…`. It is read before the work that needs it, on
 //! the thread for connections: so the bounds of a call hold for the prompts of that store as well.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     envelope::StoreKeys,
@@ -17,8 +17,14 @@ use crate::{
     executor::Lane,
     printable::printable,
     progress::Progress,
-    store::{self, SetOptions, Store, credential_lock::CredentialLock},
+    store::{
+        self, SetOptions, Store,
+        credential_lock::{CredentialLock, LockPlace},
+    },
 };
+
+/// How often a call that waits for the lock of an identity looks whether a function has it.
+const RECHECK: Duration = Duration::from_millis(250);
 
 /// What a call does if the file does not exist.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -103,8 +109,8 @@ impl IdentityReader<'_> {
     ///
     /// # Errors
     ///
-    /// As [`load`](Self::load), with [`Error::LostOsIdentity`] if the file of the vault exists and needs this identity, unless
-    /// `force`.
+    /// As [`load`](Self::load). [`Error::LostOsIdentity`] if the file of the vault exists and needs this identity, unless
+    /// `force`. [`Error::OsIdentityInUpdate`] if it must be created while a function of this process updates its item.
     pub async fn find_or_create(&self, item: Key, force: bool) -> Result<OsIdentity, Error> {
         let (keys, is_new) = match self.read(&item).await? {
             Some(keys) => (keys, false),
@@ -138,7 +144,7 @@ impl IdentityReader<'_> {
 
     /// Creates the identity, unless another program does. Returns the one that the store has then, and whether it is new.
     async fn create(&self, item: &Key, force: bool) -> Result<(StoreKeys, bool), Error> {
-        let lock = CredentialLock::acquire(store::os()?, item, None).await?;
+        let lock = lock_item(item).await?;
         let outcome = self.create_locked(item, force).await;
         lock.release().await;
         outcome
@@ -168,6 +174,23 @@ impl IdentityReader<'_> {
                 Error::LostOsIdentity { path: file.path.clone(), service, name }
             }
             Err(error) => error,
+        }
+    }
+}
+
+/// Waits for the lock of an item. An update of this process whose function is running is not waited for: the function may
+/// wait for this call.
+async fn lock_item(item: &Key) -> Result<CredentialLock, Error> {
+    let place = LockPlace::find(store::os()?, item).await?;
+    loop {
+        if place.is_held_by_function() {
+            let Key { service, name } = item.clone();
+            return Err(Error::OsIdentityInUpdate { service, name });
+        }
+        // The function may begin at any time.
+        match place.lock(Some(RECHECK)).await {
+            Err(Error::LockTimeout { .. }) => {}
+            outcome => return outcome,
         }
     }
 }
@@ -207,7 +230,7 @@ fn parse_item(item: &Key, value: &Secret) -> Result<StoreKeys, Error> {
             Ok(StoreKeys::Identities { usable: identities.usable, note })
         }
         (_, Some(unusable)) => Err(invalid(format!("has also {unusable}"))),
-        // New files would be encrypted for one of them, which nobody has chosen.
+        // A new file could be encrypted for any of them, and the user has not said for which.
         _ => Err(invalid("has more than one identity".into())),
     }
 }
