@@ -42,15 +42,29 @@ function isPrivate({ uid, mode }) {
   return isWindows || (uid === process.geteuid() && (mode & (WRITABLE_BY_GROUP | WRITABLE_BY_ALL)) === 0);
 }
 
-/** The user of files whose owner a container does not know: of root's outside, among others. */
-const UNKNOWN = 65534;
+/**
+ * Returns the number that stands for the owners that this process's user namespace does not know, of which root outside
+ * is one. Returns `undefined` if there are no such owners, or if a user has the same number.
+ */
+function unknownOwner() {
+  if (process.platform !== "linux") return undefined;
+  const numbersIn = (file) => fs.readFileSync(file, "utf8").trim().split(/\s+/).map(Number);
+  const [number] = numbersIn("/proc/sys/kernel/overflowuid");
+  const map = numbersIn("/proc/self/uid_map");
+  for (let at = 0; at < map.length; at += 3) {
+    const [first, , count] = map.slice(at);
+    if (number >= first && number < first + count) return undefined;
+  }
+  return number;
+}
 
-/** Whether no other user can replace a folder that is in this one. */
-function keepsFolders({ uid, gid, mode }) {
-  const isTrusted = uid === 0 || uid === UNKNOWN || uid === process.geteuid();
-  // Many systems give each user a group of the same number, and folders that it may write to.
-  const byGroup = uid !== 0 && gid === uid && gid === process.getegid() ? 0 : WRITABLE_BY_GROUP;
-  const isWritable = (mode & (byGroup | WRITABLE_BY_ALL)) !== 0;
+/**
+ * Whether no other user can replace a folder that is in this one. A group may have other members, and the mode does not
+ * tell the group from an access control list.
+ */
+function keepsFolders({ uid, mode }) {
+  const isTrusted = uid === 0 || uid === process.geteuid() || uid === unknownOwner();
+  const isWritable = (mode & (WRITABLE_BY_GROUP | WRITABLE_BY_ALL)) !== 0;
   return isTrusted && (!isWritable || (mode & STICKY) !== 0);
 }
 

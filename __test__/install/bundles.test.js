@@ -36,6 +36,8 @@ const tools = join(root, "__test__", "install", "node_modules");
 const examplesIn = (language) =>
   sectionExamples("docs/platforms.md", "Bundles and single executables", language);
 const COPY = "--loader:.node=copy";
+/** The user nobody, and the group. */
+const NOBODY = 65534;
 
 describe("the first example of README.md", () => {
   let session;
@@ -276,13 +278,14 @@ describe("the first example of README.md", () => {
           symlinkSync(other, cache);
         },
         "a folder in one that all may write to": () => chmodSync(session.env.XDG_CACHE_HOME, 0o777),
-        "a folder in one that others may write to": () => chmodSync(session.env.XDG_CACHE_HOME, 0o777),
+        "a folder in one that its group may write to": () => chmodSync(session.env.XDG_CACHE_HOME, 0o770),
         "a folder below one that others may write to": () => chmodSync(session.directory, 0o777),
         ...(process.getuid() === 0 && {
           "a folder of another user": () => {
             mkdirSync(cache);
-            chownSync(cache, 65534, 65534);
+            chownSync(cache, NOBODY, NOBODY);
           },
+          "a folder in one of another user": () => chownSync(session.env.XDG_CACHE_HOME, NOBODY, NOBODY),
         }),
       };
       for (const [name, spoil] of Object.entries(spoilers)) {
@@ -292,8 +295,46 @@ describe("the first example of README.md", () => {
         assert.match(message, /the asset os-secrets\.node: other users can change .*os-secrets/, name);
         assert.match(message, /no other user/);
         assert.deepEqual(readdirSync(cache), [], name);
-        for (const folder of [session.directory, session.env.XDG_CACHE_HOME]) chmodSync(folder, 0o700);
+        for (const folder of [session.directory, session.env.XDG_CACHE_HOME]) {
+          chmodSync(folder, 0o700);
+          chownSync(folder, process.getuid(), process.getgid());
+        }
       }
+    });
+
+    const asRoot = { skip: process.getuid() !== 0 && "it needs other users" };
+
+    it("refuses a folder that the private group of its user may write to", asRoot, async () => {
+      const folder = join(session.directory, "of-nobody");
+      const cache = join(folder, "cache");
+      mkdirSync(cache, { recursive: true });
+      for (const each of [folder, cache]) chownSync(each, NOBODY, NOBODY);
+      chmodSync(session.directory, 0o755);
+      const run = () => {
+        const user = ["--reuid", String(NOBODY), "--regid", String(NOBODY), "--clear-groups"];
+        const env = { ...session.env, XDG_CACHE_HOME: cache };
+        return session.run("setpriv", [...user, program], { cwd: folder, env });
+      };
+      chmodSync(folder, 0o770);
+      assert.match((await run()).stderr, /other users can change .*, because they own .*of-nobody or can/);
+      chmodSync(folder, 0o700);
+      // The store is out of reach for that user, but the binary is loaded.
+      assert.doesNotMatch((await run()).stderr, /cannot load its native binary/);
+      assert.deepEqual(readdirSync(join(cache, "os-secrets")).length, 1);
+      chmodSync(session.directory, 0o700);
+    });
+
+    it("takes folders of owners that a user namespace does not know", asRoot, async () => {
+      chownSync(session.env.XDG_CACHE_HOME, 1234, 1234);
+      chmodSync(session.env.XDG_CACHE_HOME, 0o755);
+      mkdirSync(cache, { mode: 0o700 });
+      const args = ["--user", "--map-root-user", program];
+      const { stderr } = await session.run("unshare", args, { cwd: session.directory });
+      assert.doesNotMatch(stderr, /cannot load its native binary/);
+      findCached();
+      assert.match(await readFailure(session.directory, program), /because they own .* or can write to it/);
+      chownSync(session.env.XDG_CACHE_HOME, 0, 0);
+      chmodSync(session.env.XDG_CACHE_HOME, 0o700);
     });
 
     it("says what is wrong if the asset is no binary for this machine", async () => {
