@@ -18,8 +18,12 @@ describe("an executable that Bun has compiled", linuxOnly("packages of Linux"), 
   }
 
   it("has the binaries of its own system and processor, and no other", (t) => {
-    const executable = compileWithBun(makeFolder(t), "bun-linux-x64");
-    assert.deepEqual(listEmbedded(executable), ["linux-x64-gnu", "linux-x64-musl"]);
+    const folder = makeFolder(t);
+    for (const target of ["bun-linux-x64", "bun-linux-x64-baseline", "bun-linux-x64-modern"]) {
+      const executable = compileWithBun(folder, target);
+      assert.deepEqual(listEmbedded(executable), ["linux-x64-gnu", "linux-x64-musl"], target);
+      rmSync(executable);
+    }
   });
 
   it("is made from the packages that are installed", (t) => {
