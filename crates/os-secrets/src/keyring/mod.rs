@@ -19,11 +19,21 @@
 //!
 //! | modifier | what it does |
 //! |---|---|
-//! | `provider=os`, `=file`, `=memory` | Names the store; else the environment and the user's settings file choose. They also describe the encrypted file. The whole process shares the memory. For a credential helper, or a file with settings of its own, use [`Store::from_choice`] |
-//! | `timeout=1500` | The time for a whole call in milliseconds, prompts included: 1 to 2147483647; else each message to the store has a deadline, and prompts have none |
+//! | `provider=os`, `=file`, `=memory`, `=vault` | Names [the store](#providers) |
+//! | `timeout=1500` | [The time for a whole call](#timeouts) in milliseconds: 1 to 2147483647 |
 //! | `interactive=false` | The store must not ask the user. The default is `true` |
-//! | `persist=local` | Windows: the credential stays on this machine. By default (`enterprise`) it roams with the user's profile |
+//! | `persist=local` | Windows: the credential stays on this machine. By default (`enterprise`) it roams |
 //! | `unrestricted=true` | macOS: every application can read a new credential. The default is `false` |
+//!
+//! ## Providers
+//!
+//! Without `provider`, the environment and the user's settings file choose the store. They also describe the encrypted file
+//! and the server. The whole process shares the memory. For a credential helper, or a file or server with settings of its
+//! own, use [`Store::from_choice`].
+//!
+//! ## Timeouts
+//!
+//! The timeout includes prompts. Without it, each message to the store has a deadline, and prompts have none.
 //!
 //! # What entries do
 //!

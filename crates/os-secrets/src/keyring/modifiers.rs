@@ -147,6 +147,7 @@ mod tests {
         assert!(matches!(parse("provider", "os").unwrap().choice, Choice::Os));
         assert!(matches!(parse("provider", "file").unwrap().choice, Choice::File));
         assert!(matches!(parse("provider", "memory").unwrap().choice, Choice::Memory));
+        assert!(matches!(parse("provider", "vault").unwrap().choice, Choice::Vault));
         assert_eq!(parse("timeout", "1500").unwrap().timeout, Some(Duration::from_millis(1500)));
         assert!(!parse("interactive", "false").unwrap().interactive);
         assert!(parse("interactive", "true").unwrap().interactive);
