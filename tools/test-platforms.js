@@ -5,7 +5,7 @@
 // platforms, and tests them.
 
 const { join } = require("node:path");
-const { buildFor, buildProgramFor, clean, isBuildable, linkForMacOS } = require("./build.js");
+const { WITH_KEYRING, buildFor, buildProgramFor, clean, isBuildable, linkForMacOS } = require("./build.js");
 const { compilerFor } = require("./cross.js");
 const { place } = require("./install.js");
 const { platform } = require("./platforms.js");
@@ -90,11 +90,10 @@ function lintFor(target) {
   const options = { env: { ...env, CARGO_TARGET_DIR: place("target") } };
   clean(["--target", target], options);
   const [command, ...first] = clippy;
-  run(
-    command,
-    [...first, "--locked", "--all-targets", ...args, "--target", target, "--", "-D", "warnings"],
-    options,
-  );
+  for (const features of [[], WITH_KEYRING]) {
+    const all = [...first, "--locked", "--all-targets", ...features, ...args, "--target", target];
+    run(command, [...all, "--", "-D", "warnings"], options);
+  }
 }
 
 /** Builds and tests the named platforms, or the usual ones. */
