@@ -197,7 +197,10 @@ describe("a provider of the program", () => {
     const store = openStore({ provider: withFunction("set", () => assert.fail("it was asked")) });
     const tooLarge = { code: "ERR_SECRETS_TOO_LARGE", reason: "too-large" };
     await assert.rejects(store.set({ ...key, value: Buffer.alloc(16 * 1024 * 1024 + 1, "x") }), tooLarge);
-    await assert.rejects(store.set({ service: "s".repeat(4 * 1024 * 1024), name: "n", value: "v" }), tooLarge);
+    await assert.rejects(
+      store.set({ service: "s".repeat(4 * 1024 * 1024), name: "n", value: "v" }),
+      tooLarge,
+    );
   });
 
   it("need not list", async () => {
