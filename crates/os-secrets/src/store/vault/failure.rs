@@ -1,4 +1,4 @@
-//! What the status and the errors of an answer mean.
+//! The meaning of an answer's status and errors.
 
 use super::client::Answer;
 use crate::error::{Code, Reason};
@@ -6,7 +6,7 @@ use crate::error::{Code, Reason};
 /// The code, the reason and the message of a failure.
 pub type Failed = (Code, Reason, String);
 
-/// What an answer means.
+/// The meaning of an answer.
 pub enum Status {
     /// It is done.
     Done,

@@ -8,7 +8,7 @@
 //! | this one | [`VaultStore`]: which requests a call needs |
 //! | `address.rs` | the address of the server, and paths |
 //! | `client.rs` | connections and requests |
-//! | `failure.rs` | what an answer means |
+//! | `failure.rs` | the meaning of an answer |
 //! | `fields.rs` | the fields of a secret |
 //! | `options.rs` | the settings |
 //! | `server.rs` | requests with a token, and requests again |
@@ -148,8 +148,8 @@ impl VaultStore {
                 let path = read_member(&answer.body, &["data"], "path").ok_or_else(unexpected)?;
                 if encode_path(path.trim_end_matches('/')).ok().as_ref() != Some(&server.target.mount) {
                     return Err(Error::InvalidSetting(format!(
-                        "The mount is {}, and what follows it in {} is a path in it. Correct the mount, and put the path \
-                         into the prefix",
+                        "The mount is {}, and {} names a path in it. Correct the mount, and put the rest of the path into the \
+                         prefix",
                         printable(path.trim_end_matches('/')),
                         server.target.mount
                     )));
