@@ -10,12 +10,12 @@ const { oldestGlibc, packages, platform, platforms } = require("./platforms.js")
 const { fail, output } = require("./process.js");
 const { provide } = require("./provision.js");
 
-/** The maximum number of bytes, by platform: 5.5 MiB. HTTP and TLS have 1.3 MB of them. */
+/** The maximum number of bytes, by platform: 5.25 MiB. HTTP and TLS have 1.2 MB of them. */
 const MAX_SIZE = {
-  "linux-x64-gnu": 5_767_168,
-  "linux-x64-musl": 5_767_168,
-  "linux-arm-gnueabihf": 5_767_168,
-  "linux-riscv64-gnu": 5_767_168,
+  "linux-x64-gnu": 5_505_024,
+  "linux-x64-musl": 5_505_024,
+  "linux-arm-gnueabihf": 5_505_024,
+  "linux-riscv64-gnu": 5_505_024,
 };
 
 const options = { limits: { type: "boolean", default: false } };
