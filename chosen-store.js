@@ -72,26 +72,23 @@ function whyKeyIgnored() {
   return whyIgnored(KEY_VARIABLES) ?? whyUsualKeyIgnored;
 }
 
-/** The variables of OpenBao and Vault with a name. Those of OpenBao take precedence. */
-const ofServers = (name) =>
-  native.wasSet(`BAO_${name}`) ? [`BAO_${name}`] : [`BAO_${name}`, `VAULT_${name}`];
-
 /**
  * For each option that leads to a server of Vault or OpenBao, the variables that count if the option is not given. Those of
  * `caCert` say who may sign the server's certificate; the last two replace the authorities of the system.
  */
 const SERVER_VARIABLES = {
   __proto__: null,
-  address: ofServers("ADDR"),
+  address: ["BAO_ADDR", "VAULT_ADDR"],
   mount: ["OS_SECRETS_VAULT_MOUNT"],
   prefix: ["OS_SECRETS_VAULT_PREFIX"],
-  namespace: ofServers("NAMESPACE"),
-  caCert: [...ofServers("CACERT"), "SSL_CERT_FILE", "SSL_CERT_DIR"],
+  namespace: ["BAO_NAMESPACE", "VAULT_NAMESPACE"],
+  caCert: ["BAO_CACERT", "VAULT_CACERT", "SSL_CERT_FILE", "SSL_CERT_DIR"],
 };
 
 /** The variables that log in to it. */
 const LOGIN_VARIABLES = [
-  ...ofServers("TOKEN"),
+  "BAO_TOKEN",
+  "VAULT_TOKEN",
   "OS_SECRETS_VAULT_AUTH_MOUNT",
   "OS_SECRETS_VAULT_ROLE_ID",
   "OS_SECRETS_VAULT_SECRET_ID",
@@ -101,10 +98,17 @@ const LOGIN_VARIABLES = [
   "OS_SECRETS_VAULT_JWT",
 ];
 
+/** As `whyIgnored`. A variable of Vault does not count if that of OpenBao was set, which takes precedence. */
+function whyOfServerIgnored(names) {
+  return whyIgnored(
+    names.filter((name) => !(name.startsWith("VAULT_") && native.wasSet(name.replace("VAULT_", "BAO_")))),
+  );
+}
+
 /** Returns why the variables that lead to a server have no effect, or undefined. Those of given options do not matter. */
 function whyServerIgnored(options = { __proto__: null }) {
   for (const option in SERVER_VARIABLES) {
-    const reason = options[option] === undefined ? whyIgnored(SERVER_VARIABLES[option]) : undefined;
+    const reason = options[option] === undefined ? whyOfServerIgnored(SERVER_VARIABLES[option]) : undefined;
     if (reason !== undefined) return reason;
   }
   return undefined;
@@ -116,7 +120,7 @@ const whyHomeIgnored = whyIgnored([process.platform === "win32" ? "USERPROFILE" 
 /** Returns why the variables that log in to a server have no effect, or undefined. */
 function whyLoginIgnored() {
   const isNamed = LOGIN_VARIABLES.some((name) => native.wasSet(name));
-  return whyIgnored(LOGIN_VARIABLES) ?? (isNamed ? undefined : whyHomeIgnored);
+  return whyOfServerIgnored(LOGIN_VARIABLES) ?? (isNamed ? undefined : whyHomeIgnored);
 }
 
 /**
