@@ -98,7 +98,7 @@ const things = {
   "secret-tool": { debian: { "secret-tool": "libsecret-tools" } },
   age: { debian: { age: "age" } },
   /** The newest age with post-quantum keys, and its plugins: see __test__/support/age-plugins. */
-  "age-plugins": { debian: { go: "golang-go" }, fill: recipes.buildAgePlugins },
+  "age-plugins": { debian: { go: "golang-go" }, make: recipes.buildAgePlugins },
   git: { debian: { git: "git" } },
   /** A git whose helpers can give other credentials than passwords, which Debian's own does not know yet. */
   "newer-git": { debian: { patchelf: "patchelf" }, fill: recipes.unpackNewerGit },

@@ -144,17 +144,6 @@ function buildGoClients(folder) {
   run("go", ["build", "-o", folder, "./..."], { cwd: join(root, "__test__", "helpers", "go"), env });
 }
 
-/** Builds the newest age, and its plugin for post-quantum keys. They need Go 1.25. */
-function buildAgePlugins(folder) {
-  const env = { ...process.env, GOFLAGS: "-mod=readonly", GOTOOLCHAIN: "local", CGO_ENABLED: "0" };
-  const programs = ["cmd/age", "cmd/age-keygen", "extra/age-plugin-pq", "extra/age-plugin-tag"];
-  const packages = programs.map((program) => `filippo.io/age/${program}`);
-  run("go", ["build", "-o", folder, ...packages], {
-    cwd: join(root, "__test__", "support", "age-plugins"),
-    env,
-  });
-}
-
 /**
  * Builds packages of a Go module into a folder of the cache. It takes minutes, and is done again if one of the module's
  * files or Go changes.
@@ -168,6 +157,14 @@ function buildGoModule(name, module, files, packages) {
     const env = { ...process.env, GOFLAGS: "-mod=readonly", GOTOOLCHAIN: "local", CGO_ENABLED: "0" };
     run("go", ["build", "-ldflags=-s -w", "-o", `${folder}/`, ...packages], { cwd: module, env });
   });
+}
+
+/** Builds the newest age, and its plugin for post-quantum keys. They need Go 1.25. */
+function buildAgePlugins() {
+  const module = join(root, "__test__", "support", "age-plugins");
+  const programs = ["cmd/age", "cmd/age-keygen", "extra/age-plugin-pq", "extra/age-plugin-tag"];
+  const packages = programs.map((program) => `filippo.io/age/${program}`);
+  buildGoModule("age-plugins", module, ["go.mod", "go.sum"], packages);
 }
 
 /** Builds HashiCorp Vault. */
