@@ -14,7 +14,7 @@ use libc::{c_int, pid_t, termios};
 
 use super::{
     message::{self, Message},
-    settings::{check, is_same, raw, set, settings},
+    settings::{check, is_same, raw, set, settings, without_lines},
 };
 
 /// What the holder needs. The descriptors are open in our process until the fork.
@@ -140,7 +140,8 @@ impl Holder {
         // SAFETY: the descriptor is open.
         let outer = unsafe { BorrowedFd::borrow_raw(self.outer) };
         if let Some(saved) = self.saved
-            && settings(outer).is_ok_and(|now| is_same(&now, &raw(&saved)))
+            && let Ok(now) = settings(outer)
+            && (is_same(&now, &raw(&saved)) || is_same(&now, &without_lines(&saved)))
         {
             let _ = set(outer, &saved);
         }

@@ -16,9 +16,9 @@ use rustix::{
     stdio::{stdin, stdout},
     termios::{isatty, tcgetpgrp},
 };
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
-use super::settings::{raw, set, settings};
+use super::settings::{raw, set, settings, without_lines};
 
 /// The maximum number of bytes that a terminal holds unread.
 const QUEUE: usize = 4096;
@@ -44,6 +44,21 @@ impl TypedBefore {
     fn add(&mut self, typed: &[u8]) {
         let end = if self.rest.is_empty() { &mut self.text } else { &mut self.rest };
         end.extend_from_slice(typed);
+    }
+
+    /// Adds the start of a line. If keys that edit a line are in it, the terminal has not processed them.
+    fn add_line(&mut self, line: &[u8], settings: &termios) {
+        let edits = [libc::VEOF, libc::VERASE, libc::VKILL].map(|key| settings.c_cc[key]);
+        let end = line.iter().position(|key| *key != 0 && edits.contains(key)).unwrap_or(line.len());
+        self.add(&line[..end]);
+        self.rest.extend_from_slice(&line[end..]);
+    }
+
+    /// Adds what may be processed or not. The Enter key sends CR, so a line that ends with LF is processed.
+    fn add_last(&mut self, typed: &[u8]) {
+        let end = typed.iter().rposition(|&key| key == b'\n').map_or(0, |at| at + 1);
+        self.add(&typed[..end]);
+        self.rest.extend_from_slice(&typed[end..]);
     }
 }
 
@@ -86,11 +101,18 @@ impl Outer {
         if saved.c_lflag & libc::ICANON != 0 {
             self.read_lines(&saved, &mut typed)?;
         }
+        let mut ahead = buffer();
+        if set(self.as_fd(), &without_lines(&saved)).is_ok() {
+            // The start of a line. What is typed meanwhile is shown as well.
+            read_queue(self.as_fd(), &mut ahead);
+            typed.add_line(&ahead, &saved);
+        }
         self.saved = Some(saved);
         self.make_raw();
-        let mut ahead = buffer();
+        // What was typed between the last read and the switch is processed, and what was typed after it is not.
+        ahead.zeroize();
         read_queue(self.as_fd(), &mut ahead);
-        typed.add(&ahead);
+        typed.add_last(&ahead);
         Ok(typed)
     }
 
@@ -226,5 +248,39 @@ fn is_readable(terminal: BorrowedFd<'_>) -> bool {
 
 /// A buffer that does not grow, which would leave copies behind.
 fn buffer() -> Zeroizing<Vec<u8>> {
-    Zeroizing::new(Vec::with_capacity(2 * QUEUE))
+    Zeroizing::new(Vec::with_capacity(3 * QUEUE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn typed() -> TypedBefore {
+        TypedBefore { text: buffer(), rest: buffer() }
+    }
+
+    #[test]
+    fn a_line_that_ended_after_the_switch_is_not_processed() {
+        let mut typed = typed();
+        typed.add_last(b"x\r");
+        assert_eq!((&typed.text[..], &typed.rest[..]), (&b""[..], &b"x\r"[..]));
+    }
+
+    #[test]
+    fn a_line_that_ended_before_the_switch_is_processed() {
+        let mut typed = typed();
+        typed.add_last(b"one\ntwo\r");
+        assert_eq!((&typed.text[..], &typed.rest[..]), (&b"one\n"[..], &b"two\r"[..]));
+    }
+
+    #[test]
+    fn a_key_that_edits_a_line_is_left_to_the_command() {
+        // SAFETY: all zeros are valid settings.
+        let mut settings: termios = unsafe { std::mem::zeroed() };
+        settings.c_cc[libc::VERASE] = 0x7f;
+        let mut typed = typed();
+        typed.add_line(b"ab\x7f", &settings);
+        typed.add_last(b"c\n");
+        assert_eq!((&typed.text[..], &typed.rest[..]), (&b"ab"[..], &b"\x7fc\n"[..]));
+    }
 }

@@ -31,6 +31,14 @@ pub fn raw(settings: &termios) -> termios {
     raw
 }
 
+/// The settings with which the terminal processes and shows every byte as before, but passes it on at once.
+pub fn without_lines(settings: &termios) -> termios {
+    let mut changed = *settings;
+    changed.c_lflag &= !libc::ICANON;
+    (changed.c_cc[libc::VMIN], changed.c_cc[libc::VTIME]) = (1, 0);
+    changed
+}
+
 /// Whether both are the same. The kernel has a state of its own among the local flags.
 pub fn is_same(one: &termios, other: &termios) -> bool {
     let flags = |of: &termios| (of.c_lflag & !(libc::PENDIN | libc::FLUSHO), of.c_oflag, of.c_iflag);
