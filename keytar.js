@@ -2,9 +2,8 @@
 
 // The API of the package `keytar` 7.9, over our store: the same functions, with the same errors for wrong arguments.
 
-const { environmentStore } = require("./chosen-store.js");
+const { environmentStore, withoutThen, withStack } = require("./calls.js");
 const native = require("./load.js");
-const { withoutThen, withStack } = require("./stacks.js");
 
 // Copied here, so that a program that changes the globals later does not change the checks.
 const { assign } = Object;

@@ -56,9 +56,10 @@ describe("the packed tarballs", linuxOnly("packages of Linux"), () => {
       "README.md",
       "SECURITY.md",
       "bin",
-      "chosen-store.js",
+      "calls.js",
       "custom-provider.js",
       "docs",
+      "ignored-variables.js",
       "index.d.ts",
       "index.js",
       "keytar.d.ts",
@@ -68,7 +69,9 @@ describe("the packed tarballs", linuxOnly("packages of Linux"), () => {
       "not-loaded.js",
       "package.json",
       "program.js",
-      "stacks.js",
+      "references.js",
+      "store-options.js",
+      "store.js",
     ]);
     assert.deepEqual(listFolder(join("os-secrets", "bin")), [
       "bazel-credential-os-secrets.js",
