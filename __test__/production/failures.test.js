@@ -2,10 +2,13 @@
 
 const assert = require("node:assert/strict");
 const { once } = require("node:events");
+const { copyFileSync } = require("node:fs");
 const { createServer } = require("node:http");
 const https = require("node:https");
+const { join } = require("node:path");
 const { after, before, describe, it } = require("node:test");
 const { setTimeout: sleep } = require("node:timers/promises");
+const { promisify } = require("node:util");
 const { openStore } = require("../..");
 const { makeAuthority } = require("../support/certificates.js");
 const { collect, freePorts, makeFolder, startVault } = require("./server.js");
@@ -57,6 +60,8 @@ describe("a server that fails", () => {
   const open = ({ address }, options = {}) =>
     openStore({ provider: "vault", address, token: "t", ...options });
   const key = { service: "my-app", name: "key" };
+  /** The number of connections to a server. */
+  const connections = ({ server }) => promisify(server.getConnections.bind(server))();
 
   it("is asked again while it says that it cannot answer yet", async () => {
     for (const status of [412, 429, 500, 502, 503, 504]) {
@@ -268,9 +273,32 @@ describe("a server that fails", () => {
       most <= 10 && server.requests.length <= 20,
       `${most} at once, ${server.requests.length} requests`,
     );
-    const paths = Array.from({ length: 200 }, (_, index) => store.get(`other${index}`, "key"));
+    // The stores of a process share the connections to a server.
+    const another = open(server, { token: "another", prefix: "team" });
+    const paths = Array.from({ length: 200 }, (_, index) =>
+      (index % 2 === 0 ? store : another).get(`other${index}`, "key"),
+    );
     await Promise.all(paths);
-    assert.ok(most <= 10);
+    assert.equal(most, 10);
+    assert.ok((await connections(server)) <= 10);
+  });
+
+  it("is asked for several secrets of a list at once", async () => {
+    const services = Array.from({ length: 40 }, (_, index) => `app${index}`);
+    let [now, most] = [0, 0];
+    const server = await startScripted(async ({ url }) => {
+      if (url.includes("list=true")) return { body: { data: { keys: services } } };
+      most = Math.max(most, ++now);
+      await sleep(20);
+      now--;
+      return { body: { data: { subkeys: { key: null }, metadata: { version: 1 } } } };
+    });
+    const keys = await open(server).list();
+    assert.deepEqual(
+      keys,
+      services.sort().map((service) => ({ service, name: "key" })),
+    );
+    assert.ok(most > 1 && most <= 10, `${most} at once`);
   });
 
   it("gives no answer that is older than the call", async () => {
@@ -439,6 +467,19 @@ describe("a server that fails", () => {
     await assert.rejects(open(good, { caCert: "/does/not/exist.pem" }).get(key), {
       reason: "invalid-setting",
     });
+  });
+
+  it("is trusted once the file of the authorities has the one that signs its certificate", async () => {
+    const authority = makeAuthority(makeFolder(started));
+    const { certificate, key: ownKey } = authority.issue("server", "subjectAltName=IP:127.0.0.1\n");
+    const answer = () => ({ body: secret({ key: "value" }) });
+    const server = await startScripted(answer, { cert: certificate, key: ownKey });
+    const file = join(makeFolder(started), "ca.pem");
+    copyFileSync(makeAuthority(makeFolder(started)).path, file);
+    const store = open(server, { caCert: file });
+    await assert.rejects(store.get(key), { reason: "untrusted" });
+    copyFileSync(authority.path, file);
+    assert.equal(await store.get(key), "value");
   });
 });
 

@@ -7,7 +7,7 @@ use hyper::{Uri, http::uri::Scheme};
 use crate::{error::Error, percent::percent_encode, printable::printable};
 
 /// The origin of a server: the scheme, host and port of its address.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Origin {
     /// Whether it is reached by TLS.
     pub is_tls: bool,

@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    sync::Mutex,
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
@@ -17,7 +17,7 @@ use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpStream, lookup_host},
-    sync::{OnceCell, Semaphore, SemaphorePermit},
+    sync::{Semaphore, SemaphorePermit},
     time::timeout,
 };
 use tokio_rustls::{
@@ -26,11 +26,11 @@ use tokio_rustls::{
 };
 use zeroize::{Zeroize, Zeroizing};
 
-use super::{address::Origin, tls::Authorities};
+use super::{address::Origin, shared_once::SharedOnce, tls::Authorities};
 use crate::{
     error::Error,
     executor::{Lane, spawn},
-    sync::lock,
+    sync::{SharedByKey, lock},
     wiped::WipedBuffer,
 };
 
@@ -43,12 +43,15 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// The maximum size of an answer, in bytes. Vault's own limit for a request is half of it.
 const MAX_ANSWER: usize = 64 << 20;
 
+/// The clients that stores have, by the server and those who may sign its certificate.
+static CLIENTS: SharedByKey<(Origin, Authorities), Client> = SharedByKey::new();
+
 /// A server, and the connections to it.
 pub struct Client {
     /// Where it is.
     pub origin: Origin,
     authorities: Authorities,
-    tls: OnceCell<TlsConnector>,
+    tls: SharedOnce<TlsConnector>,
     idle: Mutex<Vec<(SendRequest<Full<Bytes>>, Instant)>>,
     places: Semaphore,
     /// Reading the authorities' files.
@@ -107,21 +110,21 @@ trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 impl Client {
-    /// A client for a server. It connects with the first request.
-    pub fn new(origin: Origin, authorities: Authorities) -> Self {
-        Self {
+    /// The client of this process for a server. It connects with the first request.
+    pub fn of(origin: Origin, authorities: Authorities) -> Arc<Self> {
+        CLIENTS.get((origin.clone(), authorities.clone()), || Self {
             origin,
             authorities,
-            tls: OnceCell::new(),
+            tls: SharedOnce::new(),
             idle: Mutex::default(),
             places: Semaphore::new(MAX_IN_FLIGHT),
             lane: Lane::new(1),
-        }
+        })
     }
 
-    /// A client for another server, with the same certificates.
-    pub fn for_origin(&self, origin: Origin) -> Self {
-        Self::new(origin, self.authorities.clone())
+    /// The client for another server, with the same certificates.
+    pub fn for_origin(&self, origin: Origin) -> Arc<Self> {
+        Self::of(origin, self.authorities.clone())
     }
 
     /// Waits for a place among the requests in flight.
@@ -165,12 +168,18 @@ impl Client {
         let _ = stream.set_nodelay(true);
         let stream: Box<dyn Stream> = if *is_tls {
             let authorities = self.authorities.clone();
-            let connector = self.tls.get_or_try_init(|| self.lane.run(move || authorities.connector()));
-            let connector = connector.await.map_err(Failure::Final)?;
+            let make = async || self.lane.run(move || authorities.connector()).await;
+            let connector = self.tls.get_or_make(make).await.map_err(Failure::Final)?;
             let name = ServerName::try_from(host.clone())
                 .map_err(|_| Failure::NotSent("the host of its address is not valid".into()))?;
-            let stream = connector.connect(name, stream).await.map_err(|error| self.refuse_tls(error))?;
-            Box::new(stream)
+            match connector.connect(name, stream).await {
+                Ok(stream) => Box::new(stream),
+                Err(error) => {
+                    // The file of the certificates may be another one by the next call.
+                    self.tls.replace_if(|_| true, None).await;
+                    return Err(self.refuse_tls(error));
+                }
+            }
         } else {
             Box::new(stream)
         };

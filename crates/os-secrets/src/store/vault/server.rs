@@ -45,7 +45,7 @@ const MIN_ATTEMPT: Duration = Duration::from_secs(1);
 /// A server of Vault or OpenBao.
 pub struct Server {
     pub(super) target: Target,
-    client: Client,
+    client: Arc<Client>,
     /// The leader to which a standby has sent us.
     leader: Mutex<Option<Arc<Client>>>,
     pub(super) token: SharedOnce<SharedToken>,
@@ -109,7 +109,7 @@ impl Server {
     /// A server. Nothing is sent before the first call.
     pub fn new(target: Target) -> Self {
         Self {
-            client: Client::new(target.address.origin.clone(), target.authorities.clone()),
+            client: Client::of(target.address.origin.clone(), target.authorities.clone()),
             target,
             leader: Mutex::default(),
             token: SharedOnce::new(),
@@ -425,7 +425,7 @@ impl Server {
         let mut leader = lock(&self.leader);
         match &*leader {
             Some(known) if known.origin == origin => Arc::clone(known),
-            _ => Arc::clone(leader.insert(Arc::new(self.client.for_origin(origin)))),
+            _ => Arc::clone(leader.insert(self.client.for_origin(origin))),
         }
     }
 

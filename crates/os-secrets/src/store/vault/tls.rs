@@ -17,7 +17,7 @@ use crate::{error::Error, printable::printable_path};
 pub const CERTIFICATE_VARIABLES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 
 /// The authorities that may sign the certificate of a server.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Authorities {
     /// Those that the operating system trusts, or [`CERTIFICATE_VARIABLES`] name instead, with the values that these had when
     /// the settings were read.
