@@ -45,6 +45,11 @@ for (const [name, runtime] of Object.entries(runtimes)) {
       assert.deepEqual(first, ["Hello", "AddMatch", "OpenSession", "SearchItems", "GetSecrets"]);
     });
 
+    it("the second get also asks the bus for the kind of service, twice", async () => {
+      const get = await recordCalls(async () => assert.equal(await ours.get(key), "value"));
+      assert.deepEqual(get.sort(), ["GetNameOwner", "GetNameOwner", "GetSecrets", "SearchItems"]);
+    });
+
     it("a get takes two", async () => {
       const get = await recordCalls(async () => assert.equal(await ours.get(key), "value"));
       assert.deepEqual(get, ["SearchItems", "GetSecrets"]);
@@ -53,6 +58,16 @@ for (const [name, runtime] of Object.entries(runtimes)) {
     it("a get of what is missing takes one, while it is known that nothing is hidden", async () => {
       const get = await recordFewestCalls(async () => assert.equal(await ours.get(missing), null));
       assert.deepEqual(get, ["SearchItems"]);
+    });
+
+    it("a set takes one if it is known that there is nothing to replace", async () => {
+      const set = await recordFewestCalls(async () => {
+        await ours.delete(missing);
+        assert.equal(await ours.get(missing), null);
+        await ours.set({ ...missing, value: "value" });
+      });
+      assert.deepEqual(set.slice(-2), ["SearchItems", "CreateItem"]);
+      await ours.delete(missing);
     });
 
     it("a set that replaces takes two, while it is known what the item is like", async () => {

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    hash::Hash,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -17,9 +18,9 @@ use crate::{credential::Key, error::Error, sync::lock};
 
 /// How long we trust what other programs or the user can change. It saves messages if many calls follow each other.
 const FRESH_FOR: Duration = Duration::from_secs(1);
-/// The maximum number of items that are remembered.
+/// The maximum number of items and of keys that are remembered.
 const MAX_ITEMS: usize = 1024;
-/// The maximum size of the key of such an item, in bytes.
+/// The maximum size of a key that is remembered, in bytes.
 const MAX_KEY: usize = 1024;
 
 /// Lives as long as the connection, and so no longer than the service's process.
@@ -33,6 +34,10 @@ pub struct Cache {
     shows_all: Mutex<Option<(bool, Instant)>>,
     /// Items that were as we make them, each with its key and the time.
     plain: Mutex<HashMap<OwnedObjectPath, (Key, Instant)>>,
+    /// The item that each key had when it was read or made.
+    items: Mutex<HashMap<Key, OwnedObjectPath>>,
+    /// The keys that had no item, and when we asked.
+    missing: Mutex<HashMap<Key, Instant>>,
 }
 
 impl Cache {
@@ -44,6 +49,8 @@ impl Cache {
             default: OnceCell::new(),
             shows_all: Mutex::default(),
             plain: Mutex::default(),
+            items: Mutex::default(),
+            missing: Mutex::default(),
         }
     }
 
@@ -118,13 +125,47 @@ impl Cache {
 
     /// Remembers that an item is as we make the items of a key.
     pub fn remember_plain(&self, item: OwnedObjectPath, key: &Key) {
-        if key.service.len() + key.name.len() > MAX_KEY {
-            return;
+        if is_short(key) {
+            insert(&self.plain, item, (key.clone(), Instant::now()));
         }
-        let mut plain = lock(&self.plain);
-        if plain.len() >= MAX_ITEMS {
-            plain.clear();
-        }
-        plain.insert(item, (key.clone(), Instant::now()));
     }
+
+    /// The item that a key had when it was last read or made. By now, it may have another one or none.
+    pub fn item_of(&self, key: &Key) -> Option<OwnedObjectPath> {
+        lock(&self.items).get(key).cloned()
+    }
+
+    /// Remembers the item of a key.
+    pub fn remember_item(&self, key: &Key, item: OwnedObjectPath) {
+        lock(&self.missing).remove(key);
+        if is_short(key) {
+            insert(&self.items, key.clone(), item);
+        }
+    }
+
+    /// Whether a search within the last second has shown that a key has no item.
+    pub fn is_missing(&self, key: &Key) -> bool {
+        lock(&self.missing).get(key).is_some_and(|at| at.elapsed() < FRESH_FOR)
+    }
+
+    /// Remembers that a key had no item at this time or later.
+    pub fn remember_missing(&self, key: &Key, at: Instant) {
+        lock(&self.items).remove(key);
+        if is_short(key) {
+            insert(&self.missing, key.clone(), at);
+        }
+    }
+}
+
+fn is_short(key: &Key) -> bool {
+    key.service.len() + key.name.len() <= MAX_KEY
+}
+
+/// Adds to what is remembered. If that is too much, everything else is forgotten.
+fn insert<K: Eq + Hash, V>(remembered: &Mutex<HashMap<K, V>>, key: K, value: V) {
+    let mut remembered = lock(remembered);
+    if remembered.len() >= MAX_ITEMS {
+        remembered.clear();
+    }
+    remembered.insert(key, value);
 }

@@ -6,16 +6,17 @@ use std::{
     time::SystemTime,
 };
 
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::Instant};
 use zbus::OwnedObjectPath;
 
 use super::{
     attempt::{Attempt, MAX_ROUNDS, UnlockFor, unsettled},
+    daemon::Daemon,
     fault::Fault,
     keyring_file,
     link::Link,
-    search,
-    spec::is_null,
+    search::{self, FoundItem},
+    spec::{WireSecret, is_null},
 };
 use crate::{
     credential::{Key, Secret},
@@ -30,11 +31,26 @@ const MAX_DELETIONS: usize = 1000;
 impl Attempt<'_> {
     /// Reads the credential.
     pub(super) async fn get(mut self) -> Result<Option<Secret>, Fault> {
-        for _ in 0..MAX_ROUNDS {
-            let Some((item, is_locked)) = self.find_item().await? else { return Ok(None) };
+        for round in 0..MAX_ROUNDS {
+            let begun = Instant::now();
+            let (found, read_ahead) = match self.link.cache.item_of(self.key) {
+                Some(expected) if round == 0 => self.find_and_read(expected).await,
+                _ => (self.find_item().await, None),
+            };
+            let Some((item, is_locked)) = found? else {
+                self.link.cache.remember_missing(self.key, begun);
+                return Ok(None);
+            };
             if !is_locked {
-                match self.link.reads.get_secret(item.clone()).await {
-                    Ok(secret) => return self.link.session.decode(secret).map(Some),
+                let secret = match read_ahead {
+                    Some((expected, secret)) if expected == item => secret,
+                    _ => self.link.reads.get_secret(item.clone()).await,
+                };
+                match secret {
+                    Ok(secret) => {
+                        self.link.cache.remember_item(self.key, item);
+                        return self.link.session.decode(secret).map(Some);
+                    }
                     // Replaced or deleted since the search.
                     Err(fault) if fault.is_absent() => continue,
                     Err(fault) if fault.is_locked() => {}
@@ -46,11 +62,37 @@ impl Attempt<'_> {
         Err(unsettled("GetSecret"))
     }
 
+    /// Finds the item, and reads the secret of the expected one meanwhile, so that a get takes one round trip. The secret
+    /// counts only if the search finds that very item. Returns it with its item.
+    ///
+    /// Only gnome-keyring is asked ahead, which gives no two items the same path as long as it runs. In other services, the
+    /// secret could be that of an item which had the path before.
+    async fn find_and_read(
+        &mut self,
+        expected: OwnedObjectPath,
+    ) -> (Result<FoundItem, Fault>, Option<(OwnedObjectPath, Result<WireSecret, Fault>)>) {
+        let link = Arc::clone(&self.link);
+        match link.wire.known_daemon() {
+            Some(Daemon::GnomeKeyring) => {
+                let (found, secret) = tokio::join!(self.find_item(), link.reads.get_secret(expected.clone()));
+                (found, Some((expected, secret)))
+            }
+            None if link.session.is_numbered() => {
+                // For the next get.
+                let (found, _) = tokio::join!(self.find_item(), link.wire.daemon());
+                (found, None)
+            }
+            _ => (self.find_item().await, None),
+        }
+    }
+
     /// Stores the credential.
     pub(super) async fn set(mut self, value: &Secret) -> Result<(), Fault> {
         self.check_keyring(value).await?;
         let replaces_in_place = self.replaces_in_place().await;
-        if replaces_in_place && self.replace_secret(value).await? {
+        // CreateItem replaces an item as well, if there is one by now.
+        let is_missing = self.link.cache.is_missing(self.key);
+        if replaces_in_place && !is_missing && self.replace_secret(value).await? {
             return Ok(());
         }
         for _ in 0..MAX_ROUNDS {
@@ -58,6 +100,7 @@ impl Attempt<'_> {
             let fault = match self.link.wire.create_item(self.key, secret, self.progress).await {
                 Ok((item, prompt)) => {
                     if replaces_in_place && is_null(&prompt) {
+                        self.link.cache.remember_item(self.key, item.clone());
                         self.link.cache.remember_plain(item, self.key);
                     }
                     return self.confirm(prompt).await;
@@ -101,6 +144,7 @@ impl Attempt<'_> {
                 continue;
             }
             if self.delete_items(&found.unlocked).await? {
+                self.link.cache.remember_missing(self.key, Instant::now());
                 return Ok(());
             }
         }

@@ -14,6 +14,9 @@ use super::{
     spec::{DEFAULT_COLLECTION, FoundItems, parent},
 };
 
+/// The item of a key, and whether it is locked. `None` if there is no item.
+pub type FoundItem = Option<(OwnedObjectPath, bool)>;
+
 impl Attempt<'_> {
     /// Finds all items of the key.
     ///
@@ -43,8 +46,8 @@ impl Attempt<'_> {
         Err(unsettled("SearchItems"))
     }
 
-    /// Finds the item that a get reads, and whether it is locked.
-    pub(super) async fn find_item(&mut self) -> Result<Option<(OwnedObjectPath, bool)>, Fault> {
+    /// Finds the item that a get reads.
+    pub(super) async fn find_item(&mut self) -> Result<FoundItem, Fault> {
         // The first time, one message finds both the item and the path of the default collection. Reading the item
         // tells whether it is locked.
         if self.link.session.is_numbered() && self.link.cache.claim_default_lookup() {
@@ -64,11 +67,8 @@ impl Attempt<'_> {
     }
 }
 
-/// Chooses the item in the default collection, else an unlocked one. Also returns whether it is locked.
-pub(super) async fn choose_item(
-    link: &Link,
-    found: FoundItems,
-) -> Result<Option<(OwnedObjectPath, bool)>, Fault> {
+/// Chooses the item in the default collection, else an unlocked one.
+pub(super) async fn choose_item(link: &Link, found: FoundItems) -> Result<FoundItem, Fault> {
     let has_several = found.len() > 1;
     let unlocked = found.unlocked.into_iter().map(|item| (item, false));
     let mut items: Vec<_> = unlocked.chain(found.locked.into_iter().map(|item| (item, true))).collect();

@@ -59,6 +59,11 @@ impl Wire {
         *self.daemon.get_or_init(|| Daemon::identify(&self.service, &self.bus)).await
     }
 
+    /// Which program the service is, if the bus was asked before.
+    pub fn known_daemon(&self) -> Option<Daemon> {
+        self.daemon.get().copied()
+    }
+
     /// The unique name of the service.
     pub fn service(&self) -> &UniqueName<'static> {
         self.service.inner()
