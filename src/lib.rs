@@ -50,7 +50,7 @@ mod values;
 
 use both_scopes::find_hidden;
 use opened::{Opened, choice_of};
-use port::{Held, Port, start};
+use port::{Held, Port, start, start_on};
 use values::{CallOptions, Reply, Value, throw};
 
 /// The version of this binary. It must be that of the package that loads it.
@@ -112,7 +112,7 @@ fn start_call(
     progress: fn(bool) -> Progress,
     call: CredentialCall,
 ) -> napi::Result<Unknown<'static>> {
-    start(env, options, held, move |options, bounds| async move {
+    start_on(env, options, held, choice.only_blocks(), move |options, bounds| async move {
         let progress = progress(options.interactive);
         bounds.run(&progress, async { call(choice.store()?, &key, &progress).await }).await
     })
@@ -159,7 +159,7 @@ pub fn set(
 ) -> napi::Result<Unknown<'static>> {
     let ((choice, held), key) = (choice_of(store), Key { service, name });
     let set_options = set_options(local, unrestricted);
-    start(env, options, held, move |options, bounds| async move {
+    start_on(env, options, held, choice.only_blocks(), move |options, bounds| async move {
         let progress = Progress::changing(options.interactive);
         let call = async { choice.store()?.set(&key, &value.0, set_options, &progress).await };
         bounds.run(&progress, call).await.map(|()| Reply::Nothing)

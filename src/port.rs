@@ -35,6 +35,20 @@ pub fn start<F>(
 where
     F: Future<Output = Result<Reply, Error>> + Send + 'static,
 {
+    start_on(env, options, held, false, call)
+}
+
+/// As [`start`]. If the call `only_blocks` a thread and has no bounds, it starts in the pool.
+pub fn start_on<F>(
+    env: Env,
+    options: CallOptions,
+    held: Held,
+    only_blocks: bool,
+    call: impl FnOnce(CallOptions, Bounds) -> F,
+) -> napi::Result<Unknown<'static>>
+where
+    F: Future<Output = Result<Reply, Error>> + Send + 'static,
+{
     let env = env.raw();
     let port = Port::of(env)?;
     let (mut deferred, mut promise) = (ptr::null_mut(), ptr::null_mut());
@@ -42,6 +56,7 @@ where
     check(unsafe { sys::napi_create_promise(env, &mut deferred, &mut promise) })?;
     port.expect_one(env)?;
     let token = options.token;
+    let in_pool = only_blocks && token == 0 && options.timeout == 0;
     let bounds = Bounds {
         timeout: (options.timeout > 0).then(|| Duration::from_millis(options.timeout.into())),
         canceled: (token > 0).then(|| port.cancelable(token)),
@@ -50,6 +65,7 @@ where
     let ticket = Ticket { mailbox: Arc::clone(&port.mailbox), deferred, _held: held };
     let call = Box::pin(call(options, bounds));
     match executor() {
+        Ok(executor) if in_pool => executor.spawn_in_pool(settle_unless_ended(call, ticket, port.life())),
         Ok(executor) => executor.spawn(settle_unless_ended(call, ticket, port.life())),
         Err(error) => ticket.settle(Err(error)),
     }

@@ -1,8 +1,11 @@
 //! Work that blocks its thread: it waits for a disk, a lock, another program or the user.
 
 use std::{
+    cell::Cell,
     path::{Path, PathBuf},
+    pin::Pin,
     sync::Arc,
+    task::{Context, Poll, Waker},
 };
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
@@ -12,6 +15,11 @@ use crate::{error::Error, progress::Progress, sync::SharedByKey};
 
 /// The lanes that are in use, by the files that their work waits for.
 static LANES: SharedByKey<(Vec<PathBuf>, Purpose), Semaphore> = SharedByKey::new();
+
+thread_local! {
+    /// Whether this is a thread of the pool that polls a task.
+    static IN_POOL: Cell<bool> = const { Cell::new(false) };
+}
 
 /// The purpose of work with a file.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -81,12 +89,25 @@ impl Lane {
     }
 }
 
+/// Polls a task once, on a thread of the pool. Work of lanes that have a place is done at once meanwhile.
+pub(super) fn poll_in_pool(task: Pin<&mut (dyn Future<Output = ()> + Send)>) -> Poll<()> {
+    IN_POOL.set(true);
+    let polled = task.poll(&mut Context::from_waker(Waker::noop()));
+    IN_POOL.set(false);
+    polled
+}
+
 /// Does some work on a thread of the pool. The work gives its place back when it ends, and not when its caller gives
 /// up.
 async fn run_in_pool<T: Send + 'static>(
     place: OwnedSemaphorePermit,
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
+    if IN_POOL.get() {
+        let outcome = work();
+        drop(place);
+        return outcome;
+    }
     let (sender, outcome) = oneshot::channel();
     let work = move || {
         if !sender.is_closed() {

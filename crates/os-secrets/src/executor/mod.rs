@@ -20,7 +20,10 @@ use std::{
 
 use tokio::{
     runtime::Builder,
-    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    sync::{
+        Semaphore,
+        mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    },
     task::JoinHandle,
 };
 
@@ -35,6 +38,9 @@ type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 static EXECUTOR: Mutex<Option<Executor>> = Mutex::new(None);
 
+/// How many futures may start in the pool at once. More of them wait on one thread, not on many.
+static STARTS_IN_POOL: Semaphore = Semaphore::const_new(4);
+
 /// Gives the thread work.
 #[derive(Clone)]
 pub struct Executor(UnboundedSender<Task>);
@@ -43,8 +49,35 @@ impl Executor {
     /// Runs a future on the thread. Futures that arrive before the thread is awake cause one wake-up together: it is a
     /// system call, and a program may start a thousand calls at once.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.spawn_task(Box::pin(task));
+    }
+
+    /// Runs a future that only waits for lanes, on a thread of the pool, where the lanes do their work at once. That saves
+    /// the way from the other thread to the pool and back. If the future has to wait after all, it goes on on the other
+    /// thread.
+    pub fn spawn_in_pool(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let task: Task = Box::pin(task);
+        let Ok(place) = STARTS_IN_POOL.try_acquire() else { return self.spawn_task(task) };
+        let task = Arc::new(Mutex::new(Some(task)));
+        let (own, executor) = (Arc::clone(&task), self.clone());
+        let start = move || {
+            let Some(mut task) = lock(&own).take() else { return };
+            if lane::poll_in_pool(task.as_mut()).is_pending() {
+                executor.spawn_task(task);
+            }
+            drop(place);
+        };
+        if pool::submit(Box::new(start)).is_err()
+            && let Some(task) = lock(&task).take()
+        {
+            // The lane of its work says why there is no thread.
+            self.spawn_task(task);
+        }
+    }
+
+    fn spawn_task(&self, task: Task) {
         // The receiver lives as long as the process.
-        let _ = self.0.send(Box::pin(task));
+        let _ = self.0.send(task);
     }
 }
 
@@ -129,6 +162,44 @@ mod tests {
             executor().unwrap().spawn(async move { sender.send(thread::current().id()).unwrap() });
         }
         assert_eq!(receiver.recv().unwrap(), receiver.recv().unwrap());
+    }
+
+    #[test]
+    fn work_of_a_task_in_the_pool_is_done_on_its_thread() {
+        let (sender, receiver) = mpsc::channel();
+        executor().unwrap().spawn_in_pool(async move {
+            let own = || Ok(thread::current().id());
+            let threads = (Lane::new(1).run(own).await, Lane::new(1).run(own).await);
+            sender.send((threads, own())).unwrap();
+        });
+        let ((first, second), own) = receiver.recv().unwrap();
+        assert_eq!((&first, &second), (&own, &own));
+        assert!(block_on(async { thread::current().id() }).is_ok_and(|id| Ok(id) != own));
+    }
+
+    #[test]
+    fn a_task_in_the_pool_that_has_to_wait_goes_on_elsewhere() {
+        let (sender, receiver) = mpsc::channel();
+        let lane = Lane::new(1);
+        let (end, ended) = mpsc::channel::<()>();
+        let (begin, begun) = mpsc::channel();
+        let holder = lane.clone();
+        executor().unwrap().spawn(async move {
+            let work = move || {
+                begin.send(()).unwrap();
+                let _ = ended.recv();
+                Ok(())
+            };
+            holder.run(work).await.unwrap();
+        });
+        begun.recv().unwrap();
+        executor().unwrap().spawn_in_pool(async move {
+            lane.run(|| Ok(())).await.unwrap();
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            sender.send(thread::current().name().map(str::to_owned)).unwrap();
+        });
+        drop(end);
+        assert_eq!(receiver.recv().unwrap().as_deref(), Some("os-secrets"));
     }
 
     #[test]

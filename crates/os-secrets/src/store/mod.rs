@@ -154,6 +154,11 @@ impl Choice {
         }
     }
 
+    /// Whether calls of get, set, delete and has do nothing but block a thread: they wait for no connection.
+    pub fn only_blocks(&self) -> bool {
+        cfg!(windows) && self.is_os()
+    }
+
     /// The store.
     ///
     /// # Errors
