@@ -166,6 +166,14 @@ fn an_item_that_is_locked_meanwhile_is_unlocked() {
     });
 }
 
+/// Gives the item at one path to the path of another, and that one the name `another` and the first path.
+fn exchange(model: &mut Model, one: String, other: String) {
+    let moved = model.items.remove(&other).unwrap();
+    let mut replaced = model.items.insert(one, moved).unwrap();
+    replaced.attributes.insert("account".into(), "another".into());
+    model.items.insert(other, replaced);
+}
+
 /// A service that has restarted may have given the path to another item.
 #[test]
 fn nothing_is_known_of_a_service_that_has_restarted() {
@@ -174,12 +182,7 @@ fn nothing_is_known_of_a_service_that_has_restarted() {
             let (world, item) = known().await;
             world.service.once(method, Deviation::Leave);
             let other = world.put(LOGIN, "token", "second");
-            let mut model = world.service.model();
-            let second = model.items.remove(&other).unwrap();
-            let mut first = model.items.insert(item, second).unwrap();
-            first.attributes.insert("account".into(), "another".into());
-            model.items.insert(other, first);
-            drop(model);
+            exchange(&mut world.service.model(), item, other);
             world.service.arrive().await;
             assert_eq!(world.get("token").await.unwrap().unwrap(), "second", "{method}");
             assert_eq!(world.get("another").await.unwrap().unwrap(), "first", "{method}");

@@ -55,7 +55,8 @@ impl<'a> Attempt<'a> {
         if *already_asked {
             return Err(still_locked());
         }
-        *already_asked = self.link.prompts.unlock(objects, self.progress).await?;
+        // Behind a pointer, because few calls need it, and all have room for it.
+        *already_asked = Box::pin(self.link.prompts.unlock(objects, self.progress)).await?;
         Ok(())
     }
 

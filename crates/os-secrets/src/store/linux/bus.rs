@@ -226,30 +226,33 @@ impl BusConnection {
         self.run_to_end(OPERATION, subscribing, no_permit, Some(self.timeout)).await
     }
 
-    async fn send(
+    fn send(
         &self,
         request: Request,
         permit: CallPermit,
         deadline: Option<Duration>,
-    ) -> Result<Message, Fault> {
+    ) -> impl Future<Output = Result<Message, Fault>> + use<> {
         let connection = self.connection.clone();
         let Request { method: Method { destination, path, interface, name }, arguments } = request;
         let call = async move {
             connection.call_method(Some(destination), path, Some(interface), name, &arguments).await
         };
-        self.run_to_end(name, call, permit, deadline).await
+        self.run_to_end(name, call, permit, deadline)
     }
 
     /// Runs a future in a task of its own until its end or its deadline, even if the caller gives up. If a message
     /// were dropped while it is half written, no other call could use the connection. The permit is kept until the
     /// reply, because the bus counts the call for that long.
-    async fn run_to_end<T: Send + 'static>(
+    ///
+    /// It is not an `async` function, which would have room for the whole message. A program may start a thousand calls at
+    /// once, each of which has that room.
+    fn run_to_end<T: Send + 'static, W: Future<Output = zbus::Result<T>> + Send + 'static>(
         &self,
         operation: &'static str,
-        work: impl Future<Output = zbus::Result<T>> + Send + 'static,
+        work: W,
         permit: CallPermit,
         deadline: Option<Duration>,
-    ) -> Result<T, Fault> {
+    ) -> impl Future<Output = Result<T, Fault>> + use<T, W> {
         let to_close = [&self.in_flight, &self.searches, &self.changes].map(Arc::clone);
         let task = tokio::spawn(async move {
             let _permit = permit;
@@ -268,8 +271,10 @@ impl BusConnection {
             };
             outcome.map_err(|error| Fault::from_call(operation, error))
         });
-        task.await
-            .unwrap_or_else(|error| Err(Error::Internal(format!("{operation} ended early: {error}")).into()))
+        async move {
+            let ended = |error| Err(Error::Internal(format!("{operation} ended early: {error}")).into());
+            task.await.unwrap_or_else(ended)
+        }
     }
 }
 

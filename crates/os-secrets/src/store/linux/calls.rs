@@ -264,3 +264,21 @@ pub async fn list_changes(link: &Link, service: &str) -> Result<BTreeMap<String,
     }
     Ok(changes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The size of the future that a function returns.
+    fn size_of_future<A, F>(_: impl FnOnce(A) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// A program may start a thousand gets at once, each of which has its future. Memory for large ones is not to be had
+    /// without hundreds of system calls.
+    #[test]
+    fn a_waiting_get_is_small() {
+        let size = size_of_future(Attempt::<'static>::get);
+        assert!(size <= 1536, "{size} bytes");
+    }
+}

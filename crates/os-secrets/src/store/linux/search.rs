@@ -37,7 +37,7 @@ impl Attempt<'_> {
                 return Ok(found);
             }
             let (service, name) = (Some(&*self.key.service), Some(&*self.key.name));
-            let hiding = find_hiding(&self.link, &found, service, name).await?;
+            let hiding = Box::pin(find_hiding(&self.link, &found, service, name)).await?;
             if hiding.is_empty() {
                 return Ok(found);
             }

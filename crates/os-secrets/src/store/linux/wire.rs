@@ -56,7 +56,7 @@ impl Wire {
 
     /// Which program the service is. The first call asks the bus.
     pub async fn daemon(&self) -> Daemon {
-        *self.daemon.get_or_init(|| Daemon::identify(&self.service, &self.bus)).await
+        *self.daemon.get_or_init(|| Box::pin(Daemon::identify(&self.service, &self.bus))).await
     }
 
     /// Which program the service is, if the bus was asked before.
@@ -306,7 +306,9 @@ impl Wire {
     where
         R: DeserializeOwned + Type,
     {
-        read_body(name, &self.bus.call(self.method(path, interface, name).with(arguments)).await?)
+        // Behind a pointer, because most calls never send most of these messages, and have room for each.
+        let call = Box::pin(self.bus.call(self.method(path, interface, name).with(arguments)));
+        read_body(name, &call.await?)
     }
 
     fn method(&self, path: &str, interface: &'static str, name: &'static str) -> Method {
