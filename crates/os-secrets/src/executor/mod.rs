@@ -149,7 +149,7 @@ async fn run(mut tasks: UnboundedReceiver<Task>) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc;
+    use std::{future::poll_fn, sync::mpsc, task::Poll};
 
     use super::*;
 
@@ -180,25 +180,13 @@ mod tests {
     #[test]
     fn a_task_in_the_pool_that_has_to_wait_goes_on_elsewhere() {
         let (sender, receiver) = mpsc::channel();
-        let lane = Lane::new(1);
-        let (end, ended) = mpsc::channel::<()>();
-        let (begin, begun) = mpsc::channel();
-        let holder = lane.clone();
-        executor().unwrap().spawn(async move {
-            let work = move || {
-                begin.send(()).unwrap();
-                let _ = ended.recv();
-                Ok(())
-            };
-            holder.run(work).await.unwrap();
-        });
-        begun.recv().unwrap();
         executor().unwrap().spawn_in_pool(async move {
-            lane.run(|| Ok(())).await.unwrap();
+            let start = thread::current().id();
+            // Not ready on the thread where it starts.
+            poll_fn(|_| if thread::current().id() == start { Poll::Pending } else { Poll::Ready(()) }).await;
             tokio::time::sleep(std::time::Duration::from_millis(1)).await;
             sender.send(thread::current().name().map(str::to_owned)).unwrap();
         });
-        drop(end);
         assert_eq!(receiver.recv().unwrap().as_deref(), Some("os-secrets"));
     }
 
