@@ -84,6 +84,13 @@ const operations = {
     await remove(service, name);
     return time;
   },
+  async "new-after-miss"() {
+    const name = makeNewName();
+    expectOutcome((await get(service, name)) ?? null, null, "get of nothing");
+    const time = await measureTime(() => set(service, name, "value"), acceptAny);
+    await remove(service, name);
+    return time;
+  },
   async delete() {
     const name = makeNewName();
     await set(service, name, "value");

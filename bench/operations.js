@@ -7,6 +7,7 @@ module.exports = {
   get: { title: "get, one after another", tells: "get", most: 400 },
   missing: { title: "get of what is missing", tells: "missing", most: 400 },
   new: { title: "set, new", tells: "new", most: 100 },
+  "new-after-miss": { title: "set, new, after a get", tells: "new-after-miss", most: 100 },
   replace: { title: "set, replacing", tells: "replace", most: 100 },
   "set-secret": { title: "set, replacing by search and SetSecret", tells: "set-secret", most: 100 },
   delete: { title: "delete", tells: "delete", most: 100 },

@@ -36,7 +36,7 @@ function makeFloorCommands() {
     serve: [program, "serve", SHARED],
     once: [program, "once", SHARED],
     bare: [program, "bare"],
-    lacks: ["gap", "memory"],
+    lacks: ["gap", "memory", "new-after-miss"],
   };
 }
 
