@@ -8,7 +8,7 @@ const { openStore, secrets } = require("..");
 const { prepareFileStore } = require("./support/file-store.js");
 const { writeHelper } = require("./support/helpers.js");
 const { isWindows, linuxOnly } = require("./support/platform.js");
-const { bun, node, root, runtimes } = require("./support/runtimes.js");
+const { commands, node, root, runtimes } = require("./support/runtimes.js");
 const { startSession } = require("./support/session.js");
 const { startTokenServer } = require("./support/token-server.js");
 
@@ -59,7 +59,6 @@ describe("update", () => {
       const { session, options } = await prepare(t);
       const server = await startTokenServer(t);
       await runWithStore(session, node(22), options, `await store.set({ ...key, value: "token 0" });`);
-      const commands = [node(20), node(22), node(24), [bun]];
       const processes = Array.from({ length: PROCESSES }, (_, at) => {
         const args = [server.url, `${ROUNDS}`, JSON.stringify(options)];
         return startProgram(session, commands[at % commands.length], "refresh.js", ...args);

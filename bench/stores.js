@@ -97,6 +97,9 @@ async function main() {
       "file, 10 items, identity in os": await openFileStore(openStore, folder, "os-identity", 10, {
         identity: { service: "bench", name: "identity" },
       }),
+      "file, 5,000 items, identity in os": await openFileStore(openStore, folder, "large", 5000, {
+        identity: { service: "bench", name: "identity" },
+      }),
       "file, 1,000 items": await openFileStore(openStore, folder, "many", 1000, { identity }),
       "file, 1,000 items, passphrase": await openFileStore(openStore, folder, "locked", 1000, {
         passphrase: "correct horse",

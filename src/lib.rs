@@ -112,7 +112,7 @@ fn start_call(
     progress: fn(bool) -> Progress,
     call: CredentialCall,
 ) -> napi::Result<Unknown<'static>> {
-    start_on(env, options, held, choice.only_blocks(), move |options, bounds| async move {
+    start_on(env, options, held, choice.mostly_blocks(), move |options, bounds| async move {
         let progress = progress(options.interactive);
         bounds.run(&progress, async { call(choice.store()?, &key, &progress).await }).await
     })
@@ -159,7 +159,7 @@ pub fn set(
 ) -> napi::Result<Unknown<'static>> {
     let ((choice, held), key) = (choice_of(store), Key { service, name });
     let set_options = set_options(local, unrestricted);
-    start_on(env, options, held, choice.only_blocks(), move |options, bounds| async move {
+    start_on(env, options, held, choice.mostly_blocks(), move |options, bounds| async move {
         let progress = Progress::changing(options.interactive);
         let call = async { choice.store()?.set(&key, &value.0, set_options, &progress).await };
         bounds.run(&progress, call).await.map(|()| Reply::Nothing)

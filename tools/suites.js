@@ -51,7 +51,7 @@ const macTests = [join("__test__", "macos.test.js"), join("__test__", "platform.
 
 const keychainTests = [
   ...filesIn("__test__/keychain"),
-  ...["keytar", "os-identity", "providers", "store", "update"].map((name) => join("__test__", `${name}.test.js`)),
+  ...["keytar", "providers", "store", "update"].map((name) => join("__test__", `${name}.test.js`)),
 ];
 
 const onWindows = {

@@ -48,6 +48,9 @@ const notOnWine = [
   "a Credential Manager that takes changes as a whole",
 ];
 
+/** What tests need and the model of macOS does not have. */
+const notOnModel = ["Bun.secrets"];
+
 function makeOptions(skips, reasons, reason) {
   if (!reasons.includes(reason)) throw new Error(`unknown reason to skip a test: ${reason}`);
   return { skip: skips && `it needs ${reason}` };
@@ -65,8 +68,12 @@ const macOnly = (reason) => makeOptions(!isMac, onMacAlone, reason);
 /** Returns the options of a test that does not run under Wine. */
 const exceptOnWine = (reason) => makeOptions(isWine, notOnWine, reason);
 
-const reasons = [...onLinuxAlone, ...onWindowsAlone, ...onMacAlone, ...notOnWine];
+/** Returns the options of a test that does not run on the model of macOS. */
+const exceptOnModel = (reason) => makeOptions(Boolean(keychainModel), notOnModel, reason);
+
+const reasons = [...onLinuxAlone, ...onWindowsAlone, ...onMacAlone, ...notOnWine, ...notOnModel];
 module.exports = {
+  exceptOnModel,
   exceptOnWine,
   isMac,
   isWindows,

@@ -70,6 +70,10 @@ module.exports = {
   findDeno,
   node,
   root,
+  /** The commands of Node and Bun, for tests of many processes at once. */
+  get commands() {
+    return only ? [only] : [node(20), node(22), node(24), [bun]];
+  },
   // Found only on first use, because the quick start installs no runtime but Bun.
   get runtimes() {
     return findRuntimes();

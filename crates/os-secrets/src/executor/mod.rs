@@ -19,7 +19,7 @@ use std::{
 };
 
 use tokio::{
-    runtime::Builder,
+    runtime::{Builder, Handle},
     sync::{
         Semaphore,
         mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
@@ -43,7 +43,11 @@ static STARTS_IN_POOL: Semaphore = Semaphore::const_new(4);
 
 /// Gives the thread work.
 #[derive(Clone)]
-pub struct Executor(UnboundedSender<Task>);
+pub struct Executor {
+    tasks: UnboundedSender<Task>,
+    /// For timers and connections of futures that start in the pool.
+    runtime: Handle,
+}
 
 impl Executor {
     /// Runs a future on the thread. Futures that arrive before the thread is awake cause one wake-up together: it is a
@@ -52,8 +56,8 @@ impl Executor {
         self.spawn_task(Box::pin(task));
     }
 
-    /// Runs a future that only waits for lanes, on a thread of the pool, where the lanes do their work at once. That saves
-    /// the way from the other thread to the pool and back. If the future has to wait after all, it goes on on the other
+    /// Runs a future that mostly waits for lanes, on a thread of the pool, where the lanes do their work at once. That saves
+    /// the way from the other thread to the pool and back. If the future has to wait for more, it goes on on the other
     /// thread.
     pub fn spawn_in_pool(&self, task: impl Future<Output = ()> + Send + 'static) {
         let task: Task = Box::pin(task);
@@ -62,7 +66,11 @@ impl Executor {
         let (own, executor) = (Arc::clone(&task), self.clone());
         let start = move || {
             let Some(mut task) = lock(&own).take() else { return };
-            if lane::poll_in_pool(task.as_mut()).is_pending() {
+            let polled = {
+                let _context = executor.runtime.enter();
+                lane::poll_in_pool(task.as_mut())
+            };
+            if polled.is_pending() {
                 executor.spawn_task(task);
             }
             drop(place);
@@ -77,7 +85,7 @@ impl Executor {
 
     fn spawn_task(&self, task: Task) {
         // The receiver lives as long as the process.
-        let _ = self.0.send(task);
+        let _ = self.tasks.send(task);
     }
 }
 
@@ -134,9 +142,10 @@ pub fn executor() -> Result<Executor, Error> {
 
 fn start() -> std::io::Result<Executor> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
+    let handle = runtime.handle().clone();
     let (sender, tasks) = unbounded_channel();
     thread::Builder::new().name("os-secrets".into()).spawn(move || runtime.block_on(run(tasks)))?;
-    Ok(Executor(sender))
+    Ok(Executor { tasks: sender, runtime: handle })
 }
 
 /// Runs each task on its own, so that a panic in one ends no other. In a release, a panic ends the process
@@ -184,6 +193,15 @@ mod tests {
             let start = thread::current().id();
             // Not ready on the thread where it starts.
             poll_fn(|_| if thread::current().id() == start { Poll::Pending } else { Poll::Ready(()) }).await;
+            sender.send(thread::current().name().map(str::to_owned)).unwrap();
+        });
+        assert_eq!(receiver.recv().unwrap().as_deref(), Some("os-secrets"));
+    }
+
+    #[test]
+    fn a_task_in_the_pool_may_use_timers() {
+        let (sender, receiver) = mpsc::channel();
+        executor().unwrap().spawn_in_pool(async move {
             tokio::time::sleep(std::time::Duration::from_millis(1)).await;
             sender.send(thread::current().name().map(str::to_owned)).unwrap();
         });

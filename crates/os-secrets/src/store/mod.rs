@@ -154,9 +154,19 @@ impl Choice {
         }
     }
 
-    /// Whether calls of get, set, delete and has do nothing but block a thread: they wait for no connection.
-    pub fn only_blocks(&self) -> bool {
-        cfg!(windows) && self.is_os()
+    /// As [`Store::mostly_blocks`].
+    pub fn mostly_blocks(&self) -> bool {
+        match self {
+            Self::Environment => match settings().kind {
+                Ok(StoreKind::Os) => cfg!(windows),
+                Ok(StoreKind::File) => true,
+                _ => false,
+            },
+            Self::Os => cfg!(windows),
+            Self::File => true,
+            Self::Memory | Self::Vault => false,
+            Self::Own(store) => store.mostly_blocks(),
+        }
     }
 
     /// The store.
@@ -315,6 +325,11 @@ pub trait Store: Send + Sync {
     /// Why nothing can be stored, if the store can tell without the user.
     fn lock_domain<'a>(&'a self) -> Call<'a, LockDomain> {
         Box::pin(async { Ok(LockDomain::User("os".into())) })
+    }
+
+    /// Whether calls hardly do more than block a thread, such as for a disk, and wait for no connection.
+    fn mostly_blocks(&self) -> bool {
+        false
     }
 
     /// Whether the store lists the credentials of one service only, because it holds those of all programs and

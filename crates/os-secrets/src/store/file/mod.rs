@@ -206,6 +206,10 @@ impl FileStore {
 }
 
 impl Store for FileStore {
+    fn mostly_blocks(&self) -> bool {
+        true
+    }
+
     fn get<'a>(&'a self, key: &'a Key, progress: &'a Progress) -> Call<'a, Option<Secret>> {
         let key = key.clone();
         let work = move |vault: &Vault| vault.read_entries()?.get(&key);

@@ -88,6 +88,10 @@ fn list_items(start: &str, key_of: impl Fn(&CredentialItem) -> Option<Key>) -> R
 }
 
 impl Store for CredentialManager {
+    fn mostly_blocks(&self) -> bool {
+        true
+    }
+
     fn lock_domain<'a>(&'a self) -> Call<'a, LockDomain> {
         Box::pin(async { Ok(LockDomain::UserIgnoringCase("os".into())) })
     }
