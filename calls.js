@@ -5,11 +5,19 @@
 
 const native = require("./load.js");
 
-// Copied here, so that a program that changes the globals later does not change the checks.
+// Copied here, for the files that are loaded later, too: a program that changes the globals must not change the checks.
 const { assign, defineProperty, getPrototypeOf, hasOwn, prototype: objectPrototype } = Object;
 const { captureStackTrace } = Error;
 const { get: reflectGet } = Reflect;
+const { parse } = JSON;
+const { alloc: allocate } = Buffer;
 const includes = Function.prototype.call.bind(String.prototype.includes);
+const typedArrays = getPrototypeOf(Uint8Array.prototype);
+const keysOfArray = Function.prototype.call.bind(typedArrays.keys);
+/** Returns the class name of a typed array of any realm, and undefined for any other value. */
+const kindOfArray = Function.prototype.call.bind(
+  Object.getOwnPropertyDescriptor(typedArrays, Symbol.toStringTag).get,
+);
 
 /** The maximum timeout, as for timers. */
 const MAX_TIMEOUT = 2 ** 31 - 1;
@@ -325,15 +333,21 @@ const withStack = process.versions.bun
 if (!process.versions.bun) native.rejectWith(rejectWithStack);
 
 module.exports = {
+  allocate,
+  assign,
   checkKey,
+  defineProperty,
   directories,
   environmentStore,
   includes,
   invalid,
   isObject,
   isString,
+  keysOfArray,
+  kindOfArray,
   makeAbsolute,
   MAX_TIMEOUT,
+  parse,
   readBounds,
   readKept,
   readKey,
@@ -347,3 +361,8 @@ module.exports = {
   withStack,
   wrongType,
 };
+
+// Loaded only now, because it uses what is exported here. Calls need it if there is a provider, and the program may have no
+// access to this package's files any more when it makes them.
+if ((readVariable("OS_SECRETS_PROVIDER") ?? settingsProvider) !== undefined)
+  require("./ignored-variables.js");

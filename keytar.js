@@ -2,13 +2,8 @@
 
 // The API of the package `keytar` 7.9, over our store: the same functions, with the same errors for wrong arguments.
 
-const { environmentStore, withoutThen, withStack } = require("./calls.js");
+const { assign, environmentStore, includes, parse, withoutThen, withStack } = require("./calls.js");
 const native = require("./load.js");
-
-// Copied here, so that a program that changes the globals later does not change the checks.
-const { assign } = Object;
-const { parse } = JSON;
-const includes = Function.prototype.call.bind(String.prototype.includes);
 
 /** What keytar calls each argument if it is missing, and if it is of another type. */
 const TITLES = ["Service", "Account", "Password"];

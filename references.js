@@ -8,6 +8,7 @@ const {
   isObject,
   isString,
   makeAbsolute,
+  parse,
   readBounds,
   readOption,
   withStack,
@@ -15,8 +16,6 @@ const {
 } = require("./calls.js");
 const native = require("./load.js");
 const { Store } = require("./store.js");
-
-const { parse } = JSON;
 
 /** Reads the options of `resolve` and `resolveEnv`. */
 function readResolveOptions(options) {

@@ -3,6 +3,7 @@
 // The options of `openStore`: one set for each provider.
 
 const {
+  assign,
   includes,
   isObject,
   isString,
@@ -20,8 +21,6 @@ const {
   whyServerIgnored,
 } = require("./ignored-variables.js");
 const native = require("./load.js");
-
-const { assign } = Object;
 
 function invalidSetting(message) {
   return assign(new Error(message), { code: "ERR_SECRETS_INVALID_SETTING", reason: "invalid-setting" });

@@ -3,11 +3,16 @@
 // The stores that `openStore` returns.
 
 const {
+  allocate,
   checkKey,
+  defineProperty,
   environmentStore,
   invalid,
   isObject,
   isString,
+  keysOfArray,
+  kindOfArray,
+  parse,
   readBounds,
   readKept,
   readKey,
@@ -23,16 +28,6 @@ const {
 const native = require("./load.js");
 const { openNative } = require("./store-options.js");
 
-const { defineProperty, getPrototypeOf } = Object;
-const { parse } = JSON;
-const { alloc: allocate } = Buffer;
-const typedArrays = getPrototypeOf(Uint8Array.prototype);
-const keys = Function.prototype.call.bind(typedArrays.keys);
-/** Returns the class name of a typed array of any realm, and undefined for any other value. */
-const kindOfArray = Function.prototype.call.bind(
-  Object.getOwnPropertyDescriptor(typedArrays, Symbol.toStringTag).get,
-);
-
 /** Whether a store from `openStore` accepts a value of this type. */
 function isValue(value) {
   return isString(value) || kindOfArray(value) === "Uint8Array";
@@ -44,7 +39,7 @@ function isValue(value) {
  */
 function checkMemory(array) {
   try {
-    keys(array);
+    keysOfArray(array);
   } catch {
     throw invalid("ERR_INVALID_ARG_VALUE", "The buffer of 'value' is detached or too small");
   }

@@ -30,6 +30,16 @@ describe("the encrypted file", () => {
     assert.match(decryptFile(path, identity.path), /"writer 9": "3"/);
   });
 
+  it("makes changes in the order of the calls", async (t) => {
+    const { store } = await prepareFileStore(t);
+    for (let round = 0; round < 20; round++) {
+      const calls = Array.from({ length: 10 }, (_, index) => store.set("s", "n", `${round} ${index}`));
+      calls.push(store.delete("s", "n"), store.set("s", "n", `${round} last`));
+      await Promise.all(calls);
+      assert.equal(await store.get("s", "n"), `${round} last`);
+    }
+  });
+
   it(`holds the old or the new value when a writer is killed, in ${WRITES} writes`, async (t) => {
     const { session, identity, path, store, folder } = await prepareFileStore(t);
     await store.set("others", "name", "stays");

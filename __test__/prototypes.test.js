@@ -97,6 +97,58 @@ describe("a `then` in Object.prototype sees nothing of what a call returns", () 
   }
 });
 
+/** A program that replaces globals after the package is loaded, and before the first call loads more files of it. */
+const changing = `
+  const { openStore, resolve, resolveEnv } = require(${JSON.stringify(root)});
+  const seen = [];
+  const spy = (object, name) => {
+    const { [name]: own } = object;
+    object[name] = function (...args) {
+      seen.push(...args);
+      return own.apply(this, args);
+    };
+    return () => (object[name] = own);
+  };
+  const typedArrays = Object.getPrototypeOf(Uint8Array.prototype);
+  const restores = [spy(JSON, "parse"), spy(Buffer, "alloc"), spy(typedArrays, "keys"), spy(Object, "assign")];
+  (async () => {
+    const store = openStore({ provider: "memory" });
+    await store.set("service", "name", Buffer.from("hunter2"));
+    const detached = new Uint8Array(8);
+    structuredClone(detached, { transfer: [detached.buffer] });
+    typedArrays.keys = () => [];
+    let refused;
+    try {
+      await store.set("service", "name", detached);
+    } catch ({ code }) {
+      refused = code;
+    }
+    const resolved = [await resolve("secret:hunter"), (await resolveEnv({ A: "secret:hunter" })).A];
+    for (const restore of restores) restore();
+    const leaked = seen.filter((value) => String(value).includes("hunter"));
+    console.log(JSON.stringify({ leaked, refused, resolved }));
+  })();
+`;
+
+describe("globals that a program replaces before its first call see nothing, and change no check", () => {
+  for (const [name, [command, ...args]] of Object.entries(runtimes)) {
+    it(`under ${name}`, async (t) => {
+      const session = await startSession({ bus: false });
+      t.after(() => session.stop());
+      const file = join(session.directory, "program.cjs");
+      writeFileSync(file, changing);
+      const datapackage = JSON.stringify({ busdk: { secrets: { hunter: "hunter2" } } });
+      writeFileSync(join(session.directory, "datapackage.json"), datapackage);
+      const identity = writeIdentity(session.directory);
+      const env = { OS_SECRETS_PROVIDER: "file", OS_SECRETS_IDENTITY: identity.path };
+      const { stdout, stderr } = await session.run(command, [...args, file], { cwd: session.directory, env });
+      assert.equal(stderr, "");
+      const expected = { leaked: [], refused: "ERR_INVALID_ARG_VALUE", resolved: ["hunter2", "hunter2"] };
+      assert.deepEqual(JSON.parse(stdout), expected);
+    });
+  }
+});
+
 describe("a failure that nobody handles", () => {
   for (const [name, [command, ...args]] of Object.entries(runtimes)) {
     it(`is reported by ${name}, also for the calls of a store`, async (t) => {

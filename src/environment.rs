@@ -2,7 +2,7 @@
 //!
 //! The process may have changed its environment since, for example by `node --env-file`, and Bun fills `process.env` from
 //! `.env` files. Neither changes the store, because such a file may come with a cloned repository. So that a call does not
-//! go to another store than the program expects, `index.js` compares `process.env` with these variables.
+//! go to another store than the program expects, `ignored-variables.js` compares `process.env` with these variables.
 
 use std::sync::OnceLock;
 

@@ -2,7 +2,7 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | this one | the functions that `index.js` calls |
+//! | this one | the functions that `index.js` and others call |
 //! | `opened.rs` | the stores that JavaScript opens, and their examination |
 //! | `keytar.rs` | the functions that `keytar.js` calls |
 //! | `port.rs` | how outcomes reach the JavaScript thread |
@@ -12,10 +12,10 @@
 //! | `update.rs` | updates of credentials, which lock them |
 //! | `values.rs` | arguments, replies and errors |
 //!
-//! The shim (`index.js`) has checked the arguments. A function starts its call on the I/O thread and returns a promise.
-//! Outcomes come back through one thread-safe function per JavaScript environment (the main thread, or a worker): the
-//! I/O thread puts them into the environment's mailbox and rings the bell, the JavaScript thread empties the mailbox and
-//! settles the promises. An environment is kept alive while it has calls pending.
+//! The shim (`calls.js` and the files that use it) has checked the arguments. A function starts its call on the I/O thread,
+//! or in the pool if the call only blocks, and returns a promise. Outcomes come back through one thread-safe function per
+//! JavaScript environment (the main thread, or a worker): whoever ends a call puts its outcome into the environment's mailbox
+//! and rings the bell, the JavaScript thread empties the mailbox and settles the promises. An environment is kept alive while it has calls pending.
 
 use std::{collections::BTreeSet, ffi::OsString, path::PathBuf, sync::Arc, time::Instant};
 
@@ -34,7 +34,7 @@ use os_secrets::{
     program,
     progress::Progress,
     scope::{Name, Repository, Resolution, Scope, Scopes, User},
-    store::{self, Call, Choice, Persist, SetOptions, Store},
+    store::{self, Call, CallKind, Choice, Persist, SetOptions, Store},
 };
 
 mod both_scopes;
@@ -109,11 +109,14 @@ fn start_call(
     (choice, held): (Choice, Held),
     key: Key,
     options: CallOptions,
-    progress: fn(bool) -> Progress,
+    kind: CallKind,
     call: CredentialCall,
 ) -> napi::Result<Unknown<'static>> {
-    start_on(env, options, held, choice.mostly_blocks(), move |options, bounds| async move {
-        let progress = progress(options.interactive);
+    start_on(env, options, held, choice.starts_in_pool(kind), move |options, bounds| async move {
+        let progress = match kind {
+            CallKind::Read => Progress::reading(options.interactive),
+            CallKind::Change => Progress::changing(options.interactive),
+        };
         bounds.run(&progress, async { call(choice.store()?, &key, &progress).await }).await
     })
 }
@@ -140,7 +143,7 @@ pub fn get(
             })
         },
     };
-    start_call(env, choice_of(store), key, options, Progress::reading, get)
+    start_call(env, choice_of(store), key, options, CallKind::Read, get)
 }
 
 /// Stores a credential. Returns a promise of undefined. `local` keeps it on this machine (Windows). `unrestricted` lets
@@ -159,7 +162,7 @@ pub fn set(
 ) -> napi::Result<Unknown<'static>> {
     let ((choice, held), key) = (choice_of(store), Key { service, name });
     let set_options = set_options(local, unrestricted);
-    start_on(env, options, held, choice.mostly_blocks(), move |options, bounds| async move {
+    start_on(env, options, held, choice.starts_in_pool(CallKind::Change), move |options, bounds| async move {
         let progress = Progress::changing(options.interactive);
         let call = async { choice.store()?.set(&key, &value.0, set_options, &progress).await };
         bounds.run(&progress, call).await.map(|()| Reply::Nothing)
@@ -183,7 +186,7 @@ pub fn delete(
     let key = Key { service, name };
     let delete: CredentialCall =
         |store, key, progress| Box::pin(async move { store.delete(key, progress).await.map(Reply::Boolean) });
-    start_call(env, choice_of(store), key, options, Progress::changing, delete)
+    start_call(env, choice_of(store), key, options, CallKind::Change, delete)
 }
 
 /// Looks for a credential. Returns a promise of whether there is one.
@@ -198,7 +201,7 @@ pub fn has(
     let key = Key { service, name };
     let has: CredentialCall =
         |store, key, progress| Box::pin(async move { store.has(key, progress).await.map(Reply::Boolean) });
-    start_call(env, choice_of(store), key, options, Progress::reading, has)
+    start_call(env, choice_of(store), key, options, CallKind::Read, has)
 }
 
 /// Lists the credentials of one service or of all. Returns a promise of an array of `{ service, name }`.

@@ -38,12 +38,12 @@ where
     start_on(env, options, held, false, call)
 }
 
-/// As [`start`]. If the call `mostly_blocks` and has no bounds, it starts in the pool.
+/// As [`start`]. A call that `may_start_in_pool` does so if it has no bounds.
 pub fn start_on<F>(
     env: Env,
     options: CallOptions,
     held: Held,
-    mostly_blocks: bool,
+    may_start_in_pool: bool,
     call: impl FnOnce(CallOptions, Bounds) -> F,
 ) -> napi::Result<Unknown<'static>>
 where
@@ -56,7 +56,7 @@ where
     check(unsafe { sys::napi_create_promise(env, &mut deferred, &mut promise) })?;
     port.expect_one(env)?;
     let token = options.token;
-    let in_pool = mostly_blocks && token == 0 && options.timeout == 0;
+    let in_pool = may_start_in_pool && token == 0 && options.timeout == 0;
     let bounds = Bounds {
         timeout: (options.timeout > 0).then(|| Duration::from_millis(options.timeout.into())),
         canceled: (token > 0).then(|| port.cancelable(token)),

@@ -479,7 +479,15 @@ describe("a server that fails", () => {
     const store = open(server, { caCert: file });
     await assert.rejects(store.get(key), { reason: "untrusted" });
     copyFileSync(authority.path, file);
+    assert.equal(await open(server, { caCert: file }).get(key), "value");
     assert.equal(await store.get(key), "value");
+    // Another server with the authorities that were read before.
+    const other = makeAuthority(makeFolder(started));
+    const [renewed] = [other.issue("server", "subjectAltName=IP:127.0.0.1\n")];
+    server.server.setSecureContext({ cert: renewed.certificate, key: renewed.key });
+    server.server.closeAllConnections();
+    copyFileSync(other.path, file);
+    assert.equal(await open(server, { caCert: file }).get(key), "value");
   });
 });
 

@@ -9,7 +9,7 @@ use crate::error::Error;
 /// The name of a credential: the application or service it belongs to, and the account in it.
 ///
 /// The caller chooses both. A store refuses a key if a part is not [valid](is_valid_part). For JavaScript, the argument
-/// shim (`index.js`) has refused it before, with the messages of `Bun.secrets`.
+/// shim (`calls.js`) has refused it before, with the messages of `Bun.secrets`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Key {
     /// The application or service, such as `my-cli-tool`.

@@ -56,9 +56,8 @@ impl Executor {
         self.spawn_task(Box::pin(task));
     }
 
-    /// Runs a future that mostly waits for lanes, on a thread of the pool, where the lanes do their work at once. That saves
-    /// the way from the other thread to the pool and back. If the future has to wait for more, it goes on on the other
-    /// thread.
+    /// Runs a future on a thread of the pool, where lanes do their work at once, so that nothing goes from thread to thread.
+    /// If the future has to wait, it continues on the I/O thread. Several futures start in any order.
     pub fn spawn_in_pool(&self, task: impl Future<Output = ()> + Send + 'static) {
         let task: Task = Box::pin(task);
         let Ok(place) = STARTS_IN_POOL.try_acquire() else { return self.spawn_task(task) };

@@ -127,6 +127,15 @@ pub fn os() -> Result<&'static OsStore, Error> {
 /// A call in progress. It must be polled on the thread of [`executor`](crate::executor).
 pub type Call<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
 
+/// What a call does with credentials.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CallKind {
+    /// It reads them.
+    Read,
+    /// It changes them.
+    Change,
+}
+
 /// A choice of a store.
 #[derive(Clone)]
 pub enum Choice {
@@ -154,19 +163,9 @@ impl Choice {
         }
     }
 
-    /// As [`Store::mostly_blocks`].
-    pub fn mostly_blocks(&self) -> bool {
-        match self {
-            Self::Environment => match settings().kind {
-                Ok(StoreKind::Os) => cfg!(windows),
-                Ok(StoreKind::File) => true,
-                _ => false,
-            },
-            Self::Os => cfg!(windows),
-            Self::File => true,
-            Self::Memory | Self::Vault => false,
-            Self::Own(store) => store.mostly_blocks(),
-        }
+    /// As [`Store::starts_in_pool`].
+    pub fn starts_in_pool(&self, kind: CallKind) -> bool {
+        self.store().is_ok_and(|store| store.starts_in_pool(kind))
     }
 
     /// The store.
@@ -327,8 +326,10 @@ pub trait Store: Send + Sync {
         Box::pin(async { Ok(LockDomain::User("os".into())) })
     }
 
-    /// Whether calls hardly do more than block a thread, such as for a disk, and wait for no connection.
-    fn mostly_blocks(&self) -> bool {
+    /// Whether calls of this kind start on a thread of the pool, as
+    /// [`spawn_in_pool`](crate::executor::Executor::spawn_in_pool) does it. That is faster for calls that only block a
+    /// thread. Several of them start in any order.
+    fn starts_in_pool(&self, _: CallKind) -> bool {
         false
     }
 

@@ -34,8 +34,8 @@ pub struct Cache {
     shows_all: Mutex<Option<(bool, Instant)>>,
     /// Items that were as we make them, each with its key and the time.
     plain: Mutex<HashMap<OwnedObjectPath, (Key, Instant)>>,
-    /// The item that each key had when it was read or made.
-    items: Mutex<HashMap<Key, OwnedObjectPath>>,
+    /// The item that each key had when it was read or made, and when that was.
+    items: Mutex<HashMap<Key, (OwnedObjectPath, Instant)>>,
     /// The keys that had no item, and when we asked.
     missing: Mutex<HashMap<Key, Instant>>,
 }
@@ -132,14 +132,14 @@ impl Cache {
 
     /// The item that a key had when it was last read or made. By now, it may have another one or none.
     pub fn item_of(&self, key: &Key) -> Option<OwnedObjectPath> {
-        lock(&self.items).get(key).cloned()
+        lock(&self.items).get(key).map(|(item, _)| item.clone())
     }
 
     /// Remembers the item of a key.
     pub fn remember_item(&self, key: &Key, item: OwnedObjectPath) {
         lock(&self.missing).remove(key);
         if is_short(key) {
-            insert(&self.items, key.clone(), item);
+            insert(&self.items, key.clone(), (item, Instant::now()));
         }
     }
 
@@ -150,7 +150,13 @@ impl Cache {
 
     /// Remembers that a key had no item at this time or later.
     pub fn remember_missing(&self, key: &Key, at: Instant) {
-        lock(&self.items).remove(key);
+        let mut items = lock(&self.items);
+        if items.get(key).is_some_and(|(_, known)| *known > at) {
+            // Stored by another call since.
+            return;
+        }
+        items.remove(key);
+        drop(items);
         if is_short(key) {
             insert(&self.missing, key.clone(), at);
         }
@@ -164,7 +170,7 @@ fn is_short(key: &Key) -> bool {
 /// Adds to what is remembered. If that is too much, everything else is forgotten.
 fn insert<K: Eq + Hash, V>(remembered: &Mutex<HashMap<K, V>>, key: K, value: V) {
     let mut remembered = lock(remembered);
-    if remembered.len() >= MAX_ITEMS {
+    if remembered.len() >= MAX_ITEMS && !remembered.contains_key(&key) {
         remembered.clear();
     }
     remembered.insert(key, value);

@@ -136,6 +136,7 @@ impl Attempt<'_> {
     /// Deletes every item of the key.
     pub(super) async fn delete(mut self) -> Result<(), Fault> {
         for _ in 0..MAX_ROUNDS {
+            let begun = Instant::now();
             let found = self.search().await?;
             check_count(found.len())?;
             if !found.locked.is_empty() {
@@ -144,7 +145,7 @@ impl Attempt<'_> {
                 continue;
             }
             if self.delete_items(&found.unlocked).await? {
-                self.link.cache.remember_missing(self.key, Instant::now());
+                self.link.cache.remember_missing(self.key, begun);
                 return Ok(());
             }
         }
@@ -274,8 +275,8 @@ mod tests {
         size_of::<F>()
     }
 
-    /// A program may start a thousand gets at once, each of which has its future. Memory for large ones is not to be had
-    /// without hundreds of system calls.
+    /// A program may start a thousand gets at once, each of which has its future. Allocating large ones takes hundreds of
+    /// system calls.
     #[test]
     fn a_waiting_get_is_small() {
         let size = size_of_future(Attempt::<'static>::get);

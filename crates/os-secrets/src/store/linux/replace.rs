@@ -30,6 +30,7 @@ impl Attempt<'_> {
         match self.link.wire.set_secret(&item, secret, permit, self.progress).await {
             Ok(()) => {
                 self.progress.done();
+                self.link.cache.remember_item(self.key, item);
                 Ok(true)
             }
             // The item is locked, or was deleted since.

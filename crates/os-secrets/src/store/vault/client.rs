@@ -22,6 +22,7 @@ use tokio::{
 };
 use tokio_rustls::{
     TlsConnector,
+    client::TlsStream,
     rustls::{self, pki_types::ServerName},
 };
 use zeroize::{Zeroize, Zeroizing};
@@ -104,6 +105,15 @@ pub enum Failure {
     Final(Error),
 }
 
+/// When the authorities of a connection were read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum IsRead {
+    /// By an earlier connection.
+    Before,
+    /// By this one.
+    Now,
+}
+
 /// What a connection goes over.
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
@@ -162,26 +172,16 @@ impl Client {
     }
 
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, Failure> {
-        let Origin { is_tls, host, port } = &self.origin;
-        let stream = connect_to(host, *port).await.map_err(|error| Failure::NotSent(error.to_string()))?;
-        // If it fails, requests are only slower.
-        let _ = stream.set_nodelay(true);
-        let stream: Box<dyn Stream> = if *is_tls {
-            let authorities = self.authorities.clone();
-            let make = async || self.lane.run(move || authorities.connector()).await;
-            let connector = self.tls.get_or_make(make).await.map_err(Failure::Final)?;
-            let name = ServerName::try_from(host.clone())
-                .map_err(|_| Failure::NotSent("the host of its address is not valid".into()))?;
-            match connector.connect(name, stream).await {
-                Ok(stream) => Box::new(stream),
-                Err(error) => {
-                    // The file of the certificates may be another one by the next call.
-                    self.tls.replace_if(|_| true, None).await;
-                    return Err(self.refuse_tls(error));
+        let stream: Box<dyn Stream> = if self.origin.is_tls {
+            match self.connect_by_tls().await {
+                // The file of the authorities may have changed since another call read it.
+                Err((Failure::Final(_), IsRead::Before)) => {
+                    Box::new(self.connect_by_tls().await.map_err(|(failure, _)| failure)?)
                 }
+                connected => Box::new(connected.map_err(|(failure, _)| failure)?),
             }
         } else {
-            Box::new(stream)
+            Box::new(self.connect_plainly().await?)
         };
         let (sender, connection) =
             handshake(TokioIo::new(stream)).await.map_err(|error| Failure::NotSent(describe(&error)))?;
@@ -190,6 +190,41 @@ impl Client {
             let _ = connection.await;
         });
         Ok(sender)
+    }
+
+    async fn connect_plainly(&self) -> Result<TcpStream, Failure> {
+        let Origin { host, port, .. } = &self.origin;
+        let stream = connect_to(host, *port).await.map_err(|error| Failure::NotSent(error.to_string()))?;
+        // If it fails, requests are only slower.
+        let _ = stream.set_nodelay(true);
+        Ok(stream)
+    }
+
+    /// Connects by TLS. If the certificate is refused, the next connection reads the authorities again.
+    async fn connect_by_tls(&self) -> Result<TlsStream<TcpStream>, (Failure, IsRead)> {
+        let mut is_read = IsRead::Before;
+        let authorities = self.authorities.clone();
+        let make = async || {
+            is_read = IsRead::Now;
+            self.lane.run(move || authorities.connector()).await
+        };
+        let connector = self.tls.get_or_make(make).await;
+        let connector = connector.map_err(|error| (Failure::Final(error), IsRead::Now))?;
+        let name = ServerName::try_from(self.origin.host.clone());
+        let name =
+            name.map_err(|_| (Failure::NotSent("the host of its address is not valid".into()), is_read))?;
+        let stream = self.connect_plainly().await.map_err(|failure| (failure, is_read))?;
+        match connector.connect(name, stream).await {
+            Ok(stream) => Ok(stream),
+            Err(error) => {
+                let failure = self.refuse_tls(error);
+                if matches!(failure, Failure::Final(_)) {
+                    let is_same = |known: &TlsConnector| Arc::ptr_eq(known.config(), connector.config());
+                    self.tls.replace_if(is_same, None).await;
+                }
+                Err((failure, is_read))
+            }
+        }
     }
 
     /// A certificate that is refused stays so; a connection that breaks in the handshake may be a restart.

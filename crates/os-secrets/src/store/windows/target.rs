@@ -21,24 +21,16 @@ static CHANGING: Mutex<()> = Mutex::new(());
 pub struct CredentialTarget {
     name: WideString,
     user: WideString,
-    /// Whether other keys have the same target name: those with the `/` between service and name elsewhere.
-    is_shared: bool,
-}
-
-/// Whether several keys have this target name.
-fn is_shared(target: &str) -> bool {
-    target.matches('/').nth(1).is_some()
 }
 
 impl CredentialTarget {
     /// The target of a key. Refuses a key that is invalid or too long.
     pub fn of_key(key: &Key) -> Result<Self, Error> {
         check_key(key)?;
-        let (label, user) = (key.label(), WideString::new(&key.name));
-        let name = WideString::new(&label);
+        let (name, user) = (WideString::new(&key.label()), WideString::new(&key.name));
         check_length("service and name", name.units(), MAX_TARGET)?;
         check_length("a name", user.units(), MAX_USER)?;
-        Ok(Self { name, user, is_shared: is_shared(&label) })
+        Ok(Self { name, user })
     }
 
     /// Reads the key's item.
@@ -54,14 +46,11 @@ impl CredentialTarget {
     /// Whether an item of this target name belongs to this key. The service `a/b` with the name `c` has the same target
     /// name as `a` with `b/c`, so the user name decides. An item without a user name belongs to this key.
     fn owns(&self, item: &CredentialItem) -> bool {
-        !self.is_shared || item.user().is_none_or(|user| user.is_same(&self.user))
+        item.user().is_none_or(|user| user.is_same(&self.user))
     }
 
     /// Stores a value. Refuses if the item belongs to another key.
     pub fn write_item(&self, value: &Secret, persist: Persist) -> Result<(), Error> {
-        if !self.is_shared {
-            return api::write_item(&self.name, &self.user, value.expose(), persist);
-        }
         let _changing = lock(&CHANGING);
         if let Some(item) = self.read_any_item()?.filter(|item| !self.owns(item)) {
             let other = item.user().map(|user| user.to_string()).unwrap_or_default();
@@ -79,9 +68,6 @@ impl CredentialTarget {
 
     /// Deletes the key's item. Returns `false` if it does not exist.
     pub fn delete_item(&self) -> Result<bool, Error> {
-        if !self.is_shared {
-            return api::delete_item(&self.name);
-        }
         let _changing = lock(&CHANGING);
         match self.read_item()? {
             Some(_) => api::delete_item(&self.name),
@@ -90,8 +76,7 @@ impl CredentialTarget {
     }
 }
 
-/// The key of an item, if it belongs to the service. One with another user name was hardly stored under that key, so it is
-/// not listed, although a get would read it.
+/// The key of an item, if it belongs to the service.
 pub fn key_of_item(service: &str, item: &CredentialItem) -> Option<Key> {
     let target = item.target().to_string();
     // Windows folds the case of each unit by itself, so names that it takes as equal have the same length.
@@ -153,8 +138,6 @@ mod tests {
         // Windows has one credential for both.
         assert!(one.owns(&item("A/B/C", Some("C"))));
         assert!(one.owns(&item("a/b/c", None)) && one.owns(&item("a/b/c", Some(""))));
-        // No other key has this target name.
-        assert!(target_of("a", "b").owns(&item("a/b", Some("another"))));
     }
 
     #[test]
@@ -169,7 +152,6 @@ mod tests {
         assert_eq!(key("a/b", "a/b/c", Some("c")), pair("a/b", "c"));
         assert_eq!(key("ü😀", "ü😀/n", Some("n")), pair("ü😀", "n"));
         assert_eq!(key("a", "a/b", None), pair("a", "b"));
-        assert_eq!(key("a", "a/b", Some("another")), None);
         for other in ["ab/c", "a", "a/", "b/a", ""] {
             assert_eq!(key("a", other, None), None, "{other}");
         }

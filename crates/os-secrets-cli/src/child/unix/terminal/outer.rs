@@ -36,7 +36,7 @@ pub struct Outer {
 pub struct TypedBefore {
     /// What the terminal has processed and shown.
     pub text: Zeroizing<Vec<u8>>,
-    /// What follows a key that means the end of the input, with that key.
+    /// What the terminal has not processed, and a key that means the end of the input with what follows it.
     pub rest: Zeroizing<Vec<u8>>,
 }
 
@@ -48,7 +48,8 @@ impl TypedBefore {
 
     /// Adds the start of a line. If keys that edit a line are in it, the terminal has not processed them.
     fn add_line(&mut self, line: &[u8], settings: &termios) {
-        let edits = [libc::VEOF, libc::VERASE, libc::VKILL].map(|key| settings.c_cc[key]);
+        let edits = [libc::VEOF, libc::VERASE, libc::VKILL, libc::VWERASE, libc::VLNEXT, libc::VREPRINT];
+        let edits = edits.map(|key| settings.c_cc[key]);
         let end = line.iter().position(|key| *key != 0 && edits.contains(key)).unwrap_or(line.len());
         self.add(&line[..end]);
         self.rest.extend_from_slice(&line[end..]);
