@@ -21,7 +21,7 @@ use os_secrets::{
     json::array_of_objects,
     keytar,
     progress::Progress,
-    store::CallKind,
+    store::Intent,
 };
 
 /// The options of every call.
@@ -39,7 +39,7 @@ pub fn get_password(
         Box::pin(async move { keytar::get_password(store, key, progress).await.map(Reply::Text) })
     };
     let key = Key { service, name: account };
-    start_call(env, choice_of(store), key, OPTIONS, CallKind::Read, get)
+    start_call(env, choice_of(store), key, OPTIONS, Intent::Read, get)
 }
 
 /// Stores a password. Returns a promise of undefined.
@@ -71,7 +71,7 @@ pub fn delete_password(
         Box::pin(async move { keytar::delete_password(store, key, progress).await.map(Reply::Boolean) })
     };
     let key = Key { service, name: account };
-    start_call(env, choice_of(store), key, OPTIONS, CallKind::Change, delete)
+    start_call(env, choice_of(store), key, OPTIONS, Intent::Change, delete)
 }
 
 /// Reads the password of any account of a service. Returns a promise of a string or null.

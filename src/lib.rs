@@ -34,7 +34,7 @@ use os_secrets::{
     program,
     progress::Progress,
     scope::{Name, Repository, Resolution, Scope, Scopes, User},
-    store::{self, Call, CallKind, Choice, Persist, SetOptions, Store},
+    store::{self, Call, Choice, Intent, Persist, SetOptions, Store},
 };
 
 mod both_scopes;
@@ -109,13 +109,13 @@ fn start_call(
     (choice, held): (Choice, Held),
     key: Key,
     options: CallOptions,
-    kind: CallKind,
+    intent: Intent,
     call: CredentialCall,
 ) -> napi::Result<Unknown<'static>> {
-    start_on(env, options, held, choice.starts_in_pool(kind), move |options, bounds| async move {
-        let progress = match kind {
-            CallKind::Read => Progress::reading(options.interactive),
-            CallKind::Change => Progress::changing(options.interactive),
+    start_on(env, options, held, choice.starts_in_pool(intent), move |options, bounds| async move {
+        let progress = match intent {
+            Intent::Read => Progress::reading(options.interactive),
+            Intent::Change => Progress::changing(options.interactive),
         };
         bounds.run(&progress, async { call(choice.store()?, &key, &progress).await }).await
     })
@@ -143,7 +143,7 @@ pub fn get(
             })
         },
     };
-    start_call(env, choice_of(store), key, options, CallKind::Read, get)
+    start_call(env, choice_of(store), key, options, Intent::Read, get)
 }
 
 /// Stores a credential. Returns a promise of undefined. `local` keeps it on this machine (Windows). `unrestricted` lets
@@ -162,7 +162,7 @@ pub fn set(
 ) -> napi::Result<Unknown<'static>> {
     let ((choice, held), key) = (choice_of(store), Key { service, name });
     let set_options = set_options(local, unrestricted);
-    start_on(env, options, held, choice.starts_in_pool(CallKind::Change), move |options, bounds| async move {
+    start_on(env, options, held, choice.starts_in_pool(Intent::Change), move |options, bounds| async move {
         let progress = Progress::changing(options.interactive);
         let call = async { choice.store()?.set(&key, &value.0, set_options, &progress).await };
         bounds.run(&progress, call).await.map(|()| Reply::Nothing)
@@ -186,7 +186,7 @@ pub fn delete(
     let key = Key { service, name };
     let delete: CredentialCall =
         |store, key, progress| Box::pin(async move { store.delete(key, progress).await.map(Reply::Boolean) });
-    start_call(env, choice_of(store), key, options, CallKind::Change, delete)
+    start_call(env, choice_of(store), key, options, Intent::Change, delete)
 }
 
 /// Looks for a credential. Returns a promise of whether there is one.
@@ -201,7 +201,7 @@ pub fn has(
     let key = Key { service, name };
     let has: CredentialCall =
         |store, key, progress| Box::pin(async move { store.has(key, progress).await.map(Reply::Boolean) });
-    start_call(env, choice_of(store), key, options, CallKind::Read, has)
+    start_call(env, choice_of(store), key, options, Intent::Read, has)
 }
 
 /// Lists the credentials of one service or of all. Returns a promise of an array of `{ service, name }`.

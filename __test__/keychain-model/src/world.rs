@@ -37,6 +37,9 @@ pub struct World {
     pub prompts: Vec<Prompt>,
     /// The functions that fail.
     pub failures: Vec<Failure>,
+    /// The functions that were called, if a test wants to know them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calls: Option<Vec<String>>,
     /// The number of the next item.
     pub next: u64,
 }
@@ -166,6 +169,7 @@ impl Default for World {
             answers: VecDeque::new(),
             prompts: Vec::new(),
             failures: Vec::new(),
+            calls: None,
             next: 1,
         }
     }
@@ -296,9 +300,12 @@ pub fn change<T>(work: impl FnOnce(&mut World) -> T) -> T {
     result
 }
 
-/// The result with which a call of a function fails, if it does.
+/// The result with which a call of a function fails, if it does. Every function asks for it.
 pub fn failure_of(function: &str) -> Option<Status> {
     change(|world| {
+        if let Some(calls) = &mut world.calls {
+            calls.push(function.to_owned());
+        }
         let failure = world.failures.iter_mut().find(|failure| failure.function == function)?;
         match failure.after.checked_sub(1) {
             Some(left) => {

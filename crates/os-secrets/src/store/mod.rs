@@ -127,12 +127,12 @@ pub fn os() -> Result<&'static OsStore, Error> {
 /// A call in progress. It must be polled on the thread of [`executor`](crate::executor).
 pub type Call<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
 
-/// What a call does with credentials.
+/// What a call is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum CallKind {
-    /// It reads them.
+pub enum Intent {
+    /// Reading credentials.
     Read,
-    /// It changes them.
+    /// Changing them.
     Change,
 }
 
@@ -164,8 +164,8 @@ impl Choice {
     }
 
     /// As [`Store::starts_in_pool`].
-    pub fn starts_in_pool(&self, kind: CallKind) -> bool {
-        self.store().is_ok_and(|store| store.starts_in_pool(kind))
+    pub fn starts_in_pool(&self, intent: Intent) -> bool {
+        self.store().is_ok_and(|store| store.starts_in_pool(intent))
     }
 
     /// The store.
@@ -326,10 +326,10 @@ pub trait Store: Send + Sync {
         Box::pin(async { Ok(LockDomain::User("os".into())) })
     }
 
-    /// Whether calls of this kind start on a thread of the pool, as
+    /// Whether calls with this intent start on a thread of the pool, as
     /// [`spawn_in_pool`](crate::executor::Executor::spawn_in_pool) does it. That is faster for calls that only block a
     /// thread. Several of them start in any order.
-    fn starts_in_pool(&self, _: CallKind) -> bool {
+    fn starts_in_pool(&self, _: Intent) -> bool {
         false
     }
 

@@ -130,6 +130,47 @@ fn run_as_ours(operation: Operation, name: &str) -> Outcome {
     }
 }
 
+/// The functions of the framework that an operation calls.
+fn calls_of(mac: &Mac, run: impl FnOnce() -> Outcome) -> Vec<String> {
+    mac.change(|world| world["calls"] = Value::Array(Vec::new()));
+    run();
+    let calls = mac.world()["calls"].as_array().unwrap().clone();
+    mac.change(|world| world["calls"] = Value::Null);
+    calls.into_iter().map(|name| name.as_str().unwrap().to_owned()).collect()
+}
+
+/// A read of what is there takes the same call. Deletions go by the item, because `SecItemDelete` fails after the runtime's
+/// signature has changed. All others also look at the default keychain, so that one that cannot be used is an error.
+#[test]
+fn an_operation_makes_these_calls() {
+    const FIND: &str = "SecItemCopyMatching";
+    const LOOK: [&str; 2] = ["SecKeychainCopyDefault", "SecKeychainGetStatus"];
+    let mac = Mac::new();
+    for (operation, name, ours, buns) in [
+        (Operation::Get, "a", vec![FIND, LOOK[0], LOOK[1]], vec![FIND]),
+        (Operation::Set(1), "a", vec![LOOK[0], LOOK[1], "SecItemAdd"], vec!["SecItemAdd"]),
+        (
+            Operation::Set(2),
+            "a",
+            vec![LOOK[0], LOOK[1], "SecItemAdd", "SecItemUpdate"],
+            vec!["SecItemAdd", "SecItemUpdate"],
+        ),
+        (Operation::Get, "a", vec![FIND], vec![FIND]),
+        (Operation::Delete, "a", vec![FIND, "SecKeychainItemDelete"], vec!["SecItemDelete"]),
+        (Operation::Delete, "a", vec![FIND, LOOK[0], LOOK[1]], vec!["SecItemDelete"]),
+    ] {
+        let before = mac.world()["keychains"].clone();
+        assert_eq!(calls_of(&mac, || run_as_ours(operation, name)), ours, "{operation:?}");
+        mac.change(|world| world["keychains"] = before);
+        assert_eq!(calls_of(&mac, || run_as_bun(operation, name)), buns, "{operation:?} by Bun");
+    }
+    let list = calls_of(&mac, || {
+        assert!(list().unwrap().is_empty());
+        Outcome::Done(true)
+    });
+    assert_eq!(list, [FIND, LOOK[0], LOOK[1]]);
+}
+
 /// A step of a history: what happened, the prompts, and the items afterwards, without their numbers.
 type Step = (Outcome, Vec<String>, Vec<Value>);
 

@@ -25,7 +25,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Call, CallKind, SetOptions, Store, check_credential, credential_lock::LockDomain};
+use super::{Call, Intent, SetOptions, Store, check_credential, credential_lock::LockDomain};
 use crate::{
     credential::{Key, Secret},
     error::Error,
@@ -206,9 +206,9 @@ impl FileStore {
 }
 
 impl Store for FileStore {
-    fn starts_in_pool(&self, kind: CallKind) -> bool {
+    fn starts_in_pool(&self, intent: Intent) -> bool {
         // Changes are made in the order of the calls.
-        kind == CallKind::Read
+        intent == Intent::Read
     }
 
     fn get<'a>(&'a self, key: &'a Key, progress: &'a Progress) -> Call<'a, Option<Secret>> {

@@ -16,7 +16,7 @@
 
 use std::sync::LazyLock;
 
-use super::{Call, CallKind, SetOptions, Store, check_part, credential_lock::LockDomain, settings::Settings};
+use super::{Call, Intent, SetOptions, Store, check_part, credential_lock::LockDomain, settings::Settings};
 use crate::{
     credential::{Key, Secret},
     error::Error,
@@ -88,7 +88,7 @@ fn list_items(start: &str, key_of: impl Fn(&CredentialItem) -> Option<Key>) -> R
 }
 
 impl Store for CredentialManager {
-    fn starts_in_pool(&self, _: CallKind) -> bool {
+    fn starts_in_pool(&self, _: Intent) -> bool {
         true
     }
 
