@@ -5,10 +5,10 @@
 
 mod support;
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use support::{
-    World, get, key,
+    World, key,
     model::{ARCHIVE, LOGIN, Model},
     pass, run,
     script::{Deviation, Gate},
@@ -27,7 +27,7 @@ async fn known() -> (World, String) {
     (world, item)
 }
 
-/// Makes another program change the store between the reply to the search and the reading of the secret.
+/// Makes another program change what the service holds when it gets the next call of a method.
 fn change_at(world: &World, method: &'static str, change: impl Fn(&mut Model) + Send + Sync + 'static) {
     world.service.once(method, Deviation::change(change));
 }
@@ -38,12 +38,11 @@ fn both_messages_leave_together() {
         let (world, _) = known().await;
         let gate = Gate::default();
         world.service.once("SearchItems", Deviation::Wait(gate.clone()));
-        let store = Arc::clone(&world.store);
-        let call = tokio::spawn(async move { get(&store, "token").await });
+        let call = world.gets(1, "token");
         world.service.called("GetSecrets", 1).await;
         assert_eq!(world.service.methods(), ["SearchItems", "GetSecrets"]);
         gate.open();
-        assert_eq!(call.await.unwrap().unwrap().unwrap(), "first");
+        assert_eq!(call.join_all().await, [Ok(Some("first".to_owned()))]);
         assert_eq!(world.service.methods(), ["SearchItems", "GetSecrets"]);
     });
 }
@@ -56,11 +55,10 @@ fn a_stored_item_is_known_as_well() {
         world.service.forget_calls();
         let gate = Gate::default();
         world.service.once("SearchItems", Deviation::Wait(gate.clone()));
-        let store = Arc::clone(&world.store);
-        let call = tokio::spawn(async move { get(&store, "other").await });
+        let call = world.gets(1, "other");
         world.service.called("GetSecrets", 1).await;
         gate.open();
-        assert_eq!(call.await.unwrap().unwrap().unwrap(), "value");
+        assert_eq!(call.join_all().await, [Ok(Some("value".to_owned()))]);
     });
 }
 
@@ -128,13 +126,9 @@ fn an_item_that_got_another_name_is_not_read() {
         assert_eq!(world.get("another").await.unwrap().unwrap(), "first");
         // The same if the name has an item by then.
         let (world, item) = known().await;
-        let renamed = world.service.model().items.remove(&item).unwrap();
+        let mut renamed = world.service.model().items.remove(&item).unwrap();
+        renamed.attributes.insert("account".into(), "another".into());
         world.put(LOGIN, "token", "second");
-        let attributes = [("account".to_owned(), "another".to_owned())];
-        let renamed = support::model::Item {
-            attributes: renamed.attributes.into_iter().chain(attributes).collect(),
-            ..renamed
-        };
         world.service.model().items.insert(item, renamed);
         assert_eq!(world.get("token").await.unwrap().unwrap(), "second");
     });
@@ -203,14 +197,13 @@ fn other_services_are_not_asked_ahead() {
         world.service.forget_calls();
         let gate = Gate::default();
         world.service.once("SearchItems", Deviation::Wait(gate.clone()));
-        let store = Arc::clone(&world.store);
-        let call = tokio::spawn(async move { get(&store, "token").await });
+        let call = world.gets(1, "token");
         world.service.called("SearchItems", 1).await;
         // A later call on the same connection is answered, so nothing else was sent before it.
         assert_eq!(world.get("missing").await.unwrap(), None);
         assert_eq!(world.service.count("GetSecrets") + world.service.count("GetSecret"), 0);
         gate.open();
-        assert_eq!(call.await.unwrap().unwrap().unwrap(), "first");
+        assert_eq!(call.join_all().await, [Ok(Some("first".to_owned()))]);
     });
 }
 

@@ -34,10 +34,8 @@ pub struct Cache {
     shows_all: Mutex<Option<(bool, Instant)>>,
     /// Items that were as we make them, each with its key and the time.
     plain: Mutex<HashMap<OwnedObjectPath, (Key, Instant)>>,
-    /// The item that each key had when it was read or made, and when that was.
-    items: Mutex<HashMap<Key, (OwnedObjectPath, Instant)>>,
-    /// The keys that had no item, and when we asked.
-    missing: Mutex<HashMap<Key, Instant>>,
+    /// The item that each key had, if it had one, and when that was so.
+    items: Mutex<HashMap<Key, (Option<OwnedObjectPath>, Instant)>>,
 }
 
 impl Cache {
@@ -50,7 +48,6 @@ impl Cache {
             shows_all: Mutex::default(),
             plain: Mutex::default(),
             items: Mutex::default(),
-            missing: Mutex::default(),
         }
     }
 
@@ -132,33 +129,28 @@ impl Cache {
 
     /// The item that a key had when it was last read or made. By now, it may have another one or none.
     pub fn item_of(&self, key: &Key) -> Option<OwnedObjectPath> {
-        lock(&self.items).get(key).map(|(item, _)| item.clone())
+        lock(&self.items).get(key).and_then(|(item, _)| item.clone())
     }
 
     /// Remembers the item of a key.
     pub fn remember_item(&self, key: &Key, item: OwnedObjectPath) {
-        lock(&self.missing).remove(key);
-        if is_short(key) {
-            insert(&self.items, key.clone(), (item, Instant::now()));
-        }
+        self.remember(key, Some(item), Instant::now());
     }
 
     /// Whether a search within the last second has shown that a key has no item.
     pub fn is_missing(&self, key: &Key) -> bool {
-        lock(&self.missing).get(key).is_some_and(|at| at.elapsed() < FRESH_FOR)
+        lock(&self.items).get(key).is_some_and(|(item, at)| item.is_none() && at.elapsed() < FRESH_FOR)
     }
 
     /// Remembers that a key had no item at this time or later.
     pub fn remember_missing(&self, key: &Key, at: Instant) {
-        let mut items = lock(&self.items);
-        if items.get(key).is_some_and(|(_, known)| *known > at) {
-            // Stored by another call since.
-            return;
-        }
-        items.remove(key);
-        drop(items);
-        if is_short(key) {
-            insert(&self.missing, key.clone(), at);
+        self.remember(key, None, at);
+    }
+
+    /// Remembers the item of a key, unless another call knows something newer.
+    fn remember(&self, key: &Key, item: Option<OwnedObjectPath>, at: Instant) {
+        if is_short(key) && lock(&self.items).get(key).is_none_or(|(_, known)| *known <= at) {
+            insert(&self.items, key.clone(), (item, at));
         }
     }
 }
