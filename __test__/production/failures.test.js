@@ -483,7 +483,7 @@ describe("a server that fails", () => {
     assert.equal(await store.get(key), "value");
     // Another server with the authorities that were read before.
     const other = makeAuthority(makeFolder(started));
-    const [renewed] = [other.issue("server", "subjectAltName=IP:127.0.0.1\n")];
+    const renewed = other.issue("server", "subjectAltName=IP:127.0.0.1\n");
     server.server.setSecureContext({ cert: renewed.certificate, key: renewed.key });
     server.server.closeAllConnections();
     copyFileSync(other.path, file);

@@ -105,15 +105,6 @@ pub enum Failure {
     Final(Error),
 }
 
-/// When the authorities of a connection were read.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum IsRead {
-    /// By an earlier connection.
-    Before,
-    /// By this one.
-    Now,
-}
-
 /// What a connection goes over.
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
@@ -173,13 +164,7 @@ impl Client {
 
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, Failure> {
         let stream: Box<dyn Stream> = if self.origin.is_tls {
-            match self.connect_by_tls().await {
-                // The file of the authorities may have changed since another call read it.
-                Err((Failure::Final(_), IsRead::Before)) => {
-                    Box::new(self.connect_by_tls().await.map_err(|(failure, _)| failure)?)
-                }
-                connected => Box::new(connected.map_err(|(failure, _)| failure)?),
-            }
+            Box::new(self.connect_by_tls().await?)
         } else {
             Box::new(self.connect_plainly().await?)
         };
@@ -200,30 +185,34 @@ impl Client {
         Ok(stream)
     }
 
-    /// Connects by TLS. If the certificate is refused, the next connection reads the authorities again.
-    async fn connect_by_tls(&self) -> Result<TlsStream<TcpStream>, (Failure, IsRead)> {
-        let mut is_read = IsRead::Before;
-        let authorities = self.authorities.clone();
-        let make = async || {
-            is_read = IsRead::Now;
-            self.lane.run(move || authorities.connector()).await
-        };
-        let connector = self.tls.get_or_make(make).await;
-        let connector = connector.map_err(|error| (Failure::Final(error), IsRead::Now))?;
-        let name = ServerName::try_from(self.origin.host.clone());
-        let name =
-            name.map_err(|_| (Failure::NotSent("the host of its address is not valid".into()), is_read))?;
-        let stream = self.connect_plainly().await.map_err(|failure| (failure, is_read))?;
-        match connector.connect(name, stream).await {
-            Ok(stream) => Ok(stream),
-            Err(error) => {
-                let failure = self.refuse_tls(error);
-                if matches!(failure, Failure::Final(_)) {
-                    let is_same = |known: &TlsConnector| Arc::ptr_eq(known.config(), connector.config());
-                    self.tls.replace_if(is_same, None).await;
-                }
-                Err((failure, is_read))
+    /// Connects by TLS. If the certificate is refused, the next connection reads the authorities again. That is this one if
+    /// an earlier one has read them, because their file may have changed since.
+    async fn connect_by_tls(&self) -> Result<TlsStream<TcpStream>, Failure> {
+        let mut is_repeated = false;
+        loop {
+            let mut is_read_now = false;
+            let make = async || {
+                is_read_now = true;
+                let authorities = self.authorities.clone();
+                self.lane.run(move || authorities.connector()).await
+            };
+            let connector = self.tls.get_or_make(make).await.map_err(Failure::Final)?;
+            let name = ServerName::try_from(self.origin.host.clone())
+                .map_err(|_| Failure::NotSent("the host of its address is not valid".into()))?;
+            let stream = self.connect_plainly().await?;
+            let failure = match connector.connect(name, stream).await {
+                Ok(stream) => return Ok(stream),
+                Err(error) => self.refuse_tls(error),
+            };
+            if !matches!(failure, Failure::Final(_)) {
+                return Err(failure);
             }
+            let is_same = |known: &TlsConnector| Arc::ptr_eq(known.config(), connector.config());
+            self.tls.replace_if(is_same, None).await;
+            if is_read_now || is_repeated {
+                return Err(failure);
+            }
+            is_repeated = true;
         }
     }
 

@@ -19,7 +19,7 @@
 //! | `versioned.rs` | changes on a mount of version 2 |
 //! | `unversioned.rs` | changes on a mount of version 1 |
 
-use std::{collections::BTreeSet, slice, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc};
 
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use zeroize::Zeroizing;
@@ -31,7 +31,7 @@ use crate::{
     json::Document,
     printable::printable,
     progress::Progress,
-    sync::{SharedByKey, lock},
+    sync::SharedByKey,
 };
 
 mod address;
@@ -295,25 +295,25 @@ impl VaultStore {
 
     /// The keys of services. Four requests are in flight at a time.
     async fn list_keys(&self, services: &[String], progress: &Progress) -> Result<Vec<Key>, Error> {
-        let left = std::sync::Mutex::new(services.iter());
-        let next = || self.list_keys_of(&left, progress);
+        let mut parts = services.chunks(services.len().div_ceil(4).max(1));
+        let mut next = || self.list_keys_in_turn(parts.next().unwrap_or_default(), progress);
         let (mut keys, two, three, four) = tokio::try_join!(next(), next(), next(), next())?;
         keys.extend([two, three, four].into_iter().flatten());
         Ok(keys.into_iter().collect())
     }
 
-    /// The keys of the services that are left, each of which it takes in its turn.
-    async fn list_keys_of(
+    /// The keys of services, with one request at a time.
+    async fn list_keys_in_turn(
         &self,
-        left: &std::sync::Mutex<slice::Iter<'_, String>>,
+        services: &[String],
         progress: &Progress,
     ) -> Result<BTreeSet<Key>, Error> {
         let mut keys = BTreeSet::new();
-        loop {
-            let Some(service) = lock(left).next() else { return Ok(keys) };
+        for service in services {
             let names = self.list_fields(service, progress).await?;
             keys.extend(names.into_iter().map(|name| Key { service: service.clone(), name }));
         }
+        Ok(keys)
     }
 }
 
