@@ -271,12 +271,17 @@ for (const name of [
 /** The provider that the user's settings file names, if the environment names none. */
 const settingsProvider = native.settingsProvider() ?? undefined;
 
+/** Returns the provider that `process.env` or the settings file names, or undefined. */
+function namedProvider() {
+  return readVariable("OS_SECRETS_PROVIDER") ?? settingsProvider;
+}
+
 /**
  * Returns the store that the environment chooses, as the native code takes it. If `process.env` names another
  * one, the calls of the returned store reject: they must not go to a store that the program does not expect.
  */
 function environmentStore() {
-  const provider = readVariable("OS_SECRETS_PROVIDER") ?? settingsProvider;
+  const provider = namedProvider();
   if (provider === undefined) return undefined;
   const reason = require("./ignored-variables.js").whyProviderIgnored(provider, settingsProvider);
   return reason === undefined ? undefined : native.openRefusing(reason);
@@ -364,5 +369,4 @@ module.exports = {
 
 // Loaded only now, because it uses what is exported here. Calls need it if there is a provider, and the program may have no
 // access to this package's files any more when it makes them.
-if ((readVariable("OS_SECRETS_PROVIDER") ?? settingsProvider) !== undefined)
-  require("./ignored-variables.js");
+if (namedProvider() !== undefined) require("./ignored-variables.js");

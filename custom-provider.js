@@ -3,16 +3,13 @@
 // Stores that a program provides as functions. The native code asks a question for each call; the answer to it is what
 // the program's function returns.
 
+const { isString, kindOfArray } = require("./calls.js");
 const native = require("./load.js");
 
 // Copied here, so that a program that changes the globals later does not change what follows.
 const { isArray } = Array;
 const { apply } = Reflect;
-const kindOfArray = Function.prototype.call.bind(
-  Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag).get,
-);
 
-const isString = (value) => typeof value === "string";
 const isPart = (value) => isString(value) && value !== "" && !value.includes("\0");
 const isObject = (value) => typeof value === "object" && value !== null;
 const isKey = (key) => isObject(key) && isPart(key.service) && isPart(key.name);

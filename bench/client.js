@@ -69,6 +69,12 @@ const makeNewName = () => `new ${process.pid} ${used++}`;
 const getNext = (names) => get(service, nextName(names));
 const replaceNext = (names) => set(service, nextName(names), `value ${next}`);
 
+async function measureNewSet(name) {
+  const time = await measureTime(() => set(service, name, "value"), acceptAny);
+  await remove(service, name);
+  return time;
+}
+
 /** For each operation, a function that makes one measurement. */
 const operations = {
   get: (names) => measureTime(() => getNext(names), expectValue),
@@ -78,18 +84,11 @@ const operations = {
       (value) => expectOutcome(value ?? null, null, "get of nothing"),
     ),
   replace: (names) => measureTime(() => replaceNext(names), acceptAny),
-  async new() {
-    const name = makeNewName();
-    const time = await measureTime(() => set(service, name, "value"), acceptAny);
-    await remove(service, name);
-    return time;
-  },
+  new: () => measureNewSet(makeNewName()),
   async "new-after-miss"() {
     const name = makeNewName();
     expectOutcome((await get(service, name)) ?? null, null, "get of nothing");
-    const time = await measureTime(() => set(service, name, "value"), acceptAny);
-    await remove(service, name);
-    return time;
+    return measureNewSet(name);
   },
   async delete() {
     const name = makeNewName();

@@ -51,13 +51,17 @@ impl TypedBefore {
         let edits = [libc::VEOF, libc::VERASE, libc::VKILL, libc::VWERASE, libc::VLNEXT, libc::VREPRINT];
         let edits = edits.map(|key| settings.c_cc[key]);
         let end = line.iter().position(|key| *key != 0 && edits.contains(key)).unwrap_or(line.len());
-        self.add(&line[..end]);
-        self.rest.extend_from_slice(&line[end..]);
+        self.add_up_to(end, line);
     }
 
     /// Adds what may be processed or not. The Enter key sends CR, so a line that ends with LF is processed.
     fn add_last(&mut self, typed: &[u8]) {
         let end = typed.iter().rposition(|&key| key == b'\n').map_or(0, |at| at + 1);
+        self.add_up_to(end, typed);
+    }
+
+    /// Adds what the terminal has processed up to an end, and has not processed after it.
+    fn add_up_to(&mut self, end: usize, typed: &[u8]) {
         self.add(&typed[..end]);
         self.rest.extend_from_slice(&typed[end..]);
     }
