@@ -116,7 +116,7 @@ describeClient("keyring", (start) => {
       client.run(uv, args, { env: { ...uvEnvironment, UV_KEYRING_PROVIDER: "subprocess" } });
     const wrong = await publish();
     assert.notEqual(wrong.code, 0);
-    assert.match(wrong.stderr, /401/);
+    assert.match(wrong.stderr, /\b401\b/);
     assert.deepEqual([...new Set(index.refused)], ["bob"]);
     assert.equal(await client.read(index.upload, "bob"), "old");
     for (const state of ["lock", "end"]) {
@@ -134,7 +134,7 @@ describeClient("keyring", (start) => {
     for (const tool of ["pip", "uv"]) {
       const { code, stdout, stderr } = await run[tool](withUser("alice"));
       assert.notEqual(code, 0);
-      assert.match(stdout + stderr, /401|authoriz/i);
+      assert.match(stdout + stderr, /\b401\b|authoriz/i);
       assert.equal(await client.read(index.simple, "alice"), "old");
     }
     assert.ok(index.refused.length > 0);

@@ -107,7 +107,7 @@ describeClient("twine and Poetry", (start) => {
     await client.store(index.upload, "bob", "old");
     const { code, stdout, stderr } = await upload(client, index, "--repository-url", index.upload);
     assert.equal(code, 1);
-    assert.match(stdout + stderr, /401/);
+    assert.match(stdout + stderr, /\b401\b/);
     assert.deepEqual([...new Set(index.refused)], ["bob"]);
     assert.equal(await client.read(index.upload, "bob"), "old");
     index.users.bob = "old";
@@ -133,7 +133,7 @@ describeClient("twine and Poetry", (start) => {
     assertDone(await run("config", "http-basic.local", "alice", "old"));
     const wrong = await publish();
     assert.notEqual(wrong.code, 0);
-    assert.match(wrong.stdout + wrong.stderr, /401/);
+    assert.match(wrong.stdout + wrong.stderr, /\b401\b/);
     assert.deepEqual([...new Set(index.refused)], ["alice"]);
     assert.equal(await client.read("poetry-repository-local", "alice"), "old");
     for (const state of ["lock", "end"]) {
