@@ -2,6 +2,8 @@
 // process, and the messages are most of the cost of a call.
 
 const assert = require("node:assert/strict");
+const { readFileSync, readdirSync } = require("node:fs");
+const { join } = require("node:path");
 const { after, before, describe, it } = require("node:test");
 const { secretsIn } = require("./support/client.js");
 const { startMonitor } = require("./support/monitor.js");
@@ -11,6 +13,24 @@ const { startSession } = require("./support/session.js");
 
 const key = { service: "calls", name: "token" };
 const missing = { service: "calls", name: "missing" };
+
+/** Returns a function that tells how often the thread for connections in a process has gone to sleep. */
+function sleepCounter(pid) {
+  const tasks = join("/proc", `${pid}`, "task");
+  const isOurs = (task) => {
+    try {
+      return readFileSync(join(tasks, task, "comm"), "utf8") === "os-secrets\n";
+    } catch {
+      // Another thread, which has ended.
+      return false;
+    }
+  };
+  const thread = readdirSync(tasks).find(isOurs);
+  return () => {
+    const status = readFileSync(join(tasks, thread, "status"), "utf8");
+    return Number(status.match(/^voluntary_ctxt_switches:\s+(\d+)$/m)[1]);
+  };
+}
 
 for (const [name, runtime] of Object.entries(runtimes)) {
   describe(`messages on the bus, under ${name}`, linuxOnly("a bus"), () => {
@@ -90,6 +110,31 @@ for (const [name, runtime] of Object.entries(runtimes)) {
       });
       assert.equal(gets.filter((method) => method === "SearchItems").length, 100);
       assert.ok(gets.length <= 115, `${gets.length}`);
+    });
+
+    it("a call that is alone wakes the thread for connections once, by the reply", async () => {
+      await ours.get(missing);
+      const countSleeps = sleepCounter(ours.pid);
+      const rounds = [];
+      for (let round = 0; round < 5; round++) {
+        const before = countSleeps();
+        for (let left = 100; left > 0; left--) assert.equal(await ours.get(missing), null);
+        rounds.push(countSleeps() - before);
+      }
+      // Each second, a call learns again that nothing is hidden.
+      const fewest = Math.min(...rounds);
+      assert.ok(fewest > 0 && fewest < 150, `${rounds}`);
+    });
+
+    it("calls that are not awaited take effect in their order", async () => {
+      for (let round = 0; round < 50; round++) {
+        await Promise.all([ours.set({ ...key, value: "first" }), ours.set({ ...key, value: "second" })]);
+        assert.equal(await ours.get(key), "second");
+        await Promise.all([ours.set({ ...key, value: "third" }), ours.delete(key)]);
+        assert.equal(await ours.get(key), null);
+        await Promise.all([ours.delete(key), ours.set({ ...key, value: "fourth" })]);
+        assert.equal(await ours.get(key), "fourth");
+      }
     });
 
     it("a delete takes two", async () => {

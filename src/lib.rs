@@ -13,7 +13,7 @@
 //! | `values.rs` | arguments, replies and errors |
 //!
 //! The shim (`calls.js` and the files that use it) has checked the arguments. A function starts its call on the I/O thread,
-//! or in the pool if the call only blocks, and returns a promise. Outcomes come back through one thread-safe function per
+//! in the pool if the call only blocks, or on its own thread if the call only sends a message, and returns a promise. Outcomes come back through one thread-safe function per
 //! JavaScript environment (the main thread, or a worker): whoever ends a call puts its outcome into the environment's mailbox
 //! and rings the bell, the JavaScript thread empties the mailbox and settles the promises. An environment is kept alive while it has calls pending.
 
@@ -112,7 +112,8 @@ fn start_call(
     intent: Intent,
     call: CredentialCall,
 ) -> napi::Result<Unknown<'static>> {
-    start_on(env, options, held, choice.starts_in_pool(intent), move |options, bounds| async move {
+    let on = choice.choose_start(intent, key.service.len() + key.name.len());
+    start_on(env, options, held, on, move |options, bounds| async move {
         let progress = match intent {
             Intent::Read => Progress::reading(options.interactive),
             Intent::Change => Progress::changing(options.interactive),
@@ -162,7 +163,9 @@ pub fn set(
 ) -> napi::Result<Unknown<'static>> {
     let ((choice, held), key) = (choice_of(store), Key { service, name });
     let set_options = set_options(local, unrestricted);
-    start_on(env, options, held, choice.starts_in_pool(Intent::Change), move |options, bounds| async move {
+    let size = key.service.len() + key.name.len() + value.0.expose().len();
+    let on = choice.choose_start(Intent::Change, size);
+    start_on(env, options, held, on, move |options, bounds| async move {
         let progress = Progress::changing(options.interactive);
         let call = async { choice.store()?.set(&key, &value.0, set_options, &progress).await };
         bounds.run(&progress, call).await.map(|()| Reply::Nothing)

@@ -20,7 +20,12 @@ use super::{
     custom::{FunctionReference, Question, Questions},
     values::{CANCELED, CallOptions, Reply, resolve, set_cause, to_error, to_value},
 };
-use os_secrets::{bounds::Bounds, error::Error, executor::executor, sync::lock};
+use os_secrets::{
+    bounds::Bounds,
+    error::Error,
+    executor::{StartOn, executor},
+    sync::lock,
+};
 
 /// What a call on an opened store holds until its promise is about to settle.
 pub type Held = Option<watch::Receiver<()>>;
@@ -35,15 +40,16 @@ pub fn start<F>(
 where
     F: Future<Output = Result<Reply, Error>> + Send + 'static,
 {
-    start_on(env, options, held, false, call)
+    start_on(env, options, held, StartOn::IoThread, call)
 }
 
-/// As [`start`]. A call that `may_start_in_pool` does so if it has no bounds.
+/// As [`start`]. The call starts on the given thread, or on the I/O thread if it has bounds: a signal may fire before it
+/// begins. It starts on this thread only if no other call of the environment is pending.
 pub fn start_on<F>(
     env: Env,
     options: CallOptions,
     held: Held,
-    may_start_in_pool: bool,
+    on: StartOn,
     call: impl FnOnce(CallOptions, Bounds) -> F,
 ) -> napi::Result<Unknown<'static>>
 where
@@ -56,7 +62,9 @@ where
     check(unsafe { sys::napi_create_promise(env, &mut deferred, &mut promise) })?;
     port.expect_one(env)?;
     let token = options.token;
-    let in_pool = may_start_in_pool && token == 0 && options.timeout == 0;
+    let has_bounds = token > 0 || options.timeout > 0;
+    let is_alone = port.pending.get() == 1;
+    let on = if has_bounds || (on == StartOn::Caller && !is_alone) { StartOn::IoThread } else { on };
     let bounds = Bounds {
         timeout: (options.timeout > 0).then(|| Duration::from_millis(options.timeout.into())),
         canceled: (token > 0).then(|| port.cancelable(token)),
@@ -65,8 +73,7 @@ where
     let ticket = Ticket { mailbox: Arc::clone(&port.mailbox), deferred, _held: held };
     let call = Box::pin(call(options, bounds));
     match executor() {
-        Ok(executor) if in_pool => executor.spawn_in_pool(settle_unless_ended(call, ticket, port.life())),
-        Ok(executor) => executor.spawn(settle_unless_ended(call, ticket, port.life())),
+        Ok(executor) => executor.start(on, settle_unless_ended(call, ticket, port.life())),
         Err(error) => ticket.settle(Err(error)),
     }
     // SAFETY: `promise` was made in this environment and is returned to it at once.

@@ -6,7 +6,7 @@ const { createInterface } = require("node:readline");
 
 const program = join(__dirname, "client-program.js");
 
-/** Starts one implementation ("bun", "os-secrets" or a peer of bench/implementations.js) under one runtime in a session. Returns its methods. */
+/** Starts one implementation ("bun", "os-secrets" or a peer of bench/implementations.js) under one runtime in a session. Returns its methods and its pid. */
 function secretsIn(session, [command, ...args], implementation, { env = {} } = {}) {
   const options = { env: { ...session.env, ...env } };
   const child = session.start(command, [...args, program, implementation], options);
@@ -40,6 +40,7 @@ function secretsIn(session, [command, ...args], implementation, { env = {} } = {
     ["Get", "Set", "Delete"].map((name) => kind + name),
   );
   return {
+    pid: child.pid,
     ...Object.fromEntries(["get", "set", "delete", ...signaled].map(method)),
     /** Closes the program's input, so that it ends by itself. */
     async close() {

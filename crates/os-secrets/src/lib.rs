@@ -1,6 +1,6 @@
 #![doc = include_str!("../README.md")]
 //!
-//! A call is a future that must run on the crate's own thread: [`executor::block_on`] does that, and waits for the
+//! A call is a future that the crate's own executor must run: [`executor::block_on`] does that, and waits for the
 //! outcome. [`bounds::Bounds`] gives a call a deadline or a signal that cancels it.
 //!
 //! # Modules

@@ -5,6 +5,7 @@
 //! | this one | the thread for connections and timers |
 //! | `lane.rs` | work that blocks its thread, and the limits on how much of it runs at once |
 //! | `pool.rs` | the threads for that work |
+//! | `caller.rs` | tasks that start on the thread of their caller |
 //!
 //! The first thread is not one of a JavaScript environment: these end with their environment (worker threads come and
 //! go), while the connection to the store belongs to the process. It is not one of libuv's pool either: those four
@@ -29,6 +30,7 @@ use tokio::{
 
 use crate::{error::Error, sync::lock};
 
+mod caller;
 mod lane;
 mod pool;
 
@@ -41,11 +43,24 @@ static EXECUTOR: Mutex<Option<Executor>> = Mutex::new(None);
 /// How many futures may start in the pool at once. More of them wait on one thread, not on many.
 static STARTS_IN_POOL: Semaphore = Semaphore::const_new(4);
 
+/// The thread on which a task starts. If it has to wait, it continues on the I/O thread.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StartOn {
+    /// The I/O thread.
+    IoThread,
+    /// A thread of the pool, where lanes do their work at once, so that nothing goes from thread to thread. It is faster for
+    /// tasks that only block a thread. Several tasks start in any order.
+    Pool,
+    /// The thread of the caller, until the task waits for the first time. It is faster for tasks that are alone and only
+    /// send a message before they wait. They must not block or compute for long.
+    Caller,
+}
+
 /// Gives the thread work.
 #[derive(Clone)]
 pub struct Executor {
     tasks: UnboundedSender<Task>,
-    /// For timers and connections of futures that start in the pool.
+    /// For futures that start on other threads.
     runtime: Handle,
 }
 
@@ -56,10 +71,17 @@ impl Executor {
         self.spawn_task(Box::pin(task));
     }
 
-    /// Runs a future on a thread of the pool, where lanes do their work at once, so that nothing goes from thread to thread.
-    /// If the future has to wait, it continues on the I/O thread. Several futures start in any order.
-    pub fn spawn_in_pool(&self, task: impl Future<Output = ()> + Send + 'static) {
+    /// As [`spawn`](Self::spawn), with a choice of the thread on which the future starts.
+    pub fn start(&self, on: StartOn, task: impl Future<Output = ()> + Send + 'static) {
         let task: Task = Box::pin(task);
+        match on {
+            StartOn::IoThread => self.spawn_task(task),
+            StartOn::Pool => self.start_in_pool(task),
+            StartOn::Caller => caller::start_on_caller(self, task),
+        }
+    }
+
+    fn start_in_pool(&self, task: Task) {
         let Ok(place) = STARTS_IN_POOL.try_acquire() else { return self.spawn_task(task) };
         let task = Arc::new(Mutex::new(Some(task)));
         let (own, executor) = (Arc::clone(&task), self.clone());
@@ -115,6 +137,13 @@ pub fn block_on<T: Send + 'static>(future: impl Future<Output = T> + Send + 'sta
 pub fn spawn(task: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
     let task: Task = Box::pin(task);
     tokio::spawn(task)
+}
+
+/// As [`spawn`], for a part of the current task. If that has just started on the thread of its caller, so does the part.
+pub fn spawn_part(task: impl Future<Output = ()> + Send + 'static) {
+    if let Some(task) = caller::start_part(Box::pin(task)) {
+        tokio::spawn(task);
+    }
 }
 
 /// The outcome of a task, or an error if the task panicked. This happens only in tests: releases do not unwind
@@ -175,7 +204,7 @@ mod tests {
     #[test]
     fn work_of_a_task_in_the_pool_is_done_on_its_thread() {
         let (sender, receiver) = mpsc::channel();
-        executor().unwrap().spawn_in_pool(async move {
+        executor().unwrap().start(StartOn::Pool, async move {
             let own = || Ok(thread::current().id());
             let threads = (Lane::new(1).run(own).await, Lane::new(1).run(own).await);
             sender.send((threads, own())).unwrap();
@@ -188,7 +217,7 @@ mod tests {
     #[test]
     fn a_task_in_the_pool_that_has_to_wait_goes_on_elsewhere() {
         let (sender, receiver) = mpsc::channel();
-        executor().unwrap().spawn_in_pool(async move {
+        executor().unwrap().start(StartOn::Pool, async move {
             let start = thread::current().id();
             // Not ready on the thread where it starts.
             poll_fn(|_| if thread::current().id() == start { Poll::Pending } else { Poll::Ready(()) }).await;
@@ -200,7 +229,7 @@ mod tests {
     #[test]
     fn a_task_in_the_pool_may_use_timers() {
         let (sender, receiver) = mpsc::channel();
-        executor().unwrap().spawn_in_pool(async move {
+        executor().unwrap().start(StartOn::Pool, async move {
             tokio::time::sleep(std::time::Duration::from_millis(1)).await;
             sender.send(thread::current().name().map(str::to_owned)).unwrap();
         });

@@ -20,6 +20,7 @@ use crate::{
     credential::{Key, Secret},
     environment::Process,
     error::Error,
+    executor::StartOn,
     progress::Progress,
 };
 
@@ -124,7 +125,7 @@ pub fn os() -> Result<&'static OsStore, Error> {
     OS_STORE.get_or_init(|| OsStore::from_environment(settings())).as_ref().map_err(Error::clone)
 }
 
-/// A call in progress. It must be polled on the thread of [`executor`](crate::executor).
+/// A call in progress. A task of the [`executor`](crate::executor) must poll it.
 pub type Call<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
 
 /// What a call is for.
@@ -163,9 +164,9 @@ impl Choice {
         }
     }
 
-    /// As [`Store::starts_in_pool`].
-    pub fn starts_in_pool(&self, intent: Intent) -> bool {
-        self.store().is_ok_and(|store| store.starts_in_pool(intent))
+    /// As [`Store::choose_start`].
+    pub fn choose_start(&self, intent: Intent, size: usize) -> StartOn {
+        self.store().map_or(StartOn::IoThread, |store| store.choose_start(intent, size))
     }
 
     /// The store.
@@ -326,11 +327,9 @@ pub trait Store: Send + Sync {
         Box::pin(async { Ok(LockDomain::User("os".into())) })
     }
 
-    /// Whether calls with this intent start on a thread of the pool, as
-    /// [`spawn_in_pool`](crate::executor::Executor::spawn_in_pool) does it. That is faster for calls that only block a
-    /// thread. Several of them start in any order.
-    fn starts_in_pool(&self, _: Intent) -> bool {
-        false
+    /// The thread on which a call with this intent should start. `size` is that of its key and its value, in bytes.
+    fn choose_start(&self, _intent: Intent, _size: usize) -> StartOn {
+        StartOn::IoThread
     }
 
     /// Whether the store lists the credentials of one service only, because it holds those of all programs and

@@ -29,7 +29,7 @@ use super::{Call, Intent, SetOptions, Store, check_credential, credential_lock::
 use crate::{
     credential::{Key, Secret},
     error::Error,
-    executor::{Lane, Purpose},
+    executor::{Lane, Purpose, StartOn},
     progress::Progress,
 };
 
@@ -206,9 +206,12 @@ impl FileStore {
 }
 
 impl Store for FileStore {
-    fn starts_in_pool(&self, intent: Intent) -> bool {
-        // Changes are made in the order of the calls.
-        intent == Intent::Read
+    fn choose_start(&self, intent: Intent, _: usize) -> StartOn {
+        match intent {
+            Intent::Read => StartOn::Pool,
+            // In the order of the calls.
+            Intent::Change => StartOn::IoThread,
+        }
     }
 
     fn get<'a>(&'a self, key: &'a Key, progress: &'a Progress) -> Call<'a, Option<Secret>> {

@@ -62,7 +62,9 @@ impl BatchedReads {
         pending.waiting.push_back(PendingRead { item, reply });
         if pending.senders < MAX_SENDERS {
             pending.senders += 1;
-            executor::spawn(Arc::clone(self).send_batches());
+            // The part may start at once, and needs the lock.
+            drop(pending);
+            executor::spawn_part(Arc::clone(self).send_batches());
         }
         secret
     }

@@ -16,17 +16,21 @@ use futures_core::Stream;
 use serde::de::DeserializeOwned;
 use tokio::{
     net::UnixStream,
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::{OwnedSemaphorePermit, Semaphore, oneshot},
 };
 use zbus::{Connection, MatchRule, Message, MessageStream, Type, connection::Builder};
 
+#[cfg(target_os = "linux")]
+use super::socket::BusSocket;
 use super::{
     address::parse_socket_path,
     arguments::Arguments,
+    early_timer::EarlyTimer,
     fault::{Fault, on_one_line},
 };
 use crate::{
     error::{Effect, Error},
+    executor,
     progress::Progress,
 };
 
@@ -52,6 +56,7 @@ pub struct BusConnection {
     searches: Arc<Semaphore>,
     changes: Arc<Semaphore>,
     prompts: Arc<Semaphore>,
+    timer: Arc<EarlyTimer>,
 }
 
 /// The permission to have one more call in flight. It is returned when the reply has come.
@@ -105,6 +110,7 @@ impl BusConnection {
                         searches: Arc::new(Semaphore::new(MAX_SEARCHES)),
                         changes: Arc::new(Semaphore::new(MAX_CHANGES)),
                         prompts: Arc::new(Semaphore::new(MAX_PROMPTS)),
+                        timer: Arc::default(),
                     });
                 }
                 Ok(Err(NoConnection::Foreign(bus))) => foreign = Some(bus),
@@ -128,7 +134,8 @@ impl BusConnection {
 
     /// Opens another connection to the same bus.
     pub async fn reconnect(&self) -> Result<Self, Error> {
-        Self::connect(&self.address, self.timeout).await
+        let timer = Arc::clone(&self.timer);
+        Ok(Self { timer, ..Self::connect(&self.address, self.timeout).await? })
     }
 
     /// Finds the unique name of the program that owns a name on the bus. `None` if nobody owns it.
@@ -230,14 +237,14 @@ impl BusConnection {
         &self,
         request: Request,
         permit: CallPermit,
-        deadline: Option<Duration>,
+        timeout: Option<Duration>,
     ) -> impl Future<Output = Result<Message, Fault>> + use<> {
         let connection = self.connection.clone();
         let Request { method: Method { destination, path, interface, name }, arguments } = request;
         let call = async move {
             connection.call_method(Some(destination), path, Some(interface), name, &arguments).await
         };
-        self.run_to_end(name, call, permit, deadline)
+        self.run_to_end(name, call, permit, timeout)
     }
 
     /// Runs a future in a task of its own until its end or its deadline, even if the caller gives up. If a message
@@ -251,29 +258,34 @@ impl BusConnection {
         operation: &'static str,
         work: W,
         permit: CallPermit,
-        deadline: Option<Duration>,
+        timeout: Option<Duration>,
     ) -> impl Future<Output = Result<T, Fault>> + use<T, W> {
+        if let Some(timeout) = timeout {
+            self.timer.keep_running(timeout);
+        }
         let to_close = [&self.in_flight, &self.searches, &self.changes].map(Arc::clone);
-        let task = tokio::spawn(async move {
+        let (sender, outcome) = oneshot::channel();
+        executor::spawn_part(async move {
             let _permit = permit;
-            let outcome = match deadline {
-                None => work.await,
-                Some(after) => match tokio::time::timeout(after, work).await {
-                    Ok(outcome) => outcome,
-                    Err(_) => {
-                        // The service does not answer, so the connection is no longer used. A call that waits for
-                        // a permit would only wait for the same time again.
-                        to_close.iter().for_each(|permits| permits.close());
-                        let at = Some(operation);
-                        return Err(Error::Timeout { after, at, effect: Effect::None }.into());
-                    }
-                },
+            let ended = match timeout {
+                None => Ok(work.await),
+                Some(timeout) => tokio::time::timeout(timeout, work).await.map_err(|_| timeout),
             };
-            outcome.map_err(|error| Fault::from_call(operation, error))
+            let outcome = match ended {
+                Ok(outcome) => outcome.map_err(|error| Fault::from_call(operation, error)),
+                Err(after) => {
+                    // The service does not answer, so the connection is no longer used. A call that waits for a permit
+                    // would only wait for the same time again.
+                    to_close.iter().for_each(|permits| permits.close());
+                    let at = Some(operation);
+                    Err(Error::Timeout { after, at, effect: Effect::None }.into())
+                }
+            };
+            let _ = sender.send(outcome);
         });
         async move {
-            let ended = |error| Err(Error::Internal(format!("{operation} ended early: {error}")).into());
-            task.await.unwrap_or_else(ended)
+            let ended = |_| Err(Error::Internal(format!("{operation} ended early")).into());
+            outcome.await.unwrap_or_else(ended)
         }
     }
 }
@@ -310,7 +322,13 @@ async fn connect_to(address: &str) -> Result<Connection, NoConnection> {
     if !may_serve(peer, own) {
         return Err(NoConnection::Foreign(Error::ForeignBus { address: address.into(), owner: peer, own }));
     }
-    let connected = Builder::unix_stream(stream.into_std()?).build().await;
+    let stream = stream.into_std()?;
+    #[cfg(target_os = "linux")]
+    let builder = Builder::socket(BusSocket::new(stream)?);
+    // The bus wants the user in a message of its own there.
+    #[cfg(not(target_os = "linux"))]
+    let builder = Builder::unix_stream(stream);
+    let connected = builder.build().await;
     connected.map_err(|error| {
         let reason = on_one_line(&error.to_string());
         // A bus ends the connection of a user whom it does not serve, without a word.

@@ -26,6 +26,8 @@
 //! | `crypto.rs` | the key exchange and the encryption |
 //! | `daemon.rs` | which program provides the service |
 //! | `bus.rs` | the connection to the bus |
+//! | `socket.rs` | the socket of that connection |
+//! | `early_timer.rs` | a timer that is due before those of messages |
 //! | `address.rs` | the address of the bus |
 //! | `fault.rs` | what can go wrong with one message |
 //! | `arguments.rs` | the arguments of messages |
@@ -36,11 +38,12 @@ use std::{
     time::SystemTime,
 };
 
-use super::{Call, Package, SetOptions, Store, check_size, settings::Settings};
+use super::{Call, Intent, Package, SetOptions, Store, check_size, settings::Settings};
 use crate::{
     credential::{Key, Secret},
     environment::{Process, is_privileged},
     error::Error,
+    executor::StartOn,
     progress::Progress,
 };
 
@@ -65,6 +68,8 @@ pub mod crypto;
 pub mod daemon;
 #[forbid(unsafe_code)]
 pub mod diagnosis;
+#[forbid(unsafe_code)]
+mod early_timer;
 pub mod environment;
 #[forbid(unsafe_code)]
 pub mod fault;
@@ -86,6 +91,8 @@ mod search;
 pub mod session;
 #[forbid(unsafe_code)]
 mod shared_searches;
+#[cfg(target_os = "linux")]
+mod socket;
 #[forbid(unsafe_code)]
 pub mod spec;
 #[forbid(unsafe_code)]
@@ -94,6 +101,9 @@ pub mod wire;
 use attempt::Attempt;
 pub use environment::Environment;
 use retry::CurrentLink;
+
+/// The maximum size of a key and a value that the thread of the caller may copy and encrypt, in bytes.
+const MAX_SENT_BY_CALLER: usize = 4096;
 
 /// The Secret Service on the session bus.
 pub struct SecretService {
@@ -117,6 +127,11 @@ impl SecretService {
 }
 
 impl Store for SecretService {
+    fn choose_start(&self, _: Intent, size: usize) -> StartOn {
+        // On an open link, a call only sends a message or two before it waits. Opening one takes computing.
+        if size <= MAX_SENT_BY_CALLER && self.link.is_open() { StartOn::Caller } else { StartOn::IoThread }
+    }
+
     fn get<'a>(&'a self, key: &'a Key, progress: &'a Progress) -> Call<'a, Option<Secret>> {
         Box::pin(async move {
             check_size(key, None)?;

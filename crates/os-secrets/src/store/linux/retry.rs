@@ -53,6 +53,11 @@ impl CurrentLink {
         opening.get_or_init(|| Link::open(&self.environment)).await.clone()
     }
 
+    /// Whether there is a link that calls can use at once.
+    pub fn is_open(&self) -> bool {
+        matches!(lock(&self.current).get(), Some(Ok(link)) if link.is_usable())
+    }
+
     /// Makes an attempt on the current link. If that link was lost, makes a second attempt on a new one.
     pub async fn call_with_retry<'a, T>(
         &'a self,

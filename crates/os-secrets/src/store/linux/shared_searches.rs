@@ -51,7 +51,9 @@ impl SharedSearches {
             finders.push(finder);
         } else {
             waiting.insert(search.clone(), vec![finder]);
-            executor::spawn(Arc::clone(self).send(search));
+            // The part may start at once, and needs the lock.
+            drop(waiting);
+            executor::spawn_part(Arc::clone(self).send(search));
         }
         result
     }

@@ -20,7 +20,7 @@ use super::{Call, Intent, SetOptions, Store, check_part, credential_lock::LockDo
 use crate::{
     credential::{Key, Secret},
     error::Error,
-    executor::Lane,
+    executor::{Lane, StartOn},
     progress::Progress,
 };
 
@@ -88,8 +88,8 @@ fn list_items(start: &str, key_of: impl Fn(&CredentialItem) -> Option<Key>) -> R
 }
 
 impl Store for CredentialManager {
-    fn starts_in_pool(&self, _: Intent) -> bool {
-        true
+    fn choose_start(&self, _: Intent, _: usize) -> StartOn {
+        StartOn::Pool
     }
 
     fn lock_domain<'a>(&'a self) -> Call<'a, LockDomain> {
