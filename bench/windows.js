@@ -1,10 +1,12 @@
-// npm run bench:windows: compares calls of os-secrets and `Bun.secrets` on Credential Manager, under Wine. It
-// measures the build of npm run test:windows, which is not optimized.
+// npm run bench:windows: builds the addon as it is released for Windows, and compares its calls with those of `Bun.secrets`
+// on Credential Manager, under Wine.
 
 const { spawnSync } = require("node:child_process");
 const { closeSync, openSync, readFileSync } = require("node:fs");
 const { join } = require("node:path");
+const { buildFor } = require("../tools/build.js");
 const { place } = require("../tools/install.js");
+const { platform } = require("../tools/platforms.js");
 const { provide } = require("../tools/provision.js");
 const { WINE, makePrefix, wineEnvironment } = require("../tools/wine.js");
 
@@ -21,9 +23,14 @@ function measureCalls(runtime) {
   return JSON.parse(readFileSync(output, "utf8"));
 }
 
-const [underNode, underBun] = [measureCalls(node), measureCalls(bun)];
-console.log("| operation | os-secrets, Node | os-secrets, Bun | `Bun.secrets` |\n|---|--:|--:|--:|");
-for (const [call, { ours, bun: theirs }] of Object.entries(underBun)) {
-  const cell = (time) => `${time.toFixed(2)} (${(time / theirs).toFixed(2)})`;
-  console.log(`| ${call} | ${cell(underNode[call].ours)} | ${cell(ours)} | ${theirs.toFixed(2)} |`);
+async function main() {
+  await buildFor(platform("win32-x64"));
+  const [underNode, underBun] = [measureCalls(node), measureCalls(bun)];
+  console.log("| operation | os-secrets, Node | os-secrets, Bun | `Bun.secrets` |\n|---|--:|--:|--:|");
+  for (const [call, { ours, bun: theirs }] of Object.entries(underBun)) {
+    const cell = (time) => `${time.toFixed(2)} (${(time / theirs).toFixed(2)})`;
+    console.log(`| ${call} | ${cell(underNode[call].ours)} | ${cell(ours)} | ${theirs.toFixed(2)} |`);
+  }
 }
+
+main();
