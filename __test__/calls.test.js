@@ -130,10 +130,8 @@ for (const [name, runtime] of Object.entries(runtimes)) {
       for (let round = 0; round < 50; round++) {
         await Promise.all([ours.set({ ...key, value: "first" }), ours.set({ ...key, value: "second" })]);
         assert.equal(await ours.get(key), "second");
-        await Promise.all([ours.set({ ...key, value: "third" }), ours.delete(key)]);
-        assert.equal(await ours.get(key), null);
-        await Promise.all([ours.delete(key), ours.set({ ...key, value: "fourth" })]);
-        assert.equal(await ours.get(key), "fourth");
+        await Promise.all([ours.delete(key), ours.set({ ...key, value: "third" })]);
+        assert.equal(await ours.get(key), "third");
       }
     });
 

@@ -13,9 +13,10 @@
 //! | `values.rs` | arguments, replies and errors |
 //!
 //! The shim (`calls.js` and the files that use it) has checked the arguments. A function starts its call on the I/O thread,
-//! in the pool if the call only blocks, or on its own thread if the call only sends a message, and returns a promise. Outcomes come back through one thread-safe function per
-//! JavaScript environment (the main thread, or a worker): whoever ends a call puts its outcome into the environment's mailbox
-//! and rings the bell, the JavaScript thread empties the mailbox and settles the promises. An environment is kept alive while it has calls pending.
+//! in the pool if the call only blocks, or on the JavaScript thread if it is alone and only sends a message, and returns a
+//! promise. Outcomes come back through one thread-safe function per JavaScript environment (the main thread, or a worker):
+//! whoever ends a call puts its outcome into the environment's mailbox and rings the bell, the JavaScript thread empties the
+//! mailbox and settles the promises. An environment is kept alive while it has calls pending.
 
 use std::{collections::BTreeSet, ffi::OsString, path::PathBuf, sync::Arc, time::Instant};
 

@@ -132,7 +132,7 @@ pub fn block_on<T: Send + 'static>(future: impl Future<Output = T> + Send + 'sta
     lock(&outcome).take().ok_or_else(|| Error::Internal("the call ended without an outcome".into()))
 }
 
-/// Starts a task on the thread. Call it on that thread. The future is boxed, as are all tasks from other threads, so
+/// Starts a task on the thread. Call it in the context of its runtime. The future is boxed, as are all tasks from other threads, so
 /// that the code that runs them is compiled once.
 pub fn spawn(task: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
     let task: Task = Box::pin(task);

@@ -33,9 +33,12 @@ impl EarlyTimer {
     /// Starts the timer, or keeps it running. Call it in tokio's context, before a message is sent with this timeout.
     pub fn keep_running(&self, timeout: Duration) {
         self.state.is_needed.store(true, Ordering::Relaxed);
+        if self.state.is_running.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut task = lock(&self.task);
         if !self.state.is_running.swap(true, Ordering::Relaxed) {
-            let task = executor::spawn(Arc::clone(&self.state).run(timeout));
-            *lock(&self.task) = Some(task.abort_handle());
+            *task = Some(executor::spawn(Arc::clone(&self.state).run(timeout)).abort_handle());
         }
     }
 }

@@ -219,6 +219,14 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_failure_ends_the_connection() {
+        let (mut peer, mut reader, writer) = pair();
+        assert_eq!(writer.fail(io::ErrorKind::OutOfMemory.into()).kind(), io::ErrorKind::OutOfMemory);
+        assert_eq!(receive(&mut reader, 1).await, b"");
+        assert_eq!(peer.read(&mut [0]).unwrap(), 0);
+    }
+
+    #[tokio::test]
     async fn a_peer_that_has_gone_is_an_error() {
         let (peer, mut reader, mut writer) = pair();
         drop(peer);
