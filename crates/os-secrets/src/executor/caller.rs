@@ -9,49 +9,36 @@ use std::{
     task::{Context, Wake, Waker},
 };
 
-use super::{Executor, Task};
+use tokio::runtime::Handle;
+
+use super::{SetFlag, Task};
 use crate::sync::lock;
 
 thread_local! {
-    /// The executor of the task that this thread starts at the moment.
-    static STARTING: Cell<Option<Executor>> = const { Cell::new(None) };
+    /// Whether this thread starts a task at the moment.
+    static STARTING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Polls a task on this thread. It goes to the executor when it is woken.
-pub(super) fn start_on_caller(executor: &Executor, task: Task) {
-    let _context = executor.runtime.enter();
-    let _starting = Starting::enter(executor);
-    Started::poll_once(executor, task);
+/// Polls a task on this thread. It goes to the thread of the runtime when it is woken.
+pub(super) fn start_on_caller(runtime: &Handle, task: Task) {
+    let _context = runtime.enter();
+    let _starting = SetFlag::new(&STARTING);
+    Started::poll_once(runtime.clone(), task);
 }
 
 /// Starts a part of the task that this thread has started, as [`start_on_caller`] does it. Returns the part if there is no
 /// such task.
 pub(super) fn start_part(part: Task) -> Option<Task> {
-    let Some(executor) = STARTING.take() else { return Some(part) };
-    STARTING.set(Some(executor.clone()));
-    Started::poll_once(&executor, part);
+    if !STARTING.get() {
+        return Some(part);
+    }
+    Started::poll_once(Handle::current(), part);
     None
-}
-
-/// While it exists, [`STARTING`] is set. It is dropped in a panic as well.
-struct Starting;
-
-impl Starting {
-    fn enter(executor: &Executor) -> Self {
-        STARTING.set(Some(executor.clone()));
-        Self
-    }
-}
-
-impl Drop for Starting {
-    fn drop(&mut self) {
-        STARTING.set(None);
-    }
 }
 
 /// A task that was started on the thread of its caller. It is its own waker.
 struct Started {
-    executor: Executor,
+    runtime: Handle,
     state: Mutex<State>,
 }
 
@@ -63,7 +50,7 @@ enum State {
     },
     /// The task waits to be woken.
     Waiting(Task),
-    /// The task has ended, or the executor has it.
+    /// The task has ended, or the runtime has it.
     Gone,
 }
 
@@ -71,12 +58,12 @@ impl Started {
     /// Gives the task to the I/O thread. Woken there, it takes its turn as tasks do that have always been there, so calls keep
     /// their order.
     fn hand_over(&self, task: Task) {
-        self.executor.runtime.spawn(task);
+        self.runtime.spawn(task);
     }
 
-    fn poll_once(executor: &Executor, mut task: Task) {
+    fn poll_once(runtime: Handle, mut task: Task) {
         let state = Mutex::new(State::Polled { is_woken: false });
-        let started = Arc::new(Self { executor: executor.clone(), state });
+        let started = Arc::new(Self { runtime, state });
         let waker = Waker::from(Arc::clone(&started));
         if task.as_mut().poll(&mut Context::from_waker(&waker)).is_ready() {
             return;

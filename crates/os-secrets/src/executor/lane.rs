@@ -10,7 +10,7 @@ use std::{
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use super::pool;
+use super::{SetFlag, pool};
 use crate::{error::Error, progress::Progress, sync::SharedByKey};
 
 /// The lanes that are in use, by the files that their work waits for.
@@ -91,24 +91,8 @@ impl Lane {
 
 /// Polls a task once, on a thread of the pool. Work of lanes that have a place is done at once meanwhile.
 pub(super) fn poll_in_pool(task: Pin<&mut (dyn Future<Output = ()> + Send)>) -> Poll<()> {
-    let _in_pool = InPool::enter();
+    let _in_pool = SetFlag::new(&IN_POOL);
     task.poll(&mut Context::from_waker(Waker::noop()))
-}
-
-/// While it exists, [`IN_POOL`] is set. It is dropped in a panic as well.
-struct InPool;
-
-impl InPool {
-    fn enter() -> Self {
-        IN_POOL.set(true);
-        Self
-    }
-}
-
-impl Drop for InPool {
-    fn drop(&mut self) {
-        IN_POOL.set(false);
-    }
 }
 
 /// Does some work on a thread of the pool. The work gives its place back when it ends, and not when its caller gives

@@ -13,10 +13,11 @@
 //! process.
 
 use std::{
+    cell::Cell,
     future::Future,
     pin::Pin,
     sync::{Arc, Mutex, mpsc},
-    thread,
+    thread::{self, LocalKey},
 };
 
 use tokio::{
@@ -56,6 +57,22 @@ pub enum StartOn {
     Caller,
 }
 
+/// Sets a flag of this thread while it exists. It is dropped in a panic as well.
+struct SetFlag(&'static LocalKey<Cell<bool>>);
+
+impl SetFlag {
+    fn new(flag: &'static LocalKey<Cell<bool>>) -> Self {
+        flag.set(true);
+        Self(flag)
+    }
+}
+
+impl Drop for SetFlag {
+    fn drop(&mut self) {
+        self.0.set(false);
+    }
+}
+
 /// Gives the thread work.
 #[derive(Clone)]
 pub struct Executor {
@@ -77,7 +94,7 @@ impl Executor {
         match on {
             StartOn::IoThread => self.spawn_task(task),
             StartOn::Pool => self.start_in_pool(task),
-            StartOn::Caller => caller::start_on_caller(self, task),
+            StartOn::Caller => caller::start_on_caller(&self.runtime, task),
         }
     }
 
@@ -132,8 +149,8 @@ pub fn block_on<T: Send + 'static>(future: impl Future<Output = T> + Send + 'sta
     lock(&outcome).take().ok_or_else(|| Error::Internal("the call ended without an outcome".into()))
 }
 
-/// Starts a task on the thread. Call it in the context of its runtime. The future is boxed, as are all tasks from other threads, so
-/// that the code that runs them is compiled once.
+/// Starts a task on the thread. Call it in the context of its runtime. The future is boxed, as are all tasks from other
+/// threads, so that the code that runs them is compiled once.
 pub fn spawn(task: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
     let task: Task = Box::pin(task);
     tokio::spawn(task)

@@ -18,27 +18,19 @@ use crate::{executor, sync::lock};
 /// Runs while messages are sent that have the same timeout.
 #[derive(Default)]
 pub struct EarlyTimer {
-    state: Arc<State>,
-    task: Mutex<Option<AbortHandle>>,
-}
-
-#[derive(Default)]
-struct State {
-    is_running: AtomicBool,
     /// Whether a message was sent since the timer was last set.
-    is_needed: AtomicBool,
+    is_needed: Arc<AtomicBool>,
+    task: Mutex<Option<AbortHandle>>,
 }
 
 impl EarlyTimer {
     /// Starts the timer, or keeps it running. Call it in tokio's context, before a message is sent with this timeout.
     pub fn keep_running(&self, timeout: Duration) {
-        self.state.is_needed.store(true, Ordering::Relaxed);
-        if self.state.is_running.load(Ordering::Relaxed) {
-            return;
-        }
+        self.is_needed.store(true, Ordering::Relaxed);
         let mut task = lock(&self.task);
-        if !self.state.is_running.swap(true, Ordering::Relaxed) {
-            *task = Some(executor::spawn(Arc::clone(&self.state).run(timeout)).abort_handle());
+        // If it ends at this moment, a message is without it, which costs no more than a wake-up.
+        if task.as_ref().is_none_or(AbortHandle::is_finished) {
+            *task = Some(executor::spawn(run(Arc::clone(&self.is_needed), timeout)).abort_handle());
         }
     }
 }
@@ -51,13 +43,9 @@ impl Drop for EarlyTimer {
     }
 }
 
-impl State {
-    async fn run(self: Arc<Self>, timeout: Duration) {
-        while self.is_needed.swap(false, Ordering::Relaxed) {
-            tokio::time::sleep(timeout).await;
-        }
-        // For a message that is sent at this moment there is no timer, which costs no more than a wake-up.
-        self.is_running.store(false, Ordering::Relaxed);
+async fn run(is_needed: Arc<AtomicBool>, timeout: Duration) {
+    while is_needed.swap(false, Ordering::Relaxed) {
+        tokio::time::sleep(timeout).await;
     }
 }
 
@@ -68,7 +56,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn it_runs_as_long_as_messages_are_sent() {
         let (timer, timeout) = (EarlyTimer::default(), Duration::from_secs(30));
-        let is_running = || timer.state.is_running.load(Ordering::Relaxed);
+        let is_running = || lock(&timer.task).as_ref().is_some_and(|task| !task.is_finished());
         for _ in 0..3 {
             timer.keep_running(timeout);
             tokio::time::sleep(timeout * 3 / 4).await;
@@ -85,7 +73,7 @@ mod tests {
     async fn it_ends_with_its_connection() {
         let timer = EarlyTimer::default();
         timer.keep_running(Duration::from_secs(1_000_000));
-        let state = Arc::downgrade(&timer.state);
+        let state = Arc::downgrade(&timer.is_needed);
         tokio::task::yield_now().await;
         drop(timer);
         while state.upgrade().is_some() {
