@@ -113,7 +113,7 @@ fn start_call(
     intent: Intent,
     call: CredentialCall,
 ) -> napi::Result<Unknown<'static>> {
-    let on = choice.choose_start(intent, key.service.len() + key.name.len());
+    let on = choice.choose_start(intent, key.size());
     start_on(env, options, held, on, move |options, bounds| async move {
         let progress = match intent {
             Intent::Read => Progress::reading(options.interactive),
@@ -164,8 +164,7 @@ pub fn set(
 ) -> napi::Result<Unknown<'static>> {
     let ((choice, held), key) = (choice_of(store), Key { service, name });
     let set_options = set_options(local, unrestricted);
-    let size = key.service.len() + key.name.len() + value.0.expose().len();
-    let on = choice.choose_start(Intent::Change, size);
+    let on = choice.choose_start(Intent::Change, key.size() + value.0.expose().len());
     start_on(env, options, held, on, move |options, bounds| async move {
         let progress = Progress::changing(options.interactive);
         let call = async { choice.store()?.set(&key, &value.0, set_options, &progress).await };

@@ -28,6 +28,11 @@ impl Key {
     pub fn label(&self) -> String {
         format!("{}/{}", self.service, self.name)
     }
+
+    /// The size of both parts, in bytes.
+    pub fn size(&self) -> usize {
+        self.service.len() + self.name.len()
+    }
 }
 
 /// The bytes of a secret. Dropping it overwrites them with zeros, and `Debug` shows neither the bytes nor their number.

@@ -14,7 +14,7 @@ pub const MAX_KEY: usize = 4 << 20;
 
 /// Refuses keys and values over the limits.
 pub(super) fn check_size(key: &Key, value: Option<&Secret>) -> Result<(), Error> {
-    let size = key.service.len() + key.name.len();
+    let size = key.size();
     if size > MAX_KEY {
         return Err(Error::TooLarge { what: "service and name", size, unit: "bytes", limit: MAX_KEY });
     }

@@ -156,7 +156,7 @@ impl Cache {
 }
 
 fn is_short(key: &Key) -> bool {
-    key.service.len() + key.name.len() <= MAX_KEY
+    key.size() <= MAX_KEY
 }
 
 /// Adds to what is remembered. If that is too much, everything else is forgotten.
